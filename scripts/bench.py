@@ -1,0 +1,375 @@
+"""The measurements of scripts/bench. Every comparison is made in one run, in turns, so that the machine's mood is shared."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import random
+import re
+import select
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+KIT = Path(os.environ["DRIZZLE_PILOT_LAB"]) / "0.31.11" / "node_modules"
+PILOT = os.environ["PILOT"]
+SCRATCH = Path(sys.argv[1])
+ROUNDS = int(sys.argv[2])
+URL = os.environ["DRIZZLE_PILOT_LAB_URL"]
+
+# What somebody writes who has an afternoon and pexpect.
+PEXPECT = r"""
+import sys
+import pexpect
+
+child = pexpect.spawn("npx", ["drizzle-kit", "push"], encoding="utf-8", timeout=120, dimensions=(50, 200))
+patterns = [r"Do you still want to push changes\?", r"created or renamed", r"Changes applied", r"No changes detected", pexpect.EOF]
+while True:
+    found = child.expect(patterns)
+    if found == 0:
+        child.expect("Yes, I want to")
+        child.send("\x1b[B")
+        child.send("\r")
+    elif found == 1:
+        child.send("\r")
+    else:
+        break
+child.expect(pexpect.EOF)
+child.close()
+sys.exit(0 if found in (2, 3) else 1)
+"""
+
+SHOW_CURSOR, HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
+table = []
+
+
+def row(what, value, spread, goal, met):
+    line = (what, value, spread, goal, "" if met is None else "met" if met else "MISSED")
+    table.append(line)
+    print("  %s: %s (%s)" % line[:3], flush=True)
+
+
+def quartiles(values):
+    low, middle, high = statistics.quantiles(values, n=4)
+    return middle, low, high
+
+
+def sql(*statements):
+    subprocess.run([REPO / "scripts/sql", *statements], check=True, stdout=subprocess.DEVNULL, env=environment())
+
+
+def environment():
+    return {**os.environ, "DATABASE_URL": URL.rsplit("/", 1)[0] + "/bench"}
+
+
+def project(fixture):
+    folder = SCRATCH / "app"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(REPO / "fixtures/projects" / fixture, folder)
+    shutil.copy(REPO / "fixtures/projects/drizzle.config.ts", folder)
+    (folder / "node_modules").symlink_to(KIT)
+    (folder / "push.py").write_text(PEXPECT)
+    return folder
+
+
+def reset(before):
+    subprocess.run(
+        [REPO / "scripts/sql", "DROP DATABASE IF EXISTS bench WITH (FORCE)", "CREATE DATABASE bench"],
+        check=True,
+        env={**os.environ, "DATABASE_URL": URL},
+    )
+    sql(before)
+
+
+def timed(command, folder):
+    start = time.perf_counter()
+    ran = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    took = time.perf_counter() - start
+    if ran.returncode != 0:
+        sys.exit("bench: %s ended with %s\n%s%s" % (command, ran.returncode, ran.stdout, ran.stderr))
+    return took
+
+
+def wall(fixture, flags):
+    """Wall time against the other ways; `flags` spare the kit's own command lines the question."""
+    folder = project(fixture)
+    before = (folder / "before.sql").read_text()
+    ways = {
+        "drizzle-pilot": [PILOT, "push"],
+        "node bin.cjs": ["node", "node_modules/drizzle-kit/bin.cjs", "push", *flags],
+        "npx": ["npx", "drizzle-kit", "push", *flags],
+        "pexpect": [sys.executable, "push.py"],
+    }
+    times = {way: [] for way in ways}
+    for round_ in range(ROUNDS + 1):
+        order = list(ways)
+        random.shuffle(order)
+        for way in order:
+            reset(before)
+            took = timed(ways[way], folder)
+            if round_ > 0:  # The first round warms the caches.
+                times[way].append(took)
+    for way, goal in (("node bin.cjs", 1.03), ("npx", 0.65), ("pexpect", 0.70)):
+        ratios = [ours / theirs for ours, theirs in zip(times["drizzle-pilot"], times[way])]
+        middle, low, high = quartiles(ratios)
+        absolute = "%.0f ms / %.0f ms" % tuple(1000 * statistics.median(times[w]) for w in ("drizzle-pilot", way))
+        row(f"{fixture}: wall time / {way}", f"{middle:.3f}", f"{low:.3f}–{high:.3f}, {absolute}", f"≤ {goal}", middle <= goal)
+
+
+@contextlib.contextmanager
+def locked():
+    """Keeps a table locked, so that drizzle-kit hangs before its question."""
+    script = """
+        const { Client } = require(process.env.DRIZZLE_PILOT_LAB + '/0.31.11/node_modules/pg');
+        const client = new Client({ connectionString: process.env.DATABASE_URL });
+        client.connect().then(() => client.query('BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE'))
+            .then(() => console.log('locked'));
+        process.stdin.resume().on('end', () => process.exit());"""
+    holder = subprocess.Popen(["node", "-e", script], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "locked\n"
+    try:
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait()
+
+
+def ours(pid):
+    """The processes of ours below a pid: the program may guard itself by a second process."""
+    found, todo = [], [pid]
+    while todo:
+        current = todo.pop()
+        try:
+            name = Path(f"/proc/{current}/comm").read_text().strip()
+            children = [c for task in Path(f"/proc/{current}/task").iterdir() for c in (task / "children").read_text().split()]
+        except OSError:
+            continue
+        if name.startswith("drizzle-pilot"):
+            found.append(current)
+        todo.extend(int(child) for child in children)
+    return found
+
+
+def cpu_ns(pids):
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
+
+
+def idle_cpu(seconds=10):
+    folder = project("drop_column")
+    before = (folder / "before.sql").read_text()
+    for where in ("into a pipe", "on a terminal"):
+        reset(before)
+        with locked():
+            pid, master = pty.fork() if where == "on a terminal" else (os.fork(), None)
+            if pid == 0:
+                os.chdir(folder)
+                if master is None:
+                    quiet = os.open(os.devnull, os.O_RDWR)
+                    for descriptor in (0, 1, 2):
+                        os.dup2(quiet, descriptor)
+                os.execve(PILOT, [PILOT, "push"], environment())
+            drain(master, 4)
+            pids = ours(pid)
+            start = cpu_ns(pids)
+            drain(master, seconds)
+            share = (cpu_ns(pids) - start) / (seconds * 1e9)
+        drain(master, None)
+        os.waitpid(pid, 0)
+        spread = "%d process%s, %d s" % (len(pids), "es"[: 2 * (len(pids) > 1)], seconds)
+        row(f"own CPU while the kit thinks, {where}", f"{100 * share:.3f} %", spread, "≤ 1 %", share <= 0.01)
+
+
+def drain(master, seconds):
+    """Reads a terminal for some time, or to its end."""
+    end = None if seconds is None else time.monotonic() + seconds
+    while end is None or time.monotonic() < end:
+        if master is None:
+            if end is not None:
+                time.sleep(end - time.monotonic())
+            return
+        ready, _, _ = select.select([master], [], [], None if end is None else max(0, end - time.monotonic()))
+        if ready:
+            try:
+                if not os.read(master, 65536):
+                    return
+            except OSError:
+                return
+
+
+def peak_memory(folder, what):
+    """VmHWM only grows: the last value seen before the end is the peak, but for the last milliseconds."""
+    child = subprocess.Popen([PILOT, "push"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peaks = {}
+    while child.poll() is None:
+        for pid in ours(child.pid):
+            with contextlib.suppress(OSError, AttributeError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                peaks[pid] = int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+        time.sleep(0.002)
+    total = sum(peaks.values()) / 1024
+    each = " + ".join(f"{peak / 1024:.1f}" for peak in peaks.values())
+    row(f"own peak memory, {what}", f"{total:.1f} MiB", each, "≤ 16 MiB", total <= 16)
+
+
+def latencies(cast):
+    """From the last byte of each prompt to the Enter that answers it."""
+    events = [json.loads(line) for line in cast.read_text().splitlines()[1:]]
+    found, shown, open_ = [], None, False
+    for at, kind, text in events:
+        if kind == "o":
+            if HIDE_CURSOR.decode() in text:
+                open_, typed = True, False
+            if open_ and not typed:
+                shown = at
+        elif kind == "i" and open_:
+            typed = True
+            if "\r" in text:
+                found.append(1000 * (at - shown))
+                open_ = False
+    return found
+
+
+def hundred(folder):
+    """One table whose hundred columns all get new names, in another order."""
+    count = 100
+    old = [f"old_{n:02}" for n in range(count)]
+    new = {f"new_{n:02}": old[(n * 37 + 11) % count] for n in range(count)}
+    (folder / "before.sql").write_text(f"CREATE TABLE wide ({', '.join(f'{name} integer' for name in old)})")
+    columns = "\n".join(f"  {name}: integer('{name}')," for name in new)
+    (folder / "schema.ts").write_text(
+        "import { integer, pgTable } from 'drizzle-orm/pg-core';\n\n"
+        f"export const wide = pgTable('wide', {{\n{columns}\n}});\n")
+    (folder / "drizzle-pilot.toml").write_text(
+        "version = 1\n[renames.columns]\n" + "".join(f'"public.wide.{o}" = "{n}"\n' for n, o in new.items()))
+    return old, new
+
+
+def ideal_typist(folder, old, new):
+    """Knows every answer and types it in one write as soon as the question is there."""
+    left = list(old)
+    start = time.perf_counter()
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe("node", ["node", "node_modules/drizzle-kit/bin.cjs", "push"], environment())
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 240, 0, 0))
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        seen += chunk
+        opened = seen.find(HIDE_CURSOR)
+        question = opened >= 0 and re.search(rb"Is \S*?(new_\d\d)", seen[opened:])
+        if question:
+            wanted = new[question[1].decode()]
+            down, rows = left.index(wanted) + 1, len(left) + 1
+            keys = b"\x1b[B" * down if down <= rows - down else b"\x1b[A" * (rows - down)
+            left.remove(wanted)
+            seen = b""
+            os.write(master, keys + b"\r")
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - start
+    if left or status != 0:
+        sys.exit(f"bench: the ideal typist failed with {len(left)} columns left")
+    return took
+
+
+def hundred_renames():
+    folder = project("rename_column")
+    old, new = hundred(folder)
+    before = (folder / "before.sql").read_text()
+    ours_, theirs = [], []
+    for _ in range(max(5, ROUNDS // 3)):
+        reset(before)
+        theirs.append(ideal_typist(folder, old, new))
+        reset(before)
+        ours_.append(timed([PILOT, "push"], folder))
+    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
+    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
+    row("100 renames: wall time / ideal typist", f"{middle:.3f}", spread, "≤ 1.3", middle <= 1.3)
+
+    reset(before)
+    peak_memory(folder, "100 renames")
+    reset(before)
+    cast = folder / "run.cast"
+    timed([PILOT, "push", "--record", str(cast)], folder)
+    found = latencies(cast)
+    middle, low, high = quartiles(found)
+    row("100 renames: last byte of a prompt to Enter", f"{middle:.2f} ms",
+        f"{low:.2f}–{high:.2f}, {len(found)} prompts, all keys", "–", None)
+    replay_throughput(folder, cast)
+
+
+def prompt_latency():
+    folder = project("drop_column")
+    before = (folder / "before.sql").read_text()
+    found = []
+    for n in range(10):
+        reset(before)
+        cast = folder / f"{n}.cast"
+        timed([PILOT, "push", "--record", str(cast)], folder)
+        found += latencies(cast)
+    middle, low, high = quartiles(found)
+    row("last byte of a prompt to Enter", f"{middle:.2f} ms", f"{low:.2f}–{high:.2f}, max {max(found):.2f}, {len(found)} prompts",
+        "≤ 10 ms", middle <= 10)
+
+
+def replay_throughput(folder, cast):
+    size = sum(len(event[2].encode()) for event in map(json.loads, cast.read_text().splitlines()[1:]) if event[1] == "o")
+    empty = [timed([PILOT, "--version"], folder) for _ in range(20)]
+    times = [timed([PILOT, "replay", str(cast)], folder) - statistics.median(empty) for _ in range(7)]
+    middle, low, high = quartiles([size / 1e6 / t for t in times])
+    row("screen throughput (replay)", f"{middle:.1f} MB/s", f"{low:.1f}–{high:.1f}, {size / 1e6:.2f} MB", "–", None)
+
+
+def start_up():
+    def once(command):
+        start = time.perf_counter()
+        pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+        os.waitpid(pid, 0)
+        return 1000 * (time.perf_counter() - start)
+
+    times = [once([PILOT, "--version"]) for _ in range(200)]
+    middle, low, high = quartiles(times)
+    row("start-up of --version", f"{middle:.2f} ms", f"{low:.2f}–{high:.2f}", "≤ 5 ms", middle <= 5)
+
+
+def main():
+    start = time.monotonic()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds", flush=True)
+    start_up()
+    wall("no_changes", [])
+    wall("drop_column", ["--force"])
+    prompt_latency()
+    folder = project("drop_column")
+    reset((folder / "before.sql").read_text())
+    peak_memory(folder, "one approved drop")
+    hundred_renames()
+    idle_cpu()
+
+    print()
+    titles = ("measure", "median", "quartiles and more", "goal", "")
+    widths = [max(len(line[n]) for line in [titles, *table]) for n in range(5)]
+    for line in [titles, tuple("-" * width for width in widths), *table]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    missed = sum(line[4] == "MISSED" for line in table)
+    print(f"\n{missed} of {sum(line[4] != '' for line in table)} goals missed; {time.monotonic() - start:.0f} s")
+
+
+main()

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# What every commit passes: format, lints, and the tests that need neither node nor PostgreSQL.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cargo fmt --check
+cargo clippy --locked --quiet --all-targets -- -D warnings
+cargo test --locked --quiet --lib --bins --test it "$@"

@@ -1,0 +1,203 @@
+//! The command line. Raw flags become checked values here; what they do is told in `commands`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+
+
+/// Run drizzle-kit without a human and without guessing
+///
+/// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads the drawn screen, answers every
+/// question by a policy file, and proves from the output what happened. Nothing is destroyed that the policy does not
+/// name, and nothing is called done that was not seen done.
+#[derive(Debug, Parser)]
+#[command(name = "drizzle-pilot", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  drizzle-pilot push                          push the schema; refuse what the policy does not allow
+  drizzle-pilot push --accept-data-loss       approve data loss for this run alone
+  drizzle-pilot run -- migrate                any other drizzle-kit command, by the same rules
+  drizzle-pilot policy init                   write a commented policy file
+  drizzle-pilot replay push.cast              decide again on a recording, offline
+
+Exit codes: 0 done and proven, 1 failed, 3 refused, 4 unknown prompt, 6 partly applied, 7 unproven,
+64 usage, 69 database unavailable, 77 guarded, 78 config, 124 timeout, 126/127 no drizzle-kit, 128+n signal.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Push(PushArgs),
+    Generate(GenerateArgs),
+    Run(RunArgs),
+
+    Replay(ReplayArgs),
+    Report(ReportArgs),
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Shared {
+    /// Drizzle's config file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The policy file, instead of the drizzle-pilot.toml found from the project upward
+    #[arg(long, global = true, value_name = "FILE", env = "DRIZZLE_PILOT_POLICY")]
+    pub policy: Option<PathBuf>,
+    /// The profile of the policy file, instead of the one whose `when` holds
+    #[arg(long, global = true, value_name = "NAME", env = "DRIZZLE_PILOT_PROFILE")]
+    pub profile: Option<String>,
+    /// The project's folder, instead of the current one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Deadline for the whole run, as in 90s or "2m 30s"
+    #[arg(long, global = true, value_name = "DUR", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Deadline without any output of drizzle-kit
+    #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = humantime::parse_duration)]
+    pub idle_timeout: Duration,
+    /// How to start drizzle-kit, instead of the project's own with node
+    #[arg(long, global = true, value_name = "COMMAND")]
+    pub kit: Option<String>,
+    /// Form of the result on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the report as JSON to this file as well
+    #[arg(long, global = true, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Record the terminal to this file (asciicast v2, plays in asciinema)
+    #[arg(long, global = true, value_name = "FILE.cast")]
+    pub record: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say what drizzle-kit says; twice, also every step of ours
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// Form of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Push the schema to the database, as far as the policy allows
+///
+/// Runs the project's `drizzle-kit push`. Questions about renames are answered by the policy, and statements are
+/// executed only if everything drizzle-kit announces is allowed. A refusal prints the policy lines that would allow it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot push
+  drizzle-pilot push --profile ci --report push.json --record push.cast
+  drizzle-pilot push --config packages/db/drizzle.config.ts
+  drizzle-pilot push -- --tablesFilter='app_*'      what follows -- goes to drizzle-kit")]
+pub struct PushArgs {
+    /// Approve all data loss for this run, with a warning for each. Answers no rename and never truncates for a unique constraint
+    #[arg(long, alias = "force")]
+    pub accept_data_loss: bool,
+    /// Arguments for drizzle-kit
+    #[arg(last = true, value_name = "KIT ARGS")]
+    pub kit_args: Vec<OsString>,
+}
+
+/// Generate a migration; questions about renames are answered by the policy
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drizzle-pilot generate -- --name=add_users")]
+pub struct GenerateArgs {
+    /// Arguments for drizzle-kit
+    #[arg(last = true, value_name = "KIT ARGS")]
+    pub kit_args: Vec<OsString>,
+}
+
+/// Run any other drizzle-kit command line by the same rules
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot run -- migrate
+  drizzle-pilot run -- introspect
+  drizzle-pilot run -- push:pg                       drizzle-kit 0.20")]
+pub struct RunArgs {
+    /// The drizzle-kit command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub kit_args: Vec<OsString>,
+}
+
+/// Decide again on a recording, with no node and no database
+///
+/// Feeds the recorded output to the same code that reads a live terminal, and answers its prompts by the policy.
+/// Ends as the recorded run would have ended if the decisions are those of the recording.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drizzle-pilot push --record push.cast; drizzle-pilot replay push.cast --policy other.toml")]
+pub struct ReplayArgs {
+    /// A recording (asciicast v2), as written by --record or by asciinema
+    #[arg(value_name = "FILE.cast")]
+    pub file: PathBuf,
+}
+
+/// Print the JSON schema of the report
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(subcommand)]
+    pub command: ReportCommand,
+}
+
+/// What `report` can do.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Print the JSON schema of `--report` and `--format json`
+    Schema,
+}
+
+/// Returns arguments for drizzle-kit without the second `--` that some package managers pass on.
+pub fn kit_args(args: &[OsString]) -> &[OsString] {
+    match args {
+        [first, rest @ ..] if first == "--" => rest,
+        args => args,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_doubled_dash_is_tolerated() {
+        let parse = |args: &[&str]| match Cli::try_parse_from(args).expect("the line is right").command {
+            Command::Push(push) => super::kit_args(&push.kit_args).to_vec(),
+            Command::Run(run) => super::kit_args(&run.kit_args).to_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(parse(&["drizzle-pilot", "push", "--", "--verbose"]), ["--verbose"]);
+        assert_eq!(parse(&["drizzle-pilot", "push", "--", "--", "--verbose"]), ["--verbose"]);
+        assert_eq!(parse(&["drizzle-pilot", "run", "--", "push:pg", "--x"]), ["push:pg", "--x"]);
+        assert_eq!(parse(&["drizzle-pilot", "run", "--", "--", "push:pg"]), ["push:pg"]);
+    }
+}

@@ -1,0 +1,305 @@
+//! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
+
+use std::time::{Duration, Instant};
+
+use crate::commands::flight::{Mission, Touches};
+use crate::console::Console;
+use crate::db::url::Host;
+use crate::db::{self, ConnectError, Dsn};
+use crate::exit::Exit;
+use crate::kit::config::Config;
+use crate::kit::driver::{Clearance, Pilot};
+use crate::kit::prompt::Prompt;
+use crate::kit::session::Answer;
+use crate::policy::{self, Decision, ObjectName, Policies, Policy, Scope};
+use crate::report::{self, Verdict};
+use crate::term::redact::Secrets;
+
+/// Time for our own look at the database. A server that is silent for longer is called unavailable.
+const LOOK: Duration = Duration::from_secs(10);
+/// Time for the server to end what drizzle-kit left running there.
+const CLEANUP: Duration = Duration::from_secs(3);
+
+/// What one run decides and learns.
+pub struct Copilot<'a> {
+    mission: &'a Mission<'a>,
+    policies: &'a Policies,
+    profile: Option<&'a str>,
+    console: &'a mut Console,
+    started: Instant,
+    /// Marks our sessions and drizzle-kit's in the server.
+    run_id: String,
+    policy: Option<Policy>,
+    dsn: Option<Dsn>,
+    schemas: Vec<String>,
+    renamed: Vec<(ObjectName, ObjectName)>,
+    /// Why the run may not go on, once that is known.
+    pub verdict: Option<Verdict>,
+    pub target: Option<report::Target>,
+    pub rules: Vec<String>,
+    pub refusals: Vec<report::Refusal>,
+    pub warnings: Vec<String>,
+    pub config_ms: Option<f64>,
+    pub preflight_ms: Option<f64>,
+}
+
+impl<'a> Copilot<'a> {
+    /// Makes a copilot. `run_id` must be unique among the runs on a server.
+    pub fn new(
+        mission: &'a Mission<'a>,
+        policies: &'a Policies,
+        profile: Option<&'a str>,
+        run_id: String,
+        console: &'a mut Console,
+    ) -> Copilot<'a> {
+        Copilot {
+            mission,
+            policies,
+            profile,
+            console,
+            started: Instant::now(),
+            run_id,
+            policy: None,
+            dsn: None,
+            schemas: Vec::new(),
+            renamed: Vec::new(),
+            verdict: None,
+            target: None,
+            rules: Vec::new(),
+            refusals: Vec::new(),
+            warnings: Vec::new(),
+            config_ms: None,
+            preflight_ms: None,
+        }
+    }
+
+    /// Returns the name of the profile that applies.
+    pub fn profile(&self) -> Option<&str> {
+        self.policy.as_ref().and_then(Policy::profile)
+    }
+
+    /// Picks the policy and looks at the guards. Without a host only where no profile depends on one.
+    ///
+    /// # Errors
+    /// With the verdict, where this environment or target is not allowed.
+    pub fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
+        let env = |name: &str| std::env::var(name).ok();
+        let policy = self
+            .policies
+            .select(self.profile, &env, host)
+            .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
+        if let Some(named) = self.profile {
+            for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
+                self.warn(format!("profile {named} was asked for, although {} calls for {}", other.because, other.profile));
+            }
+        }
+        let guarded = |summary: String, rule: &policy::RuleRef| {
+            Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"))
+        };
+        let command = self.mission.command;
+        if let Some(rule) = policy.bans_command(command) {
+            let profile = policy.profile().unwrap_or_default();
+            return Err(guarded(format!("the profile {profile} does not allow `{command}`"), rule)
+                .hint("use one of the commands that the profile names, or change its `commands`"));
+        }
+        if self.mission.touches == Touches::Database
+            && let Some((rule, variable)) = policy.bans_environment(&env)
+        {
+            return Err(guarded(format!("`{command}` does not run under {variable}"), rule)
+                .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
+        }
+        if self.mission.accept_data_loss
+            && let Some(rule) = policy.bans_accepting_data_loss()
+        {
+            return Err(guarded("--accept-data-loss is not allowed here".to_owned(), rule)
+                .hint("name what may be lost under [hazards] instead"));
+        }
+        self.policy = Some(policy);
+        Ok(())
+    }
+
+    /// Makes sure that no statement of a stopped drizzle-kit goes on in the server, and says so.
+    pub fn end_leftovers(&mut self) {
+        let Some(dsn) = &self.dsn else { return };
+        match db::backends::end_leftovers(dsn, &self.run_id, CLEANUP) {
+            Ok(ended) if ended.n_terminated > 0 => {
+                self.warn(format!("{} statements of the stopped drizzle-kit were ended in the server", ended.n_terminated));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let text = format!("whether a statement of drizzle-kit still runs in the server is not known: {error}");
+                self.warn(text);
+            }
+        }
+    }
+
+    /// Finds out why the database cannot be used, where drizzle-kit did not say.
+    pub fn diagnose(&self) -> Option<ConnectError> {
+        let dsn = self.dsn.as_ref()?;
+        db::connect::preflight(dsn, &self.run_id, LOOK).err()
+    }
+
+    /// Warns now, and keeps the warning for the report.
+    pub fn warn(&mut self, text: String) {
+        self.console.warn(&text);
+        self.warnings.push(self.console.clean(&text));
+    }
+
+    /// Returns the console.
+    pub fn console(&mut self) -> &mut Console {
+        self.console
+    }
+
+    /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
+    fn preflight(&mut self, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
+        let started = Instant::now();
+        let looked = db::connect::preflight(dsn, &self.run_id, LOOK);
+        self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
+        let mut env = vec![("PGAPPNAME", self.run_id.clone())];
+        match looked {
+            Ok(server) => {
+                if server.options_accepted {
+                    let own = std::env::var("PGOPTIONS").unwrap_or_default();
+                    env.push(("PGOPTIONS", format!("{own} {}", db::connect::CLIENT_CHECK).trim_start().to_owned()));
+                }
+                if server.read_only && self.mission.touches == Touches::Database {
+                    self.warn(format!("{} is read-only; statements will fail there", dsn.address().server()));
+                }
+                Ok(env)
+            }
+            // Node may trust what we cannot check, and the other way round. drizzle-kit will say itself.
+            Err(error @ (ConnectError::Tls { .. } | ConnectError::Other { .. } | ConnectError::NotPostgres { .. })) => {
+                self.warn(format!("our own look at the database failed: {error}"));
+                Ok(env)
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    fn clear(&mut self, config: &Config) -> Result<Vec<(&'static str, String)>, Verdict> {
+        self.schemas = config.schemas();
+        let env = |name: &str| std::env::var(name).ok();
+        let dsn = match Dsn::from_credentials(config.dialect(), &config.db_credentials, &env) {
+            Some(Ok(dsn)) => Some(dsn),
+            Some(Err(error)) => {
+                let summary = format!("dbCredentials of drizzle's config: {error}");
+                return Err(Verdict::nothing(Exit::Config, summary).hint(error.hint()));
+            }
+            None => None,
+        };
+        self.target = Some(target(config, dsn.as_ref()));
+        self.console.hide(secrets_of(config, dsn.as_ref()));
+        if self.policy.is_none() || self.policies.needs_host() {
+            let host = self.target.as_ref().and_then(|target| target.host.clone());
+            self.guard(host.as_deref())?;
+        }
+        let env = match &dsn {
+            Some(dsn) if self.mission.touches == Touches::Database => self.preflight(dsn)?,
+            _ => Vec::new(),
+        };
+        self.dsn = dsn;
+        Ok(env)
+    }
+}
+
+impl Pilot for Copilot<'_> {
+    fn config(&mut self, config: &Config) -> Clearance {
+        self.config_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
+        match self.clear(config) {
+            Ok(env) => Clearance::Go { env, secrets: self.console.secrets().clone() },
+            Err(verdict) => {
+                self.verdict = Some(verdict);
+                Clearance::Stop
+            }
+        }
+    }
+
+    fn ask(&mut self, prompt: &Prompt) -> Answer {
+        let Some(policy) = &self.policy else {
+            return Answer::Unclear("drizzle-kit asked before its config was seen, so its target is not known".to_owned());
+        };
+        let dsn = self.dsn.as_ref();
+        let tables_named = |table: &str| db::backends::tables_named(dsn?, table, LOOK).ok();
+        let scope = Scope {
+            schemas: &self.schemas,
+            tables_named: &tables_named,
+            renamed: &self.renamed,
+            accept_data_loss: self.mission.accept_data_loss,
+        };
+        match policy::decide::prompt(policy, prompt, &scope) {
+            Decision::Choose { choice, because, warnings } => {
+                self.rules.push(because.to_string());
+                for warning in warnings {
+                    self.warn(warning);
+                }
+                self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
+                Answer::Choose(choice)
+            }
+            Decision::Refuse(refusal) => {
+                self.rules.push(refusal.because.to_string());
+                self.refusals.push(report::Refusal::of(&refusal));
+                Answer::Decline
+            }
+            Decision::Unclear(doubt) => {
+                self.rules.push(String::new());
+                Answer::Unclear(doubt.to_string())
+            }
+        }
+    }
+
+    fn progress(&mut self, line: &str) {
+        self.console.progress(line);
+    }
+}
+
+/// Returns the verdict for a database that cannot be used.
+pub fn unavailable(error: &ConnectError) -> Verdict {
+    let cause = report::Error {
+        sqlstate: error.sqlstate().map(str::to_owned),
+        message: error.to_string(),
+        hint: Some(error.hint()),
+        ..report::Error::default()
+    };
+    Verdict::nothing(Exit::Unavailable, error.to_string()).hint(error.hint()).because(cause)
+}
+
+fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
+    let dialect = config.dialect().to_owned();
+    let Some(address) = dsn.map(Dsn::address) else {
+        return report::Target { dialect, ..report::Target::default() };
+    };
+    report::Target {
+        dialect,
+        host: Some(match &address.host {
+            Host::Tcp(name) => name.clone(),
+            Host::Socket(folder) => folder.display().to_string(),
+        }),
+        port: Some(address.port),
+        database: Some(address.database.clone()),
+        user: Some(address.user.clone()),
+        schemas: config.schemas(),
+    }
+}
+
+/// Returns every secret among the credentials: the password and its forms in URLs, and tokens of other dialects.
+fn secrets_of(config: &Config, dsn: Option<&Dsn>) -> Vec<String> {
+    let mut secrets = dsn.map(Dsn::secrets).unwrap_or_default();
+    let telling = ["password", "authToken", "token", "secretArn", "accountId"];
+    secrets.extend(telling.iter().filter_map(|name| Some(config.db_credentials.get(name)?.as_str()?.to_owned())));
+    let urls = ["url", "connectionString", "uri"].iter().filter_map(|name| config.db_credentials.get(name)?.as_str());
+    for url in urls {
+        secrets.extend(url::Url::parse(url).ok().and_then(|url| url.password().map(str::to_owned)));
+    }
+    secrets
+}
+
+/// Returns a name for this run, unique enough to find its sessions in a server.
+pub fn run_id() -> String {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("drizzle-pilot-{}-{:x}", std::process::id(), since_1970.as_micros())
+}
+
+/// Returns the secrets of our own environment.
+pub fn secrets_of_env() -> Secrets {
+    Secrets::from_env(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+}

@@ -1,0 +1,528 @@
+//! A run of drizzle-kit from the command line to the verdict, shared by `push`, `generate` and `run`.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::cli::{Format, Shared};
+use crate::commands::copilot::{self, Copilot};
+use crate::console::Console;
+use crate::db;
+use crate::exit::{Database, Exit};
+use crate::kit::command::{self, Call, Kit, LocateError};
+use crate::kit::config;
+use crate::kit::driver::{self, Deadlines, Ending, Flight};
+use crate::kit::mailbox::Mailbox;
+use crate::kit::outcome::{self, Evidence, KitError, Outcome};
+use crate::kit::prompt::Kind;
+use crate::kit::session::Session;
+use crate::policy::{self, Policies, PolicyError};
+use crate::policy::model::Source;
+use crate::report::{self, Report, Verdict};
+use crate::term::pty::{Ended, Pty};
+use crate::term::stream::{FileRecorder, ScreenStream};
+
+/// What drizzle-kit is started for.
+#[derive(Debug)]
+pub struct Mission<'a> {
+    /// Our own command.
+    pub command: &'static str,
+    /// The drizzle-kit command and its arguments.
+    pub kit_args: &'a [OsString],
+    pub asks: Asks,
+    pub touches: Touches,
+    pub accept_data_loss: bool,
+}
+
+/// Whether drizzle-kit is made to ask before it executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Yes, always, whatever the project's config says; it shows the statements first.
+    BeforeExecuting,
+    AsItLikes,
+}
+
+/// What a command may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touches {
+    Database,
+    Files,
+}
+
+impl Mission<'_> {
+    /// Returns the name of the drizzle-kit command.
+    fn kit_command(&self) -> String {
+        self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Returns what is known about the database when drizzle-kit failed without our consent.
+    fn without_consent(&self) -> Database {
+        match (self.asks, self.touches) {
+            (Asks::BeforeExecuting, _) | (_, Touches::Files) => Database::Unchanged,
+            (Asks::AsItLikes, Touches::Database) => Database::Maybe,
+        }
+    }
+}
+
+/// Runs drizzle-kit for a mission, reports, and returns how it ended.
+pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
+    let started = Instant::now();
+    let mut log = Logbook::new(shared);
+    let verdict = match attempt(shared, mission, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    finish(shared, mission, console, log, verdict)
+}
+
+/// What is put into the report besides the verdict.
+#[derive(Debug)]
+struct Logbook {
+    policy: report::Policy,
+    profile: Option<String>,
+    kit: Option<report::Kit>,
+    target: Option<report::Target>,
+    prompts: Vec<report::Prompt>,
+    shown: Vec<String>,
+    warnings: Vec<String>,
+    refusals: Vec<report::Refusal>,
+    timings: report::Timings,
+    /// The file of `--report`, once it was proved that it can be written.
+    report_to: Option<PathBuf>,
+}
+
+impl Logbook {
+    fn new(shared: &Shared) -> Logbook {
+        Logbook {
+            policy: report::Policy::default(),
+            profile: shared.profile.clone(),
+            kit: None,
+            target: None,
+            prompts: Vec::new(),
+            shown: Vec::new(),
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+            timings: report::Timings::default(),
+            report_to: None,
+        }
+    }
+
+    fn report(&self, command: &str, verdict: &Verdict) -> Report {
+        Report {
+            schema: 1,
+            command: command.to_owned(),
+            outcome: verdict.exit.name().to_owned(),
+            code: verdict.exit.code(),
+            database: verdict.database,
+            summary: verdict.summary.clone(),
+            target: self.target.clone(),
+            kit: self.kit.clone(),
+            profile: self.profile.clone(),
+            policy: self.policy.clone(),
+            prompts: self.prompts.clone(),
+            statements: Vec::new(),
+            shown: self.shown.clone(),
+            warnings: self.warnings.clone(),
+            refusals: self.refusals.clone(),
+            error: verdict.error.clone(),
+            timings: self.timings.clone(),
+        }
+    }
+}
+
+/// The story: policy, guards, kit, files to write, start, fly, judge. An early end is an `Err` with its verdict.
+fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+    refuse_force(mission)?;
+    let cwd = project(shared)?;
+    let policies = load_policy(shared, &cwd, console, log)?;
+    let mut copilot =
+        Copilot::new(mission, &policies, shared.profile.as_deref(), copilot::run_id(), console);
+    if !policies.needs_host() {
+        copilot.guard(None)?;
+    }
+    let kit = locate(shared, mission, &cwd)?;
+    log.kit = Some(report::Kit {
+        version: kit.version.as_ref().map(ToString::to_string),
+        path: kit.path.display().to_string(),
+    });
+    let config = config::find(&cwd, shared.config.as_deref());
+    if let Some(missing) = config.as_ref().filter(|config| !config.path.is_file()) {
+        let summary = format!("drizzle's config file {} does not exist", missing.path.display());
+        return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
+    }
+    if config.is_none() && mission.asks == Asks::BeforeExecuting {
+        let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
+        return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
+    }
+    prepare_report(shared, mission, log)?;
+    let recorder = record(shared, mission, &kit, copilot.console())?;
+
+    let (mailbox, mail) = Mailbox::create().map_err(|error| internal("making a temporary directory", &error))?;
+    let call = Call {
+        cwd: &cwd,
+        args: mission.kit_args,
+        config: config.as_ref(),
+        asks: mission.asks == Asks::BeforeExecuting,
+        env: Vec::new(),
+    };
+    let command = kit.start(&call, &mailbox);
+    tracing::debug!(program = %command.program.display(), args = ?command.args, "starting drizzle-kit");
+    let pty = Pty::spawn(&command)
+        .map_err(|error| Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}")))?;
+    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
+    let flight = ScreenStream::new(pty, Some(mail), recorder)
+        .and_then(|stream| driver::fly(stream, mailbox, deadlines, &mut copilot))
+        .map_err(|error| internal("driving the terminal", &error))?;
+
+    if flight.ending != Ending::Finished(Ended::Code(0)) {
+        copilot.end_leftovers();
+    }
+    let verdict = judge(mission, shared, &flight, &mut copilot);
+    if let Err(error) = &flight.recording {
+        copilot.warn(format!("the recording is not complete: {error}"));
+    }
+    show_kit_text(&verdict, &flight, copilot.console());
+    log.prompts = prompts(&flight, &copilot.rules);
+    log.shown = shown(&flight.session);
+    log.profile = copilot.profile().map(str::to_owned);
+    log.timings.config_ms = copilot.config_ms;
+    log.timings.preflight_ms = copilot.preflight_ms;
+    let Copilot { target, warnings, refusals, .. } = copilot;
+    (log.target, log.warnings, log.refusals) = (target, warnings, refusals);
+    Ok(verdict)
+}
+
+/// drizzle-kit's own `--force` takes the decision away from the policy.
+fn refuse_force(mission: &Mission) -> Result<(), Verdict> {
+    if mission.kit_args.iter().any(|arg| arg == "--force" || arg.to_string_lossy().starts_with("--force=")) {
+        let summary = "drizzle-kit's --force takes the decision away from the policy and is not passed on";
+        return Err(Verdict::nothing(Exit::Usage, summary)
+            .hint("allow what you mean under [hazards] of the policy, or approve all data loss once: drizzle-pilot push --accept-data-loss"));
+    }
+    Ok(())
+}
+
+/// Returns the project's folder as an absolute path.
+fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
+    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
+    let found = cwd.canonicalize().map_err(|error| {
+        Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display()))
+    })?;
+    if found.is_dir() {
+        return Ok(found);
+    }
+    Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
+}
+
+fn load_policy(
+    shared: &Shared,
+    cwd: &Path,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Policies, Verdict> {
+    let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
+    let file = match policies.source() {
+        Source::BuiltIn => None,
+        Source::File { path, .. } => Some(path.clone()),
+    };
+    tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
+    if file.is_none() {
+        console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
+    }
+    log.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
+    Ok(policies)
+}
+
+fn policy_error(error: &PolicyError) -> Verdict {
+    let summary = match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => format!("the policy cannot be used\n{error}"),
+    };
+    Verdict::nothing(Exit::Config, summary)
+}
+
+/// The first version that this program does not drive yet.
+const TOO_NEW: u64 = 1;
+
+fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict> {
+    let kit = command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
+        let exit = match &error {
+            LocateError::NoNode | LocateError::NoKit { .. } | LocateError::NoProgram { .. } => Exit::NotFound,
+            LocateError::NotACommand { .. } => Exit::Usage,
+            LocateError::Package { .. } => Exit::CannotRun,
+        };
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
+    })?;
+    let Some(version) = &kit.version else { return Ok(kit) };
+    if version.major >= TOO_NEW {
+        let summary = format!("drizzle-kit {version} is not supported: this version drives 0.20 to 0.31");
+        return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
+            "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
+        ));
+    }
+    if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "generate") {
+        let summary = format!("drizzle-kit {version} has no `{}` command of this form", mission.command);
+        return Err(Verdict::nothing(Exit::CannotRun, summary)
+            .hint(format!("use its own: drizzle-pilot run -- {}:pg", mission.command)));
+    }
+    Ok(kit)
+}
+
+/// Proves before anything happens that the report can be written: a report that is promised must not be lost.
+fn prepare_report(shared: &Shared, mission: &Mission, log: &mut Logbook) -> Result<(), Verdict> {
+    let Some(path) = &shared.report else { return Ok(()) };
+    let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
+    std::fs::write(path, log.report(mission.command, &started).json())
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display())))?;
+    log.report_to = Some(path.clone());
+    Ok(())
+}
+
+fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> Result<Option<FileRecorder>, Verdict> {
+    let Some(path) = &shared.record else { return Ok(None) };
+    let args: Vec<_> = mission.kit_args.iter().map(|arg| arg.to_string_lossy()).collect();
+    let command = format!("drizzle-kit {}", args.join(" "));
+    let title = match &kit.version {
+        Some(version) => format!("drizzle-kit {version}"),
+        None => "drizzle-kit".to_owned(),
+    };
+    File::create(path)
+        .and_then(|file| FileRecorder::begin(BufWriter::new(file), &command, &title, console.secrets()))
+        .map(Some)
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the recording {}: {error}", path.display())))
+}
+
+fn internal(doing: &str, error: &std::io::Error) -> Verdict {
+    Verdict::maybe(Exit::Internal, format!("{doing}: {error}"))
+}
+
+/// Says what a run came to.
+fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copilot) -> Verdict {
+    if let Some(verdict) = copilot.verdict.take() {
+        return verdict;
+    }
+    let consented = flight.session.consented();
+    let database = if consented { Database::Maybe } else { mission.without_consent() };
+    let when = if consented { "after consent" } else { "before consent" };
+    match &flight.ending {
+        Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
+        Ending::Doubted(doubt) if consented => Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}")),
+        Ending::Doubted(doubt) => Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) }
+            .hint("run with --record FILE.cast and look at it with `drizzle-pilot replay`; an unknown question can be answered under [[prompts]]"),
+        Ending::TimedOut { idle } => {
+            let summary = if *idle {
+                format!("drizzle-kit printed nothing for {}, {when}", humantime::format_duration(shared.idle_timeout))
+            } else {
+                format!("drizzle-kit did not end within {}, {when}", humantime::format_duration(shared.timeout))
+            };
+            Verdict { database, ..Verdict::nothing(Exit::Timeout, summary) }
+                .hint("a lock in the database is the usual reason; --timeout and --idle-timeout set the deadlines")
+        }
+        Ending::Signalled(signal) => {
+            let summary = format!("stopped by {}, {when}", driver::signal_name(*signal));
+            Verdict { database, ..Verdict::nothing(Exit::Signal(*signal), summary) }
+        }
+        Ending::Flooded => {
+            let exit = if consented { Exit::Unproven } else { Exit::Failed };
+            Verdict { database, ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped") }
+        }
+        Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
+    }
+}
+
+/// Says what a run came to that ended by itself.
+fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copilot) -> Verdict {
+    let consented = flight.session.consented();
+    let text = &flight.session.last_text().lines;
+    if let (Some(error), false) = (&flight.config_error, flight.cleared) {
+        let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+        let cause = report::Error { message: error.clone(), ..report::Error::default() };
+        return Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause);
+    }
+    let command = mission.kit_command();
+    let declined = flight.session.declined();
+    let evidence = Evidence { command: &command, text, ended, consented, declined, must_ask: mission.asks == Asks::BeforeExecuting };
+    let database = if consented { Database::Maybe } else { mission.without_consent() };
+    match outcome::judge(&evidence) {
+        Outcome::Done => {
+            let database = match mission.touches {
+                Touches::Database => Database::Changed,
+                Touches::Files => Database::Unchanged,
+            };
+            let summary = match mission.command {
+                "push" => "changes applied".to_owned(),
+                "generate" => "migration generated".to_owned(),
+                _ => format!("drizzle-kit {command} did what was asked"),
+            };
+            Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
+        }
+        Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
+        Outcome::Declined => {
+            let n_refused = copilot.refusals.len();
+            let summary = if n_refused == 1 { "refused by the policy".to_owned() } else { format!("refused by the policy ({n_refused} questions)") };
+            Verdict { database, ..Verdict::nothing(Exit::Refused, summary) }
+        }
+        Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
+        Outcome::Unproven => {
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
+                .hint("look at the database before anything else; running the same command again shows what is left to do")
+        }
+        Outcome::Failed { error, ended } => failed(mission, error, ended, database, consented, text, copilot),
+    }
+}
+
+fn failed(
+    mission: &Mission,
+    error: Option<KitError>,
+    ended: Ended,
+    database: Database,
+    consented: bool,
+    text: &[String],
+    copilot: &Copilot,
+) -> Verdict {
+    // The warden says so in words when node itself could not be started.
+    let not_started = text.iter().any(|line| line.starts_with("drizzle-pilot: starting "));
+    match ended {
+        Ended::Code(126) if not_started => return Verdict::nothing(Exit::CannotRun, "drizzle-kit cannot be executed"),
+        Ended::Code(127) if not_started => return Verdict::nothing(Exit::NotFound, "node or drizzle-kit is not there"),
+        _ => {}
+    }
+    let is_connection = error.as_ref().is_none_or(|error| error.is_connection());
+    // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
+    if !consented && is_connection && mission.touches == Touches::Database {
+        if let Some(error) = copilot.diagnose() {
+            return copilot::unavailable(&error);
+        }
+    }
+    let ended = match ended {
+        Ended::Code(code) => format!("exit status {code}"),
+        Ended::Signal(signal) => format!("killed by signal {signal}"),
+    };
+    let exit = match (database, is_connection && error.is_some()) {
+        (Database::Unchanged, true) => Exit::Unavailable,
+        (Database::Unchanged, false) => Exit::Failed,
+        _ => Exit::Partial,
+    };
+    let Some(error) = error else {
+        let when = if consented { "after consent" } else { "before anything was asked to be executed" };
+        let verdict = Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} and said nothing ({ended})")) };
+        return verdict;
+    };
+    let hint = error.code.as_deref().and_then(|code| db::explain::advice(code, &error.text()));
+    let cause = report::Error {
+        sqlstate: error.code.clone(),
+        message: error.message.clone(),
+        detail: error.detail.clone(),
+        statement: None,
+        hint: hint.clone().or_else(|| error.hint.clone()),
+    };
+    let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let doing = if consented { "a statement failed" } else { "drizzle-kit failed" };
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{doing}: {}{code}", error.message)) };
+    match hint.or(error.hint) {
+        Some(hint) => verdict.because(cause).hint(hint),
+        None => verdict.because(cause),
+    }
+}
+
+/// Shows drizzle-kit's own last words where they explain a failure, or where everything is to be shown.
+fn show_kit_text(verdict: &Verdict, flight: &Flight, console: &mut Console) {
+    let failed_by_itself = matches!(verdict.exit, Exit::Failed | Exit::Partial | Exit::Unproven | Exit::Config)
+        && matches!(flight.ending, Ending::Finished(_));
+    if !failed_by_itself {
+        return;
+    }
+    const MOST: usize = 40;
+    let lines: Vec<&String> = flight.session.last_text().lines.iter().filter(|line| !line.is_empty()).collect();
+    let skipped = lines.len().saturating_sub(MOST);
+    console.settle();
+    if skipped > 0 {
+        console.insist(&format!("  kit: ({skipped} lines left out)"));
+    }
+    for line in &lines[skipped..] {
+        console.insist(&format!("  kit: {line}"));
+    }
+}
+
+fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
+    let mut latencies = flight.latencies_ms.iter();
+    let answered = flight.session.answered().iter().enumerate();
+    answered
+        .map(|(idx, answered)| report::Prompt {
+            question: headline(&answered.prompt.question, &answered.prompt.kind, &answered.prompt.context),
+            choices: answered.prompt.choices.clone(),
+            chosen: answered.chosen.map(|choice| answered.prompt.choices[choice].clone()),
+            rule: rules.get(idx).filter(|rule| !rule.is_empty()).cloned(),
+            keys: answered.keys.iter().map(|key| key.name().to_owned()).collect(),
+            latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
+        })
+        .collect()
+}
+
+/// Returns the question, or what stands above the choices where drizzle-kit prints none.
+fn headline(question: &str, kind: &Kind, context: &[String]) -> String {
+    match kind {
+        Kind::DataLoss(losses) => {
+            losses.iter().map(|loss| loss.text.trim_start_matches("· ")).collect::<Vec<_>>().join("; ")
+        }
+        Kind::Unique(_) => context.iter().rev().find(|line| !line.is_empty()).cloned().unwrap_or_default(),
+        _ => question.to_owned(),
+    }
+}
+
+/// What stands above the statements that would be executed (`push.ts`, verbose).
+const STATEMENTS: &str = "You are about to execute current statements:";
+
+/// Returns the lines of the statements that drizzle-kit showed before it asked for consent.
+fn shown(session: &Session) -> Vec<String> {
+    let consent = session.answered().iter().rev();
+    let mut consent = consent.filter(|answered| matches!(answered.prompt.kind, Kind::Execute | Kind::DataLoss(_)));
+    let Some(answered) = consent.next() else { return Vec::new() };
+    let context = &answered.prompt.context;
+    let Some(begin) = context.iter().position(|line| line.contains(STATEMENTS)) else { return Vec::new() };
+    let lines = context[begin + 1..].iter().take_while(|line| !line.contains("Found data-loss statements:"));
+    lines.filter(|line| !line.is_empty()).cloned().collect()
+}
+
+/// Writes the report, says the result and the closing sentence.
+fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logbook, verdict: Verdict) -> Exit {
+    console.settle();
+    let report = log.report(mission.command, &verdict);
+    let json = console.secrets().redact(&report.json());
+    if let Some(path) = &log.report_to
+        && let Err(error) = std::fs::write(path, &json)
+    {
+        // The run itself is what it was; its code must not say otherwise.
+        console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+    }
+    match shared.format {
+        Format::Json => console.result(&json),
+        Format::Text if shared.quiet && verdict.exit == Exit::Ok => {}
+        Format::Text => {
+            let text = console.clean(&report.text());
+            console.result(&text);
+        }
+    }
+    if verdict.exit == Exit::Ok {
+        return verdict.exit;
+    }
+    if log.refusals.is_empty() {
+        console.error(verdict.exit.name(), &verdict.summary);
+    }
+    for refusal in &log.refusals {
+        console.error("refused", &refusal.text);
+    }
+    if let Some(error) = &verdict.error {
+        if let Some(detail) = &error.detail {
+            console.insist(&format!("detail: {detail}"));
+        }
+    }
+    if let Some(hint) = &verdict.hint {
+        console.insist(&format!("hint: {hint}"));
+    }
+    console.insist(verdict.database.sentence());
+    verdict.exit
+}

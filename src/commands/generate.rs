@@ -1,0 +1,22 @@
+//! `generate`: drizzle-kit writes a migration; its questions about renames are answered by the policy.
+
+use std::ffi::OsString;
+
+use crate::cli::{self, GenerateArgs, Shared};
+use crate::commands::flight::{self, Asks, Mission, Touches};
+use crate::console::Console;
+use crate::exit::Exit;
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {
+    let mut kit_args = vec![OsString::from("generate")];
+    kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
+    let mission = Mission {
+        command: "generate",
+        kit_args: &kit_args,
+        asks: Asks::AsItLikes,
+        touches: Touches::Files,
+        accept_data_loss: false,
+    };
+    flight::fly(shared, &mission, console)
+}

@@ -1,0 +1,146 @@
+//! `replay`: decides again on a recording, offline.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::num::NonZeroU16;
+
+use crate::cli::{Format, ReplayArgs, Shared};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::kit::prompt::{Kind, Prompt};
+use crate::kit::replay::{Observation, Observer};
+use crate::policy::{self, Decision, Policy, Scope};
+use crate::report::Verdict;
+use crate::term::Screen;
+use crate::term::screen::COLUMNS;
+use crate::term::transcript::{Piece, ReadError, Reader};
+
+/// What was made of one prompt of the recording.
+#[derive(Debug, serde::Serialize)]
+struct Step {
+    question: String,
+    /// What the policy decides.
+    decided: String,
+    /// The choice of the recording; none where it was interrupted.
+    recorded: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
+    let mut steps = Vec::new();
+    let verdict = match replay(shared, args, &mut steps) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    let result = match shared.format {
+        Format::Json => serde_json::json!({
+            "schema": 1, "command": "replay", "outcome": verdict.exit.name(), "code": verdict.exit.code(),
+            "summary": verdict.summary, "prompts": steps,
+        })
+        .to_string()
+            + "\n",
+        Format::Text => text(&verdict, &steps),
+    };
+    let result = console.clean(&result);
+    console.result(&result);
+    if verdict.exit != Exit::Ok {
+        console.error(verdict.exit.name(), &verdict.summary);
+        console.insist(verdict.database.sentence());
+    }
+    verdict.exit
+}
+
+fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<Verdict, Verdict> {
+    let file = args.file.display();
+    let unreadable = |error: ReadError| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(Exit::Usage, format!("{file}: {error}{cause}"))
+    };
+    let policy = policy(shared)?;
+    let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
+    let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
+    let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
+    let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");
+    let mut screen = Screen::with_columns(columns);
+    let mut observer = Observer::default();
+    let mut open: Option<(Prompt, Decision)> = None;
+    for piece in reader {
+        let Piece::Output(output) = piece.map_err(unreadable)? else { continue };
+        let mut observations = Vec::new();
+        screen.feed(output.as_bytes(), |event| observations.extend(observer.on(event)));
+        for observation in observations {
+            match observation {
+                Observation::Asked(prompt) => {
+                    let decision = decide(&policy, &prompt);
+                    steps.push(Step { question: question(&prompt), decided: told(&decision, &prompt), recorded: None });
+                    match &decision {
+                        Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
+                        Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.join("; "))),
+                        Decision::Choose { .. } => {}
+                    }
+                    open = Some((prompt, decision));
+                }
+                Observation::Doubted(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
+                Observation::Answered(recorded) => {
+                    let Some((prompt, Decision::Choose { choice, .. })) = open.take() else { continue };
+                    if let Some(step) = steps.last_mut() {
+                        step.recorded = prompt.choices.get(recorded).cloned();
+                    }
+                    if recorded != choice {
+                        let summary = "the recording goes on with another answer than the policy gives; what follows is not known";
+                        return Ok(Verdict::nothing(Exit::Ok, summary));
+                    }
+                }
+            }
+        }
+    }
+    Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", steps.len())))
+}
+
+fn policy(shared: &Shared) -> Result<Policy, Verdict> {
+    let cwd = shared.cwd.clone().unwrap_or_else(|| ".".into());
+    let policies = policy::load(shared.policy.as_deref(), &cwd)
+        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()))?;
+    policies
+        .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), None)
+        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))
+}
+
+/// Decides as a live run would whose config names `public` alone: a recording knows no database to ask.
+fn decide(policy: &Policy, prompt: &Prompt) -> Decision {
+    let schemas = ["public".to_owned()];
+    let scope =
+        Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+    policy::decide::prompt(policy, prompt, &scope)
+}
+
+fn question(prompt: &Prompt) -> String {
+    match (&prompt.kind, prompt.question.as_str()) {
+        (Kind::DataLoss(losses), _) => {
+            losses.iter().map(|loss| loss.text.trim_start_matches("· ")).collect::<Vec<_>>().join("; ")
+        }
+        (Kind::Unique(unique), _) => format!("truncate {} for {}?", unique.table, unique.constraint),
+        (_, "") => "execute the statements?".to_owned(),
+        (_, question) => question.to_owned(),
+    }
+}
+
+fn told(decision: &Decision, prompt: &Prompt) -> String {
+    match decision {
+        Decision::Choose { choice, because, .. } => {
+            format!("{} [{because}]", prompt.choices.get(*choice).map_or("", |choice| choice.trim_end()))
+        }
+        Decision::Refuse(refusal) => format!("refused: {}", refusal.what.join("; ")),
+        Decision::Unclear(doubt) => format!("unclear: {doubt}"),
+    }
+}
+
+fn text(verdict: &Verdict, steps: &[Step]) -> String {
+    let mut text = String::new();
+    for Step { question, decided, recorded } in steps {
+        text += &format!("  asked    {question}\n  decided  {decided}\n");
+        if let Some(recorded) = recorded {
+            text += &format!("  recorded {}\n", recorded.trim_end());
+        }
+    }
+    format!("replay: {}\n{text}", verdict.summary)
+}

@@ -1,0 +1,263 @@
+//! Says what to do about a database error that drizzle-kit shows. Pure: code and text in, advice out.
+//!
+//! The advice is a hint in the house style: an imperative, lowercase, without a full stop. Placeholders are in angle
+//! brackets; where the error names the thing, the advice does too.
+
+/// Returns what to do about an error, or `None` where no advice is better than the message itself.
+///
+/// `code` is a SQLSTATE, a code of node (`ECONNREFUSED`), of MySQL (`ER_…`) or of SQLite (`SQLITE_…`), and may be
+/// empty: the text is then searched for one. `text` is the error as shown, with its detail and hint if they are there.
+pub fn advice(code: &str, text: &str) -> Option<String> {
+    match code {
+        "42804" => cast(text),
+        "23505" => duplicates(text),
+        // guc.c; reached through start-up options.
+        "42704" if text.contains("unrecognized configuration parameter") => {
+            Some("correct or remove the setting in PGOPTIONS or in the options of the URL".to_owned())
+        }
+        _ => None,
+    }
+    .or_else(|| lookup(code).map(str::to_owned))
+    .or_else(|| PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, advice)| (*advice).to_owned()))
+    .or_else(|| codes_in(text).find_map(lookup).map(str::to_owned))
+}
+
+/// `column "c" cannot be cast automatically to type t` (tablecmds.c).
+fn cast(text: &str) -> Option<String> {
+    let (before, after) = text.split_once(" cannot be cast automatically to type ")?;
+    let column = before.rsplit_once("column ")?.1.trim_matches('"');
+    let kind = after.lines().next()?.trim_end_matches('.');
+    if before.contains("default for column") {
+        return Some(format!(
+            "drop the default first and set it again after the change: ALTER TABLE <table> ALTER COLUMN \"{column}\" DROP DEFAULT"
+        ));
+    }
+    Some(format!(
+        "convert it yourself, in a migration or before the push: ALTER TABLE <table> ALTER COLUMN \"{column}\" TYPE {kind} USING \"{column}\"::{kind}"
+    ))
+}
+
+/// `Key (a, b)=(1, 2) is duplicated.` and `… already exists.` (detail of 23505, nbtsort.c and nbtinsert.c).
+fn duplicates(text: &str) -> Option<String> {
+    // Two sessions created a thing of one name at one time: the unique index is one of the system's own.
+    if text.contains("\"pg_") {
+        return Some(
+            "another run changed the same database at the same moment: let it finish, then run this again".to_owned(),
+        );
+    }
+    let (_, detail) = text.split_once("Key (")?;
+    let (columns, _) = detail.split_once(")=(")?;
+    Some(format!(
+        "find the duplicates and remove them, then try again: SELECT {columns}, count(*) FROM <table> GROUP BY {columns} HAVING count(*) > 1"
+    ))
+}
+
+/// Looks a code up; SQLite's extended codes (`SQLITE_BUSY_SNAPSHOT`) fall back to the code that they extend.
+fn lookup(code: &str) -> Option<&'static str> {
+    let exact = |code: &str| ADVICE.iter().find(|(known, _)| *known == code).map(|(_, advice)| *advice);
+    exact(code).or_else(|| code.starts_with("SQLITE_").then(|| exact(code.rsplit_once('_')?.0)).flatten())
+}
+
+/// Returns the words of a text that look like a code of node, MySQL or SQLite.
+///
+/// A SQLSTATE is not searched for: any five capitals and digits would do.
+fn codes_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+    text.split(move |char| !is_part(char)).filter(|word| word.len() > 5)
+}
+
+/// Errors that come without a code, by their words.
+#[rustfmt::skip]
+const PHRASES: &[(&str, &str)] = &[
+    // pg-protocol's sasl.js, where a password is missing altogether.
+    ("client password must be a string", "set the password: in the URL, as dbCredentials.password, or as PGPASSWORD; an environment file may not have been loaded"),
+    // pg's connection.js.
+    ("does not support SSL connections", "switch TLS off with sslmode=disable in the URL or ssl: false in dbCredentials; without ssl there, drizzle-kit demands TLS"),
+    ("Connection terminated unexpectedly", "look into the log of the server: it, or a pooler in between, closed the connection"),
+    ("cannot be cast automatically", "convert it yourself: ALTER TABLE <table> ALTER COLUMN <column> TYPE <type> USING <column>::<type>"),
+    ("no pg_hba.conf entry", "allow this user, database and address in the server's pg_hba.conf; where it says \"no encryption\", connect with TLS"),
+    ("self-signed certificate", "name the authority that signed the server's certificate: sslrootcert=<file>, ssl.ca, or NODE_EXTRA_CA_CERTS"),
+];
+
+/// What to do, by code; PostgreSQL in the order of its manual (appendix A), then node, MySQL and SQLite.
+#[rustfmt::skip]
+const ADVICE: &[(&str, &str)] = &[
+    ("08001", "check host and port, and that the server is running"),
+    ("08006", "look into the log of the server: the connection broke while it was in use"),
+    ("08P01", "use the direct address of the server for schema changes; a pooler refuses start-up parameters"),
+    ("0A000", "split the change into steps that this server supports; after a change of types, restart clients that hold prepared statements"),
+    ("22001", "shorten the values first, or choose a longer type: SELECT * FROM <table> WHERE length(<column>) > <n>"),
+    ("22003", "choose a wider type (bigint, numeric), or correct the values that do not fit"),
+    ("22023", "correct the value of the setting that the message names"),
+    ("22P02", "change the values that the new type does not know before changing the type: UPDATE <table> SET <column> = <new> WHERE <column> = <old>"),
+    ("23502", "fill the empty values first, or give the column a default: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
+    ("23503", "remove or repair the rows whose parent is missing, then add the foreign key again"),
+    ("23505", "find the duplicates and remove them, then try again: SELECT <columns>, count(*) FROM <table> GROUP BY <columns> HAVING count(*) > 1"),
+    ("23514", "correct the rows that break the check, then add it again: SELECT * FROM <table> WHERE NOT (<check>)"),
+    ("23P01", "remove the rows that exclude each other, then add the constraint again"),
+    ("25001", "run this statement outside drizzle-kit (psql): it is not allowed in a transaction, and migrations run in one"),
+    ("25006", "connect to the primary and as a role that may write: this session is read-only"),
+    ("25P02", "look at the first error above: the transaction had failed already"),
+    ("28000", "check the user and the server's pg_hba.conf; the role needs LOGIN, and \"no encryption\" means that TLS is wanted"),
+    ("28P01", "check user and password; special characters of a password must be percent-encoded in a URL"),
+    ("2BP01", "drop or change what depends on it first (the detail lists it), or drop it yourself with CASCADE"),
+    ("3D000", "create the database, or correct its name in drizzle's config: CREATE DATABASE <name>"),
+    ("3F000", "create the schema first, or correct its name: CREATE SCHEMA <name>"),
+    ("40001", "run it again: another transaction changed the same rows"),
+    ("40P01", "run it again while the application is quiet: two sessions waited for each other's locks"),
+    ("42501", "connect as the owner of the object, or let the owner grant the right; see who owns it with \\d in psql"),
+    ("42601", "read the statement at the place that the message names; a hand-written default or sql`` expression is the usual cause"),
+    ("42701", "the column is there already: compare the database with the schema, it may have been added by hand or by an earlier run"),
+    ("42703", "check the name of the column: it may have been renamed or dropped in the database, or the statements are in the wrong order"),
+    ("42704", "create the type, role or extension that the message names first, or correct its name"),
+    ("42710", "the type, role or constraint is there already: after a push, mark the migrations as applied before you migrate"),
+    ("42804", "convert the column yourself: ALTER TABLE <table> ALTER COLUMN <column> TYPE <type> USING <column>::<type>"),
+    ("42830", "give the columns that the foreign key points to a unique constraint or a primary key"),
+    ("42883", "cast to types that the operator or function knows; a function may also need its extension first"),
+    ("42P01", "check the table's name and schema: it may not exist yet, or lie outside the search_path"),
+    ("42P06", "the schema is there already: use CREATE SCHEMA IF NOT EXISTS, or mark the migration as applied"),
+    ("42P07", "the table or index is there already: after a push, mark the migrations as applied before you migrate"),
+    ("42P16", "mark every column of the primary key as .notNull() in the schema"),
+    ("53100", "free some space on the disk of the server"),
+    ("53200", "do it in smaller steps, or raise max_locks_per_transaction on the server"),
+    ("53300", "close idle clients (SELECT pid, application_name, state FROM pg_stat_activity), or raise max_connections"),
+    ("55000", "bring the object or the server into the state that the message asks for"),
+    ("55006", "close the sessions that use it: SELECT pid, application_name FROM pg_stat_activity WHERE datname = '<database>'"),
+    ("55P03", "try again when nobody holds the lock: SELECT pid, application_name, query FROM pg_stat_activity WHERE state = 'idle in transaction'"),
+    ("55P04", "use a new enum value only after the transaction that added it: put it into a migration of its own and apply that first"),
+    ("57014", "raise statement_timeout for this run, or find out who cancelled the statement"),
+    ("57P01", "look into the log of the server: an administrator or a restart ended the session"),
+    ("57P02", "look into the log of the server: it crashed, and every session ended"),
+    ("57P03", "wait a few seconds and try again: the server is starting or stopping"),
+    ("ECONNREFUSED", "start the database, or correct host and port; inside a container localhost is the container itself"),
+    ("ECONNRESET", "look into the log of the server: it, or something in between, cut the connection; it may still be starting"),
+    ("EHOSTUNREACH", "check network, VPN and firewall: there is no way to the host"),
+    ("ENETUNREACH", "check the network: there is no way to the host; an IPv6-only host needs IPv6 here"),
+    ("ENOTFOUND", "check the host name; the name of a compose service is known only to containers on its network"),
+    ("EAI_AGAIN", "check DNS and the host name: the resolver did not answer; in a container, check its network"),
+    ("ETIMEDOUT", "check firewall and allow list: nobody answers at this address; a cloud database may be paused"),
+    ("EPIPE", "look into the log of the server: it closed the connection while we were writing"),
+    ("ENOENT", "check the path: the unix socket or the certificate file is not there"),
+    ("ERR_INVALID_URL", "percent-encode the special characters of user and password (@ %40, / %2F, # %23, ? %3F)"),
+    ("SELF_SIGNED_CERT_IN_CHAIN", "name the authority that signed the server's certificate: sslrootcert=<file>, ssl.ca, or NODE_EXTRA_CA_CERTS"),
+    ("DEPTH_ZERO_SELF_SIGNED_CERT", "trust the server's own certificate by name: sslrootcert=<file>, ssl.ca, or NODE_EXTRA_CA_CERTS"),
+    ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", "name the authority that signed the server's certificate with sslrootcert=<file>, or let the server send the whole chain"),
+    ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "name the authority that signed the server's certificate: sslrootcert=<file>, ssl.ca, or NODE_EXTRA_CA_CERTS"),
+    ("ERR_TLS_CERT_ALTNAME_INVALID", "connect by a name that the server's certificate holds, or set ssl.servername in dbCredentials"),
+    ("CERT_HAS_EXPIRED", "renew the server's certificate, and check this machine's clock"),
+    ("ER_ACCESS_DENIED_ERROR", "check user and password, and that the user may log in from this host"),
+    ("ER_DBACCESS_DENIED_ERROR", "let an administrator grant the right: GRANT ALL ON <database>.* TO <user>"),
+    ("ER_TABLEACCESS_DENIED_ERROR", "let an administrator grant the right that the message names"),
+    ("ER_BAD_DB_ERROR", "create the database, or correct its name in drizzle's config: CREATE DATABASE <name>"),
+    ("ER_BAD_FIELD_ERROR", "check the name of the column: it may have been renamed or dropped in the database"),
+    ("ER_NO_SUCH_TABLE", "check the table's name: it may not exist yet, or lie in another database"),
+    ("ER_BAD_TABLE_ERROR", "check the table's name: what should be dropped is not there"),
+    ("ER_TABLE_EXISTS_ERROR", "the table is there already: after a push, mark the migrations as applied before you migrate"),
+    ("ER_DUP_FIELDNAME", "the column is there already: compare the database with the schema"),
+    ("ER_DUP_KEYNAME", "the index is there already: compare the database with the schema"),
+    ("ER_DUP_ENTRY", "find the duplicates and remove them, then try again: SELECT <columns>, COUNT(*) FROM <table> GROUP BY <columns> HAVING COUNT(*) > 1"),
+    ("ER_CANT_DROP_FIELD_OR_KEY", "check the name: the column, index or key that should be dropped is not there"),
+    ("ER_DROP_INDEX_FK", "drop the foreign key that needs the index first"),
+    ("ER_ROW_IS_REFERENCED_2", "remove the rows that point here first"),
+    ("ER_NO_REFERENCED_ROW_2", "remove or repair the rows whose parent is missing, then add the foreign key again"),
+    ("ER_FK_INCOMPATIBLE_COLUMNS", "give both columns of the foreign key the same type, length and sign"),
+    ("ER_FK_NO_INDEX_PARENT", "give the columns that the foreign key points to an index"),
+    ("ER_MULTIPLE_PRI_KEY", "drop the old primary key before you add the new one"),
+    ("ER_BLOB_KEY_WITHOUT_LENGTH", "use varchar in place of text for a column with a key, or index a prefix of it"),
+    ("ER_TOO_LONG_KEY", "shorten the columns of the index: a key holds 3072 bytes, and utf8mb4 counts four for each character"),
+    ("ER_INVALID_DEFAULT", "give the column a default that fits its type; text, blob and json take expressions only"),
+    ("ER_DATA_TOO_LONG", "shorten the values first, or choose a longer type"),
+    ("ER_WARN_DATA_OUT_OF_RANGE", "choose a wider type, or correct the values that do not fit"),
+    ("WARN_DATA_TRUNCATED", "change the values that the new type does not know before changing the type"),
+    ("ER_TRUNCATED_WRONG_VALUE_FOR_FIELD", "correct the values that do not fit the new type before changing the type"),
+    ("ER_BAD_NULL_ERROR", "give the column a value or a default: it allows no NULL"),
+    ("ER_INVALID_USE_OF_NULL", "fill the empty values first: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
+    ("ER_CHECK_CONSTRAINT_VIOLATED", "correct the rows that break the check, then add it again"),
+    ("ER_LOCK_WAIT_TIMEOUT", "try again when nobody holds the lock; SHOW PROCESSLIST names the sessions"),
+    ("ER_LOCK_DEADLOCK", "run it again while the application is quiet: two sessions waited for each other's locks"),
+    ("ER_CON_COUNT_ERROR", "close idle clients, or raise max_connections"),
+    ("ER_OPTION_PREVENTS_STATEMENT", "connect to the primary: this server is read-only"),
+    ("ER_NOT_SUPPORTED_AUTH_MODE", "let the user log in by caching_sha2_password or mysql_native_password, or update the driver"),
+    ("ER_PARSE_ERROR", "read the statement at the place that the message names; the server may be older than the syntax"),
+    ("PROTOCOL_CONNECTION_LOST", "look into the log of the server: it closed the connection"),
+    ("HANDSHAKE_NO_SSL_SUPPORT", "switch TLS off in the URL: the server does not offer it"),
+    ("SQLITE_BUSY", "close the other programs that use the file, then try again"),
+    ("SQLITE_LOCKED", "close the other connection that uses the table, then try again"),
+    ("SQLITE_READONLY", "make the file and its directory writable for this user"),
+    ("SQLITE_CANTOPEN", "check the path: the directory must exist and be writable"),
+    ("SQLITE_NOTADB", "check the path: the file is not a SQLite database, or it is encrypted"),
+    ("SQLITE_CORRUPT", "restore the file from a backup, or recover it with: sqlite3 <file> .recover"),
+    ("SQLITE_FULL", "free some space on the disk"),
+    ("SQLITE_AUTH", "check the auth token: it may be missing, expired or read-only"),
+    ("SQLITE_CONSTRAINT", "correct the rows that break the constraint that the message names, then try again"),
+    ("SQLITE_CONSTRAINT_UNIQUE", "find the duplicates and remove them: SELECT <columns>, count(*) FROM <table> GROUP BY <columns> HAVING count(*) > 1"),
+    ("SQLITE_CONSTRAINT_NOTNULL", "fill the empty values first, or give the column a default: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
+    ("SQLITE_CONSTRAINT_FOREIGNKEY", "remove or repair the rows whose parent is missing: PRAGMA foreign_key_check lists them"),
+    ("SQLITE_ERROR", "compare the statement with the database: a table or column is there already, or is missing"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn rows() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        ADVICE.iter().chain(PHRASES)
+    }
+
+    #[test]
+    fn no_row_stands_twice() {
+        let keys: BTreeSet<_> = rows().map(|(key, _)| key).collect();
+        assert_eq!(keys.len(), rows().count());
+    }
+
+    #[test]
+    fn every_advice_is_a_full_sentence_in_the_style_of_a_hint() {
+        for (key, advice) in rows() {
+            assert!(advice.split(' ').count() >= 5, "{key}: {advice}");
+            assert!(advice.starts_with(|char: char| char.is_ascii_lowercase()), "{key}: {advice}");
+            assert!(!advice.ends_with(['.', ' ', ';']) && !advice.contains("  "), "{key}: {advice}");
+            assert!(advice.len() < 180, "{key}: {advice}");
+        }
+    }
+
+    fn check(code: &str, text: &str, expected: &str) {
+        let advice = advice(code, text).unwrap_or_else(|| "none".to_owned());
+        assert!(advice.contains(expected), "{code} {text}: {advice}");
+    }
+
+    #[test]
+    fn the_advice_names_what_the_error_names() {
+        let text = "column \"file_blob\" cannot be cast automatically to type bytea";
+        check("42804", text, "ALTER COLUMN \"file_blob\" TYPE bytea USING \"file_blob\"::bytea");
+        let text = "default for column \"mood\" cannot be cast automatically to type mood";
+        check("42804", text, "ALTER COLUMN \"mood\" DROP DEFAULT");
+        let text = "could not create unique index \"u\"\nKey (email, lower(name))=(a, b) is duplicated.";
+        check("23505", text, "GROUP BY email, lower(name) HAVING count(*) > 1");
+        let text = "duplicate key value violates unique constraint \"pg_type_typname_nsp_index\"";
+        check("23505", text, "another run");
+    }
+
+    #[test]
+    fn an_error_without_its_details_gets_the_pattern() {
+        check("42804", "", "USING <column>::<type>");
+        check("23505", "", "GROUP BY <columns>");
+        check("SQLITE_BUSY_SNAPSHOT", "", "close the other programs");
+    }
+
+    #[test]
+    fn without_a_code_the_text_is_searched() {
+        check("", "SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", "set the password");
+        check("", "The server does not support SSL connections", "sslmode=disable");
+        check("", "getaddrinfo ENOTFOUND db", "check the host name");
+        check("", "Error: connect ECONNREFUSED 127.0.0.1:5432", "start the database");
+        check("", "LibsqlError: SQLITE_CONSTRAINT: SQLite error: UNIQUE constraint failed", "break the constraint");
+        check("", "ERROR: something else", "none");
+    }
+
+    #[test]
+    fn an_internal_error_gets_no_advice() {
+        check("XX000", "cache lookup failed for type 16390", "none");
+    }
+}

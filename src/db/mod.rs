@@ -1,0 +1,12 @@
+//! Our own connection to PostgreSQL: where drizzle-kit will connect, why it cannot, and what it left running there.
+//!
+//! Knows nothing of drizzle-kit's process, of its prompts and of the policy.
+
+pub mod backends;
+pub mod connect;
+pub mod explain;
+mod tls;
+pub mod url;
+
+pub use connect::{ConnectError, Server, Session};
+pub use url::{Dsn, DsnError};

@@ -1,0 +1,160 @@
+//! The exit codes. The table is an API: scripts branch on it, and `docs/exit-codes.md` is made from it.
+
+/// How a run of this program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Ok,
+    Failed,
+    Changes,
+    Refused,
+    UnknownPrompt,
+    StalePlan,
+    Partial,
+    Unproven,
+    Usage,
+    BadMigrations,
+    Unavailable,
+    Internal,
+    Locked,
+    Guarded,
+    Config,
+    Timeout,
+    CannotRun,
+    NotFound,
+    /// Ended by this signal.
+    Signal(i32),
+}
+
+/// A row of the documentation.
+pub struct Row {
+    pub exit: Exit,
+    pub means: &'static str,
+    pub database: &'static str,
+}
+
+/// Every exit code, in the order of the documentation. [`Exit::Signal`] stands for all signals.
+pub const TABLE: [Row; 19] = [
+    row(Exit::Ok, "done and proven: applied, or nothing to do", "as reported"),
+    row(Exit::Failed, "the kit or a step failed before anything was executed", "unchanged"),
+    row(Exit::Changes, "`plan`, `status`, `check`: there are changes, pending migrations or findings", "unchanged"),
+    row(Exit::Refused, "the policy refused a prompt or a statement", "unchanged"),
+    row(Exit::UnknownPrompt, "a prompt that could not be recognised, or that has two readings", "unchanged"),
+    row(Exit::StalePlan, "the database or the schema moved since the plan was made", "unchanged"),
+    row(Exit::Partial, "failed after consent: some statements may have run", "**may be changed**"),
+    row(Exit::Unproven, "the kit ended and showed neither success nor failure", "**may be changed**"),
+    row(Exit::Usage, "wrong command line", "unchanged"),
+    row(Exit::BadMigrations, "a migrations folder or journal that cannot be read", "unchanged"),
+    row(Exit::Unavailable, "the database could not be reached or refused the login", "unchanged"),
+    row(Exit::Internal, "a bug of ours", "said in the message"),
+    row(Exit::Locked, "another run holds the lock and did not release it in time", "unchanged"),
+    row(Exit::Guarded, "this environment or target is not allowed for this command", "unchanged"),
+    row(Exit::Config, "the policy or drizzle's config is missing, malformed or contradictory", "unchanged"),
+    row(Exit::Timeout, "a deadline passed (said: before or after consent)", "said in the message"),
+    row(Exit::CannotRun, "drizzle-kit or node cannot be executed", "unchanged"),
+    row(Exit::NotFound, "drizzle-kit or node is not installed", "unchanged"),
+    row(Exit::Signal(0), "ended by signal n, after the kit was stopped", "said in the message"),
+];
+
+const fn row(exit: Exit, means: &'static str, database: &'static str) -> Row {
+    Row { exit, means, database }
+}
+
+impl Exit {
+    /// Returns the number for the shell.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Changes => 2,
+            Exit::Refused => 3,
+            Exit::UnknownPrompt => 4,
+            Exit::StalePlan => 5,
+            Exit::Partial => 6,
+            Exit::Unproven => 7,
+            Exit::Usage => 64,
+            Exit::BadMigrations => 65,
+            Exit::Unavailable => 69,
+            Exit::Internal => 70,
+            Exit::Locked => 75,
+            Exit::Guarded => 77,
+            Exit::Config => 78,
+            Exit::Timeout => 124,
+            Exit::CannotRun => 126,
+            Exit::NotFound => 127,
+            Exit::Signal(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Returns the name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Exit::Ok => "ok",
+            Exit::Failed => "failed",
+            Exit::Changes => "changes",
+            Exit::Refused => "refused",
+            Exit::UnknownPrompt => "unknown-prompt",
+            Exit::StalePlan => "stale-plan",
+            Exit::Partial => "partial",
+            Exit::Unproven => "unproven",
+            Exit::Usage => "usage",
+            Exit::BadMigrations => "bad-migrations",
+            Exit::Unavailable => "unavailable",
+            Exit::Internal => "internal",
+            Exit::Locked => "locked",
+            Exit::Guarded => "guarded",
+            Exit::Config => "config",
+            Exit::Timeout => "timeout",
+            Exit::CannotRun => "cannot-run",
+            Exit::NotFound => "not-found",
+            Exit::Signal(_) => "signal",
+        }
+    }
+}
+
+/// What is known about the database at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Database {
+    Unchanged,
+    Changed,
+    Maybe,
+}
+
+impl Database {
+    /// Returns the sentence that ends a failing run.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Database::Unchanged => "Nothing was executed.",
+            Database::Changed | Database::Maybe => "The database may be partly changed.",
+        }
+    }
+}
+
+/// Returns the table of `docs/exit-codes.md`.
+pub fn markdown() -> String {
+    let mut table = String::from("| code | name | means | database |\n|---|---|---|---|\n");
+    for Row { exit, means, database } in &TABLE {
+        let code = match exit {
+            Exit::Signal(_) => "128+n".to_owned(),
+            exit => exit.code().to_string(),
+        };
+        table += &format!("| {code} | `{}` | {means} | {database} |\n", exit.name());
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_endings_share_a_code_or_a_name() {
+        for (idx, Row { exit, .. }) in TABLE.iter().enumerate() {
+            for Row { exit: other, .. } in &TABLE[idx + 1..] {
+                assert_ne!(exit.name(), other.name());
+                assert_ne!(exit.code(), other.code());
+            }
+        }
+        assert_eq!(Exit::Signal(15).code(), 143);
+    }
+}

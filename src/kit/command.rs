@@ -1,0 +1,153 @@
+//! Finds the project's own drizzle-kit as node would, and makes the command line that starts it.
+//! Never a download, never a shell.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use serde::Deserialize;
+
+use crate::kit::config::ConfigFile;
+use crate::kit::mailbox::Mailbox;
+use crate::term::pty;
+
+/// A drizzle-kit that can be started.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    /// The version that its `package.json` says; none where `--kit` names a command without one nearby.
+    pub version: Option<Version>,
+    /// The package's folder, or the program that `--kit` names.
+    pub path: PathBuf,
+    starts: Starts,
+}
+
+#[derive(Debug, Clone)]
+enum Starts {
+    /// `node --require HOOK bin.cjs`.
+    Node { node: PathBuf, script: PathBuf },
+    /// The words of `--kit`; the hook travels in `NODE_OPTIONS`.
+    Command { program: PathBuf, args: Vec<String> },
+}
+
+/// Why drizzle-kit cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum LocateError {
+    #[error("node is not on the PATH")]
+    NoNode,
+    #[error("drizzle-kit is not installed: no node_modules/drizzle-kit in {} or above", cwd.display())]
+    NoKit { cwd: PathBuf },
+    #[error("the program {program:?} of --kit is not on the PATH")]
+    NoProgram { program: String },
+    #[error("--kit {command:?} is no command line")]
+    NotACommand { command: String },
+    #[error("reading {}", path.display())]
+    Package { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl LocateError {
+    /// Says what to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            LocateError::NoNode => "install Node.js, or run this where it is on the PATH (npm and pnpm scripts have it)",
+            LocateError::NoKit { .. } => {
+                "install it in the project (npm install --save-dev drizzle-kit), name the project with --cwd, \
+                 or say how to start it with --kit (Yarn PnP: --kit 'yarn drizzle-kit')"
+            }
+            LocateError::NoProgram { .. } | LocateError::NotACommand { .. } => {
+                "--kit takes a program and its arguments, as in --kit 'yarn drizzle-kit'"
+            }
+            LocateError::Package { .. } => "reinstall drizzle-kit: its package.json is broken",
+        }
+    }
+}
+
+/// What matters in drizzle-kit's `package.json`.
+#[derive(Deserialize)]
+struct Package {
+    version: Version,
+    bin: std::collections::BTreeMap<String, PathBuf>,
+}
+
+/// Finds drizzle-kit from a project's folder upward, or takes the command that starts it.
+///
+/// # Errors
+/// When node or drizzle-kit is missing or broken.
+pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
+    let package = cwd
+        .ancestors()
+        .map(|folder| folder.join("node_modules/drizzle-kit/package.json"))
+        .find(|package| package.is_file());
+    if let Some(command) = command {
+        let not_a_command = || LocateError::NotACommand { command: command.to_owned() };
+        let words = shell_words::split(command).map_err(|_| not_a_command())?;
+        let (program, args) = words.split_first().ok_or_else(not_a_command)?;
+        let found = which::which_in(program, std::env::var_os("PATH"), cwd);
+        let program = found.map_err(|_| LocateError::NoProgram { program: program.clone() })?;
+        let version = package.and_then(|package| read(&package).ok()).map(|package| package.version);
+        let starts = Starts::Command { program: program.clone(), args: args.to_vec() };
+        return Ok(Kit { version, path: program, starts });
+    }
+    let package = package.ok_or_else(|| LocateError::NoKit { cwd: cwd.to_owned() })?;
+    let node = which::which("node").map_err(|_| LocateError::NoNode)?;
+    let Package { version, bin } = read(&package)?;
+    let folder = package.parent().expect("the path ends in package.json").to_owned();
+    let script = bin.get("drizzle-kit").cloned().unwrap_or_else(|| "bin.cjs".into());
+    let starts = Starts::Node { node, script: folder.join(script) };
+    Ok(Kit { version: Some(version), path: folder, starts })
+}
+
+fn read(path: &Path) -> Result<Package, LocateError> {
+    let broken = |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(|error| broken(error.into()))?;
+    serde_json::from_str(&text).map_err(|error| broken(error.into()))
+}
+
+/// A drizzle-kit command line.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    pub cwd: &'a Path,
+    /// The command and its arguments, without `--config`.
+    pub args: &'a [OsString],
+    pub config: Option<&'a ConfigFile>,
+    /// Whether drizzle-kit must ask before it executes, and show what it would execute.
+    pub asks: bool,
+    /// Variables on top of our own environment.
+    pub env: Vec<(String, OsString)>,
+}
+
+impl Kit {
+    /// Makes the command that starts drizzle-kit in a pseudo-terminal.
+    pub fn start(&self, call: &Call, mailbox: &Mailbox) -> pty::Command {
+        let mut env = call.env.clone();
+        let mut set = |name: &str, value: OsString| env.push((name.to_owned(), value));
+        set("TERM", "xterm-256color".into());
+        set("FORCE_COLOR", "0".into()); // colours carry no meaning for us
+        if let Some(config) = call.config {
+            set("DRIZZLE_PILOT_MAIL", mailbox.path().into());
+            set("DRIZZLE_PILOT_CONFIG", config.path.clone().into());
+            if call.asks {
+                set("DRIZZLE_PILOT_ASK", "1".into());
+            }
+        }
+        let (program, mut args) = match &self.starts {
+            Starts::Node { node, script } => {
+                (node.clone(), vec!["--require".into(), mailbox.hook().into(), script.clone().into()])
+            }
+            Starts::Command { program, args } => {
+                let mut options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
+                options.push(" --require ");
+                options.push(format!("{:?}", mailbox.hook()));
+                set("NODE_OPTIONS", options);
+                (program.clone(), args.iter().map(Into::into).collect::<Vec<OsString>>())
+            }
+        };
+        args.extend(call.args.iter().cloned());
+        if let Some(config) = call.config.filter(|config| config.named) {
+            let mut named = OsString::from("--config=");
+            named.push(&config.path);
+            args.push(named);
+        }
+        // node warns into the terminal when both are set.
+        pty::Command { program, args, cwd: call.cwd.to_owned(), env, unset: vec!["NO_COLOR".to_owned()] }
+    }
+}

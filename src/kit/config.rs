@@ -1,0 +1,130 @@
+//! What drizzle's own config says, as drizzle-kit itself loaded it, and where that config file is.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
+const FILES: [&str; 7] = [
+    "drizzle.config.ts",
+    "drizzle.config.js",
+    "drizzle.config.json",
+    "drizzle.config.mjs",
+    "drizzle.config.mts",
+    "drizzle.config.cjs",
+    "drizzle.config.cts",
+];
+/// How many of them drizzle-kit finds by itself (0.21 to 0.31, `drizzleConfigFromFile`).
+const N_FOUND_BY_KIT: usize = 3;
+
+/// Where the config file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    pub path: PathBuf,
+    /// Whether drizzle-kit must be told its name.
+    pub named: bool,
+}
+
+/// Finds the config file: the one named, else the first of those drizzle projects use.
+/// Returns nothing where there is none; drizzle-kit's own message about it is the better one.
+pub fn find(cwd: &Path, named: Option<&Path>) -> Option<ConfigFile> {
+    if let Some(named) = named {
+        return Some(ConfigFile { path: cwd.join(named), named: true });
+    }
+    FILES.iter().enumerate().find_map(|(idx, name)| {
+        let path = cwd.join(name);
+        path.is_file().then_some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT })
+    })
+}
+
+/// Drizzle's config, as far as it matters here.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    #[serde(default)]
+    pub dialect: Option<String>,
+    /// `pglite`, `aws-data-api`, `d1-http`, …; drizzle-kit 0.20 has its dialect here.
+    #[serde(default)]
+    pub driver: Option<String>,
+    #[serde(default)]
+    pub out: Option<String>,
+    #[serde(default)]
+    pub schema_filter: Option<OneOrMany>,
+    #[serde(default)]
+    pub db_credentials: serde_json::Value,
+}
+
+impl std::fmt::Debug for Config {
+    /// Shows everything but the credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Config { dialect, driver, out, schema_filter, db_credentials: _ } = self;
+        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema_filter:?} }}")
+    }
+}
+
+/// A value that drizzle takes alone or in a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Config {
+    /// Returns the dialect by drizzle's names, with those of 0.20 translated.
+    pub fn dialect(&self) -> &str {
+        match (self.dialect.as_deref(), self.driver.as_deref()) {
+            (Some(dialect), _) => dialect,
+            (None, Some("pg")) => "postgresql",
+            (None, Some("mysql2")) => "mysql",
+            (None, Some("better-sqlite" | "libsql" | "turso" | "d1" | "expo")) => "sqlite",
+            (None, _) => "unknown",
+        }
+    }
+
+    /// Returns the schemas that drizzle-kit looks at; none where the dialect has no schemas.
+    /// Without a filter `push` looks at `public` alone (drizzle-kit 0.21 to 0.31, `preparePushConfig`).
+    pub fn schemas(&self) -> Vec<String> {
+        match (&self.schema_filter, self.dialect()) {
+            (Some(OneOrMany::One(schema)), _) => vec![schema.clone()],
+            (Some(OneOrMany::Many(schemas)), _) => schemas.clone(),
+            (None, "postgresql") => vec!["public".to_owned()],
+            (None, _) => Vec::new(),
+        }
+    }
+}
+
+/// What the hook inside drizzle-kit's node sends us.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Mail {
+    /// The config was loaded; drizzle-kit waits for our word.
+    Config { config: Box<Config> },
+    /// Loading the config failed; drizzle-kit goes on to say so itself.
+    Error { error: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_is_read_as_drizzle_means_it() {
+        let check = |json: &str, dialect: &str, schemas: &[&str]| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            assert_eq!((config.dialect(), config.schemas()), (dialect, schemas.iter().map(|s| (*s).to_owned()).collect()));
+        };
+        check(r#"{"dialect":"postgresql"}"#, "postgresql", &["public"]);
+        check(r#"{"dialect":"postgresql","schemaFilter":"auth"}"#, "postgresql", &["auth"]);
+        check(r#"{"dialect":"postgresql","schemaFilter":["public","auth"]}"#, "postgresql", &["public", "auth"]);
+        check(r#"{"driver":"pg"}"#, "postgresql", &["public"]);
+        check(r#"{"dialect":"sqlite"}"#, "sqlite", &[]);
+    }
+
+    #[test]
+    fn credentials_are_not_shown_for_debugging() {
+        let json = r#"{"dialect":"postgresql","dbCredentials":{"url":"postgres://u:hunter2@h/d"}}"#;
+        let config: Config = serde_json::from_str(json).expect("the case is JSON");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,377 @@
+//! Reads, waits and types, and decides nothing: [`Session`] does.
+//!
+//! expectrl waits for records of the terminal with a deadline and tells the end of the output; the regex here only
+//! separates the records, which are clean text by then.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use expectrl::Expect;
+use expectrl::session::Session as Terminal;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tracing::debug;
+
+use crate::kit::config::{Config, Mail};
+use crate::kit::mailbox::Mailbox;
+use crate::kit::prompt::Prompt;
+use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
+use crate::term::Key;
+use crate::term::pty::Ended;
+use crate::term::redact::Secrets;
+use crate::term::screen::Event;
+use crate::term::stream::{BEGIN, END, Record, ScreenStream};
+
+/// The deadlines of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// For the whole run.
+    pub whole: Duration,
+    /// Without any output.
+    pub idle: Duration,
+}
+
+/// Time for each rung of the stop ladder. The warden kills what is left 700 ms after it was asked to end it.
+const RUNG: Duration = Duration::from_millis(1500);
+/// Time for the exit status to follow the end of the output, and the reverse.
+const LAST: Duration = Duration::from_secs(2);
+/// How often the terminal is asked whether drizzle-kit reads keys, while it should and while it should not.
+const LOOK: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_millis(2);
+/// Number of looks in a row at which a reading drizzle-kit without a prompt is believed.
+const N_LOOKS: u32 = 6;
+
+/// Those who know what a run is for: the policy behind a closure, and the person who watches.
+pub trait Pilot {
+    /// Takes drizzle's config before drizzle-kit connects. Refusing ends the run.
+    fn config(&mut self, config: &Config) -> Clearance;
+    /// Answers a prompt.
+    fn ask(&mut self, prompt: &Prompt) -> Answer;
+    /// Takes the last line that was drawn while drizzle-kit works.
+    fn progress(&mut self, line: &str);
+}
+
+/// Whether drizzle-kit may go on to its database.
+#[derive(Debug)]
+pub enum Clearance {
+    /// Yes, with these variables; the secrets will be left out of recordings.
+    Go { env: Vec<(&'static str, String)>, secrets: Secrets },
+    Stop,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// drizzle-kit ended by itself.
+    Finished(Ended),
+    /// It was stopped because of what was seen.
+    Doubted(Doubt),
+    /// It was stopped because a deadline passed; `idle` tells which.
+    TimedOut { idle: bool },
+    /// It was stopped because we were told to end, by this signal.
+    Signalled(i32),
+    /// It was stopped before it connected.
+    NotCleared,
+    /// It printed more than anybody could have read.
+    Flooded,
+}
+
+/// A run that ended.
+#[derive(Debug)]
+pub struct Flight {
+    pub ending: Ending,
+    pub session: Session,
+    /// Whether the config was loaded and cleared.
+    pub cleared: bool,
+    /// What drizzle-kit said when it could not load its config.
+    pub config_error: Option<String>,
+    /// Milliseconds from the opening of each prompt to the Enter that answered it.
+    pub latencies_ms: Vec<f64>,
+    /// The error met while the recording was written.
+    pub recording: io::Result<()>,
+}
+
+/// Flies drizzle-kit until it ended or was stopped.
+///
+/// # Errors
+/// When the terminal itself fails; the process tree was stopped then.
+pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: &mut dyn Pilot) -> io::Result<Flight> {
+    let mut driver = Driver {
+        terminal: Terminal::new((), stream)?,
+        mailbox,
+        session: Session::default(),
+        end: Instant::now() + deadlines.whole,
+        idle: deadlines.idle,
+        quiet_since: Instant::now(),
+        patience_since: Instant::now(),
+        patience: Patience::Work,
+        opened: None,
+        n_looks: 0,
+        flight: Log::default(),
+    };
+    let ending = match driver.run(pilot) {
+        Ok(ending) => ending,
+        Err(error) => {
+            driver.stop()?;
+            return Err(error);
+        }
+    };
+    let recording = driver.terminal.get_stream_mut().finish_recording();
+    let Log { cleared, config_error, latencies_ms } = driver.flight;
+    Ok(Flight { ending, session: driver.session, cleared, config_error, latencies_ms, recording })
+}
+
+struct Driver {
+    terminal: Terminal<(), ScreenStream>,
+    mailbox: Mailbox,
+    session: Session,
+    end: Instant,
+    idle: Duration,
+    quiet_since: Instant,
+    patience: Patience,
+    patience_since: Instant,
+    opened: Option<Instant>,
+    n_looks: u32,
+    flight: Log,
+}
+
+#[derive(Default)]
+struct Log {
+    cleared: bool,
+    config_error: Option<String>,
+    latencies_ms: Vec<f64>,
+}
+
+impl Driver {
+    fn run(&mut self, pilot: &mut dyn Pilot) -> io::Result<Ending> {
+        loop {
+            let overdue = self.overdue();
+            for record in self.records(self.next_look())? {
+                if let Some(ending) = self.on(record, pilot)? {
+                    return self.land(ending);
+                }
+            }
+            if let Some(ending) = overdue {
+                return self.land(ending);
+            }
+        }
+    }
+
+    /// Reacts to one record. Returns how the run ends, if it does.
+    fn on(&mut self, record: Record, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
+        match record {
+            Record::Screen(event) => {
+                self.quiet_since = Instant::now();
+                self.n_looks = 0;
+                match &event {
+                    Event::Progress(line) => pilot.progress(line),
+                    Event::Opened(_) => self.opened = Some(Instant::now()),
+                    _ => {}
+                }
+                let step = self.session.on(event, &mut |prompt| pilot.ask(prompt));
+                return self.take(step);
+            }
+            Record::Mail(line) => return self.take_mail(&line, pilot),
+            Record::Signal(signal) => return Ok(Some(Ending::Signalled(signal))),
+            Record::Flood => return Ok(Some(Ending::Flooded)),
+            Record::Ended(text) => {
+                let confirmed = self.session.finish(text);
+                let ended = self.await_status()?;
+                return Ok(Some(match confirmed {
+                    Ok(()) => Ending::Finished(ended),
+                    Err(doubt) => Ending::Doubted(doubt),
+                }));
+            }
+            Record::ChildEnded => {} // the end of the output follows, and says more
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, step: Step) -> io::Result<Option<Ending>> {
+        match step {
+            Step::Wait(patience) => {
+                if self.patience != patience {
+                    self.patience_since = Instant::now();
+                }
+                self.patience = patience;
+            }
+            Step::Press(key) => {
+                if !self.await_listening()? {
+                    return Ok(Some(Ending::Doubted(Doubt::NoEffect)));
+                }
+                debug!(key = key.name(), "pressing");
+                self.terminal.send(key.bytes()).map_err(into_io)?;
+                if let (Key::Enter, Some(opened)) = (key, self.opened) {
+                    self.flight.latencies_ms.push(opened.elapsed().as_secs_f64() * 1e3);
+                }
+                self.patience_since = Instant::now();
+                self.patience = Session::EFFECT;
+            }
+            Step::Stop(doubt) => return Ok(Some(Ending::Doubted(doubt))),
+        }
+        Ok(None)
+    }
+
+    fn take_mail(&mut self, line: &str, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
+        match serde_json::from_str(line) {
+            Ok(Mail::Config { config }) => match pilot.config(&config) {
+                Clearance::Go { env, secrets } => {
+                    self.terminal.get_stream_mut().hide(&secrets);
+                    self.mailbox.go(&env)?;
+                    self.flight.cleared = true;
+                }
+                Clearance::Stop => {
+                    self.mailbox.stop()?;
+                    return Ok(Some(Ending::NotCleared));
+                }
+            },
+            Ok(Mail::Error { error }) => self.flight.config_error = Some(error),
+            // Only the hook writes here. What it cannot say in JSON is no config.
+            Err(error) => self.flight.config_error = Some(format!("the config could not be handed over: {error}")),
+        }
+        Ok(None)
+    }
+
+    /// Waits for records until a moment. None come when it passes, and none any more after the end.
+    fn records(&mut self, until: Instant) -> io::Result<Vec<Record>> {
+        self.terminal.get_stream_mut().wait_until(until);
+        self.terminal.set_expect_timeout(Some(until.saturating_duration_since(Instant::now())));
+        let pattern = format!("{BEGIN}([^{END}]*){END}");
+        match self.terminal.expect(expectrl::Regex(pattern)) {
+            Ok(found) => Ok(found
+                .matches()
+                .filter(|part| part.first() == Some(&b'{') || part.first() == Some(&b'"'))
+                .map(|json| serde_json::from_slice(json).expect("the stream writes what it can read"))
+                .collect()),
+            Err(expectrl::Error::ExpectTimeout) => Ok(Vec::new()),
+            Err(error) => Err(into_io(error)),
+        }
+    }
+
+    /// Returns how the run ends because too much time has passed, if it does.
+    fn overdue(&mut self) -> Option<Ending> {
+        let now = Instant::now();
+        if now >= self.end {
+            return Some(Ending::TimedOut { idle: false });
+        }
+        match self.patience {
+            Patience::Effect(limit) if now >= self.patience_since + limit => {
+                return self.session.overdue().map(Ending::Doubted);
+            }
+            Patience::Work if now >= self.quiet_since + self.idle => return Some(Ending::TimedOut { idle: true }),
+            _ => {}
+        }
+        // A prompt that does not hide the cursor is none that we know; but it reads keys, and waits for ever.
+        if self.patience == Patience::Work && now >= self.quiet_since + LOOK {
+            self.n_looks = if self.terminal.get_stream().listens() { self.n_looks + 1 } else { 0 };
+            if self.n_looks >= N_LOOKS {
+                return Some(Ending::Doubted(Doubt::HiddenPrompt));
+            }
+        }
+        None
+    }
+
+    fn next_look(&self) -> Instant {
+        let now = Instant::now();
+        match self.patience {
+            Patience::Effect(limit) => (self.patience_since + limit).min(self.end),
+            Patience::Work => (now + LOOK).min(self.quiet_since + self.idle).min(self.end),
+        }
+    }
+
+    /// Waits until drizzle-kit reads single keys. It does so before it hides the cursor, so this is true at once,
+    /// unless something else hid it.
+    fn await_listening(&mut self) -> io::Result<bool> {
+        let until = Instant::now() + LOOK;
+        while !self.terminal.get_stream().listens() {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            self.terminal.get_stream_mut().sleep(Instant::now() + SOON)?;
+        }
+        Ok(true)
+    }
+
+    /// Brings a run down: whatever its end, the whole process tree is gone afterwards.
+    fn land(&mut self, ending: Ending) -> io::Result<Ending> {
+        if matches!(ending, Ending::Finished(_)) {
+            return Ok(ending);
+        }
+        // The reason stands first; how the tree was brought down does not change it.
+        self.stop()?;
+        Ok(ending)
+    }
+
+    /// The stop ladder: Ctrl-C at a prompt, then SIGTERM to the tree, then SIGKILL, each with its deadline.
+    fn stop(&mut self) -> io::Result<()> {
+        let at_prompt = self.session.at_prompt() && self.terminal.get_stream().listens();
+        self.session.leave();
+        if at_prompt {
+            self.terminal.send(Key::Interrupt.bytes()).map_err(into_io)?;
+            if self.gone_within(RUNG)? {
+                return Ok(());
+            }
+        }
+        self.terminal.get_stream().terminate();
+        if self.gone_within(RUNG)? {
+            return Ok(());
+        }
+        self.terminal.get_stream().kill();
+        self.gone_within(RUNG)?;
+        Ok(())
+    }
+
+    /// Waits for the end of the process, reading on, so that it does not hang in a write.
+    fn gone_within(&mut self, limit: Duration) -> io::Result<bool> {
+        let until = Instant::now() + limit;
+        loop {
+            if self.terminal.get_stream_mut().ended()?.is_some() {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            match self.records(until) {
+                Ok(records) => {
+                    for record in records {
+                        if let Record::Ended(text) = record {
+                            // Its words count although it was stopped: they tell how far it came.
+                            let _ = self.session.finish(text);
+                        }
+                    }
+                }
+                // The output ended before the process: only its status is missing, and SIGCHLD tells when it comes.
+                Err(_) => self.terminal.get_stream_mut().sleep(until)?,
+            }
+        }
+    }
+
+    /// Waits for the exit status, which follows the end of the output.
+    fn await_status(&mut self) -> io::Result<Ended> {
+        if !self.gone_within(LAST)? {
+            self.terminal.get_stream().terminate();
+            if !self.gone_within(RUNG)? {
+                self.terminal.get_stream().kill();
+                self.gone_within(RUNG)?;
+            }
+        }
+        let ended = self.terminal.get_stream_mut().ended()?;
+        ended.ok_or_else(|| io::Error::other("drizzle-kit closed its terminal but did not end"))
+    }
+}
+
+fn into_io(error: expectrl::Error) -> io::Error {
+    match error {
+        expectrl::Error::IO(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
+}
+
+/// Returns the name of a signal that ends us.
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        SIGHUP => "SIGHUP",
+        _ => "a signal",
+    }
+}

@@ -1,0 +1,75 @@
+// Loaded by node before drizzle-kit starts (--require). Waits for the moment when drizzle-kit, by its own loader, has
+// read the config file; hands that config to drizzle-pilot; goes on only when told to. So the config is read once, by
+// the very code that will use it, and every guard stands before drizzle-kit's first connection.
+//
+// Mail goes out through one named pipe and comes back through another: plain blocking reads, no event loop.
+'use strict';
+
+const { DRIZZLE_PILOT_MAIL: mail, DRIZZLE_PILOT_CONFIG: file, DRIZZLE_PILOT_ASK: ask } = process.env;
+
+if (mail && file) {
+  const fs = require('node:fs');
+  const path = require('node:path');
+  const Module = require('node:module');
+
+  const real = (name) => {
+    try {
+      return fs.realpathSync(name);
+    } catch {
+      return path.resolve(name);
+    }
+  };
+  const wanted = real(file);
+  const send = (value) => {
+    // Functions and cycles are nothing that a credential consists of.
+    const seen = new Set();
+    const json = JSON.stringify(value, (_key, part) => {
+      if (typeof part === 'bigint') return part.toString();
+      if (typeof part === 'object' && part !== null) {
+        if (seen.has(part)) return undefined;
+        seen.add(part);
+      }
+      return part;
+    });
+    fs.writeFileSync(path.join(mail, 'up'), json + '\n');
+  };
+  const receive = () => {
+    const down = fs.openSync(path.join(mail, 'down'), 'r');
+    const byte = Buffer.alloc(1);
+    const line = [];
+    while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
+    fs.closeSync(down);
+    fs.rmSync(mail, { recursive: true, force: true });
+    return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
+  };
+
+  let told = false;
+  const load = Module._load;
+  Module._load = function (request, ...rest) {
+    const isConfig = typeof request === 'string' && path.isAbsolute(request) && real(request) === wanted;
+    if (!isConfig) return load.call(this, request, ...rest);
+    let loaded;
+    try {
+      loaded = load.call(this, request, ...rest);
+    } catch (error) {
+      if (!told) send({ error: String(error && (error.stack || error.message || error)) });
+      told = true;
+      throw error;
+    }
+    const config = loaded && loaded.default ? loaded.default : loaded;
+    if (!told) {
+      told = true;
+      const { dialect, driver, out, schemaFilter, dbCredentials } = config;
+      send({ config: { dialect, driver, out, schemaFilter, dbCredentials } });
+      const reply = receive();
+      if (reply.stop) process.exit(1);
+      Object.assign(process.env, reply.env);
+    }
+    // Asking before executing, and showing what would be executed, is not left to the project's config.
+    // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
+    return ask ? { default: { ...config, strict: true, verbose: true } } : loaded;
+  };
+  delete process.env.DRIZZLE_PILOT_MAIL;
+  delete process.env.DRIZZLE_PILOT_CONFIG;
+  delete process.env.DRIZZLE_PILOT_ASK;
+}

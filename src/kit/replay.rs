@@ -1,0 +1,82 @@
+//! Reads a recording as the driver reads a terminal: the same screen, the same prompts, the same judgement.
+//! Pure: events in, observations out. The keys of a recording were pressed by somebody else, so they are only watched.
+
+use crate::kit::prompt::{self, Prompt};
+use crate::kit::session::Doubt;
+use crate::term::screen::{Drawn, Event, Text};
+
+/// What a recording shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// A whole prompt.
+    Asked(Prompt),
+    /// A prompt that could not be trusted.
+    Doubted(Doubt),
+    /// The last prompt was closed with this choice highlighted.
+    Answered(usize),
+}
+
+/// Follows a recording.
+#[derive(Debug, Default)]
+pub struct Observer {
+    open: Option<Open>,
+    n_truncations: usize,
+}
+
+#[derive(Debug)]
+enum Open {
+    /// The prompt's frame has not been proved whole yet.
+    Unread(Text),
+    Read { prompt: Prompt, highlighted: usize },
+    /// It was doubted; nothing more is made of it.
+    Lost,
+}
+
+impl Observer {
+    /// Takes what happened on the screen and returns what it means.
+    pub fn on(&mut self, event: Event) -> Option<Observation> {
+        match (self.open.take(), event) {
+            (_, Event::Opened(text)) => {
+                self.open = Some(Open::Unread(text));
+                None
+            }
+            (Some(Open::Unread(text)), Event::Redrawn { erased, before, drawn }) => {
+                let read = match (drawn, text.drawn) {
+                    (Drawn::Plainly, Drawn::Plainly) if before.n_rows == erased => {
+                        prompt::read(&before.lines, text.lines, self.n_truncations).map_err(Doubt::from)
+                    }
+                    (Drawn::Plainly, Drawn::Plainly) => Err(Doubt::Torn { erased, seen: before.n_rows }),
+                    _ => Err(Doubt::Forged),
+                };
+                Some(match read {
+                    Ok(prompt) => {
+                        let highlighted = prompt.highlighted;
+                        self.open = Some(Open::Read { prompt: prompt.clone(), highlighted });
+                        Observation::Asked(prompt)
+                    }
+                    Err(doubt) => {
+                        self.open = Some(Open::Lost);
+                        Observation::Doubted(doubt)
+                    }
+                })
+            }
+            (Some(Open::Read { prompt, .. }), Event::Redrawn { before, .. }) => {
+                self.open = Some(match prompt::highlighted(&before.lines) {
+                    Some(highlighted) => Open::Read { prompt, highlighted },
+                    None => Open::Lost,
+                });
+                None
+            }
+            (Some(Open::Read { prompt, highlighted }), Event::Closed) => {
+                if matches!(prompt.kind, prompt::Kind::Unique(_)) && highlighted == 1 {
+                    self.n_truncations += 1;
+                }
+                Some(Observation::Answered(highlighted))
+            }
+            (open, _) => {
+                self.open = open;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The program: the warden when started as one, else the command line.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use drizzle_pilot::exit::{Database, Exit};
+use drizzle_pilot::term::warden;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|first| first == warden::NAME) {
+        return ExitCode::from(u8::try_from(warden::run(&args[2..]) & 0xff).unwrap_or(u8::MAX));
+    }
+    // A panic is a bug of ours. It unwinds, so the terminal is closed and with it drizzle-kit ends; then it is told.
+    let exit = std::panic::catch_unwind(|| drizzle_pilot::run(args)).unwrap_or_else(|_| {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("internal: a bug of drizzle-pilot; please report the lines above\n{}\n", Database::Maybe.sentence()).as_bytes(),
+        );
+        Exit::Internal
+    });
+    ExitCode::from(exit.code())
+}

@@ -1,0 +1,191 @@
+//! Says which rule answers a question, and why the others do not. Pure: what it returns is shown by the command.
+
+use std::fmt;
+
+use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
+use super::file::beside;
+use super::model::{HazardKey, Policy, RuleRef, Section};
+use super::name::ObjectName;
+use crate::sql::hazard::{Class, Hazard, Object};
+
+/// The answer to a question, with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What was asked.
+    pub question: String,
+    pub answer: Answer,
+    /// The rules that might have answered, each with the reason why it did not.
+    pub not_used: Vec<String>,
+}
+
+/// What the policy answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Yes { what: String, because: RuleRef, warnings: Vec<String> },
+    No(Refusal),
+    Unclear(Doubt),
+}
+
+/// Explains the question whether an object is new or was renamed from one of others.
+///
+/// # Errors
+/// When a name has the wrong form.
+pub fn rename(policy: &Policy, section: Section, name: &str, from: &[String]) -> Result<Explanation, String> {
+    let new = ObjectName::parse(name, section.shape())?;
+    let old = from.iter().map(|old| beside(section, &new, old)).collect::<Result<Vec<_>, _>>()?;
+    let candidates: Vec<String> = old.iter().map(ObjectName::to_string).collect();
+    let reading = Reading { new: vec![new.clone()], old: old.iter().map(|old| vec![old.clone()]).collect() };
+    let question = Question { section, readings: vec![reading], candidates: &candidates };
+    let scope = certain(false);
+    let decision = decide::question(policy, &question, &scope);
+    let name_choice = |choice: usize| match choice.checked_sub(1).map(|idx| &candidates[idx]) {
+        None => format!("{new} is new"),
+        Some(old) => format!("{new} was {old}"),
+    };
+    let not_used = unused_renames(policy, section, &question.readings[0], &candidates, &decision, &scope);
+    let asked = match candidates.as_slice() {
+        [] => format!("is the {} {new} new, with nothing gone?", section.singular()),
+        gone => format!("is the {} {new} new, or was it {}?", section.singular(), gone.join(" or ")),
+    };
+    Ok(Explanation { question: asked, answer: Answer::of(decision, name_choice), not_used })
+}
+
+/// Explains whether a hazard is allowed.
+///
+/// # Errors
+/// When the name has the wrong form, or is missing.
+pub fn hazard(
+    policy: &Policy,
+    hazard: Hazard,
+    name: Option<&str>,
+    rows: Option<u64>,
+    accept_data_loss: bool,
+) -> Result<Explanation, String> {
+    let objects = match name {
+        Some(_) if hazard.object() == Object::Nothing => return Err(format!("{hazard} names no object")),
+        Some(name) => Objects::All(vec![ObjectName::parse(name, HazardKey::Kind(hazard).shape())?]),
+        None => Objects::Unknown,
+    };
+    let stake = Stake { hazard, objects, count: rows.map(Count::Rows) };
+    let scope = certain(accept_data_loss);
+    let answer = if hazard == Hazard::AddUnique {
+        let name_choice = |choice: usize| if choice == 0 { "the rows are kept" } else { "the table is truncated" }.to_owned();
+        Answer::of(decide::unique_stake(policy, &stake, "asked about", &scope), name_choice)
+    } else {
+        match decide::stakes(policy, std::slice::from_ref(&stake), &scope) {
+            Err(refusal) => Answer::No(refusal),
+            Ok(consent) => {
+                let because = consent.because.into_iter().next().expect("one stake has one rule");
+                Answer::Yes { what: "allowed".to_owned(), because, warnings: consent.warnings }
+            }
+        }
+    };
+    let counted = rows.map_or_else(String::new, |rows| format!(", {rows} rows"));
+    let question = format!("is {stake}{counted} allowed? ({})", hazard.meaning());
+    Ok(Explanation { question, answer, not_used: unused_hazards(policy, hazard, accept_data_loss) })
+}
+
+impl Answer {
+    fn of(decision: Decision, name_choice: impl Fn(usize) -> String) -> Answer {
+        match decision {
+            Decision::Choose { choice, because, warnings } => Answer::Yes { what: name_choice(choice), because, warnings },
+            Decision::Refuse(refusal) => Answer::No(refusal),
+            Decision::Unclear(doubt) => Answer::Unclear(doubt),
+        }
+    }
+
+    /// Returns the rule, if one answered.
+    pub fn because(&self) -> Option<&RuleRef> {
+        match self {
+            Answer::Yes { because, .. } | Answer::No(Refusal { because, .. }) => Some(because),
+            Answer::Unclear(_) => None,
+        }
+    }
+}
+
+/// The names given on the command line are whole, so that nothing needs to be looked up.
+fn certain(accept_data_loss: bool) -> Scope<'static> {
+    Scope { schemas: &[], tables_named: &|_| None, renamed: &[], accept_data_loss }
+}
+
+fn unused_renames(
+    policy: &Policy,
+    section: Section,
+    reading: &Reading,
+    candidates: &[String],
+    decision: &Decision,
+    scope: &Scope<'_>,
+) -> Vec<String> {
+    let mut unused = Vec::new();
+    let mut n_others = 0;
+    let sections = decide::sections(section);
+    let applied = |rule: &RuleRef| matches!(decision, Decision::Choose { because, .. } if because == rule);
+    let mut renamed = false;
+    for rule in policy.renames.iter().filter(|rule| sections.contains(&rule.section)) {
+        match rule.applies(reading, scope) {
+            Applies::To(_) | Applies::Perhaps => renamed = true,
+            Applies::No if reading.new.contains(&rule.new) => {
+                let among = if candidates.is_empty() { "nothing is gone" } else { "that is not among the old names" };
+                unused.push(format!("{}: renames it from {}, but {among}", rule.rule, rule.old));
+            }
+            Applies::No if reading.old.iter().flatten().any(|old| *old == rule.old) => {
+                unused.push(format!("{}: renames {} to {}", rule.rule, rule.old, rule.new));
+            }
+            Applies::No => n_others += 1,
+        }
+    }
+    let creates = sections.iter().filter_map(|section| policy.create.get(section)).flat_map(|create| &create.patterns);
+    for pattern in creates {
+        let matches = reading.new.iter().any(|name| pattern.value.matches(name));
+        if !matches {
+            n_others += 1;
+        } else if renamed {
+            unused.push(format!("{}: {} matches, but a rename rule comes first", pattern.rule, pattern.value.text()));
+        } else if !applied(&pattern.rule) {
+            unused.push(format!("{}: {} matches too", pattern.rule, pattern.value.text()));
+        }
+    }
+    if n_others > 0 {
+        let rules = if n_others == 1 { "rule names" } else { "rules name" };
+        unused.push(format!("{n_others} more {rules} other {}", section.key().replace('_', " ")));
+    }
+    unused
+}
+
+fn unused_hazards(policy: &Policy, hazard: Hazard, accept_data_loss: bool) -> Vec<String> {
+    let mut unused = Vec::new();
+    let line = |key: HazardKey| policy.hazards.get(&key);
+    if let (Some(_), Some(class)) = (line(HazardKey::Kind(hazard)), line(HazardKey::Class(hazard.class()))) {
+        unused.push(format!("{}: the kind's own line wins", class.rule));
+    }
+    if policy.hazard_line(hazard).is_some() {
+        let word = if hazard.class().refused_by_default() { "refuse" } else { "approve" };
+        unused.push(format!("the default of {} is {word}", hazard.class()));
+    }
+    let of_no_use = match policy.bans_accepting_data_loss() {
+        _ if accept_data_loss && hazard.class() != Class::DataLoss => Some("it approves data loss only".to_owned()),
+        Some(rule) => Some(format!("banned by {rule}")),
+        None => None,
+    };
+    unused.extend(of_no_use.filter(|_| accept_data_loss).map(|reason| format!("--accept-data-loss: {reason}")));
+    unused
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.question)?;
+        match &self.answer {
+            Answer::Yes { what, because, warnings } => {
+                writeln!(f, "answer: {what}\nbecause: {because}")?;
+                warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
+            }
+            Answer::No(refusal) => writeln!(f, "{refusal}\nbecause: {}", refusal.because)?,
+            Answer::Unclear(doubt) => writeln!(f, "{doubt}")?,
+        }
+        if !self.not_used.is_empty() {
+            writeln!(f, "not used:")?;
+            self.not_used.iter().try_for_each(|rule| writeln!(f, "  {rule}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! What the user allows. Every question has one answer, and every answer names the rule that gave it.
+//!
+//! [`file`] reads `drizzle-pilot.toml` into [`Policies`]; [`Policies::select`] picks the [`Policy`] of this run;
+//! [`decide`] answers. Only [`file`] touches the disk.
+
+pub mod name;
+pub mod model;
+pub mod file;
+pub mod allow;
+pub mod decide;
+pub mod explain;
+
+pub use decide::{Decision, Doubt, Refusal, Scope};
+pub use file::{PolicyError, load};
+pub use model::{Policies, Policy, RuleRef, SelectError};
+pub use name::ObjectName;

@@ -1,0 +1,552 @@
+//! What a policy says once its file is read and its profile is merged. Pure; knows nothing of TOML.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use globset::GlobMatcher;
+use regex::Regex;
+
+use super::name::{ObjectName, Pattern, Shape};
+use crate::kit::prompt::Entity;
+use crate::sql::hazard::{Class, Hazard, Object};
+
+/// The name that [`super::file::find`] looks for.
+pub const FILE_NAME: &str = "drizzle-pilot.toml";
+
+/// The commands that a profile may name under `commands`.
+pub const COMMANDS: [&str; 9] =
+    ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
+
+/// A policy file: the policy without a profile, and one policy for each profile.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    pub(super) digest: Option<String>,
+    pub(super) base: Policy,
+    pub(super) profiles: BTreeMap<String, Profile>,
+}
+
+/// A profile: its policy, merged, and when it applies by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Profile {
+    pub(super) policy: Policy,
+    pub(super) env: Vec<Variable>,
+    pub(super) hosts: Vec<HostPattern>,
+}
+
+/// The policy that applies to one run.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub(super) source: Source,
+    pub(super) profile: Option<String>,
+    pub(super) otherwise: Ruled<Otherwise>,
+    pub(super) renames: Vec<Rename>,
+    pub(super) create: BTreeMap<Section, Create>,
+    pub(super) hazards: BTreeMap<HazardKey, HazardLine>,
+    pub(super) prompts: Prompts,
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) refuse_env: Vec<Ruled<Variable>>,
+    pub(super) commands: Option<Ruled<Vec<String>>>,
+    pub(super) accept_data_loss: Option<Ruled<bool>>,
+}
+
+/// Where a policy comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// No file was found.
+    BuiltIn,
+    /// A file, with the path by which it is named and its text.
+    File { path: String, text: String },
+}
+
+/// The line that a value comes from. It is what a decision shows as its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleRef {
+    /// The place in the file's tree, such as `hazards.drop_column`. Empty where the origin says it all.
+    pub path: String,
+    /// Who wrote the rule.
+    pub origin: Origin,
+}
+
+/// Who wrote a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of a policy file, counted from 1.
+    File { file: String, line: usize },
+    /// What applies where no file says otherwise.
+    BuiltIn,
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// Nothing else could be chosen.
+    OnlyChoice,
+}
+
+/// A value with the rule that set it.
+#[derive(Debug, Clone)]
+pub struct Ruled<T> {
+    pub value: T,
+    pub rule: RuleRef,
+}
+
+/// What to take a new object for when no rule names it and something like it disappeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Ask the user to write a rule.
+    Refuse,
+    /// Take it as new.
+    Create,
+}
+
+/// A kind of object in `[renames]` and `[create]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    Schemas,
+    Tables,
+    Columns,
+    Enums,
+    Sequences,
+    Views,
+    Policies,
+    Roles,
+    Checks,
+    Indexes,
+    Uniques,
+    PrimaryKeys,
+    ForeignKeys,
+    Defaults,
+}
+
+/// "The object `new` is what was `old`."
+#[derive(Debug, Clone)]
+pub(super) struct Rename {
+    pub(super) section: Section,
+    pub(super) old: ObjectName,
+    pub(super) new: ObjectName,
+    /// The old name as the file writes it.
+    pub(super) key: String,
+    pub(super) layer: Layer,
+    pub(super) rule: RuleRef,
+    /// Where the key stands in the file.
+    pub(super) span: Range<usize>,
+}
+
+/// "Objects of these names are new."
+#[derive(Debug, Clone)]
+pub(super) struct Create {
+    pub(super) patterns: Vec<Ruled<Pattern>>,
+    pub(super) layer: Layer,
+}
+
+/// The part of the file that a rule stands in: a profile, or none for the part that all share.
+pub(super) type Layer = Option<String>;
+
+/// What a line of `[hazards]` speaks of. A kind's own line wins over that of its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum HazardKey {
+    Class(Class),
+    Kind(Hazard),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct HazardLine {
+    pub(super) value: HazardRule,
+    pub(super) layer: Layer,
+    pub(super) rule: RuleRef,
+}
+
+/// What the policy says of a hazard.
+#[derive(Debug, Clone)]
+pub enum HazardRule {
+    Refuse,
+    Approve,
+    /// Approved for some objects, or up to a number of rows, or both.
+    Limit { only: Option<Vec<Pattern>>, max_rows: Option<u64> },
+    /// Only for [`Hazard::AddUnique`]: drizzle-kit's question about truncating is answered "No".
+    KeepRows,
+    /// Only for [`Hazard::AddUnique`]: drizzle-kit's question about truncating is answered "Yes".
+    Truncate,
+}
+
+/// The rules for questions that this version does not know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Prompts {
+    pub(super) rules: Vec<PromptRule>,
+    pub(super) layer: Layer,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PromptRule {
+    pub(super) question: Regex,
+    pub(super) answer: PromptAnswer,
+    pub(super) rule: RuleRef,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum PromptAnswer {
+    /// The one choice that matches.
+    Choose(Regex),
+    Decline,
+}
+
+/// A variable of the environment and the value that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// A host name, perhaps with a glob.
+#[derive(Debug, Clone)]
+pub(super) struct HostPattern(pub(super) GlobMatcher);
+
+/// Why no policy could be picked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// The profile that was asked for is not in the file.
+    #[error("{source_name} has no profile `{name}`")]
+    Unknown { name: String, source_name: String, known: Vec<String> },
+    /// The conditions of several profiles hold.
+    #[error("the profiles {} of {source_name} apply at once", listed(.matching))]
+    Several { source_name: String, matching: Vec<Match> },
+}
+
+/// A profile whose condition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The name of the profile.
+    pub profile: String,
+    /// The condition, such as `NODE_ENV=production`.
+    pub because: String,
+}
+
+impl Policies {
+    /// Returns what applies where there is no file: it refuses every loss and knows no rename.
+    pub fn built_in() -> Policies {
+        Policies { digest: None, base: Policy::built_in(), profiles: BTreeMap::new() }
+    }
+
+    /// Returns where the policy comes from.
+    pub fn source(&self) -> &Source {
+        &self.base.source
+    }
+
+    /// Returns the SHA-256 of the file, in hexadecimal, if there is a file.
+    pub fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    /// Returns the names of the profiles.
+    pub fn profile_names(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
+    }
+
+    /// Tells whether the target's host has to be known before a profile can be picked.
+    pub fn needs_host(&self) -> bool {
+        self.profiles.values().any(|profile| !profile.hosts.is_empty())
+    }
+
+    /// Picks the policy: that of the profile named, else that of the one profile whose `when` holds, else the base.
+    pub fn select(
+        &self,
+        explicit: Option<&str>,
+        env: &dyn Fn(&str) -> Option<String>,
+        host: Option<&str>,
+    ) -> Result<Policy, SelectError> {
+        if let Some(name) = explicit {
+            let profile = self.profiles.get(name).ok_or_else(|| SelectError::Unknown {
+                name: name.to_owned(),
+                source_name: self.source().to_string(),
+                known: self.profiles.keys().cloned().collect(),
+            })?;
+            return Ok(profile.policy.clone());
+        }
+        let matching = self.matching(env, host);
+        match matching.as_slice() {
+            [] => Ok(self.base.clone()),
+            [only] => Ok(self.profiles[&only.profile].policy.clone()),
+            _ => Err(SelectError::Several { source_name: self.source().to_string(), matching }),
+        }
+    }
+
+    /// Returns the profiles whose `when` holds, whichever was named explicitly.
+    pub fn matching(&self, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Vec<Match> {
+        let condition = |profile: &Profile| {
+            let variable = profile.env.iter().find(|variable| variable.is_set(env)).map(Variable::to_string);
+            variable.or_else(|| {
+                let host = host.filter(|host| profile.hosts.iter().any(|pattern| pattern.matches(host)));
+                host.map(|host| format!("host {host}"))
+            })
+        };
+        let matching = self.profiles.iter().filter_map(|(name, profile)| {
+            condition(profile).map(|because| Match { profile: name.clone(), because })
+        });
+        matching.collect()
+    }
+}
+
+impl SelectError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            SelectError::Unknown { name, known, .. } => match closest(name, known.iter().map(String::as_str)) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None if known.is_empty() => "the file has no [profiles]".to_owned(),
+                None => format!("its profiles are {}", quoted(known)),
+            },
+            SelectError::Several { .. } => "name one with --profile, or make their `when` exclude each other".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// Returns what applies where there is no file.
+    pub fn built_in() -> Policy {
+        Policy {
+            source: Source::BuiltIn,
+            profile: None,
+            otherwise: Ruled { value: Otherwise::Refuse, rule: RuleRef::built_in("renames.otherwise") },
+            renames: Vec::new(),
+            create: BTreeMap::new(),
+            hazards: BTreeMap::new(),
+            prompts: Prompts::default(),
+            hosts: Vec::new(),
+            refuse_env: Vec::new(),
+            commands: None,
+            accept_data_loss: None,
+        }
+    }
+
+    /// Returns where the policy comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns the name of the profile, if one was picked.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// Returns the rule for a hazard: its own line, else that of its class, else the default.
+    pub fn hazard(&self, hazard: Hazard) -> (HazardRule, RuleRef) {
+        if let Some(line) = self.hazard_line(hazard) {
+            return (line.value.clone(), line.rule.clone());
+        }
+        let value = match hazard {
+            Hazard::AddUnique => HazardRule::KeepRows,
+            _ if hazard.class().refused_by_default() => HazardRule::Refuse,
+            _ => HazardRule::Approve,
+        };
+        (value, RuleRef::built_in(&format!("hazards.{hazard}")))
+    }
+
+    /// Tells whether the rule for a hazard depends on the number of rows, so that it is worth counting them.
+    pub fn wants_rows(&self, hazard: Hazard) -> bool {
+        matches!(self.hazard(hazard).0, HazardRule::Limit { max_rows: Some(_), .. })
+    }
+
+    /// Returns the rule that bans a command, if one does.
+    pub fn bans_command(&self, command: &str) -> Option<&RuleRef> {
+        let commands = self.commands.as_ref()?;
+        (!commands.value.iter().any(|allowed| allowed == command)).then_some(&commands.rule)
+    }
+
+    /// Returns the rule that bans commands which change a database in this environment, and the variable it names.
+    pub fn bans_environment(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<(&RuleRef, &Variable)> {
+        let banned = self.refuse_env.iter().find(|variable| variable.value.is_set(env))?;
+        Some((&banned.rule, &banned.value))
+    }
+
+    /// Returns the rule that bans `--accept-data-loss`, if one does.
+    pub fn bans_accepting_data_loss(&self) -> Option<&RuleRef> {
+        self.accept_data_loss.as_ref().filter(|accept| !accept.value).map(|accept| &accept.rule)
+    }
+
+    /// Tells whether `guard.hosts` names this host, so that `reset` may touch it.
+    pub fn guards_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|pattern| pattern.matches(host))
+    }
+
+    /// Returns the line of the file that speaks of a hazard.
+    pub(super) fn hazard_line(&self, hazard: Hazard) -> Option<&HazardLine> {
+        let class = || self.hazards.get(&HazardKey::Class(hazard.class()));
+        self.hazards.get(&HazardKey::Kind(hazard)).or_else(class)
+    }
+}
+
+impl Section {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Section; 14] = [
+        Section::Schemas,
+        Section::Tables,
+        Section::Columns,
+        Section::Enums,
+        Section::Sequences,
+        Section::Views,
+        Section::Policies,
+        Section::Roles,
+        Section::Checks,
+        Section::Indexes,
+        Section::Uniques,
+        Section::PrimaryKeys,
+        Section::ForeignKeys,
+        Section::Defaults,
+    ];
+
+    /// Returns the key in the policy file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Section::Schemas => "schemas",
+            Section::Tables => "tables",
+            Section::Columns => "columns",
+            Section::Enums => "enums",
+            Section::Sequences => "sequences",
+            Section::Views => "views",
+            Section::Policies => "policies",
+            Section::Roles => "roles",
+            Section::Checks => "checks",
+            Section::Indexes => "indexes",
+            Section::Uniques => "uniques",
+            Section::PrimaryKeys => "primary_keys",
+            Section::ForeignKeys => "foreign_keys",
+            Section::Defaults => "defaults",
+        }
+    }
+
+    /// Returns the name of one such object.
+    pub fn singular(self) -> &'static str {
+        match self {
+            Section::Schemas => "schema",
+            Section::Tables => "table",
+            Section::Columns => "column",
+            Section::Enums => "enum",
+            Section::Sequences => "sequence",
+            Section::Views => "view",
+            Section::Policies => "policy",
+            Section::Roles => "role",
+            Section::Checks => "check",
+            Section::Indexes => "index",
+            Section::Uniques => "unique",
+            Section::PrimaryKeys => "primary key",
+            Section::ForeignKeys => "foreign key",
+            Section::Defaults => "default",
+        }
+    }
+
+    /// Returns the form of the names.
+    pub fn shape(self) -> Shape {
+        match self {
+            Section::Schemas | Section::Roles => Shape::Global,
+            Section::Tables | Section::Enums | Section::Sequences | Section::Views => Shape::InSchema,
+            Section::Policies => Shape::Policy,
+            Section::Columns
+            | Section::Checks
+            | Section::Indexes
+            | Section::Uniques
+            | Section::PrimaryKeys
+            | Section::ForeignKeys
+            | Section::Defaults => Shape::InTable,
+        }
+    }
+}
+
+impl From<Entity> for Section {
+    fn from(entity: Entity) -> Section {
+        match entity {
+            Entity::Schema => Section::Schemas,
+            Entity::Table => Section::Tables,
+            Entity::Column => Section::Columns,
+            Entity::Enum => Section::Enums,
+            Entity::Sequence => Section::Sequences,
+            Entity::View => Section::Views,
+            Entity::Role => Section::Roles,
+            Entity::Policy => Section::Policies,
+        }
+    }
+}
+
+impl HazardKey {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            HazardKey::Class(class) => class.name(),
+            HazardKey::Kind(hazard) => hazard.name(),
+        }
+    }
+
+    /// Returns the form of the names in a limit.
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            HazardKey::Class(_) => Shape::Whole,
+            HazardKey::Kind(hazard) => match hazard.object() {
+                Object::Schema | Object::Role => Shape::Global,
+                Object::Table | Object::View | Object::Sequence | Object::Type | Object::Index => Shape::InSchema,
+                Object::Column | Object::Constraint | Object::Policy => Shape::InTable,
+                Object::Any | Object::Nothing => Shape::Whole,
+            },
+        }
+    }
+}
+
+impl Variable {
+    fn is_set(&self, env: &dyn Fn(&str) -> Option<String>) -> bool {
+        env(&self.name).is_some_and(|value| value == self.value)
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
+impl HostPattern {
+    pub(super) fn matches(&self, host: &str) -> bool {
+        self.0.is_match(host)
+    }
+}
+
+impl RuleRef {
+    pub(super) fn built_in(path: &str) -> RuleRef {
+        RuleRef { path: path.to_owned(), origin: Origin::BuiltIn }
+    }
+}
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::File { file, line } => write!(f, "{file}:{line} {}", self.path),
+            Origin::BuiltIn if self.path.is_empty() => f.write_str("built-in policy"),
+            Origin::BuiltIn => write!(f, "built-in policy ({})", self.path),
+            Origin::Flag(flag) => f.write_str(flag),
+            Origin::OnlyChoice => f.write_str("the only choice"),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::BuiltIn => f.write_str("built-in policy"),
+            Source::File { path, .. } => f.write_str(path),
+        }
+    }
+}
+
+/// Returns the known word that a misspelt one is likely to stand for.
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|known| (strsim::jaro_winkler(word, known), known));
+    let (score, known) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    // Below this, jaro-winkler finds words that merely share letters.
+    (score > 0.8).then_some(known)
+}
+
+/// Writes words as a list in a sentence.
+pub fn quoted<S: AsRef<str>>(words: &[S]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
+    words.join(", ")
+}
+
+fn listed(matching: &[Match]) -> String {
+    let matching: Vec<String> =
+        matching.iter().map(|found| format!("`{}` ({})", found.profile, found.because)).collect();
+    matching.join(" and ")
+}

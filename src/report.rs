@@ -1,0 +1,229 @@
+//! What a run reports, for machines (SPEC §6) and for people. Nothing is derived here: a report shows what was decided.
+
+use std::fmt::Write;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::exit::{Database, Exit};
+use crate::policy;
+
+/// The report of one run: `--format json` and `--report`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Report {
+    /// The version of this format: 1.
+    pub schema: u32,
+    pub command: String,
+    /// The name of the exit code.
+    pub outcome: String,
+    pub code: u8,
+    pub database: Database,
+    /// One sentence: what this outcome means here.
+    pub summary: String,
+    pub target: Option<Target>,
+    pub kit: Option<Kit>,
+    pub profile: Option<String>,
+    pub policy: Policy,
+    pub prompts: Vec<Prompt>,
+    /// The statements of the plan, one by one. Empty until statements are judged one by one.
+    pub statements: Vec<Statement>,
+    /// The statements, as lines, that drizzle-kit showed before it asked for consent.
+    pub shown: Vec<String>,
+    pub warnings: Vec<String>,
+    pub refusals: Vec<Refusal>,
+    pub error: Option<Error>,
+    pub timings: Timings,
+}
+
+/// The database, without its password.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Target {
+    pub dialect: String,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub database: Option<String>,
+    pub user: Option<String>,
+    pub schemas: Vec<String>,
+}
+
+/// The drizzle-kit that ran.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Kit {
+    pub version: Option<String>,
+    pub path: String,
+}
+
+/// The policy that decided.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Policy {
+    /// The file; none for the built-in policy.
+    pub file: Option<String>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub digest: Option<String>,
+}
+
+/// A prompt and its answer.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Prompt {
+    pub question: String,
+    pub choices: Vec<String>,
+    /// The choice that was answered; none where the run was interrupted.
+    pub chosen: Option<String>,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    pub keys: Vec<String>,
+    /// Milliseconds from the opening of the prompt to the Enter that answered it.
+    pub latency_ms: Option<f64>,
+}
+
+/// One SQL statement of the plan.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Statement {
+    pub sql: String,
+}
+
+/// Something the policy refused.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Refusal {
+    pub what: String,
+    /// The policy lines that would allow exactly this, if any can.
+    pub allow_with: Option<String>,
+    /// The same for people: every alternative, and where to put it.
+    #[serde(skip)]
+    pub text: String,
+}
+
+impl Refusal {
+    /// Takes what the policy refused; the first way to allow it is the one for machines.
+    pub fn of(refusal: &policy::Refusal) -> Refusal {
+        let lines = refusal.allow.first().map(|allow| allow.lines().collect::<Vec<_>>().join("\n"));
+        Refusal { what: refusal.what.join("; "), allow_with: lines, text: refusal.to_string() }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Error {
+    /// SQLSTATE, or the code of the driver or of node.
+    pub sqlstate: Option<String>,
+    pub message: String,
+    pub detail: Option<String>,
+    pub statement: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How long it took, in milliseconds.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Timings {
+    pub total_ms: f64,
+    /// Until drizzle's config was known.
+    pub config_ms: Option<f64>,
+    /// For our own look at the database before drizzle-kit's.
+    pub preflight_ms: Option<f64>,
+}
+
+impl Report {
+    /// Returns the JSON document.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report has only strings and numbers") + "\n"
+    }
+
+    /// Returns the text a person reads in ten seconds: what was asked, what was answered and why, what changed.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.command, self.summary);
+        let mut line = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<8} {value}");
+        };
+        if let Some(target) = &self.target {
+            line("target", &target.text());
+        }
+        if let Some(kit) = &self.kit {
+            line("kit", &format!("drizzle-kit {}", kit.version.as_deref().unwrap_or("of an unknown version")));
+        }
+        let policy = self.policy.file.as_deref().unwrap_or("built-in");
+        match &self.profile {
+            Some(profile) => line("policy", &format!("{policy}, profile {profile}")),
+            None => line("policy", policy),
+        }
+        for prompt in &self.prompts {
+            line("asked", prompt.headline());
+            let chosen = prompt.chosen.as_deref().unwrap_or("(no answer: interrupted)");
+            let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
+            line("answered", &format!("{}{because}", chosen.trim_end()));
+        }
+        for statement in &self.shown {
+            line("sql", statement);
+        }
+        text
+    }
+}
+
+impl Prompt {
+    /// Returns the question, or for the question without words what it stands for.
+    fn headline(&self) -> &str {
+        match self.question.as_str() {
+            "" => "execute the statements?",
+            question => question,
+        }
+    }
+}
+
+impl Target {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        match (&self.host, self.port) {
+            (Some(host), Some(port)) => text += &format!("{host}:{port}"),
+            (Some(host), None) => text += host,
+            (None, _) => text += &self.dialect,
+        }
+        if let Some(database) = &self.database {
+            text += &format!("/{database}");
+        }
+        if let Some(user) = &self.user {
+            text += &format!(" as {user}");
+        }
+        text
+    }
+}
+
+/// Returns the JSON schema of the report, draft 2020-12.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Report);
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+}
+
+/// How a run ended, before it is reported.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    pub exit: Exit,
+    pub database: Database,
+    /// One sentence, lowercase, without a full stop.
+    pub summary: String,
+    pub error: Option<Error>,
+    pub hint: Option<String>,
+}
+
+impl Verdict {
+    /// Makes a verdict for a run that executed nothing.
+    pub fn nothing(exit: Exit, summary: impl Into<String>) -> Verdict {
+        Verdict { exit, database: Database::Unchanged, summary: summary.into(), error: None, hint: None }
+    }
+
+    /// Makes a verdict for a run whose statements may have run.
+    pub fn maybe(exit: Exit, summary: impl Into<String>) -> Verdict {
+        Verdict { database: Database::Maybe, ..Verdict::nothing(exit, summary) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Verdict {
+        Verdict { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds the error that was met.
+    #[must_use]
+    pub fn because(self, error: Error) -> Verdict {
+        Verdict { error: Some(error), ..self }
+    }
+}

@@ -1,0 +1,5 @@
+//! What SQL does to a database and why that needs consent. Knows neither drizzle-kit nor the policy.
+
+pub mod hazard;
+
+pub use hazard::{Class, Hazard};

@@ -1,0 +1,14 @@
+//! A terminal without a human: keys, the drawn screen, the transcript, and the pseudo-terminal behind them.
+//!
+//! Knows nothing of drizzle-kit. `keys` and `screen` are pure; the others do IO.
+
+pub mod keys;
+pub mod pty;
+pub mod redact;
+pub mod screen;
+pub mod stream;
+pub mod transcript;
+pub mod warden;
+
+pub use keys::Key;
+pub use screen::{Event, Screen};

@@ -1,0 +1,290 @@
+//! The terminal as a stream that expectrl can wait on: clean records instead of bytes, and no busy waiting.
+//!
+//! One `poll(2)` waits for output, for signals and for mail from inside the program. What happened becomes records,
+//! one JSON value each between the bytes [`BEGIN`] and [`END`], which JSON never contains raw. So expectrl's buffer
+//! holds a few hundred bytes of clean text, and its loop sleeps in our `read` instead of spinning.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+use super::pty::{Ended, Pty};
+use super::redact::Secrets;
+use super::screen::{Event, Screen, Text};
+use super::transcript::Recorder;
+
+/// Stands before a record (ASCII record separator).
+pub const BEGIN: char = '\x1e';
+/// Stands after a record (ASCII unit separator).
+pub const END: char = '\x1f';
+
+/// Bytes of output after which a program is called out of its mind. Its screens hold a few kilobytes.
+const FLOOD_BYTES: u64 = 64 << 20;
+
+/// Something to react to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    Screen(Event),
+    /// A line from inside the program, through the mailbox.
+    Mail(String),
+    /// We were asked to end, by this signal.
+    Signal(i32),
+    /// The program, or a process of its tree, ended; the output may not be at its end yet.
+    ChildEnded,
+    /// More output than a sane program prints.
+    Flood,
+    /// The output is at its end. Carries the text drawn since the last prompt.
+    Ended(Text),
+}
+
+/// A recorder into a file.
+pub type FileRecorder = Recorder<io::BufWriter<File>>;
+
+/// The stream of records of a terminal.
+pub struct ScreenStream {
+    pty: Pty,
+    screen: Screen,
+    wakes: UnixStream,
+    signal: Arc<AtomicUsize>,
+    mailbox: Option<File>,
+    mail: Vec<u8>,
+    recorder: Option<FileRecorder>,
+    ready: VecDeque<u8>,
+    until: Instant,
+    delivered: bool,
+    at_end: bool,
+    n_bytes: u64,
+}
+
+impl ScreenStream {
+    /// Makes the stream. The mailbox is read without blocking, line by line.
+    ///
+    /// # Errors
+    /// When the signal handlers cannot be set.
+    pub fn new(pty: Pty, mailbox: Option<File>, recorder: Option<FileRecorder>) -> io::Result<ScreenStream> {
+        let (wakes, waker) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in [SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
+        }
+        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
+        }
+        Ok(ScreenStream {
+            pty,
+            screen: Screen::default(),
+            wakes,
+            signal,
+            mailbox,
+            mail: Vec::new(),
+            recorder,
+            ready: VecDeque::new(),
+            until: Instant::now(),
+            delivered: false,
+            at_end: false,
+            n_bytes: 0,
+        })
+    }
+
+    /// Sets the moment until which a read may sleep.
+    pub fn wait_until(&mut self, until: Instant) {
+        self.until = until;
+    }
+
+    /// Tells whether the program reads single keys.
+    pub fn listens(&self) -> bool {
+        self.pty.listens()
+    }
+
+    /// Returns how the program ended, or nothing while it runs.
+    ///
+    /// # Errors
+    /// As `waitpid(2)`.
+    pub fn ended(&mut self) -> io::Result<Option<Ended>> {
+        self.pty.ended()
+    }
+
+    /// Sleeps until a signal comes, or the moment does. For when there is nothing to read.
+    ///
+    /// # Errors
+    /// As `poll(2)`.
+    pub fn sleep(&mut self, until: Instant) -> io::Result<()> {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&self.wakes, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => {
+                self.drain_wakes();
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the program and all that it started to end.
+    pub fn terminate(&self) {
+        self.pty.terminate();
+    }
+
+    /// Ends the program's process group at once.
+    pub fn kill(&self) {
+        self.pty.kill();
+    }
+
+    /// Tells secrets that became known, so that they are left out of the recording.
+    pub fn hide(&mut self, secrets: &Secrets) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hide(secrets);
+        }
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    /// The first error met while it was written.
+    pub fn finish_recording(&mut self) -> io::Result<()> {
+        self.recorder.as_mut().map_or(Ok(()), FileRecorder::finish)
+    }
+
+    fn push(&mut self, record: &Record) {
+        let json = serde_json::to_string(record).expect("a record has only strings and numbers");
+        self.ready.extend(format!("{BEGIN}{json}{END}").into_bytes());
+    }
+
+    /// Sleeps until something happens or the set moment comes, and turns it into records.
+    fn look(&mut self) -> io::Result<()> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
+        let (output, wakes, mail) = {
+            let mut polled =
+                vec![PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
+            polled.extend(self.mailbox.as_ref().map(|mailbox| PollFd::new(mailbox, PollFlags::IN)));
+            match poll(&mut polled, Some(&timeout)) {
+                // The signal that interrupted us is told by the pipe as well: the next look finds it.
+                Err(rustix::io::Errno::INTR) => return Ok(()),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            let came = |idx: usize| polled.get(idx).is_some_and(|fd| !fd.revents().is_empty());
+            (came(1), came(0), came(2))
+        };
+        if wakes {
+            self.drain_wakes();
+            match i32::try_from(self.signal.swap(0, Ordering::SeqCst)) {
+                Ok(0) | Err(_) => self.push(&Record::ChildEnded),
+                Ok(number) => self.push(&Record::Signal(number)),
+            }
+        }
+        if mail {
+            self.take_mail();
+        }
+        if output {
+            self.take_output()?;
+        }
+        Ok(())
+    }
+
+    fn drain_wakes(&mut self) {
+        let mut drained = [0; 64];
+        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
+    }
+
+    fn take_mail(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(n_bytes) = self.mailbox.as_mut().and_then(|mailbox| mailbox.read(&mut buffer).ok()) {
+            self.mail.extend_from_slice(&buffer[..n_bytes]);
+            if n_bytes < buffer.len() {
+                break;
+            }
+        }
+        while let Some(end) = self.mail.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.mail.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line[..end]).into_owned();
+            self.push(&Record::Mail(line));
+        }
+    }
+
+    fn take_output(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 65536];
+        let n_bytes = self.pty.read(&mut buffer)?;
+        if n_bytes == 0 {
+            self.at_end = true;
+            let text = self.screen.take_text();
+            self.push(&Record::Ended(text));
+            return Ok(());
+        }
+        let before = self.n_bytes;
+        self.n_bytes += n_bytes as u64;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.output(&buffer[..n_bytes]);
+        }
+        let mut events = Vec::new();
+        self.screen.feed(&buffer[..n_bytes], |event| events.push(Record::Screen(event)));
+        for record in &events {
+            self.push(record);
+        }
+        if before <= FLOOD_BYTES && self.n_bytes > FLOOD_BYTES {
+            self.push(&Record::Flood);
+        }
+        Ok(())
+    }
+}
+
+impl Read for ScreenStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ready.is_empty() {
+            // expectrl reads until nothing is left before it looks. A second sleep here would cost a whole wait.
+            if std::mem::take(&mut self.delivered) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if self.at_end {
+                return Ok(0);
+            }
+            self.look()?;
+        }
+        match self.ready.read(buffer)? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            n_bytes => {
+                self.delivered = true;
+                Ok(n_bytes)
+            }
+        }
+    }
+}
+
+impl Write for ScreenStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keys(bytes);
+        }
+        self.pty.write(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl expectrl::process::NonBlocking for ScreenStream {
+    /// Nothing to switch: a read sleeps until the moment that [`ScreenStream::wait_until`] set.
+    fn set_blocking(&mut self, _on: bool) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for ScreenStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pty.as_fd()
+    }
+}

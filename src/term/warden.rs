@@ -1,0 +1,176 @@
+//! The process between us and drizzle-kit that lets nothing outlive us, not even when we are killed with SIGKILL.
+//!
+//! It is this same program, started with [`NAME`] as the leader of the terminal's session. It starts the command as its
+//! child, collects its orphans (subreaper), is told by the kernel when we die (parent death signal, and the hang-up of
+//! the terminal), ends the tree, and passes the command's exit status or signal on unchanged.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, Signal, WaitOptions};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::pty::Command;
+
+/// The first argument that makes this program the warden.
+pub const NAME: &str = "__warden";
+
+/// Time between asking the tree to end and killing it.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// Exit codes of `env(1)` and the shells for a command that cannot be run, or is not there.
+const CANNOT_RUN: i32 = 126;
+const NOT_FOUND: i32 = 127;
+
+/// Returns the arguments that start the warden for a command.
+pub fn arguments(command: &Command) -> Vec<OsString> {
+    let us = rustix::process::getpid().as_raw_nonzero().to_string();
+    let mut arguments = vec![NAME.into(), us.into(), command.program.clone().into_os_string()];
+    arguments.extend(command.args.iter().cloned());
+    arguments
+}
+
+/// Runs as the warden. `arguments` are those after [`NAME`]: our starter's process id, the program, its arguments.
+/// Returns the exit code; where the command died by a signal, dies by the same one.
+pub fn run(arguments: &[OsString]) -> i32 {
+    let [starter, program, rest @ ..] = arguments else {
+        return CANNOT_RUN;
+    };
+    match Warden::start(starter, program, rest) {
+        Ok(mut warden) => warden.watch(),
+        Err(error) => {
+            eprintln!("drizzle-pilot: starting {}: {error}", program.display());
+            if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN }
+        }
+    }
+}
+
+struct Warden {
+    child: Pid,
+    wakes: UnixStream,
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Warden {
+    fn start(starter: &OsStr, program: &OsStr, rest: &[OsString]) -> std::io::Result<Warden> {
+        let (wakes, waker) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        let stop = std::sync::Arc::default();
+        for signal in [SIGTERM, SIGHUP, SIGQUIT] {
+            signal_hook::flag::register(signal, std::sync::Arc::clone(&stop))?;
+        }
+        // SIGINT of the terminal reaches the command by itself; we only must not die of it before the command does.
+        for signal in [SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGINT] {
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
+        }
+        adopt_orphans();
+        let starter = starter.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        if die_with_starter().is_ok() && rustix::process::getppid() != starter {
+            return Err(std::io::Error::other("the starting process is gone"));
+        }
+        let child = std::process::Command::new(program).args(rest).spawn()?;
+        let child = Pid::from_raw(child.id().cast_signed()).expect("a started process has an id above zero");
+        Ok(Warden { child, wakes, stop })
+    }
+
+    /// Waits for the command, or for the order to end it, and leaves nothing behind.
+    fn watch(&mut self) -> i32 {
+        let mut deadline: Option<Instant> = None;
+        let status = loop {
+            if let Some(status) = self.reap() {
+                break status;
+            }
+            if deadline.is_none() && self.stop.load(std::sync::atomic::Ordering::SeqCst) {
+                let _ = rustix::process::kill_process(self.child, Signal::TERM);
+                deadline = Some(Instant::now() + GRACE);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                let _ = rustix::process::kill_process(self.child, Signal::KILL);
+            }
+            self.sleep(left.map(|left| left.max(Duration::from_millis(50))));
+        };
+        end_children();
+        if let Some(signal) = status.terminating_signal() {
+            // Dying by the same signal tells it to our starter as the kernel would have.
+            if signal == Signal::KILL.as_raw() {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+            }
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            return 128 + signal;
+        }
+        status.exit_status().unwrap_or(CANNOT_RUN)
+    }
+
+    /// Collects every ended process; returns the status of the command when it is among them.
+    fn reap(&self) -> Option<rustix::process::WaitStatus> {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == self.child {
+                return Some(status);
+            }
+        }
+        None
+    }
+
+    fn sleep(&mut self, at_most: Option<Duration>) {
+        let timeout = at_most.and_then(|left| rustix::event::Timespec::try_from(left).ok());
+        let mut polled = [PollFd::new(&self.wakes, PollFlags::IN)];
+        // An interrupted poll is a signal that the pipe tells as well.
+        let _ = poll(&mut polled, timeout.as_ref());
+        let mut drained = [0; 64];
+        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
+    }
+}
+
+/// Kills every child, and their children as they become ours, until none is left.
+fn end_children() {
+    while let Ok(found) = rustix::process::wait(WaitOptions::NOHANG) {
+        if found.is_some() {
+            continue;
+        }
+        for pid in children() {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        // The killed child, or the death of one that was ending by itself.
+        if rustix::process::wait(WaitOptions::empty()).is_err() {
+            break;
+        }
+    }
+}
+
+/// Returns our children, from `/proc/PID/stat` (`proc_pid_stat(5)`: the parent is the second field after the name).
+fn children() -> Vec<Pid> {
+    let us = rustix::process::getpid();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Pid::from_raw)
+        .filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+            parent.and_then(|parent| parent.parse().ok()).and_then(Pid::from_raw) == Some(us)
+        })
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn adopt_orphans() {
+    // Refused only by kernels before 3.4; then a grandchild that leaves its session is not ours to end.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopt_orphans() {}
+
+#[cfg(target_os = "linux")]
+fn die_with_starter() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_starter() -> rustix::io::Result<()> {
+    Err(rustix::io::Errno::NOTSUP)
+}

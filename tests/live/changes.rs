@@ -1,0 +1,179 @@
+//! Additions and losses: what is applied, what is refused, and that a refusal leaves everything as it was.
+
+use crate::support::{Database, Project};
+
+on_every_kit! {
+    nothing_to_do_is_a_success
+    tables_are_created
+    a_column_is_added
+    a_column_with_values_is_not_dropped_by_default
+    a_column_is_dropped_by_the_policy
+    a_column_with_more_rows_than_the_limit_is_kept
+    a_table_with_rows_is_not_dropped_by_default
+    a_table_is_dropped_by_the_policy
+    a_table_with_more_rows_than_the_limit_is_kept
+    the_printed_lines_allow_exactly_the_refused_drop
+    losses_are_accepted_for_one_run
+    a_unique_constraint_keeps_the_rows
+    a_type_is_not_changed_by_truncating
+}
+
+/// Pushes and checks that the program refused and the database is what it was.
+#[track_caller]
+fn check_refused(project: &Project, database: &Database, says: &[&str]) -> String {
+    let before = database.state();
+    let ran = project.push().expect(3).says(says).database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+    ran.allow_with()
+}
+
+/// Pushes and checks that the program applied the change.
+#[track_caller]
+fn check_applied(project: &Project, database: &Database, after: &[&str]) {
+    let ran = project.push().expect(0).database("changed");
+    assert_eq!(database.state(), after, "{ran}");
+}
+
+const USERS: &str = "public.users (id integer, name text, legacy_id integer): 3 rows";
+const USERS_WITHOUT_LEGACY: &str = "public.users (id integer, name text): 3 rows";
+
+fn nothing_to_do_is_a_success(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "no_changes", &database);
+    let before = database.state();
+    project.push().expect(0).database("unchanged");
+    assert_eq!(database.state(), before);
+}
+
+fn tables_are_created(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "create_tables", &database);
+    check_applied(
+        &project,
+        &database,
+        &[
+            "public.posts (id integer, user_id integer, title text): 0 rows",
+            "public.users (id integer, name text, legacy_id integer): 0 rows",
+        ],
+    );
+    project.push().expect(0).database("unchanged");
+}
+
+fn a_column_is_added(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "add_column", &database);
+    check_applied(
+        &project,
+        &database,
+        &["public.users (id integer, name text, legacy_id integer, nickname text): 3 rows"],
+    );
+}
+
+fn a_column_with_values_is_not_dropped_by_default(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_column", &database).without_policy();
+    check_refused(
+        &project,
+        &database,
+        &["drop_column", "users.legacy_id", "3"],
+    );
+}
+
+fn a_column_is_dropped_by_the_policy(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_column", &database);
+    check_applied(&project, &database, &[USERS_WITHOUT_LEGACY]);
+}
+
+fn a_column_with_more_rows_than_the_limit_is_kept(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_column", &database);
+    database.sql("INSERT INTO users VALUES (4, 'dee', NULL)");
+    check_refused(&project, &database, &["max_rows"]);
+}
+
+fn a_table_with_rows_is_not_dropped_by_default(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_table", &database).without_policy();
+    check_refused(&project, &database, &["drop_table", "legacy", "2"]);
+}
+
+fn a_table_is_dropped_by_the_policy(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_table", &database);
+    check_applied(&project, &database, &[USERS]);
+}
+
+fn a_table_with_more_rows_than_the_limit_is_kept(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_table", &database);
+    database.sql("INSERT INTO legacy VALUES (3, 'three')");
+    check_refused(&project, &database, &["max_rows"]);
+}
+
+fn the_printed_lines_allow_exactly_the_refused_drop(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_table", &database).without_policy();
+    let lines = check_refused(&project, &database, &[]);
+    project.policy(&lines);
+    // Another loss comes along: the lines do not allow it.
+    project.schema("export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });");
+    check_refused(&project, &database, &["users.legacy_id"]);
+    project.schema(
+        "export const users = pgTable('users', {
+           id: integer('id').primaryKey(), name: text('name'), legacyId: integer('legacy_id') });",
+    );
+    check_applied(&project, &database, &[USERS]);
+}
+
+fn losses_are_accepted_for_one_run(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_table", &database).without_policy();
+    project.schema("export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });");
+    let ran = project
+        .pilot(&["push", "--accept-data-loss"])
+        .run()
+        .expect(0)
+        .database("changed");
+    assert_eq!(database.state(), [USERS_WITHOUT_LEGACY], "{ran}");
+    // Each loss is a warning in the log, with its rows.
+    let ran = ran.says(&["legacy", "2", "users.legacy_id", "3"]);
+    assert!(
+        ran.report["warnings"]
+            .as_array()
+            .is_some_and(|warnings| warnings.len() >= 2),
+        "{ran}"
+    );
+}
+
+fn a_unique_constraint_keeps_the_rows(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "unique", &database);
+    check_applied(&project, &database, &[USERS]);
+    assert_eq!(
+        database.list(
+            "SELECT conname FROM pg_constraint WHERE contype = 'u' AND conrelid = 'users'::regclass"
+        ),
+        ["users_name_unique"]
+    );
+}
+
+/// Up to 0.30 drizzle-kit truncates the table first, and then the change fails. From 0.31 on it only fails.
+fn a_type_is_not_changed_by_truncating(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "change_type", &database);
+    if kit == "0.31.11" {
+        let ran =
+            project
+                .push()
+                .expect(6)
+                .says(&["42804", "cannot be cast automatically", "USING"]);
+        assert_eq!(
+            database.state(),
+            ["public.users (id integer, age text): 2 rows"],
+            "{ran}"
+        );
+    } else {
+        check_refused(&project, &database, &["change_type", "age"]);
+    }
+}

@@ -1,0 +1,279 @@
+//! Signals and kills at every phase: nothing stays behind, neither a process nor a statement in the server.
+
+use std::time::Duration;
+
+use crate::NEWEST;
+use crate::support::{
+    Database, Held, Project, Ran, Run, Running, Server, Signal, gone_within, until,
+};
+use crate::surroundings::as_pid_1;
+
+/// Where the run is when it is hit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// drizzle-kit counts the rows of a table that is locked. It has asked nothing so far.
+    BeforeTheQuestion,
+    /// The policy has consented, and `ALTER TABLE` waits for a lock.
+    WaitingForALock,
+    /// The policy has consented, and `ALTER TABLE` is running.
+    Executing,
+}
+
+/// What hits it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Blow {
+    Terminate,
+    Interrupt,
+    HangUp,
+    KillPilot,
+    KillNode,
+}
+
+/// A run that was brought to a phase and stays there.
+struct Stuck {
+    database: Database,
+    running: Running,
+    lock: Option<Held>,
+    phase: Phase,
+    before: Vec<String>,
+}
+
+fn stuck(kit: &str, server: Server, phase: Phase, prepare: impl FnOnce(Run) -> Run) -> Stuck {
+    let database = Database::create_on(server);
+    let project = Project::fixture(kit, "drop_column", &database);
+    let before = database.state();
+    let lock = match phase {
+        Phase::BeforeTheQuestion => {
+            Some(database.hold("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+        }
+        // Reading is still possible, so drizzle-kit can count and ask.
+        Phase::WaitingForALock => Some(database.hold("LOCK TABLE users IN ACCESS SHARE MODE")),
+        Phase::Executing => {
+            database.sql(
+                "CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';
+                 CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION slow()",
+            );
+            None
+        }
+    };
+    let running = prepare(project.pilot(&["push"])).spawn();
+    let reached = match phase {
+        Phase::BeforeTheQuestion => "wait_event_type = 'Lock' AND query ILIKE '%count(%'",
+        Phase::WaitingForALock => "wait_event_type = 'Lock' AND query ILIKE 'ALTER TABLE%'",
+        Phase::Executing => "wait_event = 'PgSleep' AND query ILIKE 'ALTER TABLE%'",
+    };
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {reached}"
+    );
+    until(
+        &format!("drizzle-kit is stuck {phase:?}: {reached}"),
+        || database.value(&query) != "0",
+    );
+    // The project's folder is needed no more: drizzle-kit has read all of it.
+    drop(project);
+    Stuck {
+        database,
+        running,
+        lock,
+        phase,
+        before,
+    }
+}
+
+impl Stuck {
+    fn hit(&self, blow: Blow) {
+        match blow {
+            Blow::Terminate => self.running.signal(Signal::TERM),
+            Blow::Interrupt => self.running.signal(Signal::INT),
+            Blow::HangUp => self.running.signal(Signal::HUP),
+            Blow::KillPilot => self.running.signal(Signal::KILL),
+            Blow::KillNode => self.running.signal_all("node", Signal::KILL),
+        }
+    }
+
+    /// Waits for the end and checks what is left, while the statement would still be waiting.
+    fn end(self) -> Ran {
+        let Self {
+            database,
+            running,
+            lock,
+            before,
+            ..
+        } = self;
+        let ran = running.finish();
+        assert!(ran.took < Duration::from_secs(60), "{ran}");
+        gone_within(Duration::from_secs(3), "a backend", || {
+            database.foreign_backends()
+        });
+        if let Some(lock) = lock {
+            lock.release();
+        }
+        assert_eq!(
+            database.state(),
+            before,
+            "the statement was executed afterwards\n{ran}"
+        );
+        ran
+    }
+}
+
+/// Hits a run in a phase and checks its code and its last sentence.
+fn check(kit: &str, server: Server, phase: Phase, blow: Blow, prepare: impl FnOnce(Run) -> Run) {
+    let stuck = stuck(kit, server, phase, prepare);
+    stuck.hit(blow);
+    let asked = stuck.phase != Phase::BeforeTheQuestion;
+    let ran = stuck.end();
+    let code = match (blow, asked) {
+        (Blow::Terminate, _) => 143,
+        (Blow::Interrupt, _) => 130,
+        (Blow::HangUp, _) => 129,
+        (Blow::KillNode, false) => 1,
+        (Blow::KillNode, true) => 6,
+        // Nobody is left to say anything.
+        (Blow::KillPilot, _) => {
+            assert!(matches!(ran.code, -9 | 137), "{ran}");
+            return;
+        }
+    };
+    let sentence = if asked {
+        "The database may be partly changed."
+    } else {
+        "Nothing was executed."
+    };
+    ran.expect(code).says(&[sentence]);
+}
+
+/// Makes one test per phase and blow.
+macro_rules! blows {
+    ($($name:ident: $phase:ident, $blow:ident;)*) => {
+        $(#[test] fn $name() { check(NEWEST, Server::Postgres15, Phase::$phase, Blow::$blow, |run| run); })*
+    };
+}
+
+blows! {
+    sigterm_before_the_question: BeforeTheQuestion, Terminate;
+    sigterm_while_a_statement_waits: WaitingForALock, Terminate;
+    sigterm_while_a_statement_runs: Executing, Terminate;
+    sigint_before_the_question: BeforeTheQuestion, Interrupt;
+    sigint_while_a_statement_waits: WaitingForALock, Interrupt;
+    sigint_while_a_statement_runs: Executing, Interrupt;
+    sighup_before_the_question: BeforeTheQuestion, HangUp;
+    sighup_while_a_statement_runs: Executing, HangUp;
+    sigkill_before_the_question: BeforeTheQuestion, KillPilot;
+    sigkill_while_a_statement_waits: WaitingForALock, KillPilot;
+    sigkill_while_a_statement_runs: Executing, KillPilot;
+    node_is_killed_before_the_question: BeforeTheQuestion, KillNode;
+    node_is_killed_while_a_statement_waits: WaitingForALock, KillNode;
+    node_is_killed_while_a_statement_runs: Executing, KillNode;
+}
+
+on_every_kit! {
+    sigterm_after_consent
+    sigkill_after_consent
+    sigterm_among_sixty_questions
+    sigkill_among_sixty_questions
+}
+
+fn sigterm_after_consent(kit: &str) {
+    check(
+        kit,
+        Server::Postgres15,
+        Phase::WaitingForALock,
+        Blow::Terminate,
+        |run| run,
+    );
+}
+
+fn sigkill_after_consent(kit: &str) {
+    check(
+        kit,
+        Server::Postgres15,
+        Phase::Executing,
+        Blow::KillPilot,
+        |run| run,
+    );
+}
+
+fn sigterm_among_sixty_questions(kit: &str) {
+    let ran = hit_among_questions(kit, Signal::TERM);
+    ran.expect(143).says(&["Nothing was executed."]);
+}
+
+fn sigkill_among_sixty_questions(kit: &str) {
+    let ran = hit_among_questions(kit, Signal::KILL);
+    assert_eq!(ran.code, -9, "{ran}");
+}
+
+/// Hits a run after the first of sixty answers. The last statement must not have run.
+fn hit_among_questions(kit: &str, signal: Signal) -> Ran {
+    let names: Vec<String> = (0..60).map(|n| format!("{n:02}")).collect();
+    let each =
+        |line: &dyn Fn(&str) -> String| names.iter().map(|name| line(name)).collect::<String>();
+    let database = Database::create();
+    database.sql(&each(&|n| {
+        format!("CREATE TABLE old_{n} (id integer PRIMARY KEY);")
+    }));
+    let project = Project::new(kit, &database);
+    project.schema(&each(&|n| {
+        format!("export const t{n} = pgTable('new_{n}', {{ id: integer('id').primaryKey() }});\n")
+    }));
+    project.policy(&format!(
+        "[renames.tables]\n{}",
+        each(&|n| format!("\"public.old_{n}\" = \"new_{n}\"\n"))
+    ));
+    let before = database.state();
+
+    let mut running = project.pilot(&["push", "-v"]).spawn();
+    running.wait_for("new_0");
+    running.signal(signal);
+    let ran = running.finish();
+    gone_within(Duration::from_secs(3), "a backend", || {
+        database.foreign_backends()
+    });
+    assert_eq!(database.state(), before, "{ran}");
+    ran
+}
+
+/// PostgreSQL 13 cannot notice that its client is gone while a statement runs: there the program cancels.
+#[test]
+fn an_older_server_is_left_clean_too() {
+    for blow in [Blow::Terminate, Blow::KillNode] {
+        for phase in [Phase::WaitingForALock, Phase::Executing] {
+            check(NEWEST, Server::Postgres13, phase, blow, |run| run);
+        }
+    }
+}
+
+#[test]
+fn pid_1_obeys_signals_too() {
+    for blow in [Blow::Terminate, Blow::Interrupt, Blow::KillPilot] {
+        check(
+            NEWEST,
+            Server::Postgres15,
+            Phase::WaitingForALock,
+            blow,
+            |run| run.by(&as_pid_1()),
+        );
+    }
+}
+
+#[test]
+fn a_deadline_is_an_ending_like_a_signal() {
+    for (flag, phase, sentence) in [
+        (
+            "--timeout",
+            Phase::BeforeTheQuestion,
+            "Nothing was executed.",
+        ),
+        (
+            "--idle-timeout",
+            Phase::WaitingForALock,
+            "The database may be partly changed.",
+        ),
+    ] {
+        let stuck = stuck(NEWEST, Server::Postgres15, phase, |run| {
+            run.argument(flag).argument("10s")
+        });
+        stuck.end().expect(124).says(&[sentence]);
+    }
+}

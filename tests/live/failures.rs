@@ -1,0 +1,155 @@
+//! What goes wrong outside: the reason is said, the code is the right one, and so is the word about the database.
+
+use crate::support::{Database, Project, Ran};
+
+on_every_kit! {
+    a_refused_connection_says_so
+    a_wrong_password_says_so
+    an_unknown_database_says_so
+    a_config_that_throws_says_what
+    a_config_with_a_syntax_error_is_a_config_error
+    a_config_without_a_dialect_is_a_config_error
+    a_missing_config_is_a_config_error
+    a_schema_that_throws_says_what
+    a_schema_with_a_syntax_error_fails
+    duplicates_against_a_unique_constraint_are_explained
+    a_statement_that_fails_after_consent_leaves_a_partial_change
+}
+
+/// Pushes with the database's URL changed.
+#[track_caller]
+fn push_with_url(kit: &str, change: impl FnOnce(&mut url::Url)) -> Ran {
+    let database = Database::create();
+    let project = Project::fixture(kit, "no_changes", &database);
+    let mut url = database.url();
+    change(&mut url);
+    project
+        .pilot(&["push"])
+        .env("DATABASE_URL", url.as_str())
+        .run()
+}
+
+fn a_refused_connection_says_so(kit: &str) {
+    // Port 1 is privileged and nobody serves it.
+    let ran = push_with_url(kit, |url| {
+        url.set_port(Some(1)).expect("a postgres URL has a port")
+    });
+    let ran = ran.expect(69).says(&["127.0.0.1:1"]);
+    assert!(ran.stderr.to_lowercase().contains("refused"), "{ran}");
+}
+
+fn a_wrong_password_says_so(kit: &str) {
+    let ran = push_with_url(kit, |url| {
+        url.set_password(Some("open-sesame"))
+            .expect("a postgres URL has a password")
+    });
+    ran.expect(69)
+        .says(&[
+            "28P01",
+            "password authentication failed for user \"postgres\"",
+        ])
+        .never_says("open-sesame");
+}
+
+fn an_unknown_database_says_so(kit: &str) {
+    let ran = push_with_url(kit, |url| url.set_path("no_such_database"));
+    ran.expect(69)
+        .says(&["3D000", "database \"no_such_database\" does not exist"]);
+}
+
+/// Pushes with another config file and expects code 78.
+#[track_caller]
+fn check_config(kit: &str, config: &str, says: &[&str]) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "no_changes", &database);
+    project.config(config);
+    project.push().expect(78).says(says);
+}
+
+fn a_config_that_throws_says_what(kit: &str) {
+    check_config(
+        kit,
+        "throw new Error('no DATABASE_URL in this shell, says the config');",
+        &["no DATABASE_URL in this shell, says the config"],
+    );
+}
+
+fn a_config_with_a_syntax_error_is_a_config_error(kit: &str) {
+    check_config(
+        kit,
+        "export default { dialect: 'postgresql', schema: };",
+        &["drizzle.config.ts"],
+    );
+}
+
+fn a_config_without_a_dialect_is_a_config_error(kit: &str) {
+    check_config(
+        kit,
+        "export default { schema: './schema.ts' };",
+        &["dialect"],
+    );
+}
+
+fn a_missing_config_is_a_config_error(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "no_changes", &database);
+    std::fs::remove_file(project.path("drizzle.config.ts")).expect("the project has a config");
+    project.push().expect(78).says(&["drizzle.config"]);
+}
+
+fn a_schema_that_throws_says_what(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "broken_schema", &database);
+    project
+        .push()
+        .expect(1)
+        .says(&["users moved to another file, says the schema"])
+        .database("unchanged");
+}
+
+fn a_schema_with_a_syntax_error_fails(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "no_changes", &database);
+    project.schema("export const users = pgTable('users', {");
+    let before = database.state();
+    let ran = project
+        .push()
+        .expect(1)
+        .says(&["schema.ts"])
+        .database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+}
+
+fn duplicates_against_a_unique_constraint_are_explained(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "unique_duplicates", &database);
+    let before = database.state();
+    let ran = project
+        .push()
+        .expect(6)
+        .says(&["23505", "users_name_unique"]);
+    assert_eq!(ran.report["error"]["sqlstate"], "23505", "{ran}");
+    assert!(ran.report["error"]["hint"].is_string(), "{ran}");
+    assert_eq!(database.state(), before, "{ran}");
+}
+
+fn a_statement_that_fails_after_consent_leaves_a_partial_change(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "foreign_key_fails", &database);
+    let ran = project
+        .push()
+        .expect(6)
+        .says(&["23503", "posts_user_id_users_id_fk"])
+        .database("maybe");
+    assert_eq!(ran.report["error"]["sqlstate"], "23503", "{ran}");
+    // Push is not a transaction: the new table stays, the column behind the failure is not dropped.
+    assert_eq!(
+        database.state(),
+        [
+            "public.audit (id integer): 0 rows",
+            "public.posts (id integer, user_id integer, legacy_id integer): 1 rows",
+            "public.users (id integer): 0 rows",
+        ],
+        "{ran}"
+    );
+}

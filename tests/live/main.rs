@@ -1,0 +1,32 @@
+//! The program with real drizzle-kits and a real PostgreSQL. Run by `scripts/test`, which prepares both.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// The newest drizzle-kit of the 0.x line: for what does not depend on the kit.
+const NEWEST: &str = "0.31.11";
+
+/// Makes one test per drizzle-kit of each function.
+macro_rules! on_every_kit {
+    ($($case:ident)*) => {
+        on_every_kit!(@ kit_0_21_4 "0.21.4" $($case)*);
+        on_every_kit!(@ kit_0_22_8 "0.22.8" $($case)*);
+        on_every_kit!(@ kit_0_28_1 "0.28.1" $($case)*);
+        on_every_kit!(@ kit_0_31_11 "0.31.11" $($case)*);
+    };
+    (@ $kit:ident $version:literal $($case:ident)*) => {
+        mod $kit {
+            $(#[test] fn $case() { super::$case($version); })*
+        }
+    };
+}
+
+mod changes;
+mod renames;
+
+mod failures;
+mod surroundings;
+
+mod endings;
+
+mod sqlite;

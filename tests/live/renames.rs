@@ -1,0 +1,161 @@
+//! Renames: the policy says what became of what, and each row is where it belongs afterwards.
+
+use crate::support::{Database, Project};
+
+on_every_kit! {
+    a_table_is_renamed
+    a_column_is_renamed
+    an_enum_is_renamed
+    a_schema_is_renamed
+    twelve_shuffled_tables_are_renamed_at_once
+    one_of_seventy_candidates_is_found
+    the_printed_lines_make_the_next_run_pass
+    a_rename_is_told_from_a_new_column
+    a_small_terminal_changes_nothing
+    no_terminal_changes_nothing
+}
+
+/// Pushes a fixture with its policy, and checks a query's first column afterwards.
+#[track_caller]
+fn check(kit: &str, fixture: &str, query: &str, expected: &[&str]) {
+    let database = Database::create();
+    let project = Project::fixture(kit, fixture, &database);
+    let ran = project.push().expect(0).database("changed");
+    assert_eq!(database.list(query), expected, "{ran}");
+    project.push().expect(0).database("unchanged");
+}
+
+const PURCHASES: &str = "SELECT item FROM purchases ORDER BY id";
+
+fn a_table_is_renamed(kit: &str) {
+    check(kit, "rename_table", PURCHASES, &["tea", "milk"]);
+}
+
+fn a_column_is_renamed(kit: &str) {
+    check(
+        kit,
+        "rename_column",
+        "SELECT full_name FROM users ORDER BY id",
+        &["ann", "ben", "cy"],
+    );
+}
+
+fn an_enum_is_renamed(kit: &str) {
+    // Up to 0.24 drizzle-kit asks, and then finds nothing to change.
+    if matches!(kit, "0.21.4" | "0.22.8") {
+        let database = Database::create();
+        let project = Project::fixture(kit, "rename_enum", &database);
+        let ran = project.push().expect(0).database("unchanged");
+        assert_eq!(
+            database.list("SELECT pg_typeof(mood) FROM diary"),
+            ["mood", "mood"],
+            "{ran}"
+        );
+    } else {
+        let query = "SELECT mood || ' is a ' || pg_typeof(mood) FROM diary ORDER BY id";
+        check(
+            kit,
+            "rename_enum",
+            query,
+            &["ok is a feeling", "happy is a feeling"],
+        );
+    }
+}
+
+fn a_schema_is_renamed(kit: &str) {
+    check(
+        kit,
+        "rename_schema",
+        "SELECT name FROM store.goods ORDER BY id",
+        &["tea", "milk"],
+    );
+}
+
+fn twelve_shuffled_tables_are_renamed_at_once(kit: &str) {
+    let pairs = [
+        ("people", "clients"),
+        ("purchases", "orders"),
+        ("goods", "articles"),
+        ("invoices", "bills"),
+        ("places", "stores"),
+        ("ratings", "votes"),
+        ("labels", "tags"),
+        ("remarks", "notes"),
+        ("documents", "files"),
+        ("teams", "groups"),
+        ("happenings", "events"),
+        ("keys", "tokens"),
+    ];
+    let query = pairs
+        .map(|(new, _)| format!("SELECT was FROM {new};"))
+        .concat();
+    check(kit, "twelve_renames", &query, &pairs.map(|(_, old)| old));
+}
+
+fn one_of_seventy_candidates_is_found(kit: &str) {
+    check(kit, "seventy_candidates", "SELECT kept FROM wide", &["57"]);
+}
+
+fn the_printed_lines_make_the_next_run_pass(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "rename_table", &database).without_policy();
+    let before = database.state();
+    let ran = project
+        .push()
+        .expect(3)
+        .says(&["orders", "purchases"])
+        .database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+
+    project.policy(&ran.allow_with());
+    let ran = project.push().expect(0).database("changed");
+    assert_eq!(database.list(PURCHASES), ["tea", "milk"], "{ran}");
+}
+
+fn a_rename_is_told_from_a_new_column(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "rename_column", &database);
+    project.schema(
+        "export const users = pgTable('users', {
+           id: integer('id').primaryKey(), fullName: text('full_name'), nickname: text('nickname') });",
+    );
+    project.policy(
+        r#"
+        [renames.columns]
+        "public.users.name" = "full_name"
+        [create]
+        columns = ["public.users.nickname"]
+        [hazards]
+        drop_column = { only = ["public.users.legacy_id"] }
+        "#,
+    );
+    let ran = project.push().expect(0).database("changed");
+    assert_eq!(
+        database.list("SELECT full_name FROM users WHERE nickname IS NULL"),
+        ["ann", "ben", "cy"],
+        "{ran}"
+    );
+}
+
+fn a_small_terminal_changes_nothing(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "seventy_candidates", &database);
+    let ran = project
+        .pilot(&["push"])
+        .on_terminal(24, 80)
+        .expect(0)
+        .database("changed");
+    assert_eq!(database.list("SELECT kept FROM wide"), ["57"], "{ran}");
+}
+
+fn no_terminal_changes_nothing(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "rename_table", &database);
+    let ran = project
+        .pilot(&["push"])
+        .by(&["setsid", "--wait"])
+        .run()
+        .expect(0)
+        .database("changed");
+    assert_eq!(database.list(PURCHASES), ["tea", "milk"], "{ran}");
+}

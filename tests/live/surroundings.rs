@@ -1,0 +1,197 @@
+//! Where the program may find itself: without a terminal, as PID 1, behind pipes, with a full disk.
+
+use std::process::Command;
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Ran, Run};
+
+/// Pushes a change with a prompt in given surroundings, and checks that it is applied and proven.
+#[track_caller]
+fn check(prepare: impl FnOnce(Run) -> Run) -> Ran {
+    check_with(prepare, Run::run)
+}
+
+#[track_caller]
+fn check_with(prepare: impl FnOnce(Run) -> Run, run: impl FnOnce(Run) -> Ran) -> Ran {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let ran = run(prepare(project.pilot(&["push"])))
+        .expect(0)
+        .database("changed");
+    assert_eq!(
+        database.state(),
+        ["public.users (id integer, name text): 3 rows"],
+        "{ran}"
+    );
+    ran
+}
+
+#[test]
+fn a_terminal_of_any_size_will_do() {
+    for (rows, cols) in [(24, 80), (1, 1), (0, 0), (500, 500)] {
+        check_with(|run| run, |run| run.on_terminal(rows, cols));
+    }
+}
+
+#[test]
+fn the_terminal_is_left_as_it_was() {
+    let ran = check_with(|run| run, |run| run.on_terminal(24, 80));
+    let hidden = ran.stdout.matches("\x1b[?25l").count();
+    let shown = ran.stdout.matches("\x1b[?25h").count();
+    assert!(shown >= hidden, "the cursor stays hidden\n{ran}");
+    assert!(
+        !ran.stdout.contains("\x1b[?1049h"),
+        "the alternate screen takes the log away\n{ran}"
+    );
+}
+
+#[test]
+fn no_controlling_terminal_is_needed() {
+    check(|run| run.by(&["setsid", "--wait"]));
+}
+
+#[test]
+fn stdin_may_be_anything() {
+    for script in [
+        "pilot </dev/null",
+        "pilot <&-",
+        "yes | pilot",
+        "printf '\\r\\r\\r' | pilot",
+    ] {
+        check(|run| run.in_shell(script));
+    }
+}
+
+#[test]
+fn stdout_may_be_a_pipe_that_closes_early() {
+    check(|run| run.in_shell("pilot | cat"));
+    check(|run| run.in_shell("pilot 2>&1 | head -1"));
+    check(|run| run.in_shell("pilot 2>&1 | true"));
+}
+
+#[test]
+fn stdout_and_stderr_may_be_closed_or_full() {
+    check(|run| run.in_shell("pilot >&-"));
+    check(|run| run.in_shell("pilot >&- 2>&-"));
+    check(|run| run.in_shell("pilot >/dev/full"));
+    check(|run| run.in_shell("pilot >/dev/full 2>&1"));
+}
+
+#[test]
+fn no_variable_of_the_terminal_matters() {
+    for (name, value) in [
+        ("CI", "true"),
+        ("TERM", "dumb"),
+        ("TERM", ""),
+        ("NO_COLOR", "1"),
+        ("FORCE_COLOR", "3"),
+        ("LANG", "de_DE.UTF-8"),
+        ("COLUMNS", "10"),
+        ("NODE_OPTIONS", "--no-warnings"),
+    ] {
+        let ran = check(|run| run.env(name, value));
+        let coloured = ran.stdout.contains('\x1b') || ran.stderr.contains('\x1b');
+        assert_eq!(coloured, name == "FORCE_COLOR", "{name}={value}\n{ran}");
+    }
+}
+
+#[test]
+fn pid_1_will_do() {
+    check(|run| run.by(&as_pid_1()));
+}
+
+/// Returns what makes a program PID 1, or where the kernel forbids that, at least the one that inherits the orphans.
+pub fn as_pid_1() -> Vec<&'static str> {
+    let ways: [&[&str]; 2] = [
+        &["unshare", "--pid", "--fork", "--mount-proc"],
+        &[
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+        ],
+    ];
+    for way in ways {
+        if Command::new(way[0])
+            .args(&way[1..])
+            .arg("true")
+            .output()
+            .is_ok_and(|output| output.status.success())
+        {
+            return way.to_vec();
+        }
+    }
+    // 36 is PR_SET_CHILD_SUBREAPER; it survives the exec.
+    let prctl = if cfg!(target_arch = "aarch64") {
+        "167"
+    } else {
+        "157"
+    };
+    vec![
+        "perl",
+        "-e",
+        "syscall(shift, 36, 1, 0, 0, 0) == 0 or die $!; exec @ARGV or die $!",
+        prctl,
+    ]
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_found_before_anything_runs() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "add_column", &database);
+    let before = database.state();
+    for (file, says) in [
+        ("/dev/full", "/dev/full"),
+        ("no/such/folder/report.json", "no/such/folder"),
+    ] {
+        let ran = project
+            .pilot(&["push", "--report", file])
+            .without_report()
+            .run()
+            .expect(1)
+            .says(&[says]);
+        assert_eq!(database.state(), before, "{ran}");
+    }
+}
+
+#[test]
+fn what_is_around_the_project_does_not_matter() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let deep = project.path("src/ünïcode folder");
+    std::fs::create_dir_all(&deep).expect("the folder is ours");
+    for file in ["drizzle.config.ts", "schema.ts"] {
+        std::fs::rename(project.path(file), deep.join(file)).expect("both are in one folder");
+    }
+    let cwd = deep.to_str().expect("the path is UTF-8");
+    // The kit and the policy are found upward from there.
+    let ran = project
+        .pilot(&["push", "--cwd", cwd])
+        .run()
+        .expect(0)
+        .database("changed");
+    assert_eq!(
+        database.state(),
+        ["public.users (id integer, name text): 3 rows"],
+        "{ran}"
+    );
+}
+
+#[test]
+fn a_password_is_in_no_output() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let url = database.url();
+    let password = url
+        .password()
+        .expect("the laboratory's URLs have a password");
+    let ran = project
+        .pilot(&["push", "-v", "--record", "run.cast"])
+        .run()
+        .expect(0)
+        .never_says(password);
+    let cast = std::fs::read_to_string(project.path("run.cast")).expect("--record writes a file");
+    assert!(!cast.contains(password), "{ran}");
+}

@@ -1,0 +1,197 @@
+//! A database of its own for each test, read and changed without drizzle-kit.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use url::Url;
+
+use super::lab_variable;
+
+/// What our own connections are called, so that a test can tell them from those it looks for.
+const OURS: &str = "live-test";
+
+/// A PostgreSQL server of the laboratory.
+#[derive(Debug, Clone, Copy)]
+pub enum Server {
+    Postgres13,
+    Postgres15,
+}
+
+impl Server {
+    fn url(self) -> &'static Url {
+        static POSTGRES_13: OnceLock<Url> = OnceLock::new();
+        static POSTGRES_15: OnceLock<Url> = OnceLock::new();
+        let (cell, name) = match self {
+            Self::Postgres13 => (&POSTGRES_13, "DRIZZLE_PILOT_LAB_URL_13"),
+            Self::Postgres15 => (&POSTGRES_15, "DRIZZLE_PILOT_LAB_URL"),
+        };
+        cell.get_or_init(|| {
+            lab_variable(name)
+                .parse()
+                .expect("scripts/lab prints a URL")
+        })
+    }
+}
+
+/// A fresh database, dropped with the value.
+pub struct Database {
+    server: Server,
+    name: String,
+    connection: Connection,
+}
+
+impl Database {
+    pub fn create() -> Self {
+        Self::create_on(Server::Postgres15)
+    }
+
+    pub fn create_on(server: Server) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "t{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        Connection::open(server.url()).rows(&format!("CREATE DATABASE {name}"));
+        let connection = Connection::open(&named(server, &name));
+        Self {
+            server,
+            name,
+            connection,
+        }
+    }
+
+    /// Returns the URL as a drizzle config has it, password included.
+    pub fn url(&self) -> Url {
+        named(self.server, &self.name)
+    }
+
+    /// Runs statements and forgets what they return.
+    #[track_caller]
+    pub fn sql(&self, statements: &str) {
+        self.connection.rows(statements);
+    }
+
+    /// Returns the rows of all the statements, each value as PostgreSQL writes it.
+    #[track_caller]
+    pub fn rows(&self, query: &str) -> Vec<Vec<String>> {
+        self.connection.rows(query)
+    }
+
+    /// Returns the first column of the rows.
+    #[track_caller]
+    pub fn list(&self, query: &str) -> Vec<String> {
+        self.rows(query)
+            .into_iter()
+            .map(|row| row.into_iter().next().unwrap_or_default())
+            .collect()
+    }
+
+    /// Returns the first value of the first row.
+    #[track_caller]
+    pub fn value(&self, query: &str) -> String {
+        self.list(query)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no row: {query}"))
+    }
+
+    /// Returns every table with its columns, types and row count: two equal values mean that nothing changed.
+    pub fn state(&self) -> Vec<String> {
+        let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+            WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+        let mut state = Vec::new();
+        for table in self.list(tables) {
+            let columns = self.value(&format!(
+                "SELECT coalesce(string_agg(format('%s %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum), '')
+                 FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped"
+            ));
+            let count = self.value(&format!("SELECT count(*) FROM {table}"));
+            state.push(format!("{table} ({columns}): {count} rows"));
+        }
+        state
+    }
+
+    /// Runs statements in a transaction of another connection, which keeps its locks until the value is dropped.
+    pub fn hold(&self, statements: &str) -> Held {
+        let connection = Connection::open(&self.url());
+        connection.rows("BEGIN");
+        connection.rows(statements);
+        Held { connection }
+    }
+
+    /// Returns the backends in this database that are not the test's own.
+    pub fn foreign_backends(&self) -> Vec<Vec<String>> {
+        self.rows(&format!(
+            "SELECT pid, application_name, state, wait_event_type, wait_event, left(query, 60) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name <> '{OURS}'"
+        ))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        Connection::open(self.server.url())
+            .rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// A transaction that stays open.
+pub struct Held {
+    connection: Connection,
+}
+
+impl Held {
+    /// Gives the locks back, before returning.
+    pub fn release(self) {
+        self.connection.rows("ROLLBACK");
+    }
+}
+
+fn named(server: Server, database: &str) -> Url {
+    let mut url = server.url().clone();
+    url.set_path(database);
+    url
+}
+
+struct Connection {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Connection {
+    fn open(url: &Url) -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime without threads needs little");
+        let mut config: Config = url.as_str().parse().expect("scripts/lab prints plain URLs");
+        config.application_name(OURS);
+        let (client, connection) = runtime
+            .block_on(config.connect(NoTls))
+            .expect("the laboratory's PostgreSQL answers: run scripts/test");
+        runtime.spawn(connection);
+        Self { runtime, client }
+    }
+
+    #[track_caller]
+    fn rows(&self, query: &str) -> Vec<Vec<String>> {
+        let messages = match self.runtime.block_on(self.client.simple_query(query)) {
+            Ok(messages) => messages,
+            Err(error) => panic!("{query}: {error:?}"),
+        };
+        let mut rows = Vec::new();
+        for message in messages {
+            if let SimpleQueryMessage::Row(row) = message {
+                rows.push(
+                    (0..row.len())
+                        .map(|idx| row.get(idx).unwrap_or("NULL").to_owned())
+                        .collect(),
+                );
+            }
+        }
+        rows
+    }
+}

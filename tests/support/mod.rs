@@ -1,0 +1,21 @@
+//! The laboratory as the tests see it: a database and a project with a real drizzle-kit for each of them.
+//!
+//! `scripts/test` installs the kits, starts PostgreSQL and says through the environment where they are.
+
+mod database;
+mod processes;
+mod project;
+mod run;
+mod wait;
+
+pub use database::{Database, Held, Server};
+pub use processes::Signal;
+pub use project::Project;
+pub use run::{Ran, Run, Running};
+pub use wait::{gone_within, until};
+
+/// Returns a variable that `scripts/test` sets.
+fn lab_variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, or see scripts/lab"))
+}

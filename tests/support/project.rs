@@ -1,0 +1,145 @@
+//! A folder like a user's: drizzle config, schema, policy, and one of the real drizzle-kits in `node_modules`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use url::Url;
+
+use super::{Database, Ran, Run, lab_variable};
+
+/// What the schemas in the tests import.
+const IMPORTS: &str = "import { integer, pgEnum, pgSchema, pgTable, serial, text, unique } from 'drizzle-orm/pg-core';\n\n";
+
+pub struct Project {
+    dir: TempDir,
+    /// The database's URL; the shared config reads it from `DATABASE_URL`.
+    url: Option<Url>,
+}
+
+impl Project {
+    /// Makes a project for a database, with the shared config and nothing else.
+    pub fn new(kit: &str, database: &Database) -> Self {
+        let project = Self {
+            url: Some(database.url()),
+            ..Self::empty(kit)
+        };
+        std::fs::copy(
+            fixtures().join("drizzle.config.ts"),
+            project.path("drizzle.config.ts"),
+        )
+        .expect("the fixtures are part of the repository");
+        project
+    }
+
+    /// Makes the project of `fixtures/projects/<name>` and brings the database into the state it starts from.
+    pub fn fixture(kit: &str, name: &str, database: &Database) -> Self {
+        let project = Self::new(kit, database);
+        let from = fixtures().join(name);
+        let read = |file: &str| std::fs::read_to_string(from.join(file));
+        database.sql(&read("before.sql").expect("a fixture has a before.sql"));
+        project.write(
+            "schema.ts",
+            &read("schema.ts").expect("a fixture has a schema.ts"),
+        );
+        if let Ok(policy) = read("drizzle-pilot.toml") {
+            project.write("drizzle-pilot.toml", &policy);
+        }
+        project
+    }
+
+    /// Makes a project whose database is a file of its own, `app.db`.
+    pub fn sqlite(kit: &str) -> Self {
+        let project = Self::empty(kit);
+        project.config(
+            "export default { dialect: 'sqlite', schema: './schema.ts', dbCredentials: { url: 'file:app.db' } };\n",
+        );
+        project
+    }
+
+    fn empty(kit: &str) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("live project ")
+            .tempdir()
+            .expect("there is a temporary folder");
+        let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB"))
+            .join(kit)
+            .join("node_modules");
+        assert!(
+            kit.is_dir(),
+            "{} is missing: run scripts/test",
+            kit.display()
+        );
+        std::os::unix::fs::symlink(kit, dir.path().join("node_modules"))
+            .expect("the folder is empty");
+        Self { dir, url: None }
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.path(file), text).expect("the folder is ours");
+    }
+
+    pub fn config(&self, text: &str) {
+        self.write("drizzle.config.ts", text);
+    }
+
+    /// Writes the schema; what it may need from drizzle-orm is imported already.
+    pub fn schema(&self, text: &str) {
+        self.write("schema.ts", &format!("{IMPORTS}{text}"));
+    }
+
+    /// Writes the policy, without its version line.
+    pub fn policy(&self, text: &str) {
+        self.write("drizzle-pilot.toml", &format!("version = 1\n{text}"));
+    }
+
+    /// Takes the policy away, so that the built-in one applies.
+    pub fn without_policy(self) -> Self {
+        std::fs::remove_file(self.path("drizzle-pilot.toml")).expect("the fixture has a policy");
+        self
+    }
+
+    /// Prepares a run of the program in this folder.
+    pub fn pilot(&self, arguments: &[&str]) -> Run {
+        let run = Run::new(self.dir.path(), arguments);
+        match &self.url {
+            Some(url) => run.env("DATABASE_URL", url.as_str()),
+            None => run,
+        }
+    }
+
+    /// Runs `drizzle-pilot push` and waits for its end.
+    #[track_caller]
+    pub fn push(&self) -> Ran {
+        self.pilot(&["push"]).run()
+    }
+
+    /// Runs SQL on `app.db` and returns the last result's rows as JSON arrays.
+    #[track_caller]
+    pub fn libsql(&self, statements: &[&str]) -> serde_json::Value {
+        let script = "
+            const client = require('@libsql/client').createClient({ url: 'file:app.db' });
+            (async () => {
+                let rows = [];
+                for (const sql of process.argv.slice(1)) rows = (await client.execute(sql)).rows;
+                console.log(JSON.stringify(rows.map((row) => Array.from(row))));
+            })();";
+        let output = Command::new("node")
+            .args(["-e", script])
+            .args(statements)
+            .current_dir(self.dir.path())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("node is installed");
+        assert!(output.status.success(), "{statements:?}");
+        serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    }
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/projects")
+}
