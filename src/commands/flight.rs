@@ -513,7 +513,7 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
         console.error(verdict.exit.name(), &verdict.summary);
     }
     for refusal in &log.refusals {
-        console.error("refused", &refusal.text);
+        console.insist(&refusal.text);
     }
     if let Some(error) = &verdict.error {
         if let Some(detail) = &error.detail {

@@ -25,10 +25,10 @@ pub enum Decision {
 /// What the policy does not allow, and what would.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was asked or what would be lost, one sentence each.
-    pub what: Vec<String>,
-    /// The rule that refuses.
-    pub because: RuleRef,
+    /// What was asked or what would be lost, one line each.
+    pub what: String,
+    /// The first rule that refuses. None where no rule could allow it.
+    pub because: Option<RuleRef>,
     /// Ways to allow all of it. Empty where no rule can.
     pub allow: Vec<Allow>,
 }
@@ -90,14 +90,14 @@ pub struct Consent {
 /// Decides a prompt.
 pub fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Decision {
     let decision = match &prompt.kind {
-        Kind::Rename(rename) => self::rename(policy, rename, scope),
-        Kind::Unique(unique) => self::unique(policy, unique, scope),
+        Kind::Rename(asked) => rename(policy, asked, scope),
+        Kind::Unique(asked) => unique(policy, asked, scope),
         // Nothing is announced, and the statements have been through the gate of their own.
         Kind::Execute => chosen(1, RuleRef::built_in("")),
         Kind::DataLoss(losses) => data_loss(policy, losses, scope),
         Kind::DropMigration => Decision::Refuse(Refusal {
-            what: vec!["drizzle-kit drop deletes a migration file; no rule can allow it".to_owned()],
-            because: RuleRef::built_in(""),
+            what: "drizzle-kit drop deletes a migration file; no rule can allow it".to_owned(),
+            because: None,
             allow: Vec::new(),
         }),
         Kind::Unknown => unknown(policy, prompt),
@@ -139,7 +139,8 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
         }
         widened.iter().try_for_each(|(hazard, rule)| set_hazard(policy, draft, *hazard, rule))
     });
-    Err(Refusal { what: what.collect(), because: because.clone(), allow: allow.into_iter().collect() })
+    let what = what.collect::<Vec<_>>().join("\n");
+    Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
 }
 
 /// Returns the old and the new name of the schema or table that an answer renames, for [`Scope::renamed`].
@@ -351,7 +352,7 @@ fn unanswered(policy: &Policy, question: &Question<'_>, because: RuleRef, scope:
     let create = Allow::of(policy.source(), "if it is new", |draft| {
         question.readings.iter().try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
     });
-    Refusal { what: vec![what], because, allow: renames.chain(create).collect() }
+    Refusal { what, because: Some(because), allow: renames.chain(create).collect() }
 }
 
 fn add_rename(policy: &Policy, draft: &mut Draft, section: Section, old: &ObjectName, new: &ObjectName) -> Option<()> {
@@ -495,8 +496,8 @@ fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
     match decided {
         Some((Some(choice), rule)) => chosen(choice, rule.clone()),
         Some((None, rule)) => Decision::Refuse(Refusal {
-            what: vec![format!("{rule} declines the question {:?}", prompt.question)],
-            because: rule.clone(),
+            what: format!("{rule} declines the question {:?}", prompt.question),
+            because: Some(rule.clone()),
             allow: Vec::new(),
         }),
         None => Decision::Unclear(Doubt {
@@ -756,10 +757,18 @@ impl fmt::Display for Stake {
     }
 }
 
+impl Refusal {
+    /// Returns the lines of the first way to allow it, for a report.
+    pub fn allow_with(&self) -> Option<String> {
+        let lines: Vec<&str> = self.allow.first()?.lines().collect();
+        Some(lines.join("\n"))
+    }
+}
+
 /// Shows what was refused and the ways to allow it, without the sentence that ends every failing run.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.what.iter().map(|what| format!("refused: {what}"));
+        let what = self.what.lines().map(|what| format!("refused: {what}"));
         f.write_str(&what.chain(self.allow.iter().map(Allow::to_string)).collect::<Vec<_>>().join("\n"))
     }
 }

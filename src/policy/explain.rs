@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
 use super::file::beside;
-use super::model::{HazardKey, Policy, RuleRef, Section};
+use super::model::{HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
 use super::name::ObjectName;
 use crate::sql::hazard::{Class, Hazard, Object};
 
@@ -97,8 +97,108 @@ impl Answer {
     /// Returns the rule, if one answered.
     pub fn because(&self) -> Option<&RuleRef> {
         match self {
-            Answer::Yes { because, .. } | Answer::No(Refusal { because, .. }) => Some(because),
+            Answer::Yes { because, .. } => Some(because),
+            Answer::No(refusal) => refusal.because.as_ref(),
             Answer::Unclear(_) => None,
+        }
+    }
+}
+
+/// What a policy says in numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The profile; none for what applies without one.
+    pub profile: Option<String>,
+    /// When it applies by itself.
+    pub when: Vec<String>,
+    /// The only commands that may run, if they are limited.
+    pub commands: Option<Vec<String>>,
+    pub n_renames: usize,
+    pub n_create: usize,
+    pub n_hazards: usize,
+    pub n_prompts: usize,
+}
+
+/// Summarises the policy without a profile and that of every profile.
+pub fn summaries(policies: &Policies) -> Vec<Summary> {
+    let base = Summary::of(&policies.base, Vec::new());
+    let profiles = policies.profiles.values().map(|profile| {
+        let env = profile.env.iter().map(ToString::to_string);
+        let hosts = profile.hosts.iter().map(|host| format!("host {}", host.text()));
+        Summary::of(&profile.policy, env.chain(hosts).collect())
+    });
+    std::iter::once(base).chain(profiles).collect()
+}
+
+/// Returns what is allowed to stand in a policy and yet is worth a second look.
+pub fn warnings(policies: &Policies) -> Vec<String> {
+    let all = std::iter::once(&policies.base).chain(policies.profiles.values().map(|profile| &profile.policy));
+    all.flat_map(|policy| suspicious(policy)).collect()
+}
+
+fn suspicious(policy: &Policy) -> Vec<String> {
+    let mut warnings = Vec::new();
+    // What a profile takes over from the file is reported once, there.
+    let own: Vec<_> = policy.hazards.iter().filter(|(_, line)| line.layer == policy.profile).collect();
+    for (key, line) in &own {
+        match key {
+            HazardKey::Class(class) => {
+                let kinds = class.kinds().filter_map(|kind| policy.hazards.get(&HazardKey::Kind(kind)));
+                let shadowing: Vec<_> = kinds.filter(|kind| kind.layer != line.layer).collect();
+                warnings.extend(shadowing.iter().map(|kind| {
+                    format!("{} does not reach what {} says: a kind's own line wins", line.rule, kind.rule)
+                }));
+            }
+            HazardKey::Kind(Hazard::Unclassified) if matches!(line.value, HazardRule::Approve) => {
+                warnings.push(format!("{} lets statements through that are not understood", line.rule));
+            }
+            HazardKey::Kind(_) => {}
+        }
+    }
+    for rule in policy.prompts.rules.iter().filter(|_| policy.prompts.layer == policy.profile) {
+        if rule.question.is_match("") {
+            warnings.push(format!("{} matches every question, or one without text", rule.rule));
+        }
+    }
+    warnings
+}
+
+impl Summary {
+    fn of(policy: &Policy, when: Vec<String>) -> Summary {
+        Summary {
+            profile: policy.profile.clone(),
+            when,
+            commands: policy.commands.as_ref().map(|commands| commands.value.clone()),
+            n_renames: policy.renames.len(),
+            n_create: policy.create.values().map(|create| create.patterns.len()).sum(),
+            n_hazards: policy.hazards.len(),
+            n_prompts: policy.prompts.rules.len(),
+        }
+    }
+}
+
+/// Shows one line.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.profile {
+            Some(profile) => write!(f, "profile {profile}: ")?,
+            None => f.write_str("without a profile: ")?,
+        }
+        let counts = [
+            (self.n_renames, "rename", "renames"),
+            (self.n_create, "name of what is new", "names of what is new"),
+            (self.n_hazards, "line on hazards", "lines on hazards"),
+            (self.n_prompts, "question", "questions"),
+        ];
+        let counts = counts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+        f.write_str(&counts.join(", "))?;
+        if !self.when.is_empty() {
+            write!(f, "; applies with {}", self.when.join(" or "))?;
+        }
+        match &self.commands {
+            Some(commands) if commands.is_empty() => f.write_str("; no command may run"),
+            Some(commands) => write!(f, "; only {} may run", commands.join(", ")),
+            None => Ok(()),
         }
     }
 }
@@ -175,12 +275,15 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.question)?;
         match &self.answer {
-            Answer::Yes { what, because, warnings } => {
-                writeln!(f, "answer: {what}\nbecause: {because}")?;
-                warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
-            }
-            Answer::No(refusal) => writeln!(f, "{refusal}\nbecause: {}", refusal.because)?,
+            Answer::Yes { what, .. } => writeln!(f, "answer: {what}")?,
+            Answer::No(refusal) => writeln!(f, "{refusal}")?,
             Answer::Unclear(doubt) => writeln!(f, "{doubt}")?,
+        }
+        if let Some(because) = self.answer.because() {
+            writeln!(f, "because: {because}")?;
+        }
+        if let Answer::Yes { warnings, .. } = &self.answer {
+            warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         }
         if !self.not_used.is_empty() {
             writeln!(f, "not used:")?;

@@ -499,6 +499,10 @@ impl fmt::Display for Variable {
 }
 
 impl HostPattern {
+    pub(super) fn text(&self) -> &str {
+        self.0.glob().glob()
+    }
+
     pub(super) fn matches(&self, host: &str) -> bool {
         self.0.is_match(host)
     }

@@ -14,7 +14,7 @@ fn users(schema: &str) -> Project {
         ),
     );
     project.libsql(&[
-        "CREATE TABLE users (id integer PRIMARY KEY, name text, legacy_id integer)",
+        "CREATE TABLE users (id integer PRIMARY KEY NOT NULL, name text, legacy_id integer)",
         "INSERT INTO users VALUES (1, 'ann', 11), (2, 'ben', 22)",
     ]);
     project

@@ -1,0 +1,306 @@
+//! `policy`: checks a policy, says which rule answers a question, writes a starter, prints the schema.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::policy::explain::{self, Answer, Explanation, Summary};
+use crate::policy::model::{FILE_NAME, Section, Source, closest};
+use crate::policy::{PolicyError, SelectError, file};
+use crate::sql::hazard::Hazard;
+
+/// Check, explain or write the policy
+///
+/// The policy is the file drizzle-pilot.toml, found from the project upward to the root of its repository. It says
+/// which renames are meant, and what may be lost. Nothing here touches a database.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot policy check
+  drizzle-pilot policy explain column public.users.full_name --from name --from nick
+  drizzle-pilot policy explain drop_column public.users.legacy_id --rows 3 --profile ci
+  drizzle-pilot policy init
+  drizzle-pilot policy schema > policy.schema.json")]
+pub struct PolicyArgs {
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// What can be done with a policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    Check(CheckArgs),
+    Explain(ExplainArgs),
+    Init(InitArgs),
+    /// Print the JSON schema of the policy file (draft 2020-12)
+    Schema,
+}
+
+/// Check a policy file
+///
+/// Reports every unknown key, impossible value and contradiction with its line and column, and ends with 78 if there is
+/// one. A valid file is summed up, with what is worth a second look.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot policy check
+  drizzle-pilot policy check deploy/drizzle-pilot.toml
+  drizzle-pilot policy check --profile ci --format json")]
+pub struct CheckArgs {
+    /// The policy file, instead of the one that applies here
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Say which rule answers a question, and why the others do not
+///
+/// KIND is what drizzle-kit may ask about (schema, table, column, enum, sequence, view, policy, role) or a hazard
+/// (drop_table, drop_column, …). The answer is that of a run in which the schema of everything is known. It is
+/// explained with status 0 whether it allows or refuses.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot policy explain column public.users.full_name --from name --from nick
+  drizzle-pilot policy explain table purchases --from orders
+  drizzle-pilot policy explain drop_column public.users.legacy_id --rows 3
+  drizzle-pilot policy explain drop_table audit_2019 --profile production")]
+pub struct ExplainArgs {
+    /// What is asked about: a kind of object, or a hazard
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+    /// The object, as the policy would name it
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// An old name it may have had; may be repeated
+    #[arg(long, value_name = "OLD")]
+    pub from: Vec<String>,
+    /// The number of rows at stake
+    #[arg(long, value_name = "N")]
+    pub rows: Option<u64>,
+    /// Answer as with this flag of push
+    #[arg(long)]
+    pub accept_data_loss: bool,
+}
+
+/// Write a commented policy file
+///
+/// The file allows what the built-in policy allows. It is written to --policy, or to drizzle-pilot.toml in the project.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What the command line says beside the arguments of the command.
+pub struct Context<'a> {
+    /// The folder of the project.
+    pub cwd: &'a Path,
+    /// `--policy`
+    pub policy: Option<&'a Path>,
+    /// `--profile`
+    pub profile: Option<&'a str>,
+    /// `--format json`
+    pub json: bool,
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The profile cannot be picked.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// The question cannot be understood.
+    #[error("{message}")]
+    Question { message: String, hint: Option<String> },
+    /// There is a policy already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// The starter cannot be written.
+    #[error("writing {path}")]
+    Write { path: String, source: io::Error },
+    /// The result cannot be printed.
+    #[error("writing the result")]
+    Print(#[from] io::Error),
+}
+
+impl Error {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Select(error) => Some(error.hint()),
+            Error::Question { hint, .. } => hint.clone(),
+            Error::Exists(_) => Some("--force overwrites it".to_owned()),
+            Error::Policy(_) | Error::Write { .. } | Error::Print(_) => None,
+        }
+    }
+}
+
+/// Runs the command and writes its result.
+///
+/// # Errors
+/// When there is no valid policy to talk about, or the arguments make no question.
+pub fn run(args: &PolicyArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    match &args.command {
+        PolicyCommand::Check(args) => check(args, context, out),
+        PolicyCommand::Explain(args) => explain(args, context, out),
+        PolicyCommand::Init(args) => init(args, context, out),
+        PolicyCommand::Schema => print_json(out, file::schema().as_value()),
+    }
+}
+
+fn check(args: &CheckArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let policies = file::load(args.file.as_deref().or(context.policy), context.cwd)?;
+    if let Some(profile) = context.profile {
+        policies.select(Some(profile), &|_| None, None)?;
+    }
+    let of_interest = |summary: &Summary| context.profile.is_none() || summary.profile.as_deref() == context.profile;
+    let summaries: Vec<Summary> = explain::summaries(&policies).into_iter().filter(of_interest).collect();
+    let warnings = explain::warnings(&policies);
+    if context.json {
+        let policies_json: Vec<Value> = summaries.iter().map(summary_json).collect();
+        let file = match policies.source() {
+            Source::BuiltIn => None,
+            Source::File { path, .. } => Some(path),
+        };
+        let check =
+            json!({ "schema": 1, "file": file, "digest": policies.digest(), "policies": policies_json, "warnings": warnings });
+        return print_json(out, &check);
+    }
+    match policies.source() {
+        Source::BuiltIn => writeln!(out, "no {FILE_NAME} here; the built-in policy applies")?,
+        Source::File { path, .. } => writeln!(out, "{path} is valid")?,
+    }
+    summaries.iter().try_for_each(|summary| writeln!(out, "  {summary}"))?;
+    warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))?;
+    Ok(())
+}
+
+fn explain(args: &ExplainArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let policies = file::load(context.policy, context.cwd)?;
+    let policy = policies.select(context.profile, &|name| std::env::var(name).ok(), None)?;
+    let wrong = |message: String| Error::Question { message, hint: None };
+    let section = Section::ALL.into_iter().find(|section| section.singular().replace(' ', "_") == args.kind);
+    let explanation = match (section, Hazard::from_name(&args.kind)) {
+        (Some(section), _) => {
+            let name = args.name.as_deref().ok_or_else(|| wrong(format!("which {}?", section.singular())))?;
+            explain::rename(&policy, section, name, &args.from)
+        }
+        (None, Some(hazard)) => {
+            explain::hazard(&policy, hazard, args.name.as_deref(), args.rows, args.accept_data_loss)
+        }
+        (None, None) => return Err(unknown_kind(&args.kind)),
+    };
+    let explanation = explanation.map_err(wrong)?;
+    if context.json {
+        return print_json(out, &explanation_json(&explanation));
+    }
+    match policy.profile() {
+        Some(profile) => writeln!(out, "policy: {}, profile {profile}", policy.source())?,
+        None => writeln!(out, "policy: {}", policy.source())?,
+    }
+    write!(out, "{explanation}")?;
+    Ok(())
+}
+
+fn unknown_kind(kind: &str) -> Error {
+    let hazards = Hazard::all().map(Hazard::name);
+    let closest = closest(kind, Section::ALL.into_iter().map(Section::singular).chain(hazards));
+    Error::Question {
+        message: format!("`{kind}` is neither a kind of object nor a hazard"),
+        hint: closest.map(|closest| format!("did you mean `{closest}`?")),
+    }
+}
+
+fn init(args: &InitArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let shown = context.policy.unwrap_or(Path::new(FILE_NAME));
+    let path = context.cwd.join(shown);
+    let shown = shown.display().to_string();
+    let mut options = OpenOptions::new();
+    if args.force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    let written = options.write(true).open(&path).and_then(|mut file| file.write_all(STARTER.as_bytes()));
+    match written {
+        Ok(()) => Ok(writeln!(out, "wrote {shown}")?),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(shown)),
+        Err(source) => Err(Error::Write { path: shown, source }),
+    }
+}
+
+fn summary_json(summary: &Summary) -> Value {
+    json!({
+        "profile": summary.profile, "when": summary.when, "commands": summary.commands, "renames": summary.n_renames,
+        "create": summary.n_create, "hazards": summary.n_hazards, "prompts": summary.n_prompts,
+    })
+}
+
+fn explanation_json(explanation: &Explanation) -> Value {
+    let (answer, says, warnings) = match &explanation.answer {
+        Answer::Yes { what, warnings, .. } => ("yes", what, warnings.as_slice()),
+        Answer::No(refusal) => ("refused", &refusal.what, &[][..]),
+        Answer::Unclear(doubt) => ("unclear", &doubt.reason, &[][..]),
+    };
+    let allow_with = match &explanation.answer {
+        Answer::No(refusal) => refusal.allow_with(),
+        Answer::Yes { .. } | Answer::Unclear(_) => None,
+    };
+    json!({
+        "schema": 1, "question": explanation.question, "answer": answer, "says": says,
+        "rule": explanation.answer.because().map(ToString::to_string), "warnings": warnings,
+        "allow_with": allow_with, "not_used": explanation.not_used,
+    })
+}
+
+fn print_json(out: &mut dyn Write, value: &Value) -> Result<(), Error> {
+    writeln!(out, "{value:#}")?;
+    Ok(())
+}
+
+/// What `policy init` writes.
+const STARTER: &str = r#"#:schema node_modules/drizzle-pilot/policy.schema.json
+# What drizzle-pilot may do without asking. `drizzle-pilot policy explain` says which rule answers a question.
+version = 1
+
+# "Is X created or renamed from Y?"
+[renames]
+otherwise = "refuse"            # or "create": take what no rule names as new
+
+[renames.tables]
+# "public.orders" = "purchases"
+
+[renames.columns]
+# "public.users.name" = "full_name"
+
+# Really new, although something else went away. Globs: * ? [ab] {a,b}
+[create]
+# tables = ["public.audit_*"]
+# columns = ["public.users.nickname"]
+
+# "refuse", "approve", or limits: { only = ["public.users.legacy_*"], max_rows = 1000 }
+[hazards]
+data_loss = "refuse"            # all of: drop_table, drop_column, truncate, change_type, …
+add_unique = "keep_rows"        # never "Yes, truncate the table"
+
+[guard]
+# The hosts that `reset` may touch.
+hosts = ["localhost", "127.0.0.1", "::1", "db", "postgres"]
+# No command that changes a database runs where one of these is set.
+refuse_env = ["NODE_ENV=production", "VERCEL_ENV=production"]
+
+# Overrides, merged key by key; chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
+# [profiles.ci]
+# when = { env = ["CI=true"] }
+# hazards.drop_column = "approve"
+
+# [profiles.production]
+# when = { hosts = ["*.prod.example.com"] }
+# commands = ["migrate", "status", "check"]     # no push here
+# accept_data_loss = false
+# guard.refuse_env = []
+"#;
