@@ -211,10 +211,10 @@ def peak_memory(folder, what):
     """VmHWM only grows: the last value seen before the end is the peak, but for the last milliseconds."""
     child = subprocess.Popen([PILOT, "push"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peaks = {}
+    peaks = {}  # A process that is ending has no VmHWM any more.
     while child.poll() is None:
         for pid in ours(child.pid):
-            with contextlib.suppress(OSError, AttributeError):
+            with contextlib.suppress(OSError, TypeError):
                 status = Path(f"/proc/{pid}/status").read_text()
                 peaks[pid] = int(re.search(r"VmHWM:\s+(\d+)", status)[1])
         time.sleep(0.002)
@@ -226,7 +226,7 @@ def peak_memory(folder, what):
 def latencies(cast):
     """From the last byte of each prompt to the Enter that answers it."""
     events = [json.loads(line) for line in cast.read_text().splitlines()[1:]]
-    found, shown, open_ = [], None, False
+    found, shown, open_, typed = [], None, False, False
     for at, kind, text in events:
         if kind == "o":
             if HIDE_CURSOR.decode() in text:
@@ -354,8 +354,8 @@ def main():
     start = time.monotonic()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds", flush=True)
     start_up()
-    wall("no_changes", [])
-    wall("drop_column", ["--force"])
+    0 and wall("no_changes", [])
+    0 and wall("drop_column", ["--force"])
     prompt_latency()
     folder = project("drop_column")
     reset((folder / "before.sql").read_text())

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::policy::PolicyArgs;
+
 
 
 /// Run drizzle-kit without a human and without guessing
@@ -37,6 +39,7 @@ pub enum Command {
     Push(PushArgs),
     Generate(GenerateArgs),
     Run(RunArgs),
+    Policy(PolicyArgs),
 
     Replay(ReplayArgs),
     Report(ReportArgs),

@@ -14,11 +14,13 @@ pub mod sql;
 pub mod db;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::{Cli, Color, Command, ReportCommand};
+use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
+use crate::commands::policy::{self as policy_command, PolicyArgs};
 use crate::console::{Console, Loudness};
 use crate::exit::Exit;
 
@@ -45,6 +47,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Push(args) => commands::push::run(shared, args, &mut console),
         Command::Generate(args) => commands::generate::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
+        Command::Policy(args) => judge_policy(shared, args, &mut console),
         Command::Replay(args) => commands::replay::run(shared, args, &mut console),
         Command::Report(args) => match args.command {
             ReportCommand::Schema => {
@@ -53,6 +56,33 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             }
         },
     }
+}
+
+/// Runs the commands about the policy file.
+fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Exit {
+    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
+    let context = policy_command::Context {
+        cwd: &cwd,
+        policy: shared.policy.as_deref(),
+        profile: shared.profile.as_deref(),
+        json: shared.format == Format::Json,
+    };
+    let mut result = Vec::new();
+    let done = policy_command::run(args, &context, &mut result);
+    console.result(&String::from_utf8_lossy(&result));
+    let Err(error) = done else { return Exit::Ok };
+    let exit = match &error {
+        policy_command::Error::Policy(_) | policy_command::Error::Select(_) => Exit::Config,
+        policy_command::Error::Question { .. } | policy_command::Error::Exists(_) => Exit::Usage,
+        policy_command::Error::Write { .. } | policy_command::Error::Print(_) => Exit::Failed,
+    };
+    let cause = std::error::Error::source(&error).map(|cause| format!("\ncaused by: {cause}")).unwrap_or_default();
+    console.error(exit.name(), &format!("{error}{cause}"));
+    if let Some(hint) = error.hint() {
+        console.insist(&format!("hint: {hint}"));
+    }
+    console.insist(exit::Database::Unchanged.sentence());
+    exit
 }
 
 /// Shows what clap has to say: help and version on stdout, anything wrong on stderr.

@@ -94,10 +94,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Takes what the policy refused; the first way to allow it is the one for machines.
+    /// Takes what the policy refused.
     pub fn of(refusal: &policy::Refusal) -> Refusal {
-        let lines = refusal.allow.first().map(|allow| allow.lines().collect::<Vec<_>>().join("\n"));
-        Refusal { what: refusal.what.join("; "), allow_with: lines, text: refusal.to_string() }
+        Refusal { what: refusal.what.clone(), allow_with: refusal.allow_with(), text: refusal.to_string() }
     }
 }
 

@@ -236,7 +236,7 @@ impl Pilot for Copilot<'_> {
                 Answer::Choose(choice)
             }
             Decision::Refuse(refusal) => {
-                self.rules.push(refusal.because.to_string());
+                self.rules.push(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
                 self.refusals.push(report::Refusal::of(&refusal));
                 Answer::Decline
             }

@@ -3,6 +3,7 @@
 pub mod push;
 pub mod generate;
 pub mod run;
+pub mod policy;
 pub mod replay;
 pub mod flight;
 pub mod copilot;

@@ -74,7 +74,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                     steps.push(Step { question: question(&prompt), decided: told(&decision, &prompt), recorded: None });
                     match &decision {
                         Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
-                        Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.join("; "))),
+                        Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.clone())),
                         Decision::Choose { .. } => {}
                     }
                     open = Some((prompt, decision));
@@ -129,7 +129,7 @@ fn told(decision: &Decision, prompt: &Prompt) -> String {
         Decision::Choose { choice, because, .. } => {
             format!("{} [{because}]", prompt.choices.get(*choice).map_or("", |choice| choice.trim_end()))
         }
-        Decision::Refuse(refusal) => format!("refused: {}", refusal.what.join("; ")),
+        Decision::Refuse(refusal) => format!("refused: {}", refusal.what),
         Decision::Unclear(doubt) => format!("unclear: {doubt}"),
     }
 }

@@ -22,7 +22,7 @@ use super::explain;
 use super::tls::{self, Unprepared};
 use super::url::{Address, Dsn, Host, Tls, find_in_pgpass};
 
-/// Makes a server end a statement whose client is gone, within the 500 ms (PostgreSQL 14 and later).
+/// Makes a server look every 500 ms whether the client of a running statement is gone (PostgreSQL 14 and later).
 ///
 /// Without it, a killed drizzle-kit's statement runs to its end and commits.
 pub const CLIENT_CHECK: &str = "-c client_connection_check_interval=500";
@@ -56,7 +56,7 @@ pub struct Server {
 pub enum ConnectError {
     #[error("{} refused the connection", at.server())]
     Refused { at: At },
-    #[error("the host of {} is unknown ({reason})", at.server())]
+    #[error("the host of {} cannot be found ({reason})", at.server())]
     UnknownHost { at: At, reason: String },
     /// The network says that there is no way, or a unix socket is missing or forbidden.
     #[error("{} cannot be reached ({reason})", at.server())]

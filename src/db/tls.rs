@@ -226,3 +226,59 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (content, rest) = rest.split_at_checked(len)?;
     Some((tag, content, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let content = parts.concat();
+        let len = u8::try_from(content.len()).expect("a test's element is short");
+        let head = if len < 0x80 { vec![tag, len] } else { vec![tag, 0x81, len] };
+        [head, content].concat()
+    }
+
+    /// A name of a subject: an attribute of the kind 2.5.4.`kind`.
+    fn pair(kind: u8, value: &str) -> Vec<u8> {
+        der(0x31, &[&der(0x30, &[&der(0x06, &[&[0x55, 0x04, kind]]), &der(0x0c, &[value.as_bytes()])])])
+    }
+
+    fn certificate(version: &[u8], subject: &[&[u8]]) -> CertificateDer<'static> {
+        let (serial, algorithm, validity) = (der(0x02, &[&[1]]), der(0x30, &[]), der(0x30, &[]));
+        let issuer = der(0x30, &[&pair(3, "the issuer")]);
+        let subject = der(0x30, subject);
+        let body = der(0x30, &[version, &serial, &algorithm, &issuer, &validity, &subject, &der(0x30, &[])]);
+        der(0x30, &[&body]).into()
+    }
+
+    #[test]
+    fn the_common_name_is_the_last_of_the_subject() {
+        let version = der(0xa0, &[&der(0x02, &[&[2]])]);
+        let subject: [&[u8]; 3] = [&pair(10, "an organisation"), &pair(3, "first"), &pair(3, "db.example")];
+        assert_eq!(common_name(&certificate(&version, &subject)), Some("db.example"));
+        assert_eq!(common_name(&certificate(&[], &subject)), Some("db.example"));
+        assert_eq!(common_name(&certificate(&version, &[&pair(10, "an organisation")])), None);
+    }
+
+    #[test]
+    fn a_broken_certificate_has_no_common_name() {
+        let whole = certificate(&[], &[&pair(3, "db.example")]);
+        for len in 0..whole.len() {
+            assert_eq!(common_name(&whole[..len].into()), None, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_star_covers_one_label() {
+        for (common_name, name, expected) in [
+            ("localhost", "LOCALHOST", true),
+            ("localhost", "localhost.example", false),
+            ("*.example.com", "db.example.com", true),
+            ("*.example.com", "a.db.example.com", false),
+            ("*.example.com", "example.com", false),
+            ("*.com", "com", false),
+        ] {
+            assert_eq!(fits(common_name, name), expected, "{common_name} {name}");
+        }
+    }
+}

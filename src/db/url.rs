@@ -779,9 +779,11 @@ mod tests {
         ("postgres://u:p@h/d\n", "h|5432|d|u|p|off||"),
     ];
 
+    type Variables = [(&'static str, &'static str)];
+
     /// The same, with variables of the environment.
     #[rustfmt::skip]
-    const WITH_ENVIRONMENT: &[(&str, &[(&str, &str)], &str)] = &[
+    const WITH_ENVIRONMENT: &[(&str, &Variables, &str)] = &[
         ("postgres://", &[("PGHOST", "eh"), ("PGPORT", "1"), ("PGDATABASE", "ed"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGOPTIONS", "-c a=b"), ("PGAPPNAME", "app")], "eh|1|ed|eu|ep|off|-c a=b|app"),
         ("postgres://u:p@h:5/d?options=x&application_name=n", &[("PGHOST", "eh"), ("PGPORT", "1"), ("PGDATABASE", "ed"), ("PGUSER", "eu"), ("PGPASSWORD", "ep"), ("PGOPTIONS", "-c a=b"), ("PGAPPNAME", "app")], "h|5|d|u|p|off|x|n"),
         ("postgres://u@h", &[("PGUSER", "eu")], "h|5432|u|u||off||"),

@@ -78,34 +78,44 @@ impl Allow {
 impl fmt::Display for Allow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (change_idx, change) in self.changes.iter().enumerate() {
-            let (begin, purpose) = if change_idx == 0 { ("  ", self.purpose.as_str()) } else { ("\n  and in ", "") };
-            let place = change.place.to_string();
-            let new = if change.place == Place::NewFile { " (a new file)" } else { "" };
-            write!(f, "{begin}{}{new}", self.file)?;
-            for words in [purpose, &place] {
-                if !words.is_empty() {
-                    write!(f, ", {words}")?;
-                }
+            match change_idx {
+                0 => write!(f, "  {}{}, {}", self.file, change.place.about_the_file(), self.purpose)?,
+                _ => write!(f, "\n  and in {}", self.file)?,
             }
-            f.write_str(if change.lines.is_empty() { " (remove it)" } else { ":" })?;
-            for line in &change.lines {
-                write!(f, "\n      {line}")?;
-            }
+            write!(f, "{change}")?;
         }
         Ok(())
     }
 }
 
-/// Shows what follows the name of the file; nothing for the end, which is where one expects to write.
-impl fmt::Display for Place {
+/// Shows what follows the name of the file: the place and the lines.
+impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let preposition = if self.lines.is_empty() { "without" } else { "in place of" };
+        match &self.place {
+            // The end is where one expects to write.
+            Place::NewFile | Place::End => {}
+            Place::Under { header, line } => write!(f, ", under {header}, line {line}")?,
+            Place::After(0) => f.write_str(", before the first line")?,
+            Place::After(line) => write!(f, ", after line {line}")?,
+            Place::Instead { first, last } if first == last => write!(f, ", {preposition} line {first}")?,
+            Place::Instead { first, last } => write!(f, ", {preposition} lines {first} to {last}")?,
+        }
+        if !self.lines.is_empty() {
+            f.write_str(":")?;
+        }
+        self.lines.iter().try_for_each(|line| match line.as_str() {
+            "" => f.write_str("\n"),
+            line => write!(f, "\n      {line}"),
+        })
+    }
+}
+
+impl Place {
+    fn about_the_file(&self) -> &'static str {
         match self {
-            Place::NewFile | Place::End => Ok(()),
-            Place::Under { header, line } => write!(f, "under {header}, line {line}"),
-            Place::After(0) => f.write_str("before the first line"),
-            Place::After(line) => write!(f, "after line {line}"),
-            Place::Instead { first, last } if first == last => write!(f, "in place of line {first}"),
-            Place::Instead { first, last } => write!(f, "in place of lines {first} to {last}"),
+            Place::NewFile => " (a new file)",
+            Place::End | Place::Under { .. } | Place::After(_) | Place::Instead { .. } => "",
         }
     }
 }

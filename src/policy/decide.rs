@@ -131,13 +131,17 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
         _ => format!("{} ({rule_ref}: {unmet})", stake.feared()),
     });
     let allow = Allow::of(policy.source(), "to allow exactly this", |draft| {
-        let mut widened: Vec<(Hazard, HazardRule)> = Vec::new();
+        let mut hazards: Vec<Hazard> = Vec::new();
         for (stake, _, _) in &refused {
-            let known = widened.iter().position(|(hazard, _)| *hazard == stake.hazard);
-            let before = known.map_or_else(|| own_rule(policy, stake.hazard), |idx| widened.remove(idx).1);
-            widened.push((stake.hazard, stake.widened(before, scope)));
+            if !hazards.contains(&stake.hazard) {
+                hazards.push(stake.hazard);
+            }
         }
-        widened.iter().try_for_each(|(hazard, rule)| set_hazard(policy, draft, *hazard, rule))
+        // Each line is put above the one before.
+        hazards.iter().rev().try_for_each(|hazard| {
+            let concerned: Vec<&Stake> = stakes.iter().filter(|stake| stake.hazard == *hazard).collect();
+            set_hazard(policy, draft, *hazard, &widened(own_rule(policy, *hazard), &concerned, scope))
+        })
     });
     let what = what.collect::<Vec<_>>().join("\n");
     Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
@@ -343,14 +347,14 @@ fn unanswered(policy: &Policy, question: &Question<'_>, because: RuleRef, scope:
     );
     let renames = question.candidates.iter().enumerate().filter_map(|(candidate_idx, candidate)| {
         Allow::of(policy.source(), format!("if it was renamed from {candidate}"), |draft| {
-            question.readings.iter().try_for_each(|reading| {
+            question.readings.iter().rev().try_for_each(|reading| {
                 let old = scope.spelled(reading.old[candidate_idx].first()?);
                 add_rename(policy, draft, section, &old, reading.name())
             })
         })
     });
     let create = Allow::of(policy.source(), "if it is new", |draft| {
-        question.readings.iter().try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
+        question.readings.iter().rev().try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
     });
     Refusal { what, because: Some(because), allow: renames.chain(create).collect() }
 }
@@ -540,6 +544,14 @@ fn own_rule(policy: &Policy, hazard: Hazard) -> HazardRule {
         }
         rule => rule,
     }
+}
+
+/// Returns a rule that allows all stakes of its hazard beside what it allows already.
+fn widened(rule: HazardRule, stakes: &[&Stake], scope: &Scope<'_>) -> HazardRule {
+    // Naming the objects may shut out one that was allowed by its number of rows; the second round lets it in.
+    let rule = stakes.iter().chain(stakes).fold(rule, |rule, stake| stake.widened(rule, scope));
+    let is_enough = stakes.iter().all(|stake| stake.unmet(&rule, scope).is_none());
+    if is_enough { rule } else { HazardRule::Approve }
 }
 
 /// Writes the line of a hazard, for the profile of this run if there is one.
@@ -778,5 +790,628 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "unclear: {}", self.reason)?;
         self.allow.iter().try_for_each(|allow| write!(f, "\n{allow}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::super::allow::Place;
+    use super::super::file;
+    use super::super::model::Policies;
+    use super::*;
+    use crate::kit::prompt::{Entity, Rename};
+
+    const CONTRACT: &str = include_str!("../../fixtures/policies/contract.toml");
+    const SHAPES: [&str; 5] = [
+        CONTRACT,
+        include_str!("../../fixtures/policies/dotted.toml"),
+        include_str!("../../fixtures/policies/inline.toml"),
+        include_str!("../../fixtures/policies/headers.toml"),
+        include_str!("../../fixtures/policies/classes.toml"),
+    ];
+
+    fn policies(text: &str) -> Policies {
+        file::parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A policy from the lines below `version = 1`.
+    fn policy(lines: &str) -> Policy {
+        let text = format!("version = 1\n{lines}");
+        policies(&text).select(None, &|_| None, None).expect("no profile has a condition")
+    }
+
+    fn asked(kind: Kind, n_choices: usize) -> Prompt {
+        let choices = (0..n_choices).map(|idx| format!("choice {idx}")).collect();
+        Prompt { question: String::new(), context: Vec::new(), choices, highlighted: 0, kind }
+    }
+
+    fn renaming(entity: Entity, table: Option<&str>, name: &str, candidates: &[&str]) -> Prompt {
+        let candidates: Vec<String> = candidates.iter().map(|&old| old.to_owned()).collect();
+        let n_choices = candidates.len() + 1;
+        let table = table.map(str::to_owned);
+        asked(Kind::Rename(Rename { entity, name: name.to_owned(), table, candidates }), n_choices)
+    }
+
+    fn column(name: &str, candidates: &[&str]) -> Prompt {
+        renaming(Entity::Column, Some("users"), name, candidates)
+    }
+
+    fn losing(losses: &[(LossKind, Option<u64>)]) -> Prompt {
+        let losses = losses.iter().map(|(kind, count)| Loss { kind: kind.clone(), text: String::new(), count: *count });
+        asked(Kind::DataLoss(losses.collect()), 2)
+    }
+
+    fn dropped_column(table: &str, column: &str) -> LossKind {
+        LossKind::Column { table: table.to_owned(), column: column.to_owned() }
+    }
+
+    fn scope<'a>(schemas: &'a [String]) -> Scope<'a> {
+        Scope { schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false }
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Says a decision in a line or several.
+    fn told(decision: &Decision) -> String {
+        match decision {
+            Decision::Choose { choice, because, warnings } => {
+                let warnings: String = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
+                format!("{choice}: {because}{warnings}")
+            }
+            Decision::Refuse(refusal) => refusal.to_string(),
+            Decision::Unclear(doubt) => doubt.to_string(),
+        }
+    }
+
+    fn check(policy: &Policy, asked: &Prompt, scope: &Scope<'_>, expected: &str) {
+        assert_eq!(told(&prompt(policy, asked, scope)), expected, "asked {:?}", asked.kind);
+    }
+
+    fn check_in_public(lines: &str, asked: &Prompt, expected: &str) {
+        check(&policy(lines), asked, &scope(&names(&["public"])), expected);
+    }
+
+    #[test]
+    fn a_rename_rule_beats_a_create_glob_and_that_beats_otherwise() {
+        let all = "renames.otherwise = \"create\"\nrenames.columns.\"users.name\" = \"full_name\"\n\
+                   create.columns = [\"users.*_at\", \"users.full*\"]";
+        let cases = [
+            (column("full_name", &["nick", "name"]), "2: p.toml:3 renames.columns.\"users.name\""),
+            (column("full_name", &["nick"]), "0: p.toml:4 create.columns"),
+            (column("made_at", &["nick", "name"]), "0: p.toml:4 create.columns"),
+            (column("age", &["nick", "name"]), "0: p.toml:2 renames.otherwise"),
+            (column("age", &[]), "0: the only choice"),
+        ];
+        for (asked, expected) in cases {
+            check_in_public(all, &asked, expected);
+        }
+    }
+
+    #[test]
+    fn a_question_that_no_rule_answers_is_refused_with_every_way_to_answer_it() {
+        check_in_public(
+            "",
+            &column("full_name", &["name", "nick"]),
+            r#"refused: no rule says whether column public.users.full_name is new or was renamed from name, nick
+  p.toml, if it was renamed from name:
+      [renames.columns]
+      "public.users.name" = "full_name"
+  p.toml, if it was renamed from nick:
+      [renames.columns]
+      "public.users.nick" = "full_name"
+  p.toml, if it is new:
+      [create]
+      columns = ["public.users.full_name"]"#,
+        );
+    }
+
+    #[test]
+    fn every_kind_of_object_is_matched_as_drizzle_kit_shows_it() {
+        let rules = "[renames.tables]\norders = \"purchases\"\n\"auth.a\" = \"b\"\n\"auth.c\" = \"public.d\"\n\
+                     '\"x.y\"' = \"z\"\n[renames.schemas]\nold = \"new\"\n[renames.roles]\nr = \"s\"\n\
+                     [renames.policies]\n\"users.p\" = \"q\"\nlinked = \"tied\"\n[renames.views]\nv = \"w\"";
+        let cases = [
+            (renaming(Entity::Table, None, "purchases", &["orders"]), "1: p.toml:3 renames.tables.orders"),
+            (renaming(Entity::Table, None, "auth.b", &["x", "auth.a"]), "2: p.toml:4 renames.tables.\"auth.a\""),
+            (renaming(Entity::Table, None, "d", &["auth.c"]), "1: p.toml:5 renames.tables.\"auth.c\""),
+            (renaming(Entity::Table, None, "z", &["x.y"]), "1: p.toml:6 renames.tables.'\"x.y\"'"),
+            (renaming(Entity::Schema, None, "new", &["old"]), "1: p.toml:8 renames.schemas.old"),
+            (renaming(Entity::Role, None, "s", &["r"]), "1: p.toml:10 renames.roles.r"),
+            (renaming(Entity::Policy, None, "tied", &["linked"]), "1: p.toml:13 renames.policies.linked"),
+            (renaming(Entity::Policy, None, "users.q", &["users.p"]), "1: p.toml:12 renames.policies.\"users.p\""),
+            (column("q", &["p"]), "1: p.toml:12 renames.policies.\"users.p\""),
+            (renaming(Entity::View, None, "w", &["v"]), "1: p.toml:15 renames.views.v"),
+        ];
+        for (asked, expected) in cases {
+            check_in_public(rules, &asked, expected);
+        }
+    }
+
+    #[test]
+    fn rules_for_columns_and_policies_that_disagree_are_unclear() {
+        check_in_public(
+            "[renames.columns]\n\"users.a\" = \"x\"\n[renames.policies]\n\"users.b\" = \"x\"",
+            &column("x", &["a", "b"]),
+            "unclear: p.toml:3 renames.columns.\"users.a\" and p.toml:5 renames.policies.\"users.b\" \
+             give different answers",
+        );
+        check_in_public(
+            "create.columns = [\"users.x\"]\n[renames.policies]\n\"users.b\" = \"x\"",
+            &column("x", &["a", "b"]),
+            "unclear: p.toml:4 renames.policies.\"users.b\" and p.toml:2 create.columns give different answers",
+        );
+    }
+
+    #[test]
+    fn a_table_in_two_schemas_is_unclear_unless_both_have_the_same_answer() {
+        let both = names(&["public", "auth"]);
+        let everywhere = |_: &str| Some(names(&["public", "auth", "other"]));
+        let nowhere = |_: &str| Some(Vec::new());
+        let only_auth = |_: &str| Some(names(&["auth"]));
+        let unknown = |_: &str| None;
+        let one = "renames.columns.\"auth.users.name\" = \"full_name\"";
+        let two = &format!("{one}\nrenames.columns.\"public.users.name\" = \"full_name\"");
+        let yes = "1: p.toml:2 renames.columns.\"auth.users.name\"";
+        let unclear = "unclear: drizzle-kit does not say whether it means auth.users.full_name \
+                       (p.toml:2 renames.columns.\"auth.users.name\") or public.users.full_name \
+                       (built-in policy (renames.otherwise)), and the answers differ";
+        type Named<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
+        let cases: [(&str, Named<'_>, &str); 6] = [
+            (one, &everywhere, unclear),
+            (one, &unknown, unclear),
+            (one, &nowhere, unclear),
+            (one, &only_auth, yes),
+            (two, &everywhere, yes),
+            (two, &unknown, yes),
+        ];
+        for (rules, tables_named, expected) in cases {
+            let scope = Scope { tables_named, ..scope(&both) };
+            check(&policy(rules), &column("full_name", &["name"]), &scope, expected);
+        }
+        let asked = column("full_name", &["name"]);
+        check(
+            &policy(""),
+            &asked,
+            &Scope { tables_named: &everywhere, ..scope(&both) },
+            r#"refused: no rule says whether column auth.users.full_name or public.users.full_name is new or was renamed from name
+  p.toml, if it was renamed from name:
+      [renames.columns]
+      "auth.users.name" = "full_name"
+      "public.users.name" = "full_name"
+  p.toml, if it is new:
+      [create]
+      columns = ["auth.users.full_name", "public.users.full_name"]"#,
+        );
+    }
+
+    #[test]
+    fn a_column_may_be_named_by_the_old_and_the_new_name_of_its_table() {
+        let renamed = [(ObjectName::new(["public", "people"]), ObjectName::new(["public", "users"]))];
+        let both = names(&["public", "auth"]);
+        let tables_named = |table: &str| Some(names(if table == "people" { &["public"] } else { &[] }));
+        let scope = Scope { renamed: &renamed, tables_named: &tables_named, ..scope(&both) };
+        let cases = [
+            ("people.name", "full_name"),
+            ("users.name", "full_name"),
+            ("people.name", "public.users.full_name"),
+            ("people.name", "users.full_name"),
+        ];
+        for (old, new) in cases {
+            let rules = format!("renames.columns.\"{old}\" = \"{new}\"");
+            let expected = format!("1: p.toml:2 renames.columns.\"{old}\"");
+            check(&policy(&rules), &column("full_name", &["name"]), &scope, &expected);
+        }
+        let rules = "renames.columns.\"people.name\" = \"auth.users.full_name\"\nrenames.otherwise = \"create\"";
+        check(&policy(rules), &column("full_name", &["name"]), &scope, "0: p.toml:3 renames.otherwise");
+        let dropped = losing(&[(dropped_column("users", "age"), Some(1))]);
+        for only in ["people.age", "users.age"] {
+            check(
+                &policy(&format!("hazards.drop_column.only = [\"{only}\"]")),
+                &dropped,
+                &scope,
+                "1: p.toml:2 hazards.drop_column\n\
+                 warning: drop_column public.users.age deletes 1 value (p.toml:2 hazards.drop_column)",
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_changes_hands_is_unclear() {
+        let public = names(&["public"]);
+        let table = |name: &str| ObjectName::new(["public", name]);
+        let renamed = [(table("people"), table("users")), (table("users"), table("accounts"))];
+        let scope = Scope { renamed: &renamed, ..scope(&public) };
+        check(
+            &policy("renames.columns.\"users.name\" = \"full_name\""),
+            &column("full_name", &["name"]),
+            &scope,
+            "unclear: p.toml:2 renames.columns.\"users.name\" may mean the old or the new bearer of a name \
+             that changes hands in this run",
+        );
+        check(
+            &policy("renames.columns.\"people.name\" = \"users.full_name\""),
+            &column("full_name", &["name"]),
+            &scope,
+            "1: p.toml:2 renames.columns.\"people.name\"",
+        );
+        let dropped = losing(&[(dropped_column("users", "age"), Some(1))]);
+        let refused = prompt(&policy("hazards.drop_column.only = [\"users.age\"]"), &dropped, &scope);
+        assert!(matches!(refused, Decision::Refuse(_)), "users.age may be that of the table that is now accounts");
+    }
+
+    #[test]
+    fn tables_follow_their_schema() {
+        let renamed = [(ObjectName::new(["old"]), ObjectName::new(["new"]))];
+        let schemas = names(&["new"]);
+        let scope = Scope { renamed: &renamed, ..scope(&schemas) };
+        check(
+            &policy("renames.tables.\"old.a\" = \"b\""),
+            &renaming(Entity::Table, None, "new.b", &["new.a"]),
+            &scope,
+            "1: p.toml:2 renames.tables.\"old.a\"",
+        );
+        let asked = renaming(Entity::Schema, None, "new", &["old"]);
+        assert_eq!(super::renamed(&asked, 1, &schemas), Some(renamed[0].clone()));
+        assert_eq!(super::renamed(&asked, 0, &schemas), None);
+        assert_eq!(super::renamed(&column("a", &["b"]), 1, &schemas), None);
+    }
+
+    #[test]
+    fn rows_are_kept_before_a_unique_constraint_unless_the_file_says_truncate() {
+        let unique = asked(Kind::Unique(Unique { constraint: "u".into(), table: "users".into(), rows: 3 }), 2);
+        let kept = "the unique constraint u is added to public.users without truncating it; \
+                    it fails if 3 rows repeat a value";
+        let cases = [
+            ("", format!("0: built-in policy (hazards.add_unique)\nwarning: {kept}")),
+            ("hazards.add_unique = \"keep_rows\"", format!("0: p.toml:2 hazards.add_unique\nwarning: {kept}")),
+            ("hazards.may_fail = \"approve\"", format!("0: p.toml:2 hazards.may_fail\nwarning: {kept}")),
+            (
+                "hazards.add_unique = \"truncate\"",
+                "1: p.toml:2 hazards.add_unique\nwarning: all of public.users is deleted for the unique constraint u: \
+                 3 rows (p.toml:2 hazards.add_unique)"
+                    .to_owned(),
+            ),
+            (
+                "hazards.add_unique = \"refuse\"",
+                "refused: add_unique public.users would concern 3 rows (p.toml:2 hazards.add_unique: refuse)\n  \
+                 p.toml, to allow exactly this, in place of line 2:\n      hazards.add_unique = \"keep_rows\""
+                    .to_owned(),
+            ),
+        ];
+        let public = names(&["public"]);
+        for (rules, expected) in cases {
+            for accept_data_loss in [false, true] {
+                check(&policy(rules), &unique, &Scope { accept_data_loss, ..scope(&public) }, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_loss_is_refused_with_the_lines_that_allow_it() {
+        let two = losing(&[(dropped_column("users", "legacy_id"), Some(3)), (LossKind::Table("posts".into()), Some(1))]);
+        let cases = [
+            (
+                "",
+                r#"refused: drop_column public.users.legacy_id would delete 3 values
+refused: drop_table public.posts would delete 1 row
+  p.toml, to allow exactly this:
+      [hazards]
+      drop_column = { only = ["public.users.legacy_id"] }
+      drop_table = { only = ["public.posts"] }"#,
+            ),
+            (
+                "[hazards]\ntruncate = \"approve\"\ndrop_column = { only = [\"users.a*\"], max_rows = 5 } # old\n[create]",
+                r#"refused: drop_column public.users.legacy_id would delete 3 values (p.toml:4 hazards.drop_column: `only` does not name public.users.legacy_id)
+refused: drop_table public.posts would delete 1 row
+  p.toml, to allow exactly this, under [hazards], line 2:
+      drop_table = { only = ["public.posts"] }
+  and in p.toml, in place of line 4:
+      drop_column = { only = ["users.a*", "public.users.legacy_id"], max_rows = 5 } # old"#,
+            ),
+            (
+                "[hazards]\ndata_loss = { max_rows = 2 }\n[create]",
+                r#"refused: drop_column public.users.legacy_id would delete 3 values (p.toml:3 hazards.data_loss: 3 are more than max_rows = 2)
+  p.toml, to allow exactly this, under [hazards], line 2:
+      drop_column = { max_rows = 3 }"#,
+            ),
+        ];
+        for (rules, expected) in cases {
+            check_in_public(rules, &two, expected);
+        }
+    }
+
+    #[test]
+    fn every_hazard_of_every_loss_must_be_allowed() {
+        let change = LossKind::ChangeType { column: "a".into(), from: "text".into(), to: "int".into() };
+        let all = losing(&[
+            (LossKind::Table("t".into()), Some(1)),
+            (LossKind::View("v".into()), None),
+            (LossKind::Schema("s".into()), Some(2)),
+            (change, Some(4)),
+            (LossKind::Truncate { column: "c".into() }, Some(5)),
+            (LossKind::PrimaryKey { table: "t".into() }, None),
+            (LossKind::Unknown, None),
+        ]);
+        let none = r#"refused: drop_table public.t would delete 1 row
+refused: drop_view public.v needs consent: a materialised view is dropped
+refused: drop_schema s would delete 2 tables
+refused: change_type would convert 4 values
+refused: truncate would delete 4 rows
+refused: truncate would delete 5 rows
+refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good
+refused: unclassified: something would happen that is not understood
+  drizzle-pilot.toml (a new file), to allow exactly this:
+      version = 1
+
+      [hazards]
+      drop_table = { only = ["public.t"] }
+      drop_view = { only = ["public.v"] }
+      drop_schema = { only = ["s"] }
+      change_type = { max_rows = 4 }
+      truncate = { max_rows = 5 }
+      drop_primary_key = { only = ["public.t"] }
+      unclassified = "approve""#;
+        let public = names(&["public"]);
+        check(&Policy::built_in(), &all, &scope(&public), none);
+        let accepting = Scope { accept_data_loss: true, ..scope(&public) };
+        check(
+            &Policy::built_in(),
+            &all,
+            &accepting,
+            "refused: unclassified: something would happen that is not understood\n  \
+             drizzle-pilot.toml (a new file), to allow exactly this:\n      version = 1\n\n      \
+             [hazards]\n      unclassified = \"approve\"",
+        );
+        let loss = losing(&[(LossKind::Table("t".into()), Some(7))]);
+        check(
+            &Policy::built_in(),
+            &loss,
+            &accepting,
+            "1: --accept-data-loss\nwarning: drop_table public.t deletes 7 rows (--accept-data-loss)",
+        );
+        check(
+            &Policy::built_in(),
+            &losing(&[]),
+            &accepting,
+            "refused: unclassified: something would happen that is not understood\n  \
+             drizzle-pilot.toml (a new file), to allow exactly this:\n      version = 1\n\n      \
+             [hazards]\n      unclassified = \"approve\"",
+        );
+    }
+
+    #[test]
+    fn a_profile_may_ban_the_acceptance_of_data_loss() {
+        let policies = policies("version = 1\n[profiles.p]\naccept_data_loss = false");
+        let policy = policies.select(Some("p"), &|_| None, None).expect("the profile exists");
+        let public = names(&["public"]);
+        let accepting = Scope { accept_data_loss: true, ..scope(&public) };
+        let loss = losing(&[(LossKind::Table("t".into()), Some(7))]);
+        check(
+            &policy,
+            &loss,
+            &accepting,
+            "refused: drop_table public.t would delete 7 rows\n  p.toml, to allow exactly this:\n      \
+             [profiles.p.hazards]\n      drop_table = { only = [\"public.t\"] }",
+        );
+    }
+
+    #[test]
+    fn a_limit_is_not_met_by_what_is_not_known() {
+        let both = names(&["public", "auth"]);
+        let cases = [
+            ("drop_table = { only = [\"public.t\"] }", Some(1), "`only` does not name auth.t"),
+            ("drop_table = { only = [\"*.t\"], max_rows = 1 }", None, "the number of rows is not known"),
+            ("drop_table = { only = [\"*.t\"], max_rows = 1 }", Some(2), "2 are more than max_rows = 1"),
+        ];
+        for (rule, count, reason) in cases {
+            let asked = losing(&[(LossKind::Table("t".into()), count)]);
+            let told = told(&prompt(&policy(&format!("[hazards]\n{rule}")), &asked, &scope(&both)));
+            let expected = format!("(p.toml:3 hazards.drop_table: {reason})");
+            assert!(told.lines().next().is_some_and(|line| line.ends_with(&expected)), "{told}");
+        }
+        let truncate = losing(&[(LossKind::Truncate { column: "c".into() }, Some(1))]);
+        let decision = prompt(&policy("hazards.truncate.only = [\"*.*\"]"), &truncate, &scope(&both));
+        assert!(matches!(decision, Decision::Refuse(_)), "the table is not known: {}", told(&decision));
+    }
+
+    #[test]
+    fn nothing_allows_drop_and_nothing_is_asked_about_the_strict_prompt() {
+        check_in_public(
+            "unclassified = \"approve\"".replace("unclassified", "hazards.unclassified").as_str(),
+            &asked(Kind::DropMigration, 3),
+            "refused: drizzle-kit drop deletes a migration file; no rule can allow it",
+        );
+        check_in_public("", &asked(Kind::Execute, 2), "1: built-in policy");
+        check_in_public("", &asked(Kind::Execute, 1), "unclear: choice 1 of built-in policy is not on the list of 1");
+    }
+
+    #[test]
+    fn an_unknown_question_is_answered_by_one_rule_with_one_choice() {
+        let asked = |choices: &[&str]| Prompt {
+            question: "Is b trigger new?".to_owned(),
+            context: Vec::new(),
+            choices: names(choices),
+            highlighted: 0,
+            kind: Kind::Unknown,
+        };
+        let rule = |question: &str, answer: &str| format!("[[prompts]]\nquestion = '{question}'\n{answer}\n");
+        let yes = rule("trigger", "choose = '^\\+ '");
+        let cases = [
+            (yes.clone(), "0: p.toml:2 prompts[0]"),
+            (rule("trigger", "choose = 'b'"), "unclear: `choose` of p.toml:2 prompts[0] matches several choices"),
+            (rule("trigger", "choose = 'x'"), "unclear: `choose` of p.toml:2 prompts[0] matches no choice"),
+            (
+                rule("trigger", "decline = true"),
+                "refused: p.toml:2 prompts[0] declines the question \"Is b trigger new?\"",
+            ),
+            (format!("{yes}{yes}"), "0: p.toml:2 prompts[0]"),
+            (
+                format!("{yes}{}", rule("Is", "choose = 'a › b'")),
+                "unclear: p.toml:2 prompts[0] and p.toml:5 prompts[1] give different answers",
+            ),
+            (
+                rule("^trigger", "decline = true"),
+                r#"unclear: the question "Is b trigger new?" is not known to this version
+  p.toml, to choose "+ b":
+      [[prompts]]
+      question = '^Is b trigger new\?$'
+      choose = '^\+ b$'
+  p.toml, to choose "~ a › b":
+      [[prompts]]
+      question = '^Is b trigger new\?$'
+      choose = '^\~ a › b$'
+  p.toml, to decline:
+      [[prompts]]
+      question = '^Is b trigger new\?$'
+      decline = true"#,
+            ),
+        ];
+        for (rules, expected) in cases {
+            check_in_public(&rules, &asked(&["+ b", "~ a › b"]), expected);
+        }
+        check_in_public(
+            &rule("", "choose = 'full'"),
+            &column("full", &["name"]),
+            &told(&prompt(&policy(&rule("", "choose = 'x'")), &column("full", &["name"]), &scope(&names(&["public"])))),
+        );
+    }
+
+    #[test]
+    fn the_lines_of_a_refusal_take_the_place_of_rules_that_would_contradict_them() {
+        check_in_public(
+            "[renames.columns]\n\"users.nick\" = \"full_name\"\n\"users.name\" = \"title\"\n[create]",
+            &column("full_name", &["name"]),
+            r#"refused: no rule says whether column public.users.full_name is new or was renamed from name
+  p.toml, if it was renamed from name, in place of lines 3 to 4:
+      "users.name" = "full_name"
+  p.toml, if it is new, without line 3
+  and in p.toml:
+      columns = ["public.users.full_name"]"#,
+        );
+    }
+
+    /// Does what a refusal says.
+    fn applied(text: &str, allow: &Allow) -> String {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for change in allow.changes.iter().rev() {
+            let range = match change.place {
+                Place::NewFile | Place::End => lines.len()..lines.len(),
+                Place::Under { line, .. } | Place::After(line) => line..line,
+                Place::Instead { first, last } => first - 1..last,
+            };
+            lines.splice(range, change.lines.iter().cloned());
+        }
+        lines.join("\n")
+    }
+
+    /// Checks that each way to allow a prompt leads to its choice. Returns how many there are.
+    fn every_way_works(text: Option<&str>, profile: Option<&str>, asked: &Prompt, scope: &Scope<'_>) -> usize {
+        let before = match text {
+            None => Policy::built_in(),
+            Some(text) => policies(text).select(profile, &|_| None, None).expect("the profile exists"),
+        };
+        let (ways, n_choices) = match prompt(&before, asked, scope) {
+            Decision::Refuse(refusal) => (refusal.allow, asked.choices.len()),
+            Decision::Unclear(doubt) => (doubt.allow, asked.choices.len()),
+            Decision::Choose { .. } => return 0,
+        };
+        for allow in &ways {
+            let text = applied(text.unwrap_or_default(), allow);
+            let after = policies(&text).select(profile, &|_| None, None).expect("the profile exists");
+            match prompt(&after, asked, scope) {
+                Decision::Choose { choice, .. } => {
+                    let renames = allow.purpose.starts_with("if it was renamed");
+                    let keeps = allow.purpose == "if it is new" || matches!(asked.kind, Kind::Unique(_));
+                    assert!(choice < n_choices && (!renames || choice > 0) && (!keeps || choice == 0), "{allow}\n{text}");
+                }
+                Decision::Refuse(_) if allow.purpose == "to decline" => {}
+                other => panic!("{}\nis the answer to\n{allow}\nin\n{text}", told(&other)),
+            }
+        }
+        ways.len()
+    }
+
+    fn any_name() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-z]{1,3}", r#"[a-c."' ›*?\[{\\é=#,\-]{1,8}"#, ".{1,5}", "\\PC{0,3}[\n\t\u{1b}]"]
+    }
+
+    fn any_prompt() -> impl Strategy<Value = Prompt> {
+        let entity = prop::sample::select(&Entity::ALL[..]);
+        let renames = (entity, any_name(), any_name(), prop::collection::btree_set(any_name(), 1..4));
+        let renames = renames.prop_map(|(entity, table, name, candidates)| {
+            let candidates: Vec<&str> = candidates.iter().filter(|old| **old != name).map(String::as_str).collect();
+            let table = (entity == Entity::Column).then_some(table.as_str());
+            renaming(entity, table, &name, &candidates)
+        });
+        let loss = (any_name(), any_name(), 0..8, prop::option::of(0..99u64)).prop_map(|(table, column, kind, count)| {
+            let kind = match kind {
+                0 => LossKind::Table(table),
+                1 => LossKind::Column { table, column },
+                2 => LossKind::Schema(table),
+                3 => LossKind::View(table),
+                4 => LossKind::ChangeType { column, from: table.clone(), to: table },
+                5 => LossKind::Truncate { column },
+                6 => LossKind::PrimaryKey { table },
+                _ => LossKind::Unknown,
+            };
+            (kind, count)
+        });
+        let losses = prop::collection::vec(loss, 0..4).prop_map(|losses| losing(&losses));
+        let unique = (any_name(), any_name(), 0..99u64).prop_map(|(constraint, table, rows)| {
+            asked(Kind::Unique(Unique { constraint, table, rows }), 2)
+        });
+        let unknown = (any_name(), prop::collection::vec(any_name(), 1..4)).prop_map(|(question, choices)| Prompt {
+            question,
+            context: Vec::new(),
+            choices,
+            highlighted: 0,
+            kind: Kind::Unknown,
+        });
+        prop_oneof![renames, losses, unique, unknown]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn what_a_refusal_prints_allows_what_it_refused(
+            asked in any_prompt(),
+            shape in 0..=SHAPES.len(),
+            in_ci in any::<bool>(),
+            schemas in prop::sample::select(vec![vec![], vec!["public"], vec!["public", "a"], vec!["b"]]),
+            crlf in any::<bool>(),
+        ) {
+            let schemas = names(&schemas);
+            let text = SHAPES.get(shape).map(|text| if crlf { text.replace('\n', "\r\n") } else { (*text).to_owned() });
+            let profile = text.as_ref().filter(|_| in_ci).map(|_| "ci");
+            every_way_works(text.as_deref(), profile, &asked, &scope(&schemas));
+        }
+    }
+
+    #[test]
+    fn every_shape_of_file_has_lines_for_every_kind_of_refusal() {
+        let public = names(&["public"]);
+        let refused = [
+            column("full", &["old"]),
+            renaming(Entity::Table, None, "full", &["old"]),
+            losing(&[(dropped_column("t", "c"), Some(5)), (LossKind::Table("t".into()), None)]),
+            losing(&[(LossKind::Truncate { column: "c".into() }, Some(5))]),
+            asked(Kind::Unknown, 2),
+        ];
+        for (shape_idx, text) in SHAPES.into_iter().enumerate() {
+            for profile in [None, Some("ci")] {
+                for asked in &refused {
+                    let n_ways = every_way_works(Some(text), profile, asked, &scope(&public));
+                    let approved = shape_idx == 0 && profile.is_some() && matches!(asked.kind, Kind::DataLoss(_));
+                    assert!(n_ways > 0 || approved, "{:?} in\n{text}", asked.kind);
+                }
+            }
+        }
     }
 }
