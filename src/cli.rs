@@ -8,8 +8,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::policy::PolicyArgs;
 
-
-
 /// Run drizzle-kit without a human and without guessing
 ///
 /// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads the drawn screen, answers every

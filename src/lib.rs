@@ -3,15 +3,15 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
-pub mod exit;
-pub mod report;
-pub mod console;
 pub mod commands;
-pub mod kit;
-pub mod term;
-pub mod policy;
-pub mod sql;
+pub mod console;
 pub mod db;
+pub mod exit;
+pub mod kit;
+pub mod policy;
+pub mod report;
+pub mod sql;
+pub mod term;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,7 +32,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let shared = &cli.shared;
     match shared.color {
-        Color::Auto => {} // anstream honours NO_COLOR, FORCE_COLOR (CLICOLOR_FORCE) and what stdout and stderr are
+        // anstream honours NO_COLOR, CLICOLOR_FORCE and what stdout and stderr are; FORCE_COLOR is node's way to ask.
+        Color::Auto
+            if std::env::var("FORCE_COLOR").is_ok_and(|force| !matches!(force.as_str(), "" | "0" | "false"))
+                && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) =>
+        {
+            anstream::ColorChoice::write_global(anstream::ColorChoice::Always);
+        }
+        Color::Auto => {}
         Color::Always => anstream::ColorChoice::write_global(anstream::ColorChoice::Always),
         Color::Never => anstream::ColorChoice::write_global(anstream::ColorChoice::Never),
     }
@@ -89,7 +96,10 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
 fn usage(error: &clap::Error) -> Exit {
     let _ = error.print(); // a closed output leaves nobody to tell
     if error.use_stderr() {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", exit::Database::Unchanged.sentence()).as_bytes());
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("{}\n", exit::Database::Unchanged.sentence()).as_bytes(),
+        );
         return Exit::Usage;
     }
     Exit::Ok

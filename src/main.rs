@@ -16,7 +16,11 @@ fn main() -> ExitCode {
     let exit = std::panic::catch_unwind(|| drizzle_pilot::run(args)).unwrap_or_else(|_| {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
-            format!("internal: a bug of drizzle-pilot; please report the lines above\n{}\n", Database::Maybe.sentence()).as_bytes(),
+            format!(
+                "internal: a bug of drizzle-pilot; please report the lines above\n{}\n",
+                Database::Maybe.sentence()
+            )
+            .as_bytes(),
         );
         Exit::Internal
     });

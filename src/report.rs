@@ -199,7 +199,7 @@ pub struct Verdict {
     pub database: Database,
     /// One sentence, lowercase, without a full stop.
     pub summary: String,
-    pub error: Option<Error>,
+    pub error: Option<Box<Error>>,
     pub hint: Option<String>,
 }
 
@@ -223,6 +223,6 @@ impl Verdict {
     /// Adds the error that was met.
     #[must_use]
     pub fn because(self, error: Error) -> Verdict {
-        Verdict { error: Some(error), ..self }
+        Verdict { error: Some(Box::new(error)), ..self }
     }
 }

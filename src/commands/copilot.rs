@@ -1,6 +1,9 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use semver::Version;
 
 use crate::commands::flight::{Mission, Touches};
 use crate::console::Console;
@@ -20,11 +23,24 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Time for the server to end what drizzle-kit left running there.
 const CLEANUP: Duration = Duration::from_secs(3);
 
+/// The variables by which node-pg names a session and sets its start-up options.
+const APPLICATION_NAME: &str = "PGAPPNAME";
+const OPTIONS: &str = "PGOPTIONS";
+
+/// Returns the start-up options for drizzle-kit: the user's own, and that a statement ends with its client.
+fn options() -> String {
+    let own = std::env::var(OPTIONS).unwrap_or_default();
+    format!("{own} {}", db::connect::CLIENT_CHECK).trim_start().to_owned()
+}
+
 /// What one run decides and learns.
 pub struct Copilot<'a> {
     mission: &'a Mission<'a>,
     policies: &'a Policies,
     profile: Option<&'a str>,
+    /// The project's folder, to which the paths of certificates are relative.
+    cwd: &'a Path,
+    kit_version: Option<Version>,
     console: &'a mut Console,
     started: Instant,
     /// Marks our sessions and drizzle-kit's in the server.
@@ -44,21 +60,23 @@ pub struct Copilot<'a> {
 }
 
 impl<'a> Copilot<'a> {
-    /// Makes a copilot. `run_id` must be unique among the runs on a server.
+    /// Makes a copilot for a project's folder.
     pub fn new(
         mission: &'a Mission<'a>,
         policies: &'a Policies,
         profile: Option<&'a str>,
-        run_id: String,
+        cwd: &'a Path,
         console: &'a mut Console,
     ) -> Copilot<'a> {
         Copilot {
             mission,
             policies,
             profile,
+            cwd,
+            kit_version: None,
             console,
             started: Instant::now(),
-            run_id,
+            run_id: run_id(),
             policy: None,
             dsn: None,
             schemas: Vec::new(),
@@ -71,6 +89,11 @@ impl<'a> Copilot<'a> {
             config_ms: None,
             preflight_ms: None,
         }
+    }
+
+    /// Takes note of the version that will run.
+    pub fn fly_with(&mut self, version: Option<Version>) {
+        self.kit_version = version;
     }
 
     /// Returns the name of the profile that applies.
@@ -90,12 +113,14 @@ impl<'a> Copilot<'a> {
             .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
         if let Some(named) = self.profile {
             for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
-                self.warn(format!("profile {named} was asked for, although {} calls for {}", other.because, other.profile));
+                self.warn(format!(
+                    "profile {named} was asked for, although {} calls for {}",
+                    other.because, other.profile
+                ));
             }
         }
-        let guarded = |summary: String, rule: &policy::RuleRef| {
-            Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"))
-        };
+        let guarded =
+            |summary: String, rule: &policy::RuleRef| Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"));
         let command = self.mission.command;
         if let Some(rule) = policy.bans_command(command) {
             let profile = policy.profile().unwrap_or_default();
@@ -120,10 +145,15 @@ impl<'a> Copilot<'a> {
 
     /// Makes sure that no statement of a stopped drizzle-kit goes on in the server, and says so.
     pub fn end_leftovers(&mut self) {
-        let Some(dsn) = &self.dsn else { return };
+        // A URL that names its application hides the run's name: others may use the same, and are not ours to end.
+        let ours = |dsn: &&Dsn| dsn.application_name() == Some(&self.run_id);
+        let Some(dsn) = self.dsn.as_ref().filter(ours) else { return };
         match db::backends::end_leftovers(dsn, &self.run_id, CLEANUP) {
             Ok(ended) if ended.n_terminated > 0 => {
-                self.warn(format!("{} statements of the stopped drizzle-kit were ended in the server", ended.n_terminated));
+                self.warn(format!(
+                    "{} statements of the stopped drizzle-kit were ended in the server",
+                    ended.n_terminated
+                ));
             }
             Ok(_) => {}
             Err(error) => {
@@ -155,12 +185,11 @@ impl<'a> Copilot<'a> {
         let started = Instant::now();
         let looked = db::connect::preflight(dsn, &self.run_id, LOOK);
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
-        let mut env = vec![("PGAPPNAME", self.run_id.clone())];
+        let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
                 if server.options_accepted {
-                    let own = std::env::var("PGOPTIONS").unwrap_or_default();
-                    env.push(("PGOPTIONS", format!("{own} {}", db::connect::CLIENT_CHECK).trim_start().to_owned()));
+                    env.push((OPTIONS, options()));
                 }
                 if server.read_only && self.mission.touches == Touches::Database {
                     self.warn(format!("{} is read-only; statements will fail there", dsn.address().server()));
@@ -178,15 +207,7 @@ impl<'a> Copilot<'a> {
 
     fn clear(&mut self, config: &Config) -> Result<Vec<(&'static str, String)>, Verdict> {
         self.schemas = config.schemas();
-        let env = |name: &str| std::env::var(name).ok();
-        let dsn = match Dsn::from_credentials(config.dialect(), &config.db_credentials, &env) {
-            Some(Ok(dsn)) => Some(dsn),
-            Some(Err(error)) => {
-                let summary = format!("dbCredentials of drizzle's config: {error}");
-                return Err(Verdict::nothing(Exit::Config, summary).hint(error.hint()));
-            }
-            None => None,
-        };
+        let dsn = self.dsn(config)?;
         self.target = Some(target(config, dsn.as_ref()));
         self.console.hide(secrets_of(config, dsn.as_ref()));
         if self.policy.is_none() || self.policies.needs_host() {
@@ -199,6 +220,30 @@ impl<'a> Copilot<'a> {
         };
         self.dsn = dsn;
         Ok(env)
+    }
+
+    /// Reads where drizzle-kit will connect, with the environment it will have; none where that is not PostgreSQL.
+    fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
+        let env = |name: &str| match name {
+            APPLICATION_NAME => Some(self.run_id.clone()),
+            OPTIONS => Some(options()),
+            name => std::env::var(name).ok(),
+        };
+        let mut credentials = config.db_credentials.clone();
+        if let (Some(driver), Some(credentials)) = (&config.driver, credentials.as_object_mut()) {
+            credentials.entry("driver").or_insert_with(|| driver.clone().into());
+        }
+        // Before 0.22 drizzle-kit handed credentials in parts to pg as they are (its `preparePostgresDB`).
+        let takes_raw_parts = self.kit_version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 22));
+        let dialect = if takes_raw_parts && config.dialect() == "postgresql" { "pg" } else { config.dialect() };
+        match Dsn::from_credentials(dialect, &credentials, &env) {
+            Some(Ok(dsn)) => Ok(Some(dsn.in_dir(self.cwd))),
+            Some(Err(error)) => {
+                let summary = format!("dbCredentials of drizzle's config: {error}");
+                Err(Verdict::nothing(Exit::Config, summary).hint(error.hint()))
+            }
+            None => Ok(None),
+        }
     }
 }
 
@@ -216,7 +261,9 @@ impl Pilot for Copilot<'_> {
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {
         let Some(policy) = &self.policy else {
-            return Answer::Unclear("drizzle-kit asked before its config was seen, so its target is not known".to_owned());
+            return Answer::Unclear(
+                "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
+            );
         };
         let dsn = self.dsn.as_ref();
         let tables_named = |table: &str| db::backends::tables_named(dsn?, table, LOOK).ok();
@@ -254,13 +301,14 @@ impl Pilot for Copilot<'_> {
 
 /// Returns the verdict for a database that cannot be used.
 pub fn unavailable(error: &ConnectError) -> Verdict {
+    let code = error.sqlstate().map(|code| format!(" ({code})")).unwrap_or_default();
     let cause = report::Error {
         sqlstate: error.sqlstate().map(str::to_owned),
         message: error.to_string(),
         hint: Some(error.hint()),
         ..report::Error::default()
     };
-    Verdict::nothing(Exit::Unavailable, error.to_string()).hint(error.hint()).because(cause)
+    Verdict::nothing(Exit::Unavailable, format!("{error}{code}")).hint(error.hint()).because(cause)
 }
 
 fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
@@ -294,12 +342,14 @@ fn secrets_of(config: &Config, dsn: Option<&Dsn>) -> Vec<String> {
 }
 
 /// Returns a name for this run, unique enough to find its sessions in a server.
-pub fn run_id() -> String {
+fn run_id() -> String {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("drizzle-pilot-{}-{:x}", std::process::id(), since_1970.as_micros())
 }
 
 /// Returns the secrets of our own environment.
 pub fn secrets_of_env() -> Secrets {
-    Secrets::from_env(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    Secrets::from_env(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }

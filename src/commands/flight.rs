@@ -18,8 +18,8 @@ use crate::kit::mailbox::Mailbox;
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::kit::prompt::Kind;
 use crate::kit::session::Session;
-use crate::policy::{self, Policies, PolicyError};
 use crate::policy::model::Source;
+use crate::policy::{self, Policies, PolicyError};
 use crate::report::{self, Report, Verdict};
 use crate::term::pty::{Ended, Pty};
 use crate::term::stream::{FileRecorder, ScreenStream};
@@ -126,7 +126,7 @@ impl Logbook {
             shown: self.shown.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
-            error: verdict.error.clone(),
+            error: verdict.error.as_deref().cloned(),
             timings: self.timings.clone(),
         }
     }
@@ -137,12 +137,12 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
     refuse_force(mission)?;
     let cwd = project(shared)?;
     let policies = load_policy(shared, &cwd, console, log)?;
-    let mut copilot =
-        Copilot::new(mission, &policies, shared.profile.as_deref(), copilot::run_id(), console);
+    let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, console);
     if !policies.needs_host() {
         copilot.guard(None)?;
     }
     let kit = locate(shared, mission, &cwd)?;
+    copilot.fly_with(kit.version.clone());
     log.kit = Some(report::Kit {
         version: kit.version.as_ref().map(ToString::to_string),
         path: kit.path.display().to_string(),
@@ -207,21 +207,16 @@ fn refuse_force(mission: &Mission) -> Result<(), Verdict> {
 /// Returns the project's folder as an absolute path.
 fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
     let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
-    let found = cwd.canonicalize().map_err(|error| {
-        Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display()))
-    })?;
+    let found = cwd
+        .canonicalize()
+        .map_err(|error| Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display())))?;
     if found.is_dir() {
         return Ok(found);
     }
     Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
 }
 
-fn load_policy(
-    shared: &Shared,
-    cwd: &Path,
-    console: &mut Console,
-    log: &mut Logbook,
-) -> Result<Policies, Verdict> {
+fn load_policy(shared: &Shared, cwd: &Path, console: &mut Console, log: &mut Logbook) -> Result<Policies, Verdict> {
     let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
     let file = match policies.source() {
         Source::BuiltIn => None,
@@ -344,7 +339,14 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
     }
     let command = mission.kit_command();
     let declined = flight.session.declined();
-    let evidence = Evidence { command: &command, text, ended, consented, declined, must_ask: mission.asks == Asks::BeforeExecuting };
+    let evidence = Evidence {
+        command: &command,
+        text,
+        ended,
+        consented,
+        declined,
+        must_ask: mission.asks == Asks::BeforeExecuting,
+    };
     let database = if consented { Database::Maybe } else { mission.without_consent() };
     match outcome::judge(&evidence) {
         Outcome::Done => {
@@ -362,14 +364,16 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
         Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
         Outcome::Declined => {
             let n_refused = copilot.refusals.len();
-            let summary = if n_refused == 1 { "refused by the policy".to_owned() } else { format!("refused by the policy ({n_refused} questions)") };
+            let summary = if n_refused == 1 {
+                "refused by the policy".to_owned()
+            } else {
+                format!("refused by the policy ({n_refused} questions)")
+            };
             Verdict { database, ..Verdict::nothing(Exit::Refused, summary) }
         }
         Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
-        Outcome::Unproven => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
-                .hint("look at the database before anything else; running the same command again shows what is left to do")
-        }
+        Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
+            .hint("look at the database before anything else; running the same command again shows what is left to do"),
         Outcome::Failed { error, ended } => failed(mission, error, ended, database, consented, text, copilot),
     }
 }
@@ -401,14 +405,19 @@ fn failed(
         Ended::Code(code) => format!("exit status {code}"),
         Ended::Signal(signal) => format!("killed by signal {signal}"),
     };
+    let no_dialect = copilot.target.as_ref().is_some_and(|target| target.dialect == "unknown");
     let exit = match (database, is_connection && error.is_some()) {
+        (Database::Unchanged, _) if no_dialect => Exit::Config,
         (Database::Unchanged, true) => Exit::Unavailable,
         (Database::Unchanged, false) => Exit::Failed,
         _ => Exit::Partial,
     };
     let Some(error) = error else {
         let when = if consented { "after consent" } else { "before anything was asked to be executed" };
-        let verdict = Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} and said nothing ({ended})")) };
+        let verdict = Verdict {
+            database,
+            ..Verdict::nothing(exit, format!("drizzle-kit failed {when} and said nothing ({ended})"))
+        };
         return verdict;
     };
     let hint = error.code.as_deref().and_then(|code| db::explain::advice(code, &error.text()));

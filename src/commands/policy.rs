@@ -166,8 +166,7 @@ fn check(args: &CheckArgs, context: &Context<'_>, out: &mut dyn Write) -> Result
             Source::BuiltIn => None,
             Source::File { path, .. } => Some(path),
         };
-        let check =
-            json!({ "schema": 1, "file": file, "digest": policies.digest(), "policies": policies_json, "warnings": warnings });
+        let check = json!({ "schema": 1, "file": file, "digest": policies.digest(), "policies": policies_json, "warnings": warnings });
         return print_json(out, &check);
     }
     match policies.source() {

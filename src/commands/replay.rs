@@ -32,12 +32,14 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
         Ok(verdict) | Err(verdict) => verdict,
     };
     let result = match shared.format {
-        Format::Json => serde_json::json!({
-            "schema": 1, "command": "replay", "outcome": verdict.exit.name(), "code": verdict.exit.code(),
-            "summary": verdict.summary, "prompts": steps,
-        })
-        .to_string()
-            + "\n",
+        Format::Json => {
+            serde_json::json!({
+                "schema": 1, "command": "replay", "outcome": verdict.exit.name(), "code": verdict.exit.code(),
+                "summary": verdict.summary, "prompts": steps,
+            })
+            .to_string()
+                + "\n"
+        }
         Format::Text => text(&verdict, &steps),
     };
     let result = console.clean(&result);
@@ -73,7 +75,9 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                     let decision = decide(&policy, &prompt);
                     steps.push(Step { question: question(&prompt), decided: told(&decision, &prompt), recorded: None });
                     match &decision {
-                        Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
+                        Decision::Unclear(doubt) => {
+                            return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()));
+                        }
                         Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.clone())),
                         Decision::Choose { .. } => {}
                     }
@@ -108,8 +112,7 @@ fn policy(shared: &Shared) -> Result<Policy, Verdict> {
 /// Decides as a live run would whose config names `public` alone: a recording knows no database to ask.
 fn decide(policy: &Policy, prompt: &Prompt) -> Decision {
     let schemas = ["public".to_owned()];
-    let scope =
-        Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+    let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
     policy::decide::prompt(policy, prompt, &scope)
 }
 

@@ -6,8 +6,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 
 /// The drizzle-kit commands that write to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
-const HARMLESS: [&str; 9] =
-    ["generate", "check", "up", "export", "introspect", "pull", "drop", "help", "version"];
+const HARMLESS: [&str; 9] = ["generate", "check", "up", "export", "introspect", "pull", "drop", "help", "version"];
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {

@@ -48,7 +48,9 @@ impl LocateError {
     /// Says what to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            LocateError::NoNode => "install Node.js, or run this where it is on the PATH (npm and pnpm scripts have it)",
+            LocateError::NoNode => {
+                "install Node.js, or run this where it is on the PATH (npm and pnpm scripts have it)"
+            }
             LocateError::NoKit { .. } => {
                 "install it in the project (npm install --save-dev drizzle-kit), name the project with --cwd, \
                  or say how to start it with --kit (Yarn PnP: --kit 'yarn drizzle-kit')"
@@ -97,7 +99,8 @@ pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
 }
 
 fn read(path: &Path) -> Result<Package, LocateError> {
-    let broken = |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
+    let broken =
+        |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(|error| broken(error.into()))?;
     serde_json::from_str(&text).map_err(|error| broken(error.into()))
 }

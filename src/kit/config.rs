@@ -112,7 +112,10 @@ mod tests {
     fn the_config_is_read_as_drizzle_means_it() {
         let check = |json: &str, dialect: &str, schemas: &[&str]| {
             let config: Config = serde_json::from_str(json).expect("the case is JSON");
-            assert_eq!((config.dialect(), config.schemas()), (dialect, schemas.iter().map(|s| (*s).to_owned()).collect()));
+            assert_eq!(
+                (config.dialect(), config.schemas()),
+                (dialect, schemas.iter().map(|s| (*s).to_owned()).collect())
+            );
         };
         check(r#"{"dialect":"postgresql"}"#, "postgresql", &["public"]);
         check(r#"{"dialect":"postgresql","schemaFilter":"auth"}"#, "postgresql", &["auth"]);

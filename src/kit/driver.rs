@@ -54,7 +54,10 @@ pub trait Pilot {
 #[derive(Debug)]
 pub enum Clearance {
     /// Yes, with these variables; the secrets will be left out of recordings.
-    Go { env: Vec<(&'static str, String)>, secrets: Secrets },
+    Go {
+        env: Vec<(&'static str, String)>,
+        secrets: Secrets,
+    },
     Stop,
 }
 
@@ -176,6 +179,9 @@ impl Driver {
             Record::Ended(text) => {
                 let confirmed = self.session.finish(text);
                 let ended = self.await_status()?;
+                if let Some(signal) = self.common_signal(ended)? {
+                    return Ok(Some(Ending::Signalled(signal)));
+                }
                 return Ok(Some(match confirmed {
                     Ok(()) => Ending::Finished(ended),
                     Err(doubt) => Ending::Doubted(doubt),
@@ -184,6 +190,16 @@ impl Driver {
             Record::ChildEnded => {} // the end of the output follows, and says more
         }
         Ok(None)
+    }
+
+    /// Returns the signal that ended drizzle-kit if it was meant for us as well, as when a whole group is signalled.
+    fn common_signal(&mut self, ended: Ended) -> io::Result<Option<i32>> {
+        let stream = self.terminal.get_stream_mut();
+        if let Ended::Signal(SIGTERM | SIGINT | SIGHUP) = ended {
+            // Ours may be on its way still; it wakes us.
+            stream.sleep(Instant::now() + Duration::from_millis(50))?;
+        }
+        Ok(stream.take_signal())
     }
 
     fn take(&mut self, step: Step) -> io::Result<Option<Ending>> {

@@ -55,14 +55,32 @@ impl KitError {
     /// Tells whether the database could not be reached, or refused the login: nothing was executed then.
     pub fn is_connection(&self) -> bool {
         // SQLSTATE classes 08 (connection) and 28 (login), a missing database, no free connection, starting up.
-        let codes = ["3D000", "53300", "57P03", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET",
-            "EHOSTUNREACH", "ENETUNREACH", "EPIPE", "ENOENT"];
-        self.code.as_deref().is_some_and(|code| code.starts_with("08") || code.starts_with("28") || codes.contains(&code))
+        let codes = [
+            "3D000",
+            "53300",
+            "57P03",
+            "ECONNREFUSED",
+            "ENOTFOUND",
+            "EAI_AGAIN",
+            "ETIMEDOUT",
+            "ECONNRESET",
+            "EHOSTUNREACH",
+            "ENETUNREACH",
+            "EPIPE",
+            "ENOENT",
+        ];
+        self.code
+            .as_deref()
+            .is_some_and(|code| code.starts_with("08") || code.starts_with("28") || codes.contains(&code))
     }
 
     /// Returns everything that was said, for looking for causes.
     pub fn text(&self) -> String {
-        [Some(self.message.as_str()), self.detail.as_deref(), self.hint.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("\n")
+        [Some(self.message.as_str()), self.detail.as_deref(), self.hint.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -125,9 +143,12 @@ pub fn judge(evidence: &Evidence) -> Outcome {
 pub fn find_error(text: &[String]) -> Option<KitError> {
     /// `error: …` is pg's DatabaseError, `Error  …` drizzle-kit's own label.
     static FIRST: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"^\s*(?:\[[^\]]*\] .*?\.{3})?\s*(?:Uncaught )?(?:(?:[A-Za-z]*[Ee]rror|Err)(?: \[(?<code>[A-Z0-9_]+)\])?: (?<message>.+)|Error  (?<label>.+)|(?<plain>(?:Transform failed|AggregateError|Interactive prompts require|Please install|To connect to .* database).*))$")
+        regex(
+            r"^\s*(?:\[[^\]]*\] .*?\.{3})?\s*(?:Uncaught )?(?:(?:[A-Za-z]*[Ee]rror|Err)(?: \[(?<code>[A-Z0-9_]+)\])?: (?<message>.+)|Error  (?<label>.+)|(?<plain>(?:Transform failed|AggregateError|Interactive prompts require|Please install|To connect to .* database).*))$",
+        )
     });
-    static PROPERTY: LazyLock<Regex> = LazyLock::new(|| regex(r#"^\s+\[?(code|detail|hint)\]?: ['"`](.*?)['"`],?\s*\}?$"#));
+    static PROPERTY: LazyLock<Regex> =
+        LazyLock::new(|| regex(r#"^\s+\[?(code|detail|hint)\]?: ['"`](.*?)['"`],?\s*\}?$"#));
     let (idx, found) = text.iter().enumerate().find_map(|(idx, line)| Some((idx, FIRST.captures(line)?)))?;
     let part = |name: &str| found.name(name).map(|part| part.as_str().trim().to_owned());
     let mut error = KitError {
@@ -201,7 +222,10 @@ mod tests {
         assert_eq!(check("push", &[], ok, true, false), Outcome::Unproven);
         assert_eq!(check("push", &["[x] All changes were aborted"], ok, false, false), Outcome::Unproven);
         assert_eq!(check("push", &["[x] All changes were aborted"], ok, false, true), Outcome::Declined);
-        assert_eq!(check("generate", &["[✓] Your SQL migration file ➜ drizzle/0000_x.sql 🚀"], ok, false, false), Outcome::Done);
+        assert_eq!(
+            check("generate", &["[✓] Your SQL migration file ➜ drizzle/0000_x.sql 🚀"], ok, false, false),
+            Outcome::Done
+        );
         assert_eq!(check("export", &["CREATE TABLE …"], ok, false, false), Outcome::Done);
         assert_eq!(check("push:pg", &["[✓] Changes applied"], ok, true, false), Outcome::Done);
     }
@@ -220,7 +244,11 @@ mod tests {
         );
         check(&["LibsqlError: SQLITE_ERROR: no such table: x"], "SQLITE_ERROR: no such table: x", Some("SQLITE_ERROR"));
         check(&["AggregateError [ECONNREFUSED]: "], "AggregateError [ECONNREFUSED]:", Some("ECONNREFUSED"));
-        check(&[" Error  No schema files found for path config ['./nope.ts']"], "No schema files found for path config ['./nope.ts']", None);
+        check(
+            &[" Error  No schema files found for path config ['./nope.ts']"],
+            "No schema files found for path config ['./nope.ts']",
+            None,
+        );
         assert_eq!(find_error(&["[✓] Changes applied".to_owned()]), None);
     }
 }

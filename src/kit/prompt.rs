@@ -307,8 +307,7 @@ fn loss_kind(announced: &str) -> Option<LossKind> {
         return own(name).map(LossKind::View);
     }
     if let Some(rest) = announced.strip_prefix("change ") {
-        let primary_key =
-            " primary key. This statements may fail and you table may left without primary key";
+        let primary_key = " primary key. This statements may fail and you table may left without primary key";
         if let Some(table) = rest.strip_suffix(primary_key) {
             return Some(LossKind::PrimaryKey { table: own(table)? });
         }
@@ -343,7 +342,8 @@ fn unique(context: &[String]) -> Option<Unique> {
     // 0.21 ends its spinner without a line end, so the sentence may stand behind it.
     let (_, rest) = split_once(line, "· You're about to add ")?;
     let (constraint, rest) = split_once(rest, " unique constraint to the table, which contains ")?;
-    let asked = " items. If this statement fails, you will receive an error from the database. Do you want to truncate ";
+    let asked =
+        " items. If this statement fails, you will receive an error from the database. Do you want to truncate ";
     let (rows, table) = split_once(rest, asked)?;
     let table = table.strip_suffix(" table?")?.to_owned();
     Some(Unique { constraint: constraint.to_owned(), table, rows: rows.parse().ok()? })

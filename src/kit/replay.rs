@@ -27,7 +27,10 @@ pub struct Observer {
 enum Open {
     /// The prompt's frame has not been proved whole yet.
     Unread(Text),
-    Read { prompt: Prompt, highlighted: usize },
+    Read {
+        prompt: Prompt,
+        highlighted: usize,
+    },
     /// It was doubted; nothing more is made of it.
     Lost,
 }

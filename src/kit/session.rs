@@ -12,8 +12,8 @@
 use std::time::Duration;
 
 use crate::kit::prompt::{self, Kind, Prompt, Rename};
-use crate::term::screen::{Drawn, Event, Frame, Text};
 use crate::term::Key;
+use crate::term::screen::{Drawn, Event, Frame, Text};
 
 /// What to answer to a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -333,9 +333,8 @@ impl Session {
     }
 
     fn n_truncations(&self) -> usize {
-        let truncated = |answered: &&Answered| {
-            matches!(answered.prompt.kind, Kind::Unique(_)) && answered.chosen == Some(TRUNCATE)
-        };
+        let truncated =
+            |answered: &&Answered| matches!(answered.prompt.kind, Kind::Unique(_)) && answered.chosen == Some(TRUNCATE);
         self.answered.iter().filter(truncated).count()
     }
 }
@@ -366,7 +365,9 @@ impl Confirmation {
         Some(match chosen.checked_sub(1).and_then(|idx| candidates.get(idx)) {
             // The line names the created entity without its schema.
             None => Confirmation { begins: "+ ".to_owned(), ends: format!("{word} will be created") },
-            Some(old) => Confirmation { begins: format!("~ {old} › {name} {word} will be renamed"), ends: String::new() },
+            Some(old) => {
+                Confirmation { begins: format!("~ {old} › {name} {word} will be renamed"), ends: String::new() }
+            }
         })
     }
 

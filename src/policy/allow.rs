@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{self, toml_key, toml_string};
 use super::model::{FILE_NAME, HazardRule, Source};
-use super::name::Pattern;
+use super::name::{Pattern, one_line};
 
 /// One way to allow what was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Place {
 impl Allow {
     /// Compares the edited text of a policy with what it was. Returns nothing if the edit is not possible, or would
     /// contradict another rule, perhaps of another profile.
-    pub(super) fn of(source: &Source, purpose: impl Into<String>, edit: impl Fn(&mut Draft) -> Option<()>) -> Option<Allow> {
+    pub(super) fn of(source: &Source, purpose: &str, edit: impl Fn(&mut Draft) -> Option<()>) -> Option<Allow> {
         let (file, text) = match source {
             Source::BuiltIn => (FILE_NAME, ""),
             Source::File { path, text } => (path.as_str(), text.as_str()),
@@ -66,7 +66,7 @@ impl Allow {
             let lines = lines.chain(changes.into_iter().flat_map(|change| change.lines)).collect();
             changes = vec![Change { place: Place::NewFile, lines }];
         }
-        Some(Allow { file: file.to_owned(), purpose: purpose.into(), changes })
+        Some(Allow { file: file.to_owned(), purpose: one_line(purpose), changes })
     }
 
     /// Returns the lines of all changes, for a report.

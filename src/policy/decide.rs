@@ -7,7 +7,7 @@ use super::file::toml_string;
 use super::model::{
     HazardKey, HazardRule, Origin, Otherwise, Policy, PromptAnswer, PromptRule, Rename as RenameRule, RuleRef, Section,
 };
-use super::name::{ObjectName, PUBLIC, Pattern, Shape};
+use super::name::{ObjectName, PUBLIC, Pattern, Shape, one_line};
 use crate::kit::prompt::{self, Kind, Loss, LossKind, Prompt, Unique};
 use crate::sql::hazard::{Class, Hazard};
 
@@ -143,7 +143,7 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
             set_hazard(policy, draft, *hazard, &widened(own_rule(policy, *hazard), &concerned, scope))
         })
     });
-    let what = what.collect::<Vec<_>>().join("\n");
+    let what = what.map(|what| one_line(&what)).collect::<Vec<_>>().join("\n");
     Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
 }
 
@@ -159,8 +159,7 @@ pub fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(Ob
     Some((read(old)?, read(&rename.name)?))
 }
 
-const FLAG_RULE: RuleRef =
-    RuleRef { path: String::new(), origin: Origin::Flag("--accept-data-loss") };
+const FLAG_RULE: RuleRef = RuleRef { path: String::new(), origin: Origin::Flag("--accept-data-loss") };
 
 fn chosen(choice: usize, because: RuleRef) -> Decision {
     Decision::Choose { choice, because, warnings: Vec::new() }
@@ -190,8 +189,13 @@ pub(super) struct Reading {
 
 /// The answer to one reading.
 enum Answer<'p> {
-    Rename { choice: usize, rule: &'p RuleRef },
-    Create { rule: &'p RuleRef },
+    Rename {
+        choice: usize,
+        rule: &'p RuleRef,
+    },
+    Create {
+        rule: &'p RuleRef,
+    },
     /// No rule speaks of it.
     Silent,
     Doubt(String),
@@ -292,9 +296,7 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
         .flat_map(|create| &create.patterns)
         .filter(|pattern| names.iter().any(|name| pattern.value.matches(name)));
     match (rename, creates.clone().find(|pattern| pattern.value.exact().is_some())) {
-        (Some((_, rule)), Some(exact)) => {
-            Answer::Doubt(format!("{rule} and {} give different answers", exact.rule))
-        }
+        (Some((_, rule)), Some(exact)) => Answer::Doubt(format!("{rule} and {} give different answers", exact.rule)),
         (Some((choice, rule)), None) => Answer::Rename { choice, rule },
         (None, _) => creates.next().map_or(Answer::Silent, |pattern| Answer::Create { rule: &pattern.rule }),
     }
@@ -333,6 +335,13 @@ impl Reading {
     pub(super) fn name(&self) -> &ObjectName {
         self.new.first().expect("every text can be read as a name")
     }
+
+    /// Returns the likeliest names of a candidate and the new object that have the same form.
+    fn pair(&self, candidate_idx: usize) -> Option<(&ObjectName, &ObjectName)> {
+        let olds = || self.old[candidate_idx].iter();
+        let same_form = |new: &ObjectName| olds().find(|old| old.parts().len() == new.parts().len());
+        self.new.iter().find_map(|new| Some((same_form(new)?, new)))
+    }
 }
 
 /// Refuses a question that no rule answers.
@@ -345,16 +354,21 @@ fn unanswered(policy: &Policy, question: &Question<'_>, because: RuleRef, scope:
         names.join(" or "),
         question.candidates.join(", "),
     );
+    let what = one_line(&what);
     let renames = question.candidates.iter().enumerate().filter_map(|(candidate_idx, candidate)| {
-        Allow::of(policy.source(), format!("if it was renamed from {candidate}"), |draft| {
+        Allow::of(policy.source(), &format!("if it was renamed from {candidate}"), |draft| {
             question.readings.iter().rev().try_for_each(|reading| {
-                let old = scope.spelled(reading.old[candidate_idx].first()?);
-                add_rename(policy, draft, section, &old, reading.name())
+                let (old, new) = reading.pair(candidate_idx)?;
+                add_rename(policy, draft, section, &scope.spelled(old), new)
             })
         })
     });
     let create = Allow::of(policy.source(), "if it is new", |draft| {
-        question.readings.iter().rev().try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
+        question
+            .readings
+            .iter()
+            .rev()
+            .try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
     });
     Refusal { what, because: Some(because), allow: renames.chain(create).collect() }
 }
@@ -415,7 +429,8 @@ pub(super) fn unique_stake(policy: &Policy, stake: &Stake, constraint: &str, sco
     let (rule, rule_ref) = policy.hazard(Hazard::AddUnique);
     let rows = stake.counted().unwrap_or_else(|| "the rows".to_owned());
     if matches!(rule, HazardRule::Truncate) {
-        let warning = format!("all of {} is deleted for the unique constraint {constraint}: {rows} ({rule_ref})", stake.objects);
+        let warning =
+            format!("all of {} is deleted for the unique constraint {constraint}: {rows} ({rule_ref})", stake.objects);
         return Decision::Choose { choice: 1, because: rule_ref, warnings: vec![warning] };
     }
     match stakes(policy, std::slice::from_ref(stake), scope) {
@@ -464,9 +479,10 @@ fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
             count: loss.count.map(Count::Tables),
         }],
         // Where drizzle-kit asks about a type it empties the table first. It names no table in either line.
-        LossKind::ChangeType { .. } => {
-            [Hazard::ChangeType, Hazard::Truncate].into_iter().flat_map(|hazard| stake(hazard, Objects::Unknown)).collect()
-        }
+        LossKind::ChangeType { .. } => [Hazard::ChangeType, Hazard::Truncate]
+            .into_iter()
+            .flat_map(|hazard| stake(hazard, Objects::Unknown))
+            .collect(),
         LossKind::Truncate { .. } => stake(Hazard::Truncate, Objects::Unknown),
         LossKind::Unknown => stake(Hazard::Unclassified, Objects::Unknown),
     }
@@ -515,7 +531,7 @@ fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
 fn answers(policy: &Policy, prompt: &Prompt) -> Vec<Allow> {
     let exactly = |text: &str| toml_string(&format!("^{}$", regex::escape(text)));
     let add = |purpose: String, answer: (&str, String)| {
-        Allow::of(policy.source(), purpose, |draft| {
+        Allow::of(policy.source(), &purpose, |draft| {
             let path = layered(policy.prompts.layer.as_deref(), &["prompts"]);
             draft.push_table(&path, &[("question", exactly(&prompt.question)), answer.clone()])
         })
@@ -561,7 +577,7 @@ fn set_hazard(policy: &Policy, draft: &mut Draft, hazard: Hazard, rule: &HazardR
 
 impl Consent {
     fn add(&mut self, stake: &Stake, rule: RuleRef) {
-        self.warnings.push(format!("{} ({rule})", stake.accepted()));
+        self.warnings.push(one_line(&format!("{} ({rule})", stake.accepted())));
         self.because.push(rule);
     }
 }
@@ -574,9 +590,16 @@ impl Scope<'_> {
             return vec![in_schema(schema)];
         }
         let mut tables: Vec<ObjectName> = Vec::new();
-        tables.extend(self.renamed.iter().map(|(_, new)| new).filter(|new| new.parts().len() == 2 && new.last() == table).cloned());
+        tables.extend(
+            self.renamed
+                .iter()
+                .map(|(_, new)| new)
+                .filter(|new| new.parts().len() == 2 && new.last() == table)
+                .cloned(),
+        );
         let known = (self.tables_named)(table);
-        let known_schemas = known.iter().flatten().filter(|schema| self.schemas.is_empty() || self.schemas.contains(schema));
+        let known_schemas =
+            known.iter().flatten().filter(|schema| self.schemas.is_empty() || self.schemas.contains(schema));
         // A table that was renamed away is shown with its new name.
         tables.extend(known_schemas.map(in_schema).map(|table| self.now(&table)).filter(|now| now.last() == table));
         if known.is_none() || tables.is_empty() {
@@ -1094,7 +1117,8 @@ mod tests {
 
     #[test]
     fn a_loss_is_refused_with_the_lines_that_allow_it() {
-        let two = losing(&[(dropped_column("users", "legacy_id"), Some(3)), (LossKind::Table("posts".into()), Some(1))]);
+        let two =
+            losing(&[(dropped_column("users", "legacy_id"), Some(3)), (LossKind::Table("posts".into()), Some(1))]);
         let cases = [
             (
                 "",
@@ -1328,7 +1352,10 @@ refused: unclassified: something would happen that is not understood
                 Decision::Choose { choice, .. } => {
                     let renames = allow.purpose.starts_with("if it was renamed");
                     let keeps = allow.purpose == "if it is new" || matches!(asked.kind, Kind::Unique(_));
-                    assert!(choice < n_choices && (!renames || choice > 0) && (!keeps || choice == 0), "{allow}\n{text}");
+                    assert!(
+                        choice < n_choices && (!renames || choice > 0) && (!keeps || choice == 0),
+                        "{allow}\n{text}"
+                    );
                 }
                 Decision::Refuse(_) if allow.purpose == "to decline" => {}
                 other => panic!("{}\nis the answer to\n{allow}\nin\n{text}", told(&other)),
@@ -1349,23 +1376,23 @@ refused: unclassified: something would happen that is not understood
             let table = (entity == Entity::Column).then_some(table.as_str());
             renaming(entity, table, &name, &candidates)
         });
-        let loss = (any_name(), any_name(), 0..8, prop::option::of(0..99u64)).prop_map(|(table, column, kind, count)| {
-            let kind = match kind {
-                0 => LossKind::Table(table),
-                1 => LossKind::Column { table, column },
-                2 => LossKind::Schema(table),
-                3 => LossKind::View(table),
-                4 => LossKind::ChangeType { column, from: table.clone(), to: table },
-                5 => LossKind::Truncate { column },
-                6 => LossKind::PrimaryKey { table },
-                _ => LossKind::Unknown,
-            };
-            (kind, count)
-        });
+        let loss =
+            (any_name(), any_name(), 0..8, prop::option::of(0..99u64)).prop_map(|(table, column, kind, count)| {
+                let kind = match kind {
+                    0 => LossKind::Table(table),
+                    1 => LossKind::Column { table, column },
+                    2 => LossKind::Schema(table),
+                    3 => LossKind::View(table),
+                    4 => LossKind::ChangeType { column, from: table.clone(), to: table },
+                    5 => LossKind::Truncate { column },
+                    6 => LossKind::PrimaryKey { table },
+                    _ => LossKind::Unknown,
+                };
+                (kind, count)
+            });
         let losses = prop::collection::vec(loss, 0..4).prop_map(|losses| losing(&losses));
-        let unique = (any_name(), any_name(), 0..99u64).prop_map(|(constraint, table, rows)| {
-            asked(Kind::Unique(Unique { constraint, table, rows }), 2)
-        });
+        let unique = (any_name(), any_name(), 0..99u64)
+            .prop_map(|(constraint, table, rows)| asked(Kind::Unique(Unique { constraint, table, rows }), 2));
         let unknown = (any_name(), prop::collection::vec(any_name(), 1..4)).prop_map(|(question, choices)| Prompt {
             question,
             context: Vec::new(),
@@ -1377,7 +1404,7 @@ refused: unclassified: something would happen that is not understood
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(600))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn what_a_refusal_prints_allows_what_it_refused(

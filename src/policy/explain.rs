@@ -69,7 +69,8 @@ pub fn hazard(
     let stake = Stake { hazard, objects, count: rows.map(Count::Rows) };
     let scope = certain(accept_data_loss);
     let answer = if hazard == Hazard::AddUnique {
-        let name_choice = |choice: usize| if choice == 0 { "the rows are kept" } else { "the table is truncated" }.to_owned();
+        let name_choice =
+            |choice: usize| if choice == 0 { "the rows are kept" } else { "the table is truncated" }.to_owned();
         Answer::of(decide::unique_stake(policy, &stake, "asked about", &scope), name_choice)
     } else {
         match decide::stakes(policy, std::slice::from_ref(&stake), &scope) {
@@ -88,7 +89,9 @@ pub fn hazard(
 impl Answer {
     fn of(decision: Decision, name_choice: impl Fn(usize) -> String) -> Answer {
         match decision {
-            Decision::Choose { choice, because, warnings } => Answer::Yes { what: name_choice(choice), because, warnings },
+            Decision::Choose { choice, because, warnings } => {
+                Answer::Yes { what: name_choice(choice), because, warnings }
+            }
             Decision::Refuse(refusal) => Answer::No(refusal),
             Decision::Unclear(doubt) => Answer::Unclear(doubt),
         }

@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::model::{
-    COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin, Otherwise,
-    Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source, Variable,
-    closest, quoted,
+    COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin, Otherwise, Policies,
+    Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source, Variable, closest,
+    quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -60,8 +60,8 @@ pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError
         (None, Some(path)) => (path.clone(), seen_from(cwd, &path)),
         (None, None) => return Ok(Policies::built_in()),
     };
-    let text = fs::read_to_string(&path)
-        .map_err(|source| PolicyError::Read { path: shown.display().to_string(), source })?;
+    let text =
+        fs::read_to_string(&path).map_err(|source| PolicyError::Read { path: shown.display().to_string(), source })?;
     parse(&shown, &text)
 }
 
@@ -411,10 +411,8 @@ fn hazards_schema(generator: &mut SchemaGenerator) -> Schema {
             HazardKey::Kind(Hazard::Unclassified) => vec![words],
             _ => vec![words, limit.clone()],
         };
-        properties.insert(
-            key.name().to_owned(),
-            json_schema!({ "description": description, "anyOf": value }).to_value(),
-        );
+        properties
+            .insert(key.name().to_owned(), json_schema!({ "description": description, "anyOf": value }).to_value());
     }
     json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
@@ -733,7 +731,10 @@ impl Reader<'_> {
             (Some(choose), None) => self.regex(choose).map(PromptAnswer::Choose),
             (None, Some(decline)) if *decline.get_ref() => Some(PromptAnswer::Decline),
             (None, _) | (Some(_), Some(_)) => {
-                self.problem(entry.question.span(), "a rule for a question needs `choose` or `decline = true`, one of the two");
+                self.problem(
+                    entry.question.span(),
+                    "a rule for a question needs `choose` or `decline = true`, one of the two",
+                );
                 None
             }
         };
@@ -894,7 +895,8 @@ pub(super) fn toml_string(text: &str) -> String {
 fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
     let renderer = Renderer::plain().decor_style(DecorStyle::Ascii);
     let reports = problems.iter().map(|problem| {
-        let mut snippet = Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(problem.span.clone()));
+        let mut snippet =
+            Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(problem.span.clone()));
         if let Some((span, label)) = &problem.also {
             snippet = snippet.annotation(AnnotationKind::Context.span(span.clone()).label(*label));
         }
@@ -902,4 +904,377 @@ fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
         renderer.render(&[Level::ERROR.primary_title(&problem.message).element(snippet).elements(hint)])
     });
     reports.collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::model::SelectError;
+
+    const CONTRACT: &str = include_str!("../../fixtures/policies/contract.toml");
+
+    /// Compares the whole error of a policy with the lines below `version = 1`.
+    fn check(lines: &str, expected: &str) {
+        let text = format!("version = 1\n{lines}");
+        match parse(Path::new("p.toml"), &text) {
+            Ok(_) => panic!("this is no policy, and yet it is accepted:\n{text}"),
+            Err(error) => assert_eq!(error.to_string(), expected, "{text}"),
+        }
+    }
+
+    #[test]
+    fn the_policy_of_the_contract_is_read() {
+        let policies = parse(Path::new("p.toml"), CONTRACT).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(policies.profile_names().collect::<Vec<_>>(), ["ci", "production"]);
+        assert_eq!(policies.digest().map(str::len), Some(64));
+        let base = policies.select(None, &|_| None, None).expect("no condition holds");
+        assert!(base.guards_host("LOCALHOST") && !base.guards_host("db.example.com"));
+        let production = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
+        let (rule, variable) = base.bans_environment(&production).expect("production is refused");
+        assert_eq!(format!("{rule}: {variable}"), "p.toml:27 guard.refuse_env: NODE_ENV=production");
+        assert!(base.bans_environment(&|_| Some("development".to_owned())).is_none());
+        assert!(base.bans_command("push").is_none() && base.bans_accepting_data_loss().is_none());
+        assert!(base.wants_rows(Hazard::DropColumn) && !base.wants_rows(Hazard::DropTable));
+        let production = policies.select(None, &production, None).expect("one condition holds");
+        assert_eq!(
+            production.bans_command("push").map(ToString::to_string).as_deref(),
+            Some("p.toml:33 profiles.production.commands")
+        );
+        assert!(production.bans_command("migrate").is_none());
+        assert!(production.refuse_env.is_empty() && production.guards_host("db"), "keys merge one by one");
+    }
+
+    #[test]
+    fn what_is_misspelt_is_shown_with_what_was_probably_meant() {
+        check(
+            "[hazards]\ndrop_colum = \"refuse\"",
+            "error: there is no hazard `drop_colum`
+ --> p.toml:3:1
+  |
+3 | drop_colum = \"refuse\"
+  | ^^^^^^^^^^
+  |
+  = hint: did you mean `drop_column`?",
+        );
+        check(
+            "[hazards]\ndrop_table = \"aprove\"",
+            "error: `drop_table` cannot be \"aprove\"
+ --> p.toml:3:14
+  |
+3 | drop_table = \"aprove\"
+  |              ^^^^^^^^
+  |
+  = hint: did you mean \"approve\"?",
+        );
+        check(
+            "[rename.tables]",
+            "error: there is no key `rename` here
+ --> p.toml:2:2
+  |
+2 | [rename.tables]
+  |  ^^^^^^
+  |
+  = hint: did you mean `renames`?",
+        );
+        check(
+            "[renames.colums]",
+            "error: there is no key `colums` here
+ --> p.toml:2:10
+  |
+2 | [renames.colums]
+  |          ^^^^^^
+  |
+  = hint: did you mean `columns`?",
+        );
+        check(
+            "[profiles.ci]\nhosts = []",
+            "error: there is no key `hosts` here
+ --> p.toml:3:1
+  |
+3 | hosts = []
+  | ^^^^^
+  |
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `prompts`, `guard`",
+        );
+        check(
+            "[profiles.ci]\ncommands = [\"puhs\"]",
+            "error: there is no command `puhs` to allow
+ --> p.toml:3:13
+  |
+3 | commands = [\"puhs\"]
+  |             ^^^^^^
+  |
+  = hint: did you mean `push`?",
+        );
+        check(
+            "renames.otherwise = \"approve\"",
+            "error: \"approve\" is not possible here
+ --> p.toml:2:21
+  |
+2 | renames.otherwise = \"approve\"
+  |                     ^^^^^^^^^
+  |
+  = hint: it can be `refuse`, `create`",
+        );
+    }
+
+    #[test]
+    fn rules_that_contradict_each_other_are_both_shown() {
+        check(
+            "[renames.columns]\n\"users.a\" = \"b\"\n\n\"public.users.a\" = \"c\"",
+            "error: the column `public.users.a` is renamed twice
+ --> p.toml:5:1
+  |
+3 | \"users.a\" = \"b\"
+  | --------- here too
+4 |
+5 | \"public.users.a\" = \"c\"
+  | ^^^^^^^^^^^^^^^^",
+        );
+        check(
+            "[renames.tables]\na = \"c\"\n[profiles.ci.renames.tables]\n\"public.b\" = \"c\"",
+            "error: two tables are renamed to `public.c`
+ --> p.toml:5:1
+  |
+3 | a = \"c\"
+  | - here too
+4 | [profiles.ci.renames.tables]
+5 | \"public.b\" = \"c\"
+  | ^^^^^^^^^^",
+        );
+        check(
+            "[create]\ntables = [\"x_*\", \"public.b\"]\n[renames.tables]\na = \"b\"",
+            "error: the table `public.b` cannot be renamed from `public.a` and be new (p.toml:3 create.tables)
+ --> p.toml:5:1
+  |
+5 | a = \"b\"
+  | ^
+  |
+  = hint: keep one of the two rules",
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_reported_at_once() {
+        let lines = "[hazards]
+drop_table = \"keep_rows\"
+drop_column = { only = [] }
+truncate = {}
+unclassified = { max_rows = 1 }
+drop_type = { max_rows = 1 }
+unknown = \"approve\"
+change_type = { only = [\"public.users\", \"a.[b.c\"] }
+[renames.tables]
+\"a*\" = \"b\"
+same = \"public.same\"
+[guard]
+hosts = [\"\", \"[\"]
+refuse_env = [\"PRODUCTION\"]
+[[prompts]]
+question = '('
+decline = true
+[[prompts]]
+question = 'x'
+[profiles.p]
+when = {}";
+        let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &format!("version = 1\n{lines}"))
+        else {
+            panic!("this is no policy");
+        };
+        let told: Vec<String> = problems
+            .iter()
+            .map(|Problem { message, line, column, hint, .. }| {
+                let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                format!("{line}:{column} {message}{hint}")
+            })
+            .collect();
+        let expected = "\
+11:1 `a*` is a pattern where one name is needed; if the name has such characters, write \"a*\"
+12:8 the table keeps its name `public.same`
+9:24 `public.users` would be `users` of a table called public; write the table too, as in `public.users.*`
+9:40 `[b` is not a glob: unclosed character class; missing ']'
+4:24 an empty `only` allows nothing (write \"refuse\" to say so)
+3:14 `drop_table` cannot be \"keep_rows\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
+7:26 `drop_type` loses no rows that could be counted (name the objects under `only`)
+5:12 the limits of `truncate` are empty (write \"approve\" for no limit, or `only` or `max_rows`)
+6:16 what is unclassified has no name and no rows to limit (it can be \"refuse\" or \"approve\")
+8:1 there is no hazard `unknown` (the one kind of this class is `unclassified`)
+17:12 this is not a regular expression: unclosed group
+20:12 a rule for a question needs `choose` or `decline = true`, one of the two
+14:10 a host cannot be empty (write \"*\" for all hosts)
+14:14 `[` is not a glob: unclosed character class; missing ']'
+15:15 `PRODUCTION` does not say which value counts (write it as \"NAME=value\")
+22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out)";
+        assert_eq!(told.join("\n"), expected);
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_or_of_another_version_says_so() {
+        let cases = [
+            (
+                "",
+                "error: the key `version` is missing\n --> p.toml:1:1\n  |\n1 |\n  | ^\n  |\n  = hint: begin the file with `version = 1`",
+            ),
+            (
+                "version = 2",
+                "error: the version must be 1\n --> p.toml:1:11\n  |\n1 | version = 2\n  |           ^\n  |\n  = hint: a newer drizzle-pilot may have written this file",
+            ),
+            (
+                "version = ",
+                "error: string values must be quoted, expected literal string\n --> p.toml:1:11\n  |\n1 | version = \n  |           ^",
+            ),
+            ("version = 1\nversion = 1", "error: duplicate key\n --> p.toml:2:1\n  |\n2 | version = 1\n  | ^^^^^^^"),
+            (
+                "version = 1\nhazards.drop_table = [1]",
+                "error: invalid type: sequence, expected \"refuse\", \"approve\" or a table with `only` or `max_rows`\n --> p.toml:2:22\n  |\n2 | hazards.drop_table = [1]\n  |                      ^^^",
+            ),
+            (
+                "version = 1\nhazards.drop_table = { max_rows = -1 }",
+                "error: invalid value: integer `-1`, expected u64\n --> p.toml:2:35\n  |\n2 | hazards.drop_table = { max_rows = -1 }\n  |                                   ^^",
+            ),
+            (
+                "version = 1\n[[prompts]]\ndecline = true",
+                "error: the key `question` is missing\n --> p.toml:2:1\n  |\n2 | [[prompts]]\n  | ^^^^^^^^^^^",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = parse(Path::new("p.toml"), text).expect_err("this is no policy");
+            assert_eq!(error.to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_picked_by_name_or_by_the_one_condition_that_holds() {
+        let text = "version = 1
+            [profiles.ci]
+            when.env = [\"CI=true\", \"CI=1\"]
+            [profiles.production]
+            when = { env = [\"NODE_ENV=production\"], hosts = [\"*.prod.example.com\"] }
+            [profiles.named]";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(policies.needs_host());
+        let picked = |explicit: Option<&str>, env: &[(&str, &str)], host: Option<&str>| {
+            let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            match policies.select(explicit, &env, host) {
+                Ok(policy) => policy.profile().unwrap_or("none").to_owned(),
+                Err(error) => format!("{error}: {}", error.hint()),
+            }
+        };
+        let ci = ("CI", "true");
+        let production = ("NODE_ENV", "production");
+        let cases = [
+            (None, &[][..], None, "none"),
+            (None, &[ci], None, "ci"),
+            (None, &[("CI", "false")], None, "none"),
+            (None, &[], Some("a.PROD.example.com"), "production"),
+            (None, &[production], Some("localhost"), "production"),
+            (Some("named"), &[ci, production], None, "named"),
+            (
+                None,
+                &[ci, production],
+                None,
+                "the profiles `ci` (CI=true) and `production` (NODE_ENV=production) of p.toml apply at once: \
+                 name one with --profile, or make their `when` exclude each other",
+            ),
+            (Some("prod"), &[], None, "p.toml has no profile `prod`: did you mean `production`?"),
+            (Some("x"), &[], None, "p.toml has no profile `x`: its profiles are `ci`, `named`, `production`"),
+        ];
+        for (explicit, env, host, expected) in cases {
+            assert_eq!(picked(explicit, env, host), expected, "--profile {explicit:?} under {env:?} on {host:?}");
+        }
+        let matching = policies.matching(&|name| (name == "CI").then(|| "1".to_owned()), None);
+        assert_eq!(matching.len(), 1, "the caller can warn that another profile would apply");
+        let built_in = Policies::built_in().select(Some("ci"), &|_| None, None).expect_err("there is no profile");
+        assert!(matches!(&built_in, SelectError::Unknown { .. }));
+        assert_eq!(built_in.hint(), "the file has no [profiles]");
+    }
+
+    #[test]
+    fn a_profile_overrides_key_by_key_and_a_kind_wins_over_its_class() {
+        let text = "version = 1
+[hazards]
+drop_table = \"approve\"
+truncate = { max_rows = 5 }
+[profiles.strict.hazards]
+data_loss = \"refuse\"
+truncate = \"refuse\"";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let strict = policies.select(Some("strict"), &|_| None, None).expect("the profile exists");
+        let rules = [Hazard::DropTable, Hazard::Truncate, Hazard::DropColumn, Hazard::Grant];
+        let rules = rules.map(|hazard| strict.hazard(hazard).1.to_string());
+        assert_eq!(
+            rules,
+            [
+                "p.toml:3 hazards.drop_table",
+                "p.toml:7 profiles.strict.hazards.truncate",
+                "p.toml:6 profiles.strict.hazards.data_loss",
+                "built-in policy (hazards.grant)",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_file_is_searched_upward_to_the_root_of_the_repository() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let inner = root.path().join("repo/packages/größe db");
+        fs::create_dir_all(&inner).expect("the directory is ours");
+        fs::create_dir_all(root.path().join("repo/.git")).expect("the directory is ours");
+        let write = |path: &str| fs::write(root.path().join(path), "version = 1").expect("the directory is ours");
+        let shown = || load(None, &inner).unwrap_or_else(|error| panic!("{error}")).source().to_string();
+        write(FILE_NAME);
+        assert_eq!(shown(), "built-in policy", "the file above the repository is not ours");
+        write("repo/drizzle-pilot.toml");
+        assert_eq!(shown(), "../../drizzle-pilot.toml");
+        write("repo/packages/größe db/drizzle-pilot.toml");
+        assert_eq!(shown(), "drizzle-pilot.toml");
+        let error = load(Some(Path::new("no.toml")), &inner).expect_err("the file is not there");
+        assert_eq!(error.to_string(), "reading the policy file no.toml");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+
+    #[test]
+    fn the_schema_agrees_with_what_is_accepted() {
+        let schema = jsonschema::validator_for(schema().as_value()).expect("the schema is a schema");
+        let is_valid = |text: &str| {
+            let value: toml::Table = text.parse().expect("the text is TOML");
+            schema.is_valid(&serde_json::to_value(value).expect("the value has no dates"))
+        };
+        for text in [
+            CONTRACT,
+            include_str!("../../fixtures/policies/dotted.toml"),
+            include_str!("../../fixtures/policies/inline.toml"),
+            include_str!("../../fixtures/policies/headers.toml"),
+            include_str!("../../fixtures/policies/classes.toml"),
+        ] {
+            parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(is_valid(text), "{text}");
+        }
+        let rejected = [
+            "",
+            "version = 2",
+            "version = 1\nrename = {}",
+            "version = 1\nhazards.drop_colum = \"refuse\"",
+            "version = 1\nhazards.unknown = \"refuse\"",
+            "version = 1\nhazards.drop_table = \"keep_rows\"",
+            "version = 1\nhazards.drop_table = { only = [] }",
+            "version = 1\nhazards.drop_table = { max_rows = -1 }",
+            "version = 1\nhazards.unclassified = { max_rows = 1 }",
+            "version = 1\nrenames.otherwise = \"approve\"",
+            "version = 1\nrenames.tables.a = 1",
+            "version = 1\nprofiles.p.commands = [\"puhs\"]",
+        ];
+        for text in rejected {
+            assert!(parse(Path::new("p.toml"), text).is_err() && !is_valid(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_stay_on_one_line() {
+        let cases =
+            [("a", "\"a\""), ("a.b", "\"a.b\""), ("a\"b", "'a\"b'"), ("a\nb", "\"a\\nb\""), ("a'\"", "\"a'\\\"\"")];
+        for (text, expected) in cases {
+            assert_eq!(toml_string(text), expected);
+        }
+        assert_eq!(toml_key("a"), "a");
+    }
 }

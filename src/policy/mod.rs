@@ -3,12 +3,12 @@
 //! [`file`] reads `drizzle-pilot.toml` into [`Policies`]; [`Policies::select`] picks the [`Policy`] of this run;
 //! [`decide`] answers. Only [`file`] touches the disk.
 
-pub mod name;
-pub mod model;
-pub mod file;
 pub mod allow;
 pub mod decide;
 pub mod explain;
+pub mod file;
+pub mod model;
+pub mod name;
 
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, load};

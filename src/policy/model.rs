@@ -15,8 +15,7 @@ use crate::sql::hazard::{Class, Hazard, Object};
 pub const FILE_NAME: &str = "drizzle-pilot.toml";
 
 /// The commands that a profile may name under `commands`.
-pub const COMMANDS: [&str; 9] =
-    ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
+pub const COMMANDS: [&str; 9] = ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
 
 /// A policy file: the policy without a profile, and one policy for each profile.
 #[derive(Debug, Clone)]
@@ -160,7 +159,10 @@ pub enum HazardRule {
     Refuse,
     Approve,
     /// Approved for some objects, or up to a number of rows, or both.
-    Limit { only: Option<Vec<Pattern>>, max_rows: Option<u64> },
+    Limit {
+        only: Option<Vec<Pattern>>,
+        max_rows: Option<u64>,
+    },
     /// Only for [`Hazard::AddUnique`]: drizzle-kit's question about truncating is answered "No".
     KeepRows,
     /// Only for [`Hazard::AddUnique`]: drizzle-kit's question about truncating is answered "Yes".
@@ -277,9 +279,10 @@ impl Policies {
                 host.map(|host| format!("host {host}"))
             })
         };
-        let matching = self.profiles.iter().filter_map(|(name, profile)| {
-            condition(profile).map(|because| Match { profile: name.clone(), because })
-        });
+        let matching = self
+            .profiles
+            .iter()
+            .filter_map(|(name, profile)| condition(profile).map(|because| Match { profile: name.clone(), because }));
         matching.collect()
     }
 }
@@ -293,7 +296,9 @@ impl SelectError {
                 None if known.is_empty() => "the file has no [profiles]".to_owned(),
                 None => format!("its profiles are {}", quoted(known)),
             },
-            SelectError::Several { .. } => "name one with --profile, or make their `when` exclude each other".to_owned(),
+            SelectError::Several { .. } => {
+                "name one with --profile, or make their `when` exclude each other".to_owned()
+            }
         }
     }
 }

@@ -206,6 +206,12 @@ impl PartPattern {
     }
 }
 
+/// Escapes line breaks and other control characters, which a name may contain, so that a message stays one line.
+pub(super) fn one_line(text: &str) -> String {
+    let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+    escaped.collect()
+}
+
 /// A part of a name as it was written.
 struct Part {
     text: String,
@@ -311,7 +317,11 @@ mod tests {
                  write the table too, as in `public.users.*`",
             ),
             (InTable, "public.public.users", "public.public.users"),
-            (InTable, "id", "error: `id` has 1 parts where a name has the form schema.table.name, or table.name in public"),
+            (
+                InTable,
+                "id",
+                "error: `id` has 1 parts where a name has the form schema.table.name, or table.name in public",
+            ),
             (Policy, "own_rows", "own_rows"),
             (Policy, "users.own_rows", "public.users.own_rows"),
             (Whole, "users", "users"),
@@ -366,12 +376,7 @@ mod tests {
             (InSchema, "public.users", &[], "public.\"public.users\""),
             (InSchema, ".users", &[], "public.\".users\""),
             (InTable, "users.id", &[], "public.users.id"),
-            (
-                InTable,
-                "auth.users.id",
-                &["auth"],
-                "auth.users.id, public.auth.\"users.id\", public.\"auth.users\".id",
-            ),
+            (InTable, "auth.users.id", &["auth"], "auth.users.id, public.auth.\"users.id\", public.\"auth.users\".id"),
             (Policy, "own rows", &[], "\"own rows\""),
             (Global, "a.b", &[], "\"a.b\""),
         ];
@@ -384,6 +389,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_written_is_read_back(parts in prop::collection::vec(".{1,9}", 3)) {
             let name = ObjectName::new(parts);

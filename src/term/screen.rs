@@ -325,9 +325,7 @@ impl Scroll {
 impl vt100::Callbacks for Scroll {
     fn on_scroll(&mut self, contents: vt100::capture::RowContents<'_>, _alternate_screen: bool) {
         let mut formatted = String::new();
-        contents
-            .write_formatted_basic(&mut formatted, &mut self.wrapping)
-            .expect("writing to a string does not fail");
+        contents.write_formatted_basic(&mut formatted, &mut self.wrapping).expect("writing to a string does not fail");
         // The row begins with a line end unless it continues the last one.
         let plain: String = vt100::capture::basic_formatted_to_plain(&formatted).collect();
         match (self.unfinished.take(), plain.strip_prefix('\n')) {

@@ -114,6 +114,11 @@ impl ScreenStream {
         self.pty.ended()
     }
 
+    /// Returns the signal that asked us to end, if one came since the last look.
+    pub fn take_signal(&mut self) -> Option<i32> {
+        i32::try_from(self.signal.swap(0, Ordering::SeqCst)).ok().filter(|number| *number != 0)
+    }
+
     /// Sleeps until a signal comes, or the moment does. For when there is nothing to read.
     ///
     /// # Errors
@@ -166,8 +171,7 @@ impl ScreenStream {
         let left = self.until.saturating_duration_since(Instant::now());
         let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
         let (output, wakes, mail) = {
-            let mut polled =
-                vec![PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
+            let mut polled = vec![PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
             polled.extend(self.mailbox.as_ref().map(|mailbox| PollFd::new(mailbox, PollFlags::IN)));
             match poll(&mut polled, Some(&timeout)) {
                 // The signal that interrupted us is told by the pipe as well: the next look finds it.
@@ -180,10 +184,8 @@ impl ScreenStream {
         };
         if wakes {
             self.drain_wakes();
-            match i32::try_from(self.signal.swap(0, Ordering::SeqCst)) {
-                Ok(0) | Err(_) => self.push(&Record::ChildEnded),
-                Ok(number) => self.push(&Record::Signal(number)),
-            }
+            let record = self.take_signal().map_or(Record::ChildEnded, Record::Signal);
+            self.push(&record);
         }
         if mail {
             self.take_mail();

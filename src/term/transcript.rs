@@ -136,8 +136,8 @@ impl<R: BufRead> Reader<R> {
     pub fn open(from: R) -> Result<Reader<R>, ReadError> {
         let mut lines = from.lines();
         let first = lines.next().ok_or(ReadError::Format { line: 1, reason: "the file is empty".into() })??;
-        let header: Header = serde_json::from_str(&first)
-            .map_err(|error| ReadError::Format { line: 1, reason: error.to_string() })?;
+        let header: Header =
+            serde_json::from_str(&first).map_err(|error| ReadError::Format { line: 1, reason: error.to_string() })?;
         if header.version != 2 {
             let reason = format!("the header says version {}", header.version);
             return Err(ReadError::Format { line: 1, reason });

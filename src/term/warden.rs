@@ -66,6 +66,8 @@ impl Warden {
         for signal in [SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGINT] {
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }
+        // So that `pkill drizzle-pilot` means the program and not its warden.
+        let _ = rustix::thread::set_name(c"drizzle-warden");
         adopt_orphans();
         let starter = starter.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
         if die_with_starter().is_ok() && rustix::process::getppid() != starter {

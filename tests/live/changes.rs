@@ -72,11 +72,7 @@ fn a_column_is_added(kit: &str) {
 fn a_column_with_values_is_not_dropped_by_default(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "drop_column", &database).without_policy();
-    check_refused(
-        &project,
-        &database,
-        &["drop_column", "users.legacy_id", "3"],
-    );
+    check_refused(&project, &database, &["drop_column", "users.legacy_id", "3"]);
 }
 
 fn a_column_is_dropped_by_the_policy(kit: &str) {
@@ -130,20 +126,11 @@ fn losses_are_accepted_for_one_run(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "drop_table", &database).without_policy();
     project.schema("export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });");
-    let ran = project
-        .pilot(&["push", "--accept-data-loss"])
-        .run()
-        .expect(0)
-        .database("changed");
+    let ran = project.pilot(&["push", "--accept-data-loss"]).run().expect(0).database("changed");
     assert_eq!(database.state(), [USERS_WITHOUT_LEGACY], "{ran}");
     // Each loss is a warning in the log, with its rows.
     let ran = ran.says(&["legacy", "2", "users.legacy_id", "3"]);
-    assert!(
-        ran.report["warnings"]
-            .as_array()
-            .is_some_and(|warnings| warnings.len() >= 2),
-        "{ran}"
-    );
+    assert!(ran.report["warnings"].as_array().is_some_and(|warnings| warnings.len() >= 2), "{ran}");
 }
 
 fn a_unique_constraint_keeps_the_rows(kit: &str) {
@@ -151,9 +138,7 @@ fn a_unique_constraint_keeps_the_rows(kit: &str) {
     let project = Project::fixture(kit, "unique", &database);
     check_applied(&project, &database, &[USERS]);
     assert_eq!(
-        database.list(
-            "SELECT conname FROM pg_constraint WHERE contype = 'u' AND conrelid = 'users'::regclass"
-        ),
+        database.list("SELECT conname FROM pg_constraint WHERE contype = 'u' AND conrelid = 'users'::regclass"),
         ["users_name_unique"]
     );
 }
@@ -163,16 +148,8 @@ fn a_type_is_not_changed_by_truncating(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "change_type", &database);
     if kit == "0.31.11" {
-        let ran =
-            project
-                .push()
-                .expect(6)
-                .says(&["42804", "cannot be cast automatically", "USING"]);
-        assert_eq!(
-            database.state(),
-            ["public.users (id integer, age text): 2 rows"],
-            "{ran}"
-        );
+        let ran = project.push().expect(6).says(&["42804", "cannot be cast automatically", "USING"]);
+        assert_eq!(database.state(), ["public.users (id integer, age text): 2 rows"], "{ran}");
     } else {
         check_refused(&project, &database, &["change_type", "age"]);
     }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::NEWEST;
-use crate::support::{
-    Database, Held, Project, Ran, Run, Running, Server, Signal, gone_within, until,
-};
+use crate::support::{Database, Held, Project, Ran, Run, Running, Server, Signal, gone_within, until};
 use crate::surroundings::as_pid_1;
 
 /// Where the run is when it is hit.
@@ -43,9 +41,7 @@ fn stuck(kit: &str, server: Server, phase: Phase, prepare: impl FnOnce(Run) -> R
     let project = Project::fixture(kit, "drop_column", &database);
     let before = database.state();
     let lock = match phase {
-        Phase::BeforeTheQuestion => {
-            Some(database.hold("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
-        }
+        Phase::BeforeTheQuestion => Some(database.hold("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")),
         // Reading is still possible, so drizzle-kit can count and ask.
         Phase::WaitingForALock => Some(database.hold("LOCK TABLE users IN ACCESS SHARE MODE")),
         Phase::Executing => {
@@ -62,22 +58,11 @@ fn stuck(kit: &str, server: Server, phase: Phase, prepare: impl FnOnce(Run) -> R
         Phase::WaitingForALock => "wait_event_type = 'Lock' AND query ILIKE 'ALTER TABLE%'",
         Phase::Executing => "wait_event = 'PgSleep' AND query ILIKE 'ALTER TABLE%'",
     };
-    let query = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {reached}"
-    );
-    until(
-        &format!("drizzle-kit is stuck {phase:?}: {reached}"),
-        || database.value(&query) != "0",
-    );
+    let query = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {reached}");
+    until(&format!("drizzle-kit is stuck {phase:?}: {reached}"), || database.value(&query) != "0");
     // The project's folder is needed no more: drizzle-kit has read all of it.
     drop(project);
-    Stuck {
-        database,
-        running,
-        lock,
-        phase,
-        before,
-    }
+    Stuck { database, running, lock, phase, before }
 }
 
 impl Stuck {
@@ -93,26 +78,14 @@ impl Stuck {
 
     /// Waits for the end and checks what is left, while the statement would still be waiting.
     fn end(self) -> Ran {
-        let Self {
-            database,
-            running,
-            lock,
-            before,
-            ..
-        } = self;
+        let Self { database, running, lock, before, .. } = self;
         let ran = running.finish();
         assert!(ran.took < Duration::from_secs(60), "{ran}");
-        gone_within(Duration::from_secs(3), "a backend", || {
-            database.foreign_backends()
-        });
+        gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());
         if let Some(lock) = lock {
             lock.release();
         }
-        assert_eq!(
-            database.state(),
-            before,
-            "the statement was executed afterwards\n{ran}"
-        );
+        assert_eq!(database.state(), before, "the statement was executed afterwards\n{ran}");
         ran
     }
 }
@@ -135,11 +108,7 @@ fn check(kit: &str, server: Server, phase: Phase, blow: Blow, prepare: impl FnOn
             return;
         }
     };
-    let sentence = if asked {
-        "The database may be partly changed."
-    } else {
-        "Nothing was executed."
-    };
+    let sentence = if asked { "The database may be partly changed." } else { "Nothing was executed." };
     ran.expect(code).says(&[sentence]);
 }
 
@@ -175,23 +144,11 @@ on_every_kit! {
 }
 
 fn sigterm_after_consent(kit: &str) {
-    check(
-        kit,
-        Server::Postgres15,
-        Phase::WaitingForALock,
-        Blow::Terminate,
-        |run| run,
-    );
+    check(kit, Server::Postgres15, Phase::WaitingForALock, Blow::Terminate, |run| run);
 }
 
 fn sigkill_after_consent(kit: &str) {
-    check(
-        kit,
-        Server::Postgres15,
-        Phase::Executing,
-        Blow::KillPilot,
-        |run| run,
-    );
+    check(kit, Server::Postgres15, Phase::Executing, Blow::KillPilot, |run| run);
 }
 
 fn sigterm_among_sixty_questions(kit: &str) {
@@ -207,29 +164,20 @@ fn sigkill_among_sixty_questions(kit: &str) {
 /// Hits a run after the first of sixty answers. The last statement must not have run.
 fn hit_among_questions(kit: &str, signal: Signal) -> Ran {
     let names: Vec<String> = (0..60).map(|n| format!("{n:02}")).collect();
-    let each =
-        |line: &dyn Fn(&str) -> String| names.iter().map(|name| line(name)).collect::<String>();
+    let each = |line: &dyn Fn(&str) -> String| names.iter().map(|name| line(name)).collect::<String>();
     let database = Database::create();
-    database.sql(&each(&|n| {
-        format!("CREATE TABLE old_{n} (id integer PRIMARY KEY);")
-    }));
+    database.sql(&each(&|n| format!("CREATE TABLE old_{n} (id integer PRIMARY KEY);")));
     let project = Project::new(kit, &database);
-    project.schema(&each(&|n| {
-        format!("export const t{n} = pgTable('new_{n}', {{ id: integer('id').primaryKey() }});\n")
-    }));
-    project.policy(&format!(
-        "[renames.tables]\n{}",
-        each(&|n| format!("\"public.old_{n}\" = \"new_{n}\"\n"))
-    ));
+    project
+        .schema(&each(&|n| format!("export const t{n} = pgTable('new_{n}', {{ id: integer('id').primaryKey() }});\n")));
+    project.policy(&format!("[renames.tables]\n{}", each(&|n| format!("\"public.old_{n}\" = \"new_{n}\"\n"))));
     let before = database.state();
 
     let mut running = project.pilot(&["push", "-v"]).spawn();
     running.wait_for("new_0");
     running.signal(signal);
     let ran = running.finish();
-    gone_within(Duration::from_secs(3), "a backend", || {
-        database.foreign_backends()
-    });
+    gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());
     assert_eq!(database.state(), before, "{ran}");
     ran
 }
@@ -247,33 +195,17 @@ fn an_older_server_is_left_clean_too() {
 #[test]
 fn pid_1_obeys_signals_too() {
     for blow in [Blow::Terminate, Blow::Interrupt, Blow::KillPilot] {
-        check(
-            NEWEST,
-            Server::Postgres15,
-            Phase::WaitingForALock,
-            blow,
-            |run| run.by(&as_pid_1()),
-        );
+        check(NEWEST, Server::Postgres15, Phase::WaitingForALock, blow, |run| run.by(&as_pid_1()));
     }
 }
 
 #[test]
 fn a_deadline_is_an_ending_like_a_signal() {
     for (flag, phase, sentence) in [
-        (
-            "--timeout",
-            Phase::BeforeTheQuestion,
-            "Nothing was executed.",
-        ),
-        (
-            "--idle-timeout",
-            Phase::WaitingForALock,
-            "The database may be partly changed.",
-        ),
+        ("--timeout", Phase::BeforeTheQuestion, "Nothing was executed."),
+        ("--idle-timeout", Phase::WaitingForALock, "The database may be partly changed."),
     ] {
-        let stuck = stuck(NEWEST, Server::Postgres15, phase, |run| {
-            run.argument(flag).argument("10s")
-        });
+        let stuck = stuck(NEWEST, Server::Postgres15, phase, |run| run.argument(flag).argument("10s"));
         stuck.end().expect(124).says(&[sentence]);
     }
 }

@@ -23,38 +23,24 @@ fn push_with_url(kit: &str, change: impl FnOnce(&mut url::Url)) -> Ran {
     let project = Project::fixture(kit, "no_changes", &database);
     let mut url = database.url();
     change(&mut url);
-    project
-        .pilot(&["push"])
-        .env("DATABASE_URL", url.as_str())
-        .run()
+    project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run()
 }
 
 fn a_refused_connection_says_so(kit: &str) {
     // Port 1 is privileged and nobody serves it.
-    let ran = push_with_url(kit, |url| {
-        url.set_port(Some(1)).expect("a postgres URL has a port")
-    });
+    let ran = push_with_url(kit, |url| url.set_port(Some(1)).expect("a postgres URL has a port"));
     let ran = ran.expect(69).says(&["127.0.0.1:1"]);
     assert!(ran.stderr.to_lowercase().contains("refused"), "{ran}");
 }
 
 fn a_wrong_password_says_so(kit: &str) {
-    let ran = push_with_url(kit, |url| {
-        url.set_password(Some("open-sesame"))
-            .expect("a postgres URL has a password")
-    });
-    ran.expect(69)
-        .says(&[
-            "28P01",
-            "password authentication failed for user \"postgres\"",
-        ])
-        .never_says("open-sesame");
+    let ran = push_with_url(kit, |url| url.set_password(Some("open-sesame")).expect("a postgres URL has a password"));
+    ran.expect(69).says(&["28P01", "password authentication failed for user \"postgres\""]).never_says("open-sesame");
 }
 
 fn an_unknown_database_says_so(kit: &str) {
     let ran = push_with_url(kit, |url| url.set_path("no_such_database"));
-    ran.expect(69)
-        .says(&["3D000", "database \"no_such_database\" does not exist"]);
+    ran.expect(69).says(&["3D000", "database \"no_such_database\" does not exist"]);
 }
 
 /// Pushes with another config file and expects code 78.
@@ -75,19 +61,11 @@ fn a_config_that_throws_says_what(kit: &str) {
 }
 
 fn a_config_with_a_syntax_error_is_a_config_error(kit: &str) {
-    check_config(
-        kit,
-        "export default { dialect: 'postgresql', schema: };",
-        &["drizzle.config.ts"],
-    );
+    check_config(kit, "export default { dialect: 'postgresql', schema: };", &["drizzle.config.ts"]);
 }
 
 fn a_config_without_a_dialect_is_a_config_error(kit: &str) {
-    check_config(
-        kit,
-        "export default { schema: './schema.ts' };",
-        &["dialect"],
-    );
+    check_config(kit, "export default { schema: './schema.ts' };", &["dialect"]);
 }
 
 fn a_missing_config_is_a_config_error(kit: &str) {
@@ -100,11 +78,7 @@ fn a_missing_config_is_a_config_error(kit: &str) {
 fn a_schema_that_throws_says_what(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "broken_schema", &database);
-    project
-        .push()
-        .expect(1)
-        .says(&["users moved to another file, says the schema"])
-        .database("unchanged");
+    project.push().expect(1).says(&["users moved to another file, says the schema"]).database("unchanged");
 }
 
 fn a_schema_with_a_syntax_error_fails(kit: &str) {
@@ -112,11 +86,7 @@ fn a_schema_with_a_syntax_error_fails(kit: &str) {
     let project = Project::fixture(kit, "no_changes", &database);
     project.schema("export const users = pgTable('users', {");
     let before = database.state();
-    let ran = project
-        .push()
-        .expect(1)
-        .says(&["schema.ts"])
-        .database("unchanged");
+    let ran = project.push().expect(1).says(&["schema.ts"]).database("unchanged");
     assert_eq!(database.state(), before, "{ran}");
 }
 
@@ -124,10 +94,7 @@ fn duplicates_against_a_unique_constraint_are_explained(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "unique_duplicates", &database);
     let before = database.state();
-    let ran = project
-        .push()
-        .expect(6)
-        .says(&["23505", "users_name_unique"]);
+    let ran = project.push().expect(6).says(&["23505", "users_name_unique"]);
     assert_eq!(ran.report["error"]["sqlstate"], "23505", "{ran}");
     assert!(ran.report["error"]["hint"].is_string(), "{ran}");
     assert_eq!(database.state(), before, "{ran}");
@@ -136,11 +103,7 @@ fn duplicates_against_a_unique_constraint_are_explained(kit: &str) {
 fn a_statement_that_fails_after_consent_leaves_a_partial_change(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "foreign_key_fails", &database);
-    let ran = project
-        .push()
-        .expect(6)
-        .says(&["23503", "posts_user_id_users_id_fk"])
-        .database("maybe");
+    let ran = project.push().expect(6).says(&["23503", "posts_user_id_users_id_fk"]).database("maybe");
     assert_eq!(ran.report["error"]["sqlstate"], "23503", "{ran}");
     // Push is not a transaction: the new table stays, the column behind the failure is not dropped.
     assert_eq!(

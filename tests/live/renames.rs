@@ -32,12 +32,7 @@ fn a_table_is_renamed(kit: &str) {
 }
 
 fn a_column_is_renamed(kit: &str) {
-    check(
-        kit,
-        "rename_column",
-        "SELECT full_name FROM users ORDER BY id",
-        &["ann", "ben", "cy"],
-    );
+    check(kit, "rename_column", "SELECT full_name FROM users ORDER BY id", &["ann", "ben", "cy"]);
 }
 
 fn an_enum_is_renamed(kit: &str) {
@@ -46,29 +41,15 @@ fn an_enum_is_renamed(kit: &str) {
         let database = Database::create();
         let project = Project::fixture(kit, "rename_enum", &database);
         let ran = project.push().expect(0).database("unchanged");
-        assert_eq!(
-            database.list("SELECT pg_typeof(mood) FROM diary"),
-            ["mood", "mood"],
-            "{ran}"
-        );
+        assert_eq!(database.list("SELECT pg_typeof(mood) FROM diary"), ["mood", "mood"], "{ran}");
     } else {
         let query = "SELECT mood || ' is a ' || pg_typeof(mood) FROM diary ORDER BY id";
-        check(
-            kit,
-            "rename_enum",
-            query,
-            &["ok is a feeling", "happy is a feeling"],
-        );
+        check(kit, "rename_enum", query, &["ok is a feeling", "happy is a feeling"]);
     }
 }
 
 fn a_schema_is_renamed(kit: &str) {
-    check(
-        kit,
-        "rename_schema",
-        "SELECT name FROM store.goods ORDER BY id",
-        &["tea", "milk"],
-    );
+    check(kit, "rename_schema", "SELECT name FROM store.goods ORDER BY id", &["tea", "milk"]);
 }
 
 fn twelve_shuffled_tables_are_renamed_at_once(kit: &str) {
@@ -86,9 +67,7 @@ fn twelve_shuffled_tables_are_renamed_at_once(kit: &str) {
         ("happenings", "events"),
         ("keys", "tokens"),
     ];
-    let query = pairs
-        .map(|(new, _)| format!("SELECT was FROM {new};"))
-        .concat();
+    let query = pairs.map(|(new, _)| format!("SELECT was FROM {new};")).concat();
     check(kit, "twelve_renames", &query, &pairs.map(|(_, old)| old));
 }
 
@@ -100,11 +79,7 @@ fn the_printed_lines_make_the_next_run_pass(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "rename_table", &database).without_policy();
     let before = database.state();
-    let ran = project
-        .push()
-        .expect(3)
-        .says(&["orders", "purchases"])
-        .database("unchanged");
+    let ran = project.push().expect(3).says(&["orders", "purchases"]).database("unchanged");
     assert_eq!(database.state(), before, "{ran}");
 
     project.policy(&ran.allow_with());
@@ -130,32 +105,19 @@ fn a_rename_is_told_from_a_new_column(kit: &str) {
         "#,
     );
     let ran = project.push().expect(0).database("changed");
-    assert_eq!(
-        database.list("SELECT full_name FROM users WHERE nickname IS NULL"),
-        ["ann", "ben", "cy"],
-        "{ran}"
-    );
+    assert_eq!(database.list("SELECT full_name FROM users WHERE nickname IS NULL"), ["ann", "ben", "cy"], "{ran}");
 }
 
 fn a_small_terminal_changes_nothing(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "seventy_candidates", &database);
-    let ran = project
-        .pilot(&["push"])
-        .on_terminal(24, 80)
-        .expect(0)
-        .database("changed");
+    let ran = project.pilot(&["push"]).on_terminal(24, 80).expect(0).database("changed");
     assert_eq!(database.list("SELECT kept FROM wide"), ["57"], "{ran}");
 }
 
 fn no_terminal_changes_nothing(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "rename_table", &database);
-    let ran = project
-        .pilot(&["push"])
-        .by(&["setsid", "--wait"])
-        .run()
-        .expect(0)
-        .database("changed");
+    let ran = project.pilot(&["push"]).by(&["setsid", "--wait"]).run().expect(0).database("changed");
     assert_eq!(database.list(PURCHASES), ["tea", "milk"], "{ran}");
 }

@@ -9,9 +9,7 @@ fn users(schema: &str) -> Project {
     let project = Project::sqlite(NEWEST);
     project.write(
         "schema.ts",
-        &format!(
-            "import {{ integer, sqliteTable, text }} from 'drizzle-orm/sqlite-core';\n\n{schema}"
-        ),
+        &format!("import {{ integer, sqliteTable, text }} from 'drizzle-orm/sqlite-core';\n\n{schema}"),
     );
     project.libsql(&[
         "CREATE TABLE users (id integer PRIMARY KEY NOT NULL, name text, legacy_id integer)",
@@ -20,7 +18,8 @@ fn users(schema: &str) -> Project {
     project
 }
 
-const WITHOUT_LEGACY: &str = "export const users = sqliteTable('users', { id: integer('id').primaryKey(), name: text('name') });";
+const WITHOUT_LEGACY: &str =
+    "export const users = sqliteTable('users', { id: integer('id').primaryKey(), name: text('name') });";
 
 fn columns(project: &Project) -> serde_json::Value {
     project.libsql(&["SELECT name FROM pragma_table_info('users')"])
@@ -29,16 +28,8 @@ fn columns(project: &Project) -> serde_json::Value {
 #[test]
 fn a_column_with_values_is_not_dropped_by_default() {
     let project = users(WITHOUT_LEGACY);
-    let ran = project
-        .push()
-        .expect(3)
-        .says(&["drop_column", "users.legacy_id"])
-        .database("unchanged");
-    assert_eq!(
-        columns(&project),
-        json!([["id"], ["name"], ["legacy_id"]]),
-        "{ran}"
-    );
+    let ran = project.push().expect(3).says(&["drop_column", "users.legacy_id"]).database("unchanged");
+    assert_eq!(columns(&project), json!([["id"], ["name"], ["legacy_id"]]), "{ran}");
 
     project.policy(&ran.allow_with());
     let ran = project.push().expect(0).database("changed");
@@ -53,11 +44,7 @@ fn a_column_is_renamed() {
     );
     project.policy("[renames.columns]\n\"users.name\" = \"full_name\"\n");
     let ran = project.push().expect(0).database("changed");
-    assert_eq!(
-        project.libsql(&["SELECT full_name FROM users"]),
-        json!([["ann"], ["ben"]]),
-        "{ran}"
-    );
+    assert_eq!(project.libsql(&["SELECT full_name FROM users"]), json!([["ann"], ["ben"]]), "{ran}");
     project.push().expect(0).database("unchanged");
 }
 
@@ -69,11 +56,7 @@ fn a_table_is_renamed() {
     );
     project.policy("[renames.tables]\n\"users\" = \"people\"\n");
     let ran = project.push().expect(0).database("changed");
-    assert_eq!(
-        project.libsql(&["SELECT name FROM people"]),
-        json!([["ann"], ["ben"]]),
-        "{ran}"
-    );
+    assert_eq!(project.libsql(&["SELECT name FROM people"]), json!([["ann"], ["ben"]]), "{ran}");
 }
 
 #[test]

@@ -15,14 +15,8 @@ fn check(prepare: impl FnOnce(Run) -> Run) -> Ran {
 fn check_with(prepare: impl FnOnce(Run) -> Run, run: impl FnOnce(Run) -> Ran) -> Ran {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);
-    let ran = run(prepare(project.pilot(&["push"])))
-        .expect(0)
-        .database("changed");
-    assert_eq!(
-        database.state(),
-        ["public.users (id integer, name text): 3 rows"],
-        "{ran}"
-    );
+    let ran = run(prepare(project.pilot(&["push"]))).expect(0).database("changed");
+    assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"], "{ran}");
     ran
 }
 
@@ -39,10 +33,7 @@ fn the_terminal_is_left_as_it_was() {
     let hidden = ran.stdout.matches("\x1b[?25l").count();
     let shown = ran.stdout.matches("\x1b[?25h").count();
     assert!(shown >= hidden, "the cursor stays hidden\n{ran}");
-    assert!(
-        !ran.stdout.contains("\x1b[?1049h"),
-        "the alternate screen takes the log away\n{ran}"
-    );
+    assert!(!ran.stdout.contains("\x1b[?1049h"), "the alternate screen takes the log away\n{ran}");
 }
 
 #[test]
@@ -52,12 +43,7 @@ fn no_controlling_terminal_is_needed() {
 
 #[test]
 fn stdin_may_be_anything() {
-    for script in [
-        "pilot </dev/null",
-        "pilot <&-",
-        "yes | pilot",
-        "printf '\\r\\r\\r' | pilot",
-    ] {
+    for script in ["pilot </dev/null", "pilot <&-", "yes | pilot", "printf '\\r\\r\\r' | pilot"] {
         check(|run| run.in_shell(script));
     }
 }
@@ -104,37 +90,16 @@ fn pid_1_will_do() {
 pub fn as_pid_1() -> Vec<&'static str> {
     let ways: [&[&str]; 2] = [
         &["unshare", "--pid", "--fork", "--mount-proc"],
-        &[
-            "unshare",
-            "--user",
-            "--map-root-user",
-            "--pid",
-            "--fork",
-            "--mount-proc",
-        ],
+        &["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"],
     ];
     for way in ways {
-        if Command::new(way[0])
-            .args(&way[1..])
-            .arg("true")
-            .output()
-            .is_ok_and(|output| output.status.success())
-        {
+        if Command::new(way[0]).args(&way[1..]).arg("true").output().is_ok_and(|output| output.status.success()) {
             return way.to_vec();
         }
     }
     // 36 is PR_SET_CHILD_SUBREAPER; it survives the exec.
-    let prctl = if cfg!(target_arch = "aarch64") {
-        "167"
-    } else {
-        "157"
-    };
-    vec![
-        "perl",
-        "-e",
-        "syscall(shift, 36, 1, 0, 0, 0) == 0 or die $!; exec @ARGV or die $!",
-        prctl,
-    ]
+    let prctl = if cfg!(target_arch = "aarch64") { "167" } else { "157" };
+    vec!["perl", "-e", "syscall(shift, 36, 1, 0, 0, 0) == 0 or die $!; exec @ARGV or die $!", prctl]
 }
 
 #[test]
@@ -142,16 +107,8 @@ fn a_report_that_cannot_be_written_is_found_before_anything_runs() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "add_column", &database);
     let before = database.state();
-    for (file, says) in [
-        ("/dev/full", "/dev/full"),
-        ("no/such/folder/report.json", "no/such/folder"),
-    ] {
-        let ran = project
-            .pilot(&["push", "--report", file])
-            .without_report()
-            .run()
-            .expect(1)
-            .says(&[says]);
+    for (file, says) in [("/dev/full", "/dev/full"), ("no/such/folder/report.json", "no/such/folder")] {
+        let ran = project.pilot(&["push", "--report", file]).without_report().run().expect(1).says(&[says]);
         assert_eq!(database.state(), before, "{ran}");
     }
 }
@@ -167,16 +124,8 @@ fn what_is_around_the_project_does_not_matter() {
     }
     let cwd = deep.to_str().expect("the path is UTF-8");
     // The kit and the policy are found upward from there.
-    let ran = project
-        .pilot(&["push", "--cwd", cwd])
-        .run()
-        .expect(0)
-        .database("changed");
-    assert_eq!(
-        database.state(),
-        ["public.users (id integer, name text): 3 rows"],
-        "{ran}"
-    );
+    let ran = project.pilot(&["push", "--cwd", cwd]).run().expect(0).database("changed");
+    assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"], "{ran}");
 }
 
 #[test]
@@ -184,14 +133,8 @@ fn a_password_is_in_no_output() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);
     let url = database.url();
-    let password = url
-        .password()
-        .expect("the laboratory's URLs have a password");
-    let ran = project
-        .pilot(&["push", "-v", "--record", "run.cast"])
-        .run()
-        .expect(0)
-        .never_says(password);
+    let password = url.password().expect("the laboratory's URLs have a password");
+    let ran = project.pilot(&["push", "-v", "--record", "run.cast"]).run().expect(0).never_says(password);
     let cast = std::fs::read_to_string(project.path("run.cast")).expect("--record writes a file");
     assert!(!cast.contains(password), "{ran}");
 }

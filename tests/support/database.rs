@@ -27,11 +27,7 @@ impl Server {
             Self::Postgres13 => (&POSTGRES_13, "DRIZZLE_PILOT_LAB_URL_13"),
             Self::Postgres15 => (&POSTGRES_15, "DRIZZLE_PILOT_LAB_URL"),
         };
-        cell.get_or_init(|| {
-            lab_variable(name)
-                .parse()
-                .expect("scripts/lab prints a URL")
-        })
+        cell.get_or_init(|| lab_variable(name).parse().expect("scripts/lab prints a URL"))
     }
 }
 
@@ -49,18 +45,10 @@ impl Database {
 
     pub fn create_on(server: Server) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "t{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Connection::open(server.url()).rows(&format!("CREATE DATABASE {name}"));
         let connection = Connection::open(&named(server, &name));
-        Self {
-            server,
-            name,
-            connection,
-        }
+        Self { server, name, connection }
     }
 
     /// Returns the URL as a drizzle config has it, password included.
@@ -83,19 +71,13 @@ impl Database {
     /// Returns the first column of the rows.
     #[track_caller]
     pub fn list(&self, query: &str) -> Vec<String> {
-        self.rows(query)
-            .into_iter()
-            .map(|row| row.into_iter().next().unwrap_or_default())
-            .collect()
+        self.rows(query).into_iter().map(|row| row.into_iter().next().unwrap_or_default()).collect()
     }
 
     /// Returns the first value of the first row.
     #[track_caller]
     pub fn value(&self, query: &str) -> String {
-        self.list(query)
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| panic!("no row: {query}"))
+        self.list(query).into_iter().next().unwrap_or_else(|| panic!("no row: {query}"))
     }
 
     /// Returns every table with its columns, types and row count: two equal values mean that nothing changed.
@@ -133,8 +115,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        Connection::open(self.server.url())
-            .rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        Connection::open(self.server.url()).rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }
 
@@ -163,15 +144,12 @@ struct Connection {
 
 impl Connection {
     fn open(url: &Url) -> Self {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime without threads needs little");
+        let runtime =
+            Builder::new_current_thread().enable_all().build().expect("a runtime without threads needs little");
         let mut config: Config = url.as_str().parse().expect("scripts/lab prints plain URLs");
         config.application_name(OURS);
-        let (client, connection) = runtime
-            .block_on(config.connect(NoTls))
-            .expect("the laboratory's PostgreSQL answers: run scripts/test");
+        let (client, connection) =
+            runtime.block_on(config.connect(NoTls)).expect("the laboratory's PostgreSQL answers: run scripts/test");
         runtime.spawn(connection);
         Self { runtime, client }
     }
@@ -185,11 +163,7 @@ impl Connection {
         let mut rows = Vec::new();
         for message in messages {
             if let SimpleQueryMessage::Row(row) = message {
-                rows.push(
-                    (0..row.len())
-                        .map(|idx| row.get(idx).unwrap_or("NULL").to_owned())
-                        .collect(),
-                );
+                rows.push((0..row.len()).map(|idx| row.get(idx).unwrap_or("NULL").to_owned()).collect());
             }
         }
         rows

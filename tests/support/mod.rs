@@ -16,6 +16,5 @@ pub use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
 fn lab_variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, or see scripts/lab"))
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, or see scripts/lab"))
 }

@@ -13,10 +13,7 @@ pub const MARKER: &str = "DRIZZLE_PILOT_TEST_RUN";
 pub struct Process {
     pub pid: u32,
     pub name: String,
-    #[expect(
-        dead_code,
-        reason = "tells in a failure's message which process was left"
-    )]
+    #[expect(dead_code, reason = "tells in a failure's message which process was left")]
     pub command: String,
 }
 
@@ -24,15 +21,8 @@ pub struct Process {
 pub fn of_run(marker: &str) -> Vec<Process> {
     let wanted = format!("{MARKER}={marker}");
     let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc")
-        .expect("Linux has /proc")
-        .flatten()
-    {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+    for entry in std::fs::read_dir("/proc").expect("Linux has /proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         if let Some(process) = read(pid, &entry.path(), wanted.as_bytes()) {
@@ -45,27 +35,17 @@ pub fn of_run(marker: &str) -> Vec<Process> {
 /// Reads one process; it may end while we look, then there is nothing to return.
 fn read(pid: u32, dir: &Path, wanted: &[u8]) -> Option<Process> {
     let environment = std::fs::read(dir.join("environ")).ok()?;
-    if !environment
-        .split(|byte| *byte == 0)
-        .any(|variable| variable == wanted)
-    {
+    if !environment.split(|byte| *byte == 0).any(|variable| variable == wanted) {
         return None;
     }
     let name = std::fs::read_to_string(dir.join("comm")).ok()?;
     let command = std::fs::read(dir.join("cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
-    Some(Process {
-        pid,
-        name: name.trim_end().to_owned(),
-        command,
-    })
+    Some(Process { pid, name: name.trim_end().to_owned(), command })
 }
 
 /// Sends a signal; a process that has just ended is none of our business.
 pub fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a pid is a positive i32");
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid is a positive i32");
     let _ = kill_process(pid, signal);
 }

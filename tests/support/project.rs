@@ -9,7 +9,8 @@ use url::Url;
 use super::{Database, Ran, Run, lab_variable};
 
 /// What the schemas in the tests import.
-const IMPORTS: &str = "import { integer, pgEnum, pgSchema, pgTable, serial, text, unique } from 'drizzle-orm/pg-core';\n\n";
+const IMPORTS: &str =
+    "import { integer, pgEnum, pgSchema, pgTable, serial, text, unique } from 'drizzle-orm/pg-core';\n\n";
 
 pub struct Project {
     dir: TempDir,
@@ -20,15 +21,9 @@ pub struct Project {
 impl Project {
     /// Makes a project for a database, with the shared config and nothing else.
     pub fn new(kit: &str, database: &Database) -> Self {
-        let project = Self {
-            url: Some(database.url()),
-            ..Self::empty(kit)
-        };
-        std::fs::copy(
-            fixtures().join("drizzle.config.ts"),
-            project.path("drizzle.config.ts"),
-        )
-        .expect("the fixtures are part of the repository");
+        let project = Self { url: Some(database.url()), ..Self::empty(kit) };
+        std::fs::copy(fixtures().join("drizzle.config.ts"), project.path("drizzle.config.ts"))
+            .expect("the fixtures are part of the repository");
         project
     }
 
@@ -38,10 +33,7 @@ impl Project {
         let from = fixtures().join(name);
         let read = |file: &str| std::fs::read_to_string(from.join(file));
         database.sql(&read("before.sql").expect("a fixture has a before.sql"));
-        project.write(
-            "schema.ts",
-            &read("schema.ts").expect("a fixture has a schema.ts"),
-        );
+        project.write("schema.ts", &read("schema.ts").expect("a fixture has a schema.ts"));
         if let Ok(policy) = read("drizzle-pilot.toml") {
             project.write("drizzle-pilot.toml", &policy);
         }
@@ -58,20 +50,10 @@ impl Project {
     }
 
     fn empty(kit: &str) -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("live project ")
-            .tempdir()
-            .expect("there is a temporary folder");
-        let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB"))
-            .join(kit)
-            .join("node_modules");
-        assert!(
-            kit.is_dir(),
-            "{} is missing: run scripts/test",
-            kit.display()
-        );
-        std::os::unix::fs::symlink(kit, dir.path().join("node_modules"))
-            .expect("the folder is empty");
+        let dir = tempfile::Builder::new().prefix("live project ").tempdir().expect("there is a temporary folder");
+        let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB")).join(kit).join("node_modules");
+        assert!(kit.is_dir(), "{} is missing: run scripts/test", kit.display());
+        std::os::unix::fs::symlink(kit, dir.path().join("node_modules")).expect("the folder is empty");
         Self { dir, url: None }
     }
 

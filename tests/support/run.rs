@@ -64,10 +64,8 @@ impl Run {
     /// Runs the program in a shell script, where `pilot` stands for it with its arguments.
     /// The code is then that of `pilot`, not that of the script.
     pub fn in_shell(self, script: &str) -> Self {
-        let script = format!(
-            "pilot() {{ \"$0\" \"$@\"; echo $? >\"$CODE\"; }}; {}",
-            script.replace("pilot", "pilot \"$@\"")
-        );
+        let script =
+            format!("pilot() {{ \"$0\" \"$@\"; echo $? >\"$CODE\"; }}; {}", script.replace("pilot", "pilot \"$@\""));
         self.by(&["sh", "-c", &script])
     }
 
@@ -99,13 +97,7 @@ impl Run {
             .expect("the program and what runs it are installed");
         let stdout = Lines::read(child.stdout.take().expect("stdout is a pipe"));
         let stderr = Lines::read(child.stderr.take().expect("stderr is a pipe"));
-        Running {
-            stdout,
-            stderr,
-            started: Instant::now(),
-            child: Box::new(move || child.wait()),
-            scratch,
-        }
+        Running { stdout, stderr, started: Instant::now(), child: Box::new(move || child.wait()), scratch }
     }
 
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
@@ -113,12 +105,7 @@ impl Run {
     pub fn on_terminal(self, rows: u16, cols: u16) -> Ran {
         let scratch = Scratch::new();
         let pty = native_pty_system()
-            .openpty(PtySize {
-                rows,
-                cols,
-                pixel_width: 0,
-                pixel_height: 0,
-            })
+            .openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
             .expect("there is a pseudo-terminal to have");
         let mut command = CommandBuilder::from_argv(self.words(&scratch));
         command.env_clear();
@@ -127,10 +114,7 @@ impl Run {
         }
         command.env("TERM", "xterm-256color");
         command.cwd(&self.project);
-        let mut child = pty
-            .slave
-            .spawn_command(command)
-            .expect("the program is built");
+        let mut child = pty.slave.spawn_command(command).expect("the program is built");
         let stdout = Lines::read(pty.master.try_clone_reader().expect("the terminal is open"));
         drop(pty.slave);
         let master = pty.master;
@@ -141,14 +125,7 @@ impl Run {
             Ok(ExitStatus::from_raw(code << 8))
         };
         let stderr = Lines::read(std::io::empty());
-        Running {
-            stdout,
-            stderr,
-            started: Instant::now(),
-            child: Box::new(wait),
-            scratch,
-        }
-        .finish()
+        Running { stdout, stderr, started: Instant::now(), child: Box::new(wait), scratch }.finish()
     }
 
     fn words(&self, scratch: &Scratch) -> Vec<OsString> {
@@ -167,19 +144,12 @@ impl Run {
     /// An environment without surprises: the machine's own `CI`, `NO_COLOR` or `PG…` must not change a test.
     fn variables(&self, scratch: &Scratch) -> Vec<(OsString, OsString)> {
         let mut variables: Vec<(OsString, OsString)> = vec![
-            (
-                "PATH".into(),
-                std::env::var_os("PATH").expect("cargo has a PATH"),
-            ),
+            ("PATH".into(), std::env::var_os("PATH").expect("cargo has a PATH")),
             ("HOME".into(), scratch.path("").into()),
             ("CODE".into(), scratch.path("code").into()),
             (MARKER.into(), scratch.marker.clone().into()),
         ];
-        variables.extend(
-            self.environment
-                .iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
+        variables.extend(self.environment.iter().map(|(name, value)| (name.into(), value.into())));
         variables
     }
 }
@@ -240,16 +210,8 @@ impl Running {
             None => code(status),
         };
         let report = std::fs::read(self.scratch.path("report.json")).ok();
-        let report = report
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or(Value::Null);
-        Ran {
-            code,
-            stdout: self.stdout.rest(),
-            stderr: self.stderr.rest(),
-            report,
-            took,
-        }
+        let report = report.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or(Value::Null);
+        Ran { code, stdout: self.stdout.rest(), stderr: self.stderr.rest(), report, took }
     }
 }
 
@@ -269,9 +231,7 @@ fn watch(marker: String) -> (mpsc::Sender<()>, JoinHandle<()>) {
 fn code(status: ExitStatus) -> i32 {
     match status.code() {
         Some(code) => code,
-        None => -status
-            .signal()
-            .expect("a process exits or is ended by a signal"),
+        None => -status.signal().expect("a process exits or is ended by a signal"),
     }
 }
 
@@ -298,17 +258,10 @@ impl Ran {
         let sentences: &[&str] = match code {
             0 | 2 => return self,
             6 | 7 => &["The database may be partly changed."],
-            124 | 128.. => &[
-                "Nothing was executed.",
-                "The database may be partly changed.",
-            ],
+            124 | 128.. => &["Nothing was executed.", "The database may be partly changed."],
             _ => &["Nothing was executed."],
         };
-        let ends_with = |text: &str| {
-            sentences
-                .iter()
-                .any(|sentence| text.trim_end().ends_with(sentence))
-        };
+        let ends_with = |text: &str| sentences.iter().any(|sentence| text.trim_end().ends_with(sentence));
         assert!(
             ends_with(&self.stdout) || ends_with(&self.stderr),
             "the last sentence is none of {sentences:?}\n{self}"
@@ -320,10 +273,7 @@ impl Ran {
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(
-                self.stdout.contains(text) || self.stderr.contains(text),
-                "it does not say {text:?}\n{self}"
-            );
+            assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
         }
         self
     }
@@ -333,9 +283,7 @@ impl Ran {
     pub fn never_says(self, text: &str) -> Self {
         let report = self.report.to_string();
         assert!(
-            ![&self.stdout, &self.stderr, &report]
-                .iter()
-                .any(|out| out.contains(text)),
+            ![&self.stdout, &self.stderr, &report].iter().any(|out| out.contains(text)),
             "it says {text:?}\n{self}"
         );
         self
@@ -344,34 +292,19 @@ impl Ran {
     /// Checks the report's word about the database: `unchanged`, `changed` or `maybe`.
     #[track_caller]
     pub fn database(self, word: &str) -> Self {
-        assert_eq!(
-            self.report["database"], word,
-            "the report's database\n{self}"
-        );
+        assert_eq!(self.report["database"], word, "the report's database\n{self}");
         self
     }
 
     /// Returns the policy lines that would have allowed what was refused, after a look that a reader gets them too.
     #[track_caller]
     pub fn allow_with(&self) -> String {
-        let refusals = self.report["refusals"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let lines: Vec<&str> = refusals
-            .iter()
-            .filter_map(|refusal| refusal["allow_with"].as_str())
-            .collect();
-        assert!(
-            !lines.is_empty(),
-            "no refusal says what would allow it\n{self}"
-        );
+        let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let lines: Vec<&str> = refusals.iter().filter_map(|refusal| refusal["allow_with"].as_str()).collect();
+        assert!(!lines.is_empty(), "no refusal says what would allow it\n{self}");
         let lines = lines.join("\n");
         for line in lines.lines() {
-            assert!(
-                self.stdout.contains(line) || self.stderr.contains(line),
-                "only the report says {line:?}\n{self}"
-            );
+            assert!(self.stdout.contains(line) || self.stderr.contains(line), "only the report says {line:?}\n{self}");
         }
         lines
     }
@@ -380,11 +313,7 @@ impl Ran {
 impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "code {} after {:?}", self.code, self.took)?;
-        writeln!(
-            f,
-            "--- stdout\n{}\n--- stderr\n{}\n--- report\n{:#}",
-            self.stdout, self.stderr, self.report
-        )
+        writeln!(f, "--- stdout\n{}\n--- stderr\n{}\n--- report\n{:#}", self.stdout, self.stderr, self.report)
     }
 }
 
@@ -402,29 +331,20 @@ impl Lines {
             let mut line = Vec::new();
             // A terminal whose other side is closed reads as an error. It is an end like another.
             while output.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
-                if sender
-                    .send(String::from_utf8_lossy(&line).into_owned())
-                    .is_err()
-                {
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                     return;
                 }
                 line.clear();
             }
         });
-        Self {
-            coming,
-            seen: String::new(),
-        }
+        Self { coming, seen: String::new() }
     }
 
     #[track_caller]
     fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + LIMIT;
         while !self.seen.contains(text) {
-            match self
-                .coming
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.coming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push_str(&line),
                 Err(_) => panic!("{text:?} never came:\n{}", self.seen),
             }
@@ -446,15 +366,8 @@ struct Scratch {
 impl Scratch {
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let marker = format!(
-            "{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        Self {
-            dir: tempfile::tempdir().expect("there is a temporary folder"),
-            marker,
-        }
+        let marker = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Self { dir: tempfile::tempdir().expect("there is a temporary folder"), marker }
     }
 
     fn path(&self, file: &str) -> PathBuf {
