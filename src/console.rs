@@ -65,7 +65,16 @@ impl Console {
     /// Says what is going on, line by line.
     pub fn say(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {
-            self.write(text);
+            let text = self.clean(text);
+            self.write(&text);
+        }
+    }
+
+    /// Says a step that only a curious reader wants to see.
+    pub fn detail(&mut self, text: &str) {
+        if self.loudness >= Loudness::Verbose {
+            let text = self.clean(text);
+            self.write(&text);
         }
     }
 

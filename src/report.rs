@@ -146,7 +146,7 @@ impl Report {
             None => line("policy", policy),
         }
         for prompt in &self.prompts {
-            line("asked", prompt.headline());
+            line("asked", &prompt.question);
             let chosen = prompt.chosen.as_deref().unwrap_or("(no answer: interrupted)");
             let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
             line("answered", &format!("{}{because}", chosen.trim_end()));
@@ -155,16 +155,6 @@ impl Report {
             line("sql", statement);
         }
         text
-    }
-}
-
-impl Prompt {
-    /// Returns the question, or for the question without words what it stands for.
-    fn headline(&self) -> &str {
-        match self.question.as_str() {
-            "" => "execute the statements?",
-            question => question,
-        }
     }
 }
 

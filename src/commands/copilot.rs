@@ -276,6 +276,8 @@ impl Pilot for Copilot<'_> {
         match policy::decide::prompt(policy, prompt, &scope) {
             Decision::Choose { choice, because, warnings } => {
                 self.rules.push(because.to_string());
+                self.console.detail(&format!("  asked: {}", prompt.headline()));
+                self.console.detail(&format!("  answered: {} [{because}]", prompt.choices[choice].trim_end()));
                 for warning in warnings {
                     self.warn(warning);
                 }

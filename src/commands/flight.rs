@@ -396,11 +396,10 @@ fn failed(
     }
     let is_connection = error.as_ref().is_none_or(|error| error.is_connection());
     // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
-    if !consented && is_connection && mission.touches == Touches::Database {
-        if let Some(error) = copilot.diagnose() {
+    if !consented && is_connection && mission.touches == Touches::Database
+        && let Some(error) = copilot.diagnose() {
             return copilot::unavailable(&error);
         }
-    }
     let ended = match ended {
         Ended::Code(code) => format!("exit status {code}"),
         Ended::Signal(signal) => format!("killed by signal {signal}"),
@@ -461,7 +460,7 @@ fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
     let answered = flight.session.answered().iter().enumerate();
     answered
         .map(|(idx, answered)| report::Prompt {
-            question: headline(&answered.prompt.question, &answered.prompt.kind, &answered.prompt.context),
+            question: answered.prompt.headline(),
             choices: answered.prompt.choices.clone(),
             chosen: answered.chosen.map(|choice| answered.prompt.choices[choice].clone()),
             rule: rules.get(idx).filter(|rule| !rule.is_empty()).cloned(),
@@ -469,17 +468,6 @@ fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
         })
         .collect()
-}
-
-/// Returns the question, or what stands above the choices where drizzle-kit prints none.
-fn headline(question: &str, kind: &Kind, context: &[String]) -> String {
-    match kind {
-        Kind::DataLoss(losses) => {
-            losses.iter().map(|loss| loss.text.trim_start_matches("· ")).collect::<Vec<_>>().join("; ")
-        }
-        Kind::Unique(_) => context.iter().rev().find(|line| !line.is_empty()).cloned().unwrap_or_default(),
-        _ => question.to_owned(),
-    }
 }
 
 /// What stands above the statements that would be executed (`push.ts`, verbose).
@@ -524,11 +512,10 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
     for refusal in &log.refusals {
         console.insist(&refusal.text);
     }
-    if let Some(error) = &verdict.error {
-        if let Some(detail) = &error.detail {
+    if let Some(error) = &verdict.error
+        && let Some(detail) = &error.detail {
             console.insist(&format!("detail: {detail}"));
         }
-    }
     if let Some(hint) = &verdict.hint {
         console.insist(&format!("hint: {hint}"));
     }

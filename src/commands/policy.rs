@@ -84,7 +84,8 @@ pub struct ExplainArgs {
 
 /// Write a commented policy file
 ///
-/// The file allows what the built-in policy allows. It is written to --policy, or to drizzle-pilot.toml in the project.
+/// The file refuses what the built-in policy refuses, and names the usual local hosts for `reset`. It is written to
+/// --policy, or to drizzle-pilot.toml in the project.
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// Overwrite a file that is there
@@ -303,3 +304,206 @@ refuse_env = ["NODE_ENV=production", "VERCEL_ENV=production"]
 # accept_data_loss = false
 # guard.refuse_env = []
 "#;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        policy: PolicyArgs,
+    }
+
+    /// A project with the policy of the contract.
+    fn project() -> TempDir {
+        let project = tempfile::tempdir().expect("a temporary directory can be made");
+        fs::create_dir(project.path().join(".git")).expect("the directory is ours");
+        let text = include_str!("../../fixtures/policies/contract.toml");
+        fs::write(project.path().join(FILE_NAME), text).expect("the directory is ours");
+        project
+    }
+
+    fn said(project: &TempDir, profile: Option<&str>, json: bool, args: &[&str]) -> String {
+        let cli = Cli::try_parse_from(["policy"].iter().chain(args)).unwrap_or_else(|error| panic!("{error}"));
+        let context = Context { cwd: project.path(), policy: None, profile, json };
+        let mut out = Vec::new();
+        let ended = run(&cli.policy, &context, &mut out);
+        let mut said = String::from_utf8(out).expect("we write UTF-8");
+        if let Err(error) = ended {
+            said += &format!("{error}\n");
+            said.extend(error.hint().map(|hint| format!("hint: {hint}\n")));
+        }
+        said
+    }
+
+    #[test]
+    fn a_valid_policy_is_summed_up() {
+        let project = project();
+        let expected = "\
+drizzle-pilot.toml is valid
+  without a profile: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question
+  profile ci: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question
+  profile production: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question; applies with \
+NODE_ENV=production or host *.prod.example.com; only migrate, status, check may run
+";
+        assert_eq!(said(&project, None, false, &["check"]), expected);
+        let expected = "\
+drizzle-pilot.toml is valid
+  profile ci: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question
+";
+        assert_eq!(said(&project, Some("ci"), false, &["check"]), expected);
+        let expected = "drizzle-pilot.toml has no profile `prod`\nhint: did you mean `production`?\n";
+        assert_eq!(said(&project, Some("prod"), false, &["check"]), expected);
+        let json: Value = serde_json::from_str(&said(&project, Some("ci"), true, &["check"])).expect("this is JSON");
+        assert_eq!(json["policies"][0]["hazards"], 5);
+        fs::write(project.path().join("bad.toml"), "version = 3").expect("the directory is ours");
+        let bad = said(&project, None, false, &["check", "bad.toml"]);
+        assert!(bad.starts_with("error: the version must be 1\n --> bad.toml:1:11\n"), "{bad}");
+        fs::remove_file(project.path().join(FILE_NAME)).expect("the file is ours");
+        let expected = "\
+no drizzle-pilot.toml here; the built-in policy applies
+  without a profile: 0 renames, 0 names of what is new, 0 lines on hazards, 0 questions
+";
+        assert_eq!(said(&project, None, false, &["check"]), expected);
+    }
+
+    #[test]
+    fn what_is_worth_a_second_look_is_said() {
+        let project = project();
+        let text = "version = 1
+[hazards]
+drop_table = \"approve\"
+unclassified = \"approve\"
+[[prompts]]
+question = \".*\"
+decline = true
+[profiles.production.hazards]
+data_loss = \"refuse\"";
+        fs::write(project.path().join(FILE_NAME), text).expect("the directory is ours");
+        let expected = "\
+warning: drizzle-pilot.toml:4 hazards.unclassified lets statements through that are not understood
+warning: drizzle-pilot.toml:5 prompts[0] matches every question, or one without text
+warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not reach what \
+drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
+";
+        let said = said(&project, None, false, &["check"]);
+        assert_eq!(said.split_once("warning").map(|(_, rest)| format!("warning{rest}")).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn an_answer_is_explained_with_its_rule_and_the_rules_that_did_not_apply() {
+        let project = project();
+        let cases: [(Option<&str>, &[&str], &str); 6] = [
+            (
+                None,
+                &["explain", "column", "users.full_name", "--from", "nick", "--from", "name"],
+                "policy: drizzle-pilot.toml
+is the column public.users.full_name new, or was it public.users.nick or public.users.name?
+answer: public.users.full_name was public.users.name
+because: drizzle-pilot.toml:7 renames.columns.\"public.users.name\"
+not used:
+  1 more rule names other columns
+",
+            ),
+            (
+                None,
+                &["explain", "column", "users.full_name", "--from", "nick"],
+                "policy: drizzle-pilot.toml
+is the column public.users.full_name new, or was it public.users.nick?
+refused: no rule says whether column public.users.full_name is new or was renamed from public.users.nick
+  drizzle-pilot.toml, if it was renamed from public.users.nick, in place of line 7:
+      \"public.users.nick\" = \"full_name\"
+  drizzle-pilot.toml, if it is new, without line 7
+  and in drizzle-pilot.toml, in place of line 12:
+      columns = [\"public.users.full_name\", \"public.users.nickname\"]            \
+# really new, although something else went away
+because: drizzle-pilot.toml:5 renames.otherwise
+not used:
+  drizzle-pilot.toml:7 renames.columns.\"public.users.name\": renames it from public.users.name, \
+but that is not among the old names
+  1 more rule names other columns
+",
+            ),
+            (
+                None,
+                &["explain", "table", "audit_2019", "--from", "orders"],
+                "policy: drizzle-pilot.toml
+is the table public.audit_2019 new, or was it public.orders?
+answer: public.audit_2019 is new
+because: drizzle-pilot.toml:13 create.tables
+not used:
+  drizzle-pilot.toml:9 renames.tables.\"public.orders\": renames public.orders to public.purchases
+",
+            ),
+            (
+                None,
+                &["explain", "drop_column", "users.legacy_id", "--rows", "1200", "--accept-data-loss"],
+                "policy: drizzle-pilot.toml
+is drop_column public.users.legacy_id, 1200 rows allowed? (a column is dropped)
+answer: allowed
+because: --accept-data-loss
+warning: drop_column public.users.legacy_id deletes 1200 values (--accept-data-loss)
+not used:
+  the default of data_loss is refuse
+",
+            ),
+            (
+                Some("ci"),
+                &["explain", "drop_column", "users.legacy_id"],
+                "policy: drizzle-pilot.toml, profile ci
+is drop_column public.users.legacy_id allowed? (a column is dropped)
+answer: allowed
+because: drizzle-pilot.toml:31 profiles.ci.hazards.drop_column
+warning: drop_column public.users.legacy_id: a column is dropped (drizzle-pilot.toml:31 profiles.ci.hazards.drop_column)
+not used:
+  the default of data_loss is refuse
+",
+            ),
+            (
+                None,
+                &["explain", "drop_tabel", "users"],
+                "`drop_tabel` is neither a kind of object nor a hazard\nhint: did you mean `drop_table`?\n",
+            ),
+        ];
+        for (profile, args, expected) in cases {
+            assert_eq!(said(&project, profile, false, args), expected, "{args:?}");
+        }
+        let json = said(&project, None, true, &["explain", "drop_table", "users"]);
+        let json: Value = serde_json::from_str(&json).expect("this is JSON");
+        assert_eq!(json["answer"], "refused");
+        assert_eq!(json["rule"], "drizzle-pilot.toml:16 hazards.drop_table");
+        assert_eq!(json["allow_with"], "drop_table     = { only = [\"public.users\"] }");
+    }
+
+    #[test]
+    fn the_starter_is_a_policy_and_overwrites_nothing() {
+        let project = tempfile::tempdir().expect("a temporary directory can be made");
+        assert_eq!(said(&project, None, false, &["init"]), "wrote drizzle-pilot.toml\n");
+        let expected = "drizzle-pilot.toml exists already\nhint: --force overwrites it\n";
+        assert_eq!(said(&project, None, false, &["init"]), expected);
+        assert_eq!(said(&project, None, false, &["init", "--force"]), "wrote drizzle-pilot.toml\n");
+        assert_eq!(said(&project, None, false, &["check"]).lines().next(), Some("drizzle-pilot.toml is valid"));
+        let is_key = |(key, _): (&str, &str)| key.starts_with('"') == key.ends_with('"') && !key.contains("\", ");
+        // Every example in it is valid when its comment sign is taken away.
+        let examples = STARTER.lines().map(|line| match line.strip_prefix("# ") {
+            Some(example) if example.starts_with('[') || example.split_once(" = ").is_some_and(is_key) => example,
+            _ => line,
+        });
+        let examples = examples.collect::<Vec<_>>().join("\n");
+        file::parse(Path::new("starter"), &examples).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn the_schema_is_printed_as_json() {
+        let project = project();
+        let schema: Value = serde_json::from_str(&said(&project, None, false, &["schema"])).expect("this is JSON");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["title"], "drizzle-pilot.toml");
+    }
+}

@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use crate::cli::{Format, ReplayArgs, Shared};
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::kit::prompt::{Kind, Prompt};
+use crate::kit::prompt::Prompt;
 use crate::kit::replay::{Observation, Observer};
 use crate::policy::{self, Decision, Policy, Scope};
 use crate::report::Verdict;
@@ -73,7 +73,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
             match observation {
                 Observation::Asked(prompt) => {
                     let decision = decide(&policy, &prompt);
-                    steps.push(Step { question: question(&prompt), decided: told(&decision, &prompt), recorded: None });
+                    steps.push(Step { question: prompt.headline(), decided: told(&decision, &prompt), recorded: None });
                     match &decision {
                         Decision::Unclear(doubt) => {
                             return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()));
@@ -114,17 +114,6 @@ fn decide(policy: &Policy, prompt: &Prompt) -> Decision {
     let schemas = ["public".to_owned()];
     let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
     policy::decide::prompt(policy, prompt, &scope)
-}
-
-fn question(prompt: &Prompt) -> String {
-    match (&prompt.kind, prompt.question.as_str()) {
-        (Kind::DataLoss(losses), _) => {
-            losses.iter().map(|loss| loss.text.trim_start_matches("· ")).collect::<Vec<_>>().join("; ")
-        }
-        (Kind::Unique(unique), _) => format!("truncate {} for {}?", unique.table, unique.constraint),
-        (_, "") => "execute the statements?".to_owned(),
-        (_, question) => question.to_owned(),
-    }
 }
 
 fn told(decision: &Decision, prompt: &Prompt) -> String {

@@ -59,7 +59,7 @@ if (mail && file) {
     const config = loaded && loaded.default ? loaded.default : loaded;
     if (!told) {
       told = true;
-      const { dialect, driver, out, schemaFilter, dbCredentials } = config;
+      const { dialect, driver, out, schemaFilter, dbCredentials } = config ?? {};
       send({ config: { dialect, driver, out, schemaFilter, dbCredentials } });
       const reply = receive();
       if (reply.stop) process.exit(1);

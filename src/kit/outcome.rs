@@ -156,6 +156,12 @@ pub fn find_error(text: &[String]) -> Option<KitError> {
         code: part("code"),
         ..KitError::default()
     };
+    // esbuild names the place on the next line: "Transform failed with 1 error:".
+    if error.message.ends_with(':')
+        && let Some(next) = text[idx + 1..].iter().find(|line| !line.trim().is_empty())
+    {
+        error.message = format!("{} {}", error.message, next.trim());
+    }
     for line in &text[idx + 1..] {
         if let Some(property) = PROPERTY.captures(line) {
             let slot = match &property[1] {

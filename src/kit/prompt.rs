@@ -126,6 +126,23 @@ pub enum LossKind {
     Unknown,
 }
 
+impl Prompt {
+    /// Returns the question in one line, or what stands for it where drizzle-kit prints none.
+    pub fn headline(&self) -> String {
+        match &self.kind {
+            Kind::DataLoss(losses) => {
+                losses.iter().map(|loss| loss.text.trim_start_matches("· ")).collect::<Vec<_>>().join("; ")
+            }
+            Kind::Unique(unique) => format!(
+                "truncate {}, which has {} rows, before adding the unique constraint {}?",
+                unique.table, unique.rows, unique.constraint
+            ),
+            Kind::Execute => "execute the statements?".to_owned(),
+            _ => self.question.replace('\n', " "),
+        }
+    }
+}
+
 impl Entity {
     /// Every kind, in the order in which drizzle-kit asks.
     pub const ALL: [Entity; 8] = [

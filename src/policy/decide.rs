@@ -92,7 +92,7 @@ pub fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Decision {
     let decision = match &prompt.kind {
         Kind::Rename(asked) => rename(policy, asked, scope),
         Kind::Unique(asked) => unique(policy, asked, scope),
-        // Nothing is announced, and the statements have been through the gate of their own.
+        // drizzle-kit announces no loss here. What the statements do is not asked of a prompt.
         Kind::Execute => chosen(1, RuleRef::built_in("")),
         Kind::DataLoss(losses) => data_loss(policy, losses, scope),
         Kind::DropMigration => Decision::Refuse(Refusal {
@@ -1045,6 +1045,20 @@ mod tests {
     }
 
     #[test]
+    fn a_renamed_table_does_not_hide_another_of_its_new_name() {
+        let renamed = [(ObjectName::new(["public", "people"]), ObjectName::new(["public", "users"]))];
+        let both = names(&["public", "auth"]);
+        check(
+            &policy("renames.columns.\"people.name\" = \"full_name\""),
+            &column("full_name", &["name"]),
+            &Scope { renamed: &renamed, ..scope(&both) },
+            "unclear: drizzle-kit does not say whether it means auth.users.full_name \
+             (built-in policy (renames.otherwise)) or public.users.full_name \
+             (p.toml:2 renames.columns.\"people.name\"), and the answers differ",
+        );
+    }
+
+    #[test]
     fn a_name_that_changes_hands_is_unclear() {
         let public = names(&["public"]);
         let table = |name: &str| ObjectName::new(["public", name]);
@@ -1247,7 +1261,7 @@ refused: unclassified: something would happen that is not understood
     #[test]
     fn nothing_allows_drop_and_nothing_is_asked_about_the_strict_prompt() {
         check_in_public(
-            "unclassified = \"approve\"".replace("unclassified", "hazards.unclassified").as_str(),
+            "hazards = { data_loss = \"approve\", unclassified = \"approve\" }",
             &asked(Kind::DropMigration, 3),
             "refused: drizzle-kit drop deletes a migration file; no rule can allow it",
         );
@@ -1299,11 +1313,9 @@ refused: unclassified: something would happen that is not understood
         for (rules, expected) in cases {
             check_in_public(&rules, &asked(&["+ b", "~ a › b"]), expected);
         }
-        check_in_public(
-            &rule("", "choose = 'full'"),
-            &column("full", &["name"]),
-            &told(&prompt(&policy(&rule("", "choose = 'x'")), &column("full", &["name"]), &scope(&names(&["public"])))),
-        );
+        let all = rule("", "choose = 'choice 1'");
+        let refused = prompt(&policy(&all), &column("full", &["name"]), &scope(&names(&["public"])));
+        assert!(matches!(refused, Decision::Refuse(_)), "the question is known: {}", told(&refused));
     }
 
     #[test]
@@ -1317,6 +1329,19 @@ refused: unclassified: something would happen that is not understood
   p.toml, if it is new, without line 3
   and in p.toml:
       columns = ["public.users.full_name"]"#,
+        );
+    }
+
+    #[test]
+    fn lines_that_would_contradict_another_profile_are_not_offered() {
+        let text = "version = 1\nrenames.columns.\"users.nick\" = \"full_name\"\n\
+                    profiles.p.renames.columns.\"users.nick\" = \"title\"";
+        let policy = policies(text).select(Some("p"), &|_| None, None).expect("the profile exists");
+        check(
+            &policy,
+            &column("full_name", &["name"]),
+            &scope(&names(&["public"])),
+            "refused: no rule says whether column public.users.full_name is new or was renamed from name",
         );
     }
 

@@ -136,7 +136,7 @@ pub fn summaries(policies: &Policies) -> Vec<Summary> {
 /// Returns what is allowed to stand in a policy and yet is worth a second look.
 pub fn warnings(policies: &Policies) -> Vec<String> {
     let all = std::iter::once(&policies.base).chain(policies.profiles.values().map(|profile| &profile.policy));
-    all.flat_map(|policy| suspicious(policy)).collect()
+    all.flat_map(suspicious).collect()
 }
 
 fn suspicious(policy: &Policy) -> Vec<String> {

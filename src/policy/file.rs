@@ -103,7 +103,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Policies, PolicyError> {
             None
         }
     };
-    let problems = reader.problems;
+    let mut problems = reader.problems;
+    problems.sort_by_key(|problem| problem.span.start);
     match policies {
         Some(policies) if problems.is_empty() => Ok(policies),
         _ => Err(PolicyError::Invalid { rendered: rendered(&path, text, &problems), problems }),
@@ -424,6 +425,32 @@ fn listed(words: impl Iterator<Item = &'static str>) -> String {
 fn capitalised(sentence: &str) -> String {
     let (first, rest) = sentence.split_at(1);
     first.to_uppercase() + rest
+}
+
+/// Returns the table of hazards for `docs/policy.md`.
+pub fn hazards_markdown() -> String {
+    let mut table = String::from("| class | kind | what happens | default | limits |\n|---|---|---|---|---|\n");
+    for hazard in Hazard::all() {
+        let (default, _) = Policy::built_in().hazard(hazard);
+        let default = match default {
+            HazardRule::Refuse => "refuse",
+            HazardRule::Approve => "approve, with a warning",
+            HazardRule::KeepRows => "keep_rows, with a warning",
+            HazardRule::Limit { .. } | HazardRule::Truncate => "",
+        };
+        let key = HazardKey::Kind(hazard);
+        let only = match (hazard.object(), key.shape()) {
+            (Object::Nothing, _) => "",
+            (Object::Any, _) => "`only` (whole names)",
+            (_, Shape::Global) => "`only` (`name`)",
+            (_, Shape::InSchema) => "`only` (`schema.name`)",
+            (_, Shape::InTable | Shape::Policy | Shape::Whole) => "`only` (`schema.table.name`)",
+        };
+        let max_rows = if counts_rows(key) { ", `max_rows`" } else { "" };
+        let class = hazard.class();
+        table += &format!("| `{class}` | `{hazard}` | {} | {default} | {only}{max_rows} |\n", hazard.meaning());
+    }
+    table
 }
 
 /// Returns every key of `[hazards]`. A class with one kind has no key of its own.
@@ -908,6 +935,8 @@ fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::policy::model::SelectError;
 
@@ -931,14 +960,14 @@ mod tests {
         assert!(base.guards_host("LOCALHOST") && !base.guards_host("db.example.com"));
         let production = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
         let (rule, variable) = base.bans_environment(&production).expect("production is refused");
-        assert_eq!(format!("{rule}: {variable}"), "p.toml:27 guard.refuse_env: NODE_ENV=production");
+        assert_eq!(format!("{rule}: {variable}"), "p.toml:28 guard.refuse_env: NODE_ENV=production");
         assert!(base.bans_environment(&|_| Some("development".to_owned())).is_none());
         assert!(base.bans_command("push").is_none() && base.bans_accepting_data_loss().is_none());
         assert!(base.wants_rows(Hazard::DropColumn) && !base.wants_rows(Hazard::DropTable));
         let production = policies.select(None, &production, None).expect("one condition holds");
         assert_eq!(
             production.bans_command("push").map(ToString::to_string).as_deref(),
-            Some("p.toml:33 profiles.production.commands")
+            Some("p.toml:34 profiles.production.commands")
         );
         assert!(production.bans_command("migrate").is_none());
         assert!(production.refuse_env.is_empty() && production.guards_host("db"), "keys merge one by one");
@@ -1089,21 +1118,21 @@ when = {}";
             })
             .collect();
         let expected = "\
-11:1 `a*` is a pattern where one name is needed; if the name has such characters, write \"a*\"
-12:8 the table keeps its name `public.same`
-9:24 `public.users` would be `users` of a table called public; write the table too, as in `public.users.*`
-9:40 `[b` is not a glob: unclosed character class; missing ']'
-4:24 an empty `only` allows nothing (write \"refuse\" to say so)
 3:14 `drop_table` cannot be \"keep_rows\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
-7:26 `drop_type` loses no rows that could be counted (name the objects under `only`)
+4:24 an empty `only` allows nothing (write \"refuse\" to say so)
 5:12 the limits of `truncate` are empty (write \"approve\" for no limit, or `only` or `max_rows`)
 6:16 what is unclassified has no name and no rows to limit (it can be \"refuse\" or \"approve\")
+7:26 `drop_type` loses no rows that could be counted (name the objects under `only`)
 8:1 there is no hazard `unknown` (the one kind of this class is `unclassified`)
-17:12 this is not a regular expression: unclosed group
-20:12 a rule for a question needs `choose` or `decline = true`, one of the two
+9:25 `public.users` would be `users` of a table called public; write the table too, as in `public.users.*`
+9:41 `[b` is not a glob: unclosed character class; missing ']'
+11:1 `a*` is a pattern where one name is needed; if the name has such characters, write \"a*\"
+12:8 the table keeps its name `public.same`
 14:10 a host cannot be empty (write \"*\" for all hosts)
 14:14 `[` is not a glob: unclosed character class; missing ']'
 15:15 `PRODUCTION` does not say which value counts (write it as \"NAME=value\")
+17:12 this is not a regular expression: unclosed group
+20:12 a rule for a question needs `choose` or `decline = true`, one of the two
 22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out)";
         assert_eq!(told.join("\n"), expected);
     }
@@ -1269,6 +1298,23 @@ truncate = \"refuse\"";
     }
 
     #[test]
+    fn the_documentation_has_the_table_of_hazards_and_examples_that_work() {
+        let page = include_str!("../../docs/policy.md");
+        let (_, rest) = page.split_once("<!-- hazards:begin -->\n").expect("the page has the marker");
+        let (table, _) = rest.split_once("<!-- hazards:end -->").expect("the page has the marker");
+        assert_eq!(table, hazards_markdown(), "put the right side between the markers of docs/policy.md");
+        let examples = page.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
+        let mut n_examples = 0;
+        for (example, _) in examples {
+            let version = if example.contains("version = ") { "" } else { "version = 1\n" };
+            parse(Path::new("docs/policy.md"), &format!("{version}{example}"))
+                .unwrap_or_else(|error| panic!("{error}"));
+            n_examples += 1;
+        }
+        assert!(n_examples > 5, "{n_examples} examples were found");
+    }
+
+    #[test]
     fn strings_stay_on_one_line() {
         let cases =
             [("a", "\"a\""), ("a.b", "\"a.b\""), ("a\"b", "'a\"b'"), ("a\nb", "\"a\\nb\""), ("a'\"", "\"a'\\\"\"")];
@@ -1276,5 +1322,24 @@ truncate = \"refuse\"";
             assert_eq!(toml_string(text), expected);
         }
         assert_eq!(toml_key("a"), "a");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_damaged_file_is_reported_and_never_a_panic(
+            begin in any::<prop::sample::Index>(),
+            n_removed in 0..40usize,
+            inserted in r#"[\[\]{}="'.,\n\r#é🦀\\a-c0-2 -]{0,6}"#,
+        ) {
+            let letters: Vec<char> = CONTRACT.chars().collect();
+            let begin = begin.index(letters.len());
+            let end = (begin + n_removed).min(letters.len());
+            let text: String = letters[..begin].iter().copied().chain(inserted.chars()).chain(letters[end..].iter().copied()).collect();
+            if let Err(error) = parse(Path::new("p.toml"), &text) {
+                prop_assert!(error.to_string().starts_with("error: "), "{error}");
+            }
+        }
     }
 }

@@ -111,7 +111,7 @@ fn the_printed_lines_allow_exactly_the_refused_drop(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "drop_table", &database).without_policy();
     let lines = check_refused(&project, &database, &[]);
-    project.policy(&lines);
+    project.paste(&lines);
     // Another loss comes along: the lines do not allow it.
     project.schema("export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });");
     check_refused(&project, &database, &["users.legacy_id"]);

@@ -173,8 +173,8 @@ fn hit_among_questions(kit: &str, signal: Signal) -> Ran {
     project.policy(&format!("[renames.tables]\n{}", each(&|n| format!("\"public.old_{n}\" = \"new_{n}\"\n"))));
     let before = database.state();
 
-    let mut running = project.pilot(&["push", "-v"]).spawn();
-    running.wait_for("new_0");
+    let mut running = project.pilot(&["push", "-vv"]).spawn();
+    running.wait_for("key=\"enter\"");
     running.signal(signal);
     let ran = running.finish();
     gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());

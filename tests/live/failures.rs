@@ -35,12 +35,12 @@ fn a_refused_connection_says_so(kit: &str) {
 
 fn a_wrong_password_says_so(kit: &str) {
     let ran = push_with_url(kit, |url| url.set_password(Some("open-sesame")).expect("a postgres URL has a password"));
-    ran.expect(69).says(&["28P01", "password authentication failed for user \"postgres\""]).never_says("open-sesame");
+    ran.expect(69).says(&["28P01", "password"]).never_says("open-sesame");
 }
 
 fn an_unknown_database_says_so(kit: &str) {
     let ran = push_with_url(kit, |url| url.set_path("no_such_database"));
-    ran.expect(69).says(&["3D000", "database \"no_such_database\" does not exist"]);
+    ran.expect(69).says(&["3D000", "no_such_database", "does not exist"]);
 }
 
 /// Pushes with another config file and expects code 78.

@@ -82,7 +82,7 @@ fn the_printed_lines_make_the_next_run_pass(kit: &str) {
     let ran = project.push().expect(3).says(&["orders", "purchases"]).database("unchanged");
     assert_eq!(database.state(), before, "{ran}");
 
-    project.policy(&ran.allow_with());
+    project.paste(&ran.allow_with());
     let ran = project.push().expect(0).database("changed");
     assert_eq!(database.list(PURCHASES), ["tea", "milk"], "{ran}");
 }

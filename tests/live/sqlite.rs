@@ -31,7 +31,7 @@ fn a_column_with_values_is_not_dropped_by_default() {
     let ran = project.push().expect(3).says(&["drop_column", "users.legacy_id"]).database("unchanged");
     assert_eq!(columns(&project), json!([["id"], ["name"], ["legacy_id"]]), "{ran}");
 
-    project.policy(&ran.allow_with());
+    project.paste(&ran.allow_with());
     let ran = project.push().expect(0).database("changed");
     assert_eq!(columns(&project), json!([["id"], ["name"]]), "{ran}");
 }

@@ -87,7 +87,7 @@ fn pid_1_will_do() {
 }
 
 /// Returns what makes a program PID 1, or where the kernel forbids that, at least the one that inherits the orphans.
-pub fn as_pid_1() -> Vec<&'static str> {
+pub(crate) fn as_pid_1() -> Vec<&'static str> {
     let ways: [&[&str]; 2] = [
         &["unshare", "--pid", "--fork", "--mount-proc"],
         &["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"],

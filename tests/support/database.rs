@@ -14,7 +14,7 @@ const OURS: &str = "live-test";
 
 /// A PostgreSQL server of the laboratory.
 #[derive(Debug, Clone, Copy)]
-pub enum Server {
+pub(crate) enum Server {
     Postgres13,
     Postgres15,
 }
@@ -32,18 +32,18 @@ impl Server {
 }
 
 /// A fresh database, dropped with the value.
-pub struct Database {
+pub(crate) struct Database {
     server: Server,
     name: String,
     connection: Connection,
 }
 
 impl Database {
-    pub fn create() -> Self {
+    pub(crate) fn create() -> Self {
         Self::create_on(Server::Postgres15)
     }
 
-    pub fn create_on(server: Server) -> Self {
+    pub(crate) fn create_on(server: Server) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Connection::open(server.url()).rows(&format!("CREATE DATABASE {name}"));
@@ -52,36 +52,36 @@ impl Database {
     }
 
     /// Returns the URL as a drizzle config has it, password included.
-    pub fn url(&self) -> Url {
+    pub(crate) fn url(&self) -> Url {
         named(self.server, &self.name)
     }
 
     /// Runs statements and forgets what they return.
     #[track_caller]
-    pub fn sql(&self, statements: &str) {
+    pub(crate) fn sql(&self, statements: &str) {
         self.connection.rows(statements);
     }
 
     /// Returns the rows of all the statements, each value as PostgreSQL writes it.
     #[track_caller]
-    pub fn rows(&self, query: &str) -> Vec<Vec<String>> {
+    pub(crate) fn rows(&self, query: &str) -> Vec<Vec<String>> {
         self.connection.rows(query)
     }
 
     /// Returns the first column of the rows.
     #[track_caller]
-    pub fn list(&self, query: &str) -> Vec<String> {
+    pub(crate) fn list(&self, query: &str) -> Vec<String> {
         self.rows(query).into_iter().map(|row| row.into_iter().next().unwrap_or_default()).collect()
     }
 
     /// Returns the first value of the first row.
     #[track_caller]
-    pub fn value(&self, query: &str) -> String {
+    pub(crate) fn value(&self, query: &str) -> String {
         self.list(query).into_iter().next().unwrap_or_else(|| panic!("no row: {query}"))
     }
 
     /// Returns every table with its columns, types and row count: two equal values mean that nothing changed.
-    pub fn state(&self) -> Vec<String> {
+    pub(crate) fn state(&self) -> Vec<String> {
         let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
             WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
         let mut state = Vec::new();
@@ -97,7 +97,7 @@ impl Database {
     }
 
     /// Runs statements in a transaction of another connection, which keeps its locks until the value is dropped.
-    pub fn hold(&self, statements: &str) -> Held {
+    pub(crate) fn hold(&self, statements: &str) -> Held {
         let connection = Connection::open(&self.url());
         connection.rows("BEGIN");
         connection.rows(statements);
@@ -105,7 +105,7 @@ impl Database {
     }
 
     /// Returns the backends in this database that are not the test's own.
-    pub fn foreign_backends(&self) -> Vec<Vec<String>> {
+    pub(crate) fn foreign_backends(&self) -> Vec<Vec<String>> {
         self.rows(&format!(
             "SELECT pid, application_name, state, wait_event_type, wait_event, left(query, 60) FROM pg_stat_activity
              WHERE datname = current_database() AND application_name <> '{OURS}'"
@@ -120,13 +120,13 @@ impl Drop for Database {
 }
 
 /// A transaction that stays open.
-pub struct Held {
+pub(crate) struct Held {
     connection: Connection,
 }
 
 impl Held {
     /// Gives the locks back, before returning.
-    pub fn release(self) {
+    pub(crate) fn release(self) {
         self.connection.rows("ROLLBACK");
     }
 }

@@ -8,11 +8,11 @@ mod project;
 mod run;
 mod wait;
 
-pub use database::{Database, Held, Server};
-pub use processes::Signal;
-pub use project::Project;
-pub use run::{Ran, Run, Running};
-pub use wait::{gone_within, until};
+pub(crate) use database::{Database, Held, Server};
+pub(crate) use processes::Signal;
+pub(crate) use project::Project;
+pub(crate) use run::{Ran, Run, Running};
+pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
 fn lab_variable(name: &str) -> String {

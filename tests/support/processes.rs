@@ -4,21 +4,21 @@ use std::path::Path;
 
 use rustix::process::{Pid, kill_process};
 
-pub use rustix::process::Signal;
+pub(crate) use rustix::process::Signal;
 
 /// Set to a value of its own for each run. What a process forks keeps it, wherever it is reparented to.
-pub const MARKER: &str = "DRIZZLE_PILOT_TEST_RUN";
+pub(crate) const MARKER: &str = "DRIZZLE_PILOT_TEST_RUN";
 
 #[derive(Debug, Clone)]
-pub struct Process {
-    pub pid: u32,
-    pub name: String,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
     #[expect(dead_code, reason = "tells in a failure's message which process was left")]
-    pub command: String,
+    pub(crate) command: String,
 }
 
 /// Returns the living processes that carry the marker. A zombie has no environment any more and does not count.
-pub fn of_run(marker: &str) -> Vec<Process> {
+pub(crate) fn of_run(marker: &str) -> Vec<Process> {
     let wanted = format!("{MARKER}={marker}");
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("Linux has /proc").flatten() {
@@ -45,7 +45,7 @@ fn read(pid: u32, dir: &Path, wanted: &[u8]) -> Option<Process> {
 }
 
 /// Sends a signal; a process that has just ended is none of our business.
-pub fn signal(pid: u32, signal: Signal) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid is a positive i32");
     let _ = kill_process(pid, signal);
 }

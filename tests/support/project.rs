@@ -12,7 +12,7 @@ use super::{Database, Ran, Run, lab_variable};
 const IMPORTS: &str =
     "import { integer, pgEnum, pgSchema, pgTable, serial, text, unique } from 'drizzle-orm/pg-core';\n\n";
 
-pub struct Project {
+pub(crate) struct Project {
     dir: TempDir,
     /// The database's URL; the shared config reads it from `DATABASE_URL`.
     url: Option<Url>,
@@ -20,7 +20,7 @@ pub struct Project {
 
 impl Project {
     /// Makes a project for a database, with the shared config and nothing else.
-    pub fn new(kit: &str, database: &Database) -> Self {
+    pub(crate) fn new(kit: &str, database: &Database) -> Self {
         let project = Self { url: Some(database.url()), ..Self::empty(kit) };
         std::fs::copy(fixtures().join("drizzle.config.ts"), project.path("drizzle.config.ts"))
             .expect("the fixtures are part of the repository");
@@ -28,7 +28,7 @@ impl Project {
     }
 
     /// Makes the project of `fixtures/projects/<name>` and brings the database into the state it starts from.
-    pub fn fixture(kit: &str, name: &str, database: &Database) -> Self {
+    pub(crate) fn fixture(kit: &str, name: &str, database: &Database) -> Self {
         let project = Self::new(kit, database);
         let from = fixtures().join(name);
         let read = |file: &str| std::fs::read_to_string(from.join(file));
@@ -41,7 +41,7 @@ impl Project {
     }
 
     /// Makes a project whose database is a file of its own, `app.db`.
-    pub fn sqlite(kit: &str) -> Self {
+    pub(crate) fn sqlite(kit: &str) -> Self {
         let project = Self::empty(kit);
         project.config(
             "export default { dialect: 'sqlite', schema: './schema.ts', dbCredentials: { url: 'file:app.db' } };\n",
@@ -57,36 +57,45 @@ impl Project {
         Self { dir, url: None }
     }
 
-    pub fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
 
-    pub fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: &str) {
         std::fs::write(self.path(file), text).expect("the folder is ours");
     }
 
-    pub fn config(&self, text: &str) {
+    pub(crate) fn config(&self, text: &str) {
         self.write("drizzle.config.ts", text);
     }
 
     /// Writes the schema; what it may need from drizzle-orm is imported already.
-    pub fn schema(&self, text: &str) {
+    pub(crate) fn schema(&self, text: &str) {
         self.write("schema.ts", &format!("{IMPORTS}{text}"));
     }
 
     /// Writes the policy, without its version line.
-    pub fn policy(&self, text: &str) {
+    pub(crate) fn policy(&self, text: &str) {
         self.write("drizzle-pilot.toml", &format!("version = 1\n{text}"));
     }
 
+    /// Writes what a refusal printed as the policy: a whole file where there was none, else lines to add.
+    pub(crate) fn paste(&self, printed: &str) {
+        let is_whole = printed.contains("version = ");
+        self.write(
+            "drizzle-pilot.toml",
+            &if is_whole { printed.to_owned() } else { format!("version = 1\n{printed}") },
+        );
+    }
+
     /// Takes the policy away, so that the built-in one applies.
-    pub fn without_policy(self) -> Self {
+    pub(crate) fn without_policy(self) -> Self {
         std::fs::remove_file(self.path("drizzle-pilot.toml")).expect("the fixture has a policy");
         self
     }
 
     /// Prepares a run of the program in this folder.
-    pub fn pilot(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn pilot(&self, arguments: &[&str]) -> Run {
         let run = Run::new(self.dir.path(), arguments);
         match &self.url {
             Some(url) => run.env("DATABASE_URL", url.as_str()),
@@ -96,13 +105,13 @@ impl Project {
 
     /// Runs `drizzle-pilot push` and waits for its end.
     #[track_caller]
-    pub fn push(&self) -> Ran {
+    pub(crate) fn push(&self) -> Ran {
         self.pilot(&["push"]).run()
     }
 
     /// Runs SQL on `app.db` and returns the last result's rows as JSON arrays.
     #[track_caller]
-    pub fn libsql(&self, statements: &[&str]) -> serde_json::Value {
+    pub(crate) fn libsql(&self, statements: &[&str]) -> serde_json::Value {
         let script = "
             const client = require('@libsql/client').createClient({ url: 'file:app.db' });
             (async () => {

@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A run that is being prepared.
 #[derive(Clone)]
-pub struct Run {
+pub(crate) struct Run {
     project: PathBuf,
     arguments: Vec<OsString>,
     report: bool,
@@ -45,44 +45,44 @@ impl Run {
         }
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn argument(mut self, argument: &str) -> Self {
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
     /// Runs the program by another one: `["setsid", "--wait"]`.
-    pub fn by(mut self, command: &[&str]) -> Self {
+    pub(crate) fn by(mut self, command: &[&str]) -> Self {
         self.around = command.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
     /// Runs the program in a shell script, where `pilot` stands for it with its arguments.
     /// The code is then that of `pilot`, not that of the script.
-    pub fn in_shell(self, script: &str) -> Self {
+    pub(crate) fn in_shell(self, script: &str) -> Self {
         let script =
             format!("pilot() {{ \"$0\" \"$@\"; echo $? >\"$CODE\"; }}; {}", script.replace("pilot", "pilot \"$@\""));
         self.by(&["sh", "-c", &script])
     }
 
     /// Leaves `--report` to the arguments.
-    pub fn without_report(mut self) -> Self {
+    pub(crate) fn without_report(mut self) -> Self {
         self.report = false;
         self
     }
 
     /// Runs to the end, without a terminal: stdin is empty, stdout and stderr are pipes.
     #[track_caller]
-    pub fn run(self) -> Ran {
+    pub(crate) fn run(self) -> Ran {
         self.spawn().finish()
     }
 
     /// Starts without a terminal and returns at once.
-    pub fn spawn(self) -> Running {
+    pub(crate) fn spawn(self) -> Running {
         let scratch = Scratch::new();
         let mut words = self.words(&scratch).into_iter();
         let mut child = Command::new(words.next().expect("a command line has a program"))
@@ -102,7 +102,7 @@ impl Run {
 
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
     #[track_caller]
-    pub fn on_terminal(self, rows: u16, cols: u16) -> Ran {
+    pub(crate) fn on_terminal(self, rows: u16, cols: u16) -> Ran {
         let scratch = Scratch::new();
         let pty = native_pty_system()
             .openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
@@ -155,7 +155,7 @@ impl Run {
 }
 
 /// A run under way.
-pub struct Running {
+pub(crate) struct Running {
     stdout: Lines,
     stderr: Lines,
     started: Instant,
@@ -165,19 +165,19 @@ pub struct Running {
 
 impl Running {
     /// Returns the living processes of the run.
-    pub fn processes(&self) -> Vec<Process> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         processes::of_run(&self.scratch.marker)
     }
 
     /// Sends a signal to the program itself, also where another one started it.
     #[track_caller]
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         self.signal_all("drizzle-pilot", signal);
     }
 
     /// Sends a signal to the processes of the run that have this name.
     #[track_caller]
-    pub fn signal_all(&self, name: &str, signal: Signal) {
+    pub(crate) fn signal_all(&self, name: &str, signal: Signal) {
         let all = self.processes();
         let mut hit = 0;
         for process in all.iter().filter(|process| process.name == name) {
@@ -189,13 +189,13 @@ impl Running {
 
     /// Reads stderr until a line contains the text.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         self.stderr.wait_for(text);
     }
 
     /// Waits for the end, and for the processes that the run started.
     #[track_caller]
-    pub fn finish(self) -> Ran {
+    pub(crate) fn finish(self) -> Ran {
         let (ended, watchdog) = watch(self.scratch.marker.clone());
         let status = (self.child)().expect("the program is our child");
         drop(ended);
@@ -236,20 +236,20 @@ fn code(status: ExitStatus) -> i32 {
 }
 
 /// What a run left.
-pub struct Ran {
+pub(crate) struct Ran {
     /// The exit code, or the negative number of the signal that ended the program.
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The JSON of `--report`, or null.
-    pub report: Value,
-    pub took: Duration,
+    pub(crate) report: Value,
+    pub(crate) took: Duration,
 }
 
 impl Ran {
     /// Checks the code and what goes with every code: the last sentence and the report.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "the exit code\n{self}");
         if !self.report.is_null() {
             assert_eq!(self.report["schema"], 1, "{self}");
@@ -271,7 +271,7 @@ impl Ran {
 
     /// Checks that stdout or stderr has each of the texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Self {
+    pub(crate) fn says(self, texts: &[&str]) -> Self {
         for text in texts {
             assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
         }
@@ -280,7 +280,7 @@ impl Ran {
 
     /// Checks that no output has the text.
     #[track_caller]
-    pub fn never_says(self, text: &str) -> Self {
+    pub(crate) fn never_says(self, text: &str) -> Self {
         let report = self.report.to_string();
         assert!(
             ![&self.stdout, &self.stderr, &report].iter().any(|out| out.contains(text)),
@@ -291,14 +291,14 @@ impl Ran {
 
     /// Checks the report's word about the database: `unchanged`, `changed` or `maybe`.
     #[track_caller]
-    pub fn database(self, word: &str) -> Self {
+    pub(crate) fn database(self, word: &str) -> Self {
         assert_eq!(self.report["database"], word, "the report's database\n{self}");
         self
     }
 
     /// Returns the policy lines that would have allowed what was refused, after a look that a reader gets them too.
     #[track_caller]
-    pub fn allow_with(&self) -> String {
+    pub(crate) fn allow_with(&self) -> String {
         let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
         let lines: Vec<&str> = refusals.iter().filter_map(|refusal| refusal["allow_with"].as_str()).collect();
         assert!(!lines.is_empty(), "no refusal says what would allow it\n{self}");
@@ -372,5 +372,14 @@ impl Scratch {
 
     fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
+    }
+}
+
+impl Drop for Scratch {
+    /// A test that fails in the middle of a run leaves nothing behind either.
+    fn drop(&mut self) {
+        for process in processes::of_run(&self.marker) {
+            processes::signal(process.pid, Signal::KILL);
+        }
     }
 }

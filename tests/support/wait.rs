@@ -7,13 +7,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the condition holds; panics with its name when it never does.
 #[track_caller]
-pub fn until(what: &str, condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
     assert!(holds_within(PATIENCE, condition), "waited {PATIENCE:?} in vain: {what}");
 }
 
 /// Waits until nothing is left, and panics with what is left at the deadline.
 #[track_caller]
-pub fn gone_within<T: std::fmt::Debug>(limit: Duration, what: &str, mut left: impl FnMut() -> Vec<T>) {
+pub(crate) fn gone_within<T: std::fmt::Debug>(limit: Duration, what: &str, mut left: impl FnMut() -> Vec<T>) {
     let mut last = Vec::new();
     let gone = holds_within(limit, || {
         last = left();

@@ -1,0 +1,23 @@
+//! The program against recordings, and against a fake drizzle-kit in a real pseudo-terminal. No node, no PostgreSQL.
+
+#[path = "../support/processes.rs"]
+mod processes;
+#[path = "../support/script.rs"]
+mod script;
+#[path = "../support/wait.rs"]
+mod wait;
+
+mod kit;
+mod run;
+
+mod prompt;
+mod replays;
+mod session;
+
+mod hostile;
+mod prompts_in_a_row;
+
+mod safety;
+
+mod architecture;
+mod command_line;

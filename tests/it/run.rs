@@ -1,0 +1,273 @@
+//! One run of the program on a project of its own, with a fake drizzle-kit or none, and what it left.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::processes::{self, MARKER, Process};
+use crate::script::{Entry, Script, log_path};
+use crate::wait::{gone_within, until};
+
+/// SPEC §5, rule 8: this soon after the end no process of a run is left.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub const UNCHANGED: &str = "Nothing was executed.";
+pub const MAYBE: &str = "The database may be partly changed.";
+
+/// A run that is being prepared.
+pub struct Run {
+    dir: TempDir,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    faked: bool,
+}
+
+impl Run {
+    /// Prepares a command line in an empty folder.
+    pub fn new(args: &[&str]) -> Run {
+        let dir = tempfile::Builder::new().prefix("it prüft ").tempdir().expect("there is a temporary folder");
+        for folder in ["app", "tmp"] {
+            std::fs::create_dir(dir.path().join(folder)).expect("the folder is empty");
+        }
+        Run { dir, args: args.iter().map(Into::into).collect(), env: Vec::new(), faked: false }
+    }
+
+    /// Prepares `push` with a fake drizzle-kit.
+    pub fn push(script: &Script) -> Run {
+        Run::new(&["push"]).fake(script)
+    }
+
+    /// Lets the fake play a script, in a project that has a drizzle config.
+    pub fn fake(mut self, script: &Script) -> Run {
+        let json = serde_json::to_string(script).expect("a script is JSON");
+        std::fs::write(self.script(), json).expect("the folder is ours");
+        self.faked = true;
+        self.file("drizzle.config.json", "{}")
+    }
+
+    /// Writes a file of the project.
+    pub fn file(self, name: &str, text: &str) -> Run {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is ours");
+        std::fs::write(path, text).expect("the folder is ours");
+        self
+    }
+
+    /// Writes the policy, without its version line.
+    pub fn policy(self, text: &str) -> Run {
+        self.file("drizzle-pilot.toml", &format!("version = 1\n{text}"))
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Run {
+        self.args.extend(args.iter().map(Into::into));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Run {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Returns the path of a file of the project.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("app").join(name)
+    }
+
+    fn script(&self) -> PathBuf {
+        self.dir.path().join("script.json")
+    }
+
+    /// Runs to the end.
+    #[track_caller]
+    pub fn run(self) -> Ended {
+        self.start().finish()
+    }
+
+    /// Starts, and returns at once.
+    #[track_caller]
+    pub fn start(self) -> Running {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let marker = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
+        let mut args = self.args.iter();
+        command.args(args.next());
+        if self.faked {
+            command.arg("--kit").arg(format!("'{}' '{}'", fake_kit().display(), self.script().display()));
+        }
+        let child = command
+            .args(args)
+            .current_dir(self.path(""))
+            // The machine's own CI, NO_COLOR or PG… must not change a test.
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("cargo has a PATH"))
+            .env("TMPDIR", self.dir.path().join("tmp"))
+            .env(MARKER, &marker)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is built");
+        let log = log_path(&self.script());
+        Running { dir: self.dir, child, marker, log, started: Instant::now() }
+    }
+}
+
+/// Returns the fake, which cargo builds with the tests when it builds all of them.
+fn fake_kit() -> &'static Path {
+    static FAKE: OnceLock<PathBuf> = OnceLock::new();
+    FAKE.get_or_init(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
+        let fake = program.with_file_name("examples").join("fake_kit");
+        assert!(fake.is_file(), "{} is missing: run `cargo build --example fake_kit`", fake.display());
+        fake
+    })
+}
+
+/// A run under way.
+pub struct Running {
+    dir: TempDir,
+    child: Child,
+    marker: String,
+    log: PathBuf,
+    started: Instant,
+}
+
+impl Running {
+    /// Returns the id of the program's own process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns the living processes of the run.
+    pub fn processes(&self) -> Vec<Process> {
+        processes::of_run(&self.marker)
+    }
+
+    /// Waits until the fake has written such an entry into its log.
+    #[track_caller]
+    pub fn until_logged(&self, what: &str, is: impl Fn(&Entry) -> bool) {
+        until(what, || read_log(&self.log).iter().any(&is));
+    }
+
+    /// Waits for the end, and checks what holds for every end.
+    #[track_caller]
+    pub fn finish(self) -> Ended {
+        let Output { status, stdout, stderr } = self.child.wait_with_output().expect("the program is our child");
+        let took = self.started.elapsed();
+        gone_within(GRACE, "a process", || processes::of_run(&self.marker));
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes text");
+        let code = status.code().unwrap_or_else(|| -status.signal().expect("a process exits or is ended by a signal"));
+        let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&self.log), took, dir: self.dir };
+        ended.check();
+        ended
+    }
+}
+
+/// Reads a log, whose last line may be on its way.
+fn read_log(path: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// A run that ended.
+pub struct Ended {
+    /// The exit code, or the negative number of the signal that ended the program.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    /// What the fake wrote down.
+    pub log: Vec<Entry>,
+    pub took: Duration,
+    dir: TempDir,
+}
+
+impl Ended {
+    /// Checks what holds for every end: a terminal that shows the output is unharmed, and nothing unasked was typed.
+    #[track_caller]
+    fn check(&self) {
+        for output in [&self.stdout, &self.stderr] {
+            let control = |character: &char| character.is_control() && !matches!(character, '\n' | '\t');
+            assert_eq!(output.chars().find(control), None, "a control character reached our output\n{self}");
+        }
+        let disasters: Vec<&Entry> = self.log.iter().filter(|entry| matches!(entry, Entry::Disaster(_))).collect();
+        assert!(disasters.is_empty(), "{disasters:?}\n{self}");
+        if self.code >= 0 {
+            let left: Vec<_> = std::fs::read_dir(self.dir.path().join("tmp")).expect("it was made").flatten().collect();
+            assert!(left.is_empty(), "temporary files are left: {left:?}\n{self}");
+        }
+    }
+
+    /// Checks the code and the closing sentence.
+    #[track_caller]
+    pub fn expect(self, code: i32, closing: Option<&str>) -> Ended {
+        assert_eq!(self.code, code, "the exit code\n{self}");
+        let says = |sentence: &str| self.stderr.lines().last() == Some(sentence);
+        match closing {
+            Some(sentence) => assert!(says(sentence), "the closing sentence\n{self}"),
+            None => assert!(!says(UNCHANGED) && !says(MAYBE), "a closing sentence\n{self}"),
+        }
+        self
+    }
+
+    /// Checks that stdout or stderr has each of the texts.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Ended {
+        for text in texts {
+            assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
+        }
+        self
+    }
+
+    /// Checks that the fake saw Enter on no choice but "No, abort".
+    #[track_caller]
+    pub fn without_consent(self) -> Ended {
+        let consents: Vec<&Entry> = self.log.iter().filter(|entry| is_consent(entry)).collect();
+        assert!(consents.is_empty(), "{consents:?}\n{self}");
+        self
+    }
+
+    /// Returns the choices that Enter came on, in their order.
+    pub fn chosen(&self) -> Vec<usize> {
+        let chosen = |entry: &Entry| match entry {
+            Entry::Chose { choice, .. } => Some(*choice),
+            _ => None,
+        };
+        self.log.iter().filter_map(chosen).collect()
+    }
+
+    /// Returns the text of a file that the run left in the project.
+    #[track_caller]
+    pub fn file(&self, name: &str) -> String {
+        let path = self.dir.path().join("app").join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}\n{self}", path.display()))
+    }
+
+    /// Returns stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+}
+
+/// Tells whether Enter came on a choice that may execute something.
+pub fn is_consent(entry: &Entry) -> bool {
+    matches!(entry, Entry::Chose { label, .. } if label != crate::kit::ABORT && !label.starts_with(['+', '~']))
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "code {} after {:?}", self.code, self.took)?;
+        writeln!(f, "--- stdout\n{}--- stderr\n{}--- log", self.stdout, self.stderr)?;
+        // A thousand prompts are too many to read; the last ones say how it ended.
+        self.log.iter().skip(self.log.len().saturating_sub(40)).try_for_each(|entry| writeln!(f, "{entry:?}"))
+    }
+}
