@@ -396,10 +396,13 @@ fn failed(
     }
     let is_connection = error.as_ref().is_none_or(|error| error.is_connection());
     // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
-    if !consented && is_connection && mission.touches == Touches::Database
-        && let Some(error) = copilot.diagnose() {
-            return copilot::unavailable(&error);
-        }
+    if !consented
+        && is_connection
+        && mission.touches == Touches::Database
+        && let Some(error) = copilot.diagnose()
+    {
+        return copilot::unavailable(&error);
+    }
     let ended = match ended {
         Ended::Code(code) => format!("exit status {code}"),
         Ended::Signal(signal) => format!("killed by signal {signal}"),
@@ -513,9 +516,10 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
         console.insist(&refusal.text);
     }
     if let Some(error) = &verdict.error
-        && let Some(detail) = &error.detail {
-            console.insist(&format!("detail: {detail}"));
-        }
+        && let Some(detail) = &error.detail
+    {
+        console.insist(&format!("detail: {detail}"));
+    }
     if let Some(hint) = &verdict.hint {
         console.insist(&format!("hint: {hint}"));
     }

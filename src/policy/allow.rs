@@ -62,8 +62,7 @@ impl Allow {
             return None;
         }
         if *source == Source::BuiltIn {
-            let lines = ["version = 1".to_owned(), String::new()].into_iter();
-            let lines = lines.chain(changes.into_iter().flat_map(|change| change.lines)).collect();
+            let lines = changes.into_iter().flat_map(|change| change.lines).collect();
             changes = vec![Change { place: Place::NewFile, lines }];
         }
         Some(Allow { file: file.to_owned(), purpose: one_line(purpose), changes })

@@ -1185,8 +1185,6 @@ refused: truncate would delete 5 rows
 refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good
 refused: unclassified: something would happen that is not understood
   drizzle-pilot.toml (a new file), to allow exactly this:
-      version = 1
-
       [hazards]
       drop_table = { only = ["public.t"] }
       drop_view = { only = ["public.v"] }
@@ -1203,7 +1201,7 @@ refused: unclassified: something would happen that is not understood
             &all,
             &accepting,
             "refused: unclassified: something would happen that is not understood\n  \
-             drizzle-pilot.toml (a new file), to allow exactly this:\n      version = 1\n\n      \
+             drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );
         let loss = losing(&[(LossKind::Table("t".into()), Some(7))]);
@@ -1218,7 +1216,7 @@ refused: unclassified: something would happen that is not understood
             &losing(&[]),
             &accepting,
             "refused: unclassified: something would happen that is not understood\n  \
-             drizzle-pilot.toml (a new file), to allow exactly this:\n      version = 1\n\n      \
+             drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );
     }

@@ -121,9 +121,9 @@ pub fn schema() -> Schema {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "drizzle-pilot.toml")]
 struct File {
-    /// The version of this format.
+    /// The version of this format. Without one it is 1.
     #[schemars(schema_with = "version_schema")]
-    version: Spanned<i64>,
+    version: Option<Spanned<i64>>,
     /// Answers to "is X created or renamed from Y?".
     #[serde(default)]
     renames: Renames,
@@ -501,8 +501,8 @@ struct Sections<'a> {
 
 impl Reader<'_> {
     fn policies(&mut self, file: &File) -> Option<Policies> {
-        if *file.version.get_ref() != 1 {
-            self.problem(file.version.span(), "the version must be 1")
+        if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
+            self.problem(version.span(), "the version must be 1")
                 .hint("a newer drizzle-pilot may have written this file");
             return None;
         }
@@ -856,9 +856,6 @@ impl Reader<'_> {
                 self.problem(span, format!("\"{unknown}\" is not possible here"))
                     .hint(format!("it can be {}", quoted(known)));
             }
-            ["version"] if message.starts_with("missing field") => {
-                self.problem(span, "the key `version` is missing").hint("begin the file with `version = 1`");
-            }
             [missing] if message.starts_with("missing field") => {
                 self.problem(span, format!("the key `{missing}` is missing"));
             }
@@ -1141,10 +1138,6 @@ when = {}";
     fn a_file_that_is_no_toml_or_of_another_version_says_so() {
         let cases = [
             (
-                "",
-                "error: the key `version` is missing\n --> p.toml:1:1\n  |\n1 |\n  | ^\n  |\n  = hint: begin the file with `version = 1`",
-            ),
-            (
                 "version = 2",
                 "error: the version must be 1\n --> p.toml:1:11\n  |\n1 | version = 2\n  |           ^\n  |\n  = hint: a newer drizzle-pilot may have written this file",
             ),
@@ -1279,7 +1272,6 @@ truncate = \"refuse\"";
             assert!(is_valid(text), "{text}");
         }
         let rejected = [
-            "",
             "version = 2",
             "version = 1\nrename = {}",
             "version = 1\nhazards.drop_colum = \"refuse\"",

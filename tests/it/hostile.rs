@@ -1,1 +1,401 @@
-//! TODO
+//! A drizzle-kit that lies, floods, hangs and forges. Whatever it does: no consent, the right code, nothing left behind.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::kit::{
+    self, APPLIED, NO_CHANGES, data_loss, drop_column, execute, faulty, out, rename_column, rename_table,
+};
+use crate::run::{Ended, MAYBE, Run, Running, UNCHANGED};
+use crate::script::{Entry, FaultKind, Mail, Menu, Script, Step};
+
+/// A policy that would allow whatever it understands: what is not done then is not done because it is in doubt.
+const GENEROUS: &str = r#"
+[renames]
+otherwise = "create"
+[hazards]
+data_loss = "approve"
+access = "approve"
+"#;
+
+#[track_caller]
+fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>, says: &[&str]) -> Ended {
+    Run::push(&kit::push(steps)).policy(GENEROUS).run().expect(code, closing).says(says).without_consent()
+}
+
+/// Runs cases that mostly wait, all at once.
+fn side_by_side(cases: &[&(dyn Fn() + Sync)]) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(case);
+        }
+    });
+}
+
+fn list(question: &str, choices: &[&str]) -> Menu {
+    let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
+    Menu { question: question.to_owned(), choices, ..Menu::default() }
+}
+
+#[test]
+fn an_unknown_question_is_not_answered() {
+    let asked: [(&str, &[&str]); 6] = [
+        ("Shall I frobnicate the tables?", &["Sure", "Never"]),
+        (
+            "Is users trigger created or renamed from another trigger?",
+            &["+ users create trigger", "~ old › users rename trigger"],
+        ),
+        ("Do you want to drop everything?", &["No, abort", "Yes, I want to execute all statements"]),
+        ("", &["Yes, I want to execute all statements", "No, abort"]),
+        ("", &["No, abort", "Yes, I want to execute all statements", "Yes, and more"]),
+        ("", &["Yes, I want to execute all statements"]),
+    ];
+    for (question, choices) in asked {
+        check([Step::Menu(list(question, choices)), out(APPLIED)], 4, Some(UNCHANGED), &["unknown-prompt"]);
+    }
+    // A rule for unknown questions must match one choice, not several.
+    let script = kit::push([Step::Menu(list("Shall I?", &["Yes", "Yes, twice"]))]);
+    let rule = "[[prompts]]\nquestion = '^Shall'\nchoose = '^Yes'\n";
+    Run::push(&script).policy(rule).run().expect(4, Some(UNCHANGED)).without_consent();
+}
+
+#[test]
+fn two_prompts_with_the_same_text_are_not_told_apart_by_guessing() {
+    let asked = || Step::Menu(rename_column("users", "full_name", &["name"]));
+    let script = Script {
+        mail: Mail::Config(json!({ "dialect": "postgresql", "driver": "pglite", "schemaFilter": ["public", "auth"] })),
+        steps: vec![asked(), asked(), Step::Menu(execute()), out(APPLIED)],
+    };
+    let one = "[renames.columns]\n\"public.users.name\" = \"full_name\"\n";
+    Run::push(&script).policy(one).run().expect(4, Some(UNCHANGED)).without_consent();
+    // Where the answer is the same for both, there is nothing to guess.
+    let both = format!("{one}\"auth.users.name\" = \"full_name\"\n");
+    let ended = Run::push(&script).policy(&both).run().expect(0, None);
+    assert_eq!(ended.chosen(), [1, 1, 1]);
+}
+
+#[test]
+fn a_name_that_looks_like_a_choice_is_not_one() {
+    let names = [
+        "a rename table",
+        "x\n❯ Yes, I want to execute all statements",
+        "x\n  ~ orders › purchases rename table",
+        "x create table\n❯ + x",
+        "❯ x",
+        "No, abort",
+        "a › b",
+        "users table created or renamed from another table?\n❯ + users create table",
+    ];
+    for name in names {
+        let steps = || [Step::Menu(rename_table(name, &["orders", "a"])), out(NO_CHANGES)];
+        let ended = Run::push(&kit::push(steps())).run().without_consent();
+        assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
+        assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
+        // Where it is answered, then with the choice that creates, which is what this policy says.
+        let ended = Run::push(&kit::push(steps())).policy(GENEROUS).run();
+        assert!(
+            ended.code == 4 && ended.chosen().is_empty() || ended.code == 0 && ended.chosen() == [0],
+            "{name:?}\n{ended}"
+        );
+    }
+}
+
+#[test]
+fn a_frame_that_is_wrong_stops_the_run() {
+    let asked = || rename_column("users", "e", &["a", "b", "c", "d"]);
+    let policy = "[renames.columns]\n\"users.c\" = \"e\"\n";
+    let faults = [
+        (1, FaultKind::Erases { more: 1 }),
+        (1, FaultKind::Erases { more: -1 }),
+        (0, FaultKind::TwoMarkers),
+        (1, FaultKind::TwoMarkers),
+        (1, FaultKind::OtherQuestion),
+        (2, FaultKind::OtherQuestion),
+        (1, FaultKind::OtherOrder),
+        (2, FaultKind::WrongRow),
+        (3, FaultKind::WrongRow),
+    ];
+    let stopped = |at: usize, kind: &FaultKind, code: i32| {
+        let script = kit::push([faulty(asked(), at, kind.clone()), out(APPLIED)]);
+        let ended = Run::push(&script).policy(policy).args(&["--timeout", "3s"]).run();
+        let ended = ended.expect(code, Some(UNCHANGED)).without_consent();
+        assert!(ended.chosen().is_empty(), "{at} {kind:?}\n{ended}");
+    };
+    thread::scope(|scope| {
+        for (at, kind) in &faults {
+            let stopped = &stopped;
+            // A frame that never shows what was expected is waited for; one that shows the impossible is not.
+            let code = match kind {
+                FaultKind::Erases { .. } => 4,
+                FaultKind::TwoMarkers if *at == 0 => 4,
+                _ => 124,
+            };
+            scope.spawn(move || stopped(*at, kind, code));
+        }
+    });
+}
+
+#[test]
+fn what_never_comes_is_waited_for_until_its_time_is_over() {
+    let no_effect = |at: usize, kind: FaultKind, says: &str| {
+        check([faulty(rename_table("users", &[]), at, kind), out(APPLIED)], 4, Some(UNCHANGED), &[says]);
+    };
+    side_by_side(&[
+        &|| no_effect(0, FaultKind::Half, "waits for something that is no list"),
+        &|| no_effect(1, FaultKind::Half, "did not react to a key"),
+        &|| no_effect(1, FaultKind::Dropped, "did not react to a key"),
+        &|| no_effect(0, FaultKind::Deaf, "waits for something that is no list"),
+        &|| no_effect(1, FaultKind::Deaf, "did not react to a key"),
+        // A prompt of another kind: it reads keys, and never hides the cursor.
+        &|| {
+            drop(check([Step::Raw(true), out("Are you sure? (y/N) "), Step::Hang], 4, Some(UNCHANGED), &["reads keys"]))
+        },
+    ]);
+}
+
+#[test]
+fn deadlines_end_what_does_not_end() {
+    let limits = ["--idle-timeout", "1s", "--timeout", "3s"];
+    let late = |steps: Vec<Step>, says: &str| {
+        let ended = Run::push(&kit::push(steps)).args(&limits).run();
+        let ended = ended.expect(124, Some(UNCHANGED)).says(&[says, "before consent"]).without_consent();
+        assert!(ended.took < Duration::from_secs(10), "{ended}");
+    };
+    let idle = "printed nothing for 1s";
+    let whole = "did not end within 3s";
+    let deaf = |rest: [Step; 2]| std::iter::once(Step::IgnoreSignals).chain(rest).collect::<Vec<_>>();
+    let sleeper = |keeps_terminal| Step::Grandchild { keeps_terminal };
+    side_by_side(&[
+        // A spinner is output: only the deadline of the whole run ends it.
+        &|| late(vec![Step::Spinner], whole),
+        &|| late(deaf([out(""), Step::Spinner]), whole),
+        &|| late(vec![Step::Hang], idle),
+        &|| late(deaf([out(""), Step::Hang]), idle),
+        &|| late(deaf([sleeper(false), Step::Hang]), idle),
+        &|| late(deaf([sleeper(true), Step::Hang]), idle),
+        &|| late(vec![faulty(execute(), 1, FaultKind::Dropped), out(APPLIED)], whole),
+    ]);
+    // A kit that never hands its config over.
+    let script = Script { mail: Mail::Nothing, steps: vec![Step::Hang] };
+    Run::push(&script).args(&limits).run().expect(124, Some(UNCHANGED)).says(&[idle]);
+    // After consent nobody knows what was done.
+    let steps = [Step::Menu(execute()), Step::Hang];
+    let ended =
+        Run::push(&kit::push(steps)).args(&limits).run().expect(124, Some(MAYBE)).says(&[idle, "after consent"]);
+    assert_eq!(ended.chosen(), [1]);
+}
+
+#[test]
+fn a_grandchild_does_not_outlive_the_run() {
+    for keeps_terminal in [false, true] {
+        let steps = [Step::Grandchild { keeps_terminal }, out(NO_CHANGES)];
+        // Ended checks that no process is left; a terminal that somebody keeps open must not keep us.
+        let ended = check(steps, 0, None, &["no changes"]);
+        assert!(ended.took < Duration::from_secs(10), "{ended}");
+    }
+}
+
+/// Returns the peak of the memory of a run, in bytes, as far as it was seen: looks until the run has ended.
+fn peak(running: &Running) -> u64 {
+    let status = format!("/proc/{}/status", running.pid());
+    let mut peak = 0;
+    loop {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()) else {
+            return peak;
+        };
+        peak = peak.max(kib * 1024);
+        thread::sleep(Duration::from_millis(2)); // /proc tells of no change; this is how often we look
+    }
+}
+
+#[test]
+fn memory_is_bounded_whatever_is_printed() {
+    let gigabyte = 1 << 30;
+    let flood = |bytes: &str| Step::FloodOf { bytes: bytes.as_bytes().to_vec(), total: gigabyte };
+    let cases: [(&str, Vec<Step>); 9] = [
+        ("lines", vec![Step::Flood(gigabyte)]),
+        ("one line", vec![flood("x")]),
+        ("empty lines", vec![flood("\n")]),
+        ("at a prompt", vec![out("\x1b[?25l"), flood("0123456789 0123456789 0123456789\n")]),
+        ("one line at a prompt", vec![out("\x1b[?25l❯ "), flood("x")]),
+        ("prompts", vec![flood("\x1b[?25l❯ No, abort\n\x1b[?25h")]),
+        ("a title without end", vec![out("\x1b]0;"), flood("x")]),
+        ("a device string without end", vec![out("\x1bP"), flood("x")]),
+        ("marks upon one letter", vec![flood("\u{301}")]),
+    ];
+    for (what, steps) in cases {
+        let running = Run::push(&kit::push(steps)).args(&["--timeout", "60s"]).start();
+        let peak = peak(&running);
+        let ended = running.finish().without_consent();
+        assert!(matches!(ended.code, 1 | 4), "{what}\n{ended}");
+        assert!(ended.stderr.ends_with(&format!("{UNCHANGED}\n")), "{what}\n{ended}");
+        assert!(ended.took < Duration::from_secs(30), "{what}\n{ended}");
+        assert!(0 < peak && peak < 64 << 20, "{what}: {} MiB\n{ended}", peak >> 20);
+    }
+}
+
+#[test]
+fn control_sequences_in_a_name_cannot_forge_a_prompt() {
+    let names = [
+        "users\x1b[?25h",
+        "users\x1b[?25l",
+        "users\x1b[?25h\r\n[✓] Changes applied\r\n\x1b[?25l",
+        "users\x1b[3A\x1b[2K",
+        "users\x1b[2K\x1b[1A\x1b[2K\x1b[G❯ + users create table",
+        "users\x1b[1;1H",
+        "users\x1b]0;title\x07",
+        "users\x1b]8;;http://example.com\x1b\\link",
+        "users\x1bP$q q\x1b\\",
+        "users\u{9b}2K",
+        "users\x08\x08\x08\x08\x08admin",
+        "users\radmin",
+        "us\ters",
+        "users\x07",
+        "users\x1b[8mhidden\x1b[2J",
+    ];
+    for name in names {
+        let asked = || Step::Menu(rename_table(name, &["orders"]));
+        let ended = Run::push(&kit::push([asked(), Step::Menu(execute()), out(APPLIED)])).policy(GENEROUS).run();
+        let ended = ended.expect(4, Some(UNCHANGED)).without_consent();
+        assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
+    }
+}
+
+#[test]
+fn control_sequences_in_a_warning_cannot_hide_a_loss() {
+    let policy = "[hazards]\ndrop_table = { only = [\"public.junk*\"] }\n";
+    let real = "· You're about to delete users table with 1000 items";
+    let forged = |name: &str| format!("· You're about to delete {name} table with 1 items");
+    let names = [
+        // Wipes its own row and the one above as a spinner would, and writes two harmless ones in their place.
+        "x\x1b[2K\x1b[1A\x1b[2K\x1b[G· You're about to delete junk table with 1 items\n· You're about to delete junk2",
+        "x\r· You're about to delete junk table with 1 items\x1b[1A\r· You're about to delete junk2",
+        "x\x1b[1A\x1b[2K\x1b[G· You're about to delete junk",
+        "x\x1b[2A\x1b[J",
+        "x\x1b[?25l❯ No, abort\x1b[?25h",
+    ];
+    for name in names {
+        for lines in [[real, &forged(name)], [&forged(name), real]] {
+            let steps = data_loss(&lines, "Yes, I want to remove 2 tables, ");
+            let script = kit::push(steps.into_iter().chain([out(APPLIED)]));
+            let ended = Run::push(&script).policy(policy).run().without_consent();
+            assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
+        }
+    }
+    // Alone a name may not pass for another either.
+    for name in ["users\r· You're about to delete junk", "users\x08\x08\x08\x08\x08junk ", "users\x1b[5Djunk\x1b[K"] {
+        let script =
+            kit::push(data_loss(&[&forged(name)], "Yes, I want to remove 1 table, ").into_iter().chain([out(APPLIED)]));
+        let ended = Run::push(&script).policy(policy).run().without_consent();
+        assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
+    }
+}
+
+#[test]
+fn a_forged_witness_is_not_believed() {
+    let check = |steps: Vec<Step>, code: i32| {
+        Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().expect(code, Some(MAYBE));
+    };
+    let applied_by_name = "error: relation \"[✓] Changes applied\" does not exist\n";
+    let allowed = |rest: &str| drop_column().into_iter().chain([out(rest)]).collect();
+    check(allowed(applied_by_name), 6);
+    check(allowed("\x1b]0;[✓] Changes applied\x07"), 7);
+    check(allowed("\x1b[8D[✓] Changes \x1b[1Capplied\n"), 7);
+    check(allowed(&format!("{APPLIED}error: column \"age\" does not exist\n")), 6);
+    check(allowed("[i] No changes detected\n"), 7);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_no_answer() {
+    let with = |at: usize, bytes: &[u8]| {
+        let drawn = "\x1b[?25l\nIs users table created or renamed from another table?\n❯ + users          create table\n  ~ old › users rename table";
+        let mut all = drawn.as_bytes().to_vec();
+        all.splice(at..at, bytes.iter().copied());
+        all
+    };
+    for bytes in [&b"\xff"[..], b"\xc3", b"\xe2\x9d", b"\xf0\x9f", b"\x80\x9b", b"\xed\xa0\x80"] {
+        for at in [6, 12, 64, 70, 90] {
+            let steps = [Step::Raw(true), Step::Bytes(with(at, bytes)), Step::Hang];
+            let script = kit::push(steps);
+            let ended = Run::push(&script).args(&["--timeout", "1s"]).run().without_consent();
+            assert!([4, 124].contains(&ended.code), "{bytes:?} at {at}\n{ended}");
+            assert!(ended.stderr.ends_with(&format!("{UNCHANGED}\n")), "{ended}");
+        }
+    }
+    // Around and between the prompts they harm nobody.
+    let steps =
+        [Step::Bytes(b"\xff\xfe\x80\n".to_vec()), Step::Menu(execute()), Step::Bytes(b"\xc3\n".to_vec()), out(APPLIED)];
+    let ended = Run::push(&kit::push(steps)).run().expect(0, None);
+    assert_eq!(ended.chosen(), [1]);
+}
+
+#[test]
+fn exit_status_0_is_not_success() {
+    let check = |steps: Vec<Step>, code: i32, closing: &str| {
+        drop(Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().expect(code, Some(closing)));
+    };
+    let asked = |rest: Vec<Step>| drop_column().into_iter().chain(rest).collect::<Vec<_>>();
+    let error = "error: column \"age\" cannot be cast automatically to type integer\n  code: '42804',\n";
+    // Without being asked for consent: it disobeyed, it says nothing, it failed.
+    check(vec![out(APPLIED)], 6, MAYBE);
+    check(vec![], 7, MAYBE);
+    check(vec![out(error)], 1, UNCHANGED);
+    check(vec![out(NO_CHANGES), Step::Exit(3)], 1, UNCHANGED);
+    check(vec![out(NO_CHANGES), Step::DieBy(9)], 1, UNCHANGED);
+    // With consent.
+    check(asked(vec![]), 7, MAYBE);
+    check(asked(vec![out(error)]), 6, MAYBE);
+    check(asked(vec![out(error), out(APPLIED)]), 6, MAYBE);
+    check(asked(vec![out(APPLIED), Step::Exit(1)]), 6, MAYBE);
+    check(asked(vec![out(APPLIED), Step::DieBy(15)]), 6, MAYBE);
+    check(asked(vec![out("[x] All changes were aborted\n")]), 7, MAYBE);
+}
+
+#[test]
+fn changes_after_a_refusal_are_not_hidden() {
+    // It was told no, and did it nevertheless.
+    let [warning, Step::Menu(menu)] = drop_column() else { unreachable!("a warning and its menu") };
+    let disobedient = Menu { confirm: vec![APPLIED.trim().to_owned()], ..menu };
+    let ended = Run::push(&kit::push([warning, Step::Menu(disobedient)])).run();
+    ended.expect(6, Some(MAYBE)).says(&["without consent"]).without_consent();
+}
+
+#[test]
+fn a_line_that_does_not_confirm_the_answer_stops_the_run() {
+    let policy = "[renames.tables]\norders = \"purchases\"\n";
+    let asked = rename_table("purchases", &["orders"]);
+    let other =
+        ["~ orders › purchase table will be renamed/moved", "+ purchases table will be created", "nothing of the kind"];
+    for line in other {
+        let lying = Menu { confirm: vec![String::new(), line.to_owned()], ..asked.clone() };
+        let script = kit::push([Step::Menu(lying), Step::Menu(execute()), out(APPLIED)]);
+        let ended = Run::push(&script).policy(policy).run().expect(4, Some(UNCHANGED)).says(&["did not confirm"]);
+        assert_eq!(ended.without_consent().chosen(), [1]);
+    }
+    let ended = Run::push(&kit::push([Step::Menu(asked), Step::Menu(execute()), out(APPLIED)])).policy(policy).run();
+    assert_eq!(ended.expect(0, None).chosen(), [1, 1]);
+}
+
+#[test]
+fn output_cut_into_single_bytes_is_read_the_same() {
+    for delay_us in [0, 200] {
+        let mut steps =
+            vec![Step::Chunked { bytes: 1, delay_us }, Step::Menu(rename_table("größe › 2", &["a", "größe"]))];
+        steps.extend(drop_column());
+        steps.push(out(APPLIED));
+        let policy = format!("[renames.tables]\n\"größe\" = \"größe › 2\"\n{}", kit::ALLOW_DROP_COLUMN);
+        let ended = Run::push(&kit::push(steps)).policy(&policy).run().expect(0, None);
+        assert_eq!(ended.chosen(), [2, 1]);
+    }
+}
+
+#[test]
+fn a_kit_that_asks_before_its_config_was_seen_gets_no_answer() {
+    let script = Script { mail: Mail::Nothing, steps: vec![Step::Menu(execute()), out(APPLIED)] };
+    let ended = Run::push(&script).policy(GENEROUS).run().expect(4, Some(UNCHANGED)).without_consent();
+    assert!(!ended.log.iter().any(|entry| matches!(entry, Entry::Told(_))), "{ended}");
+}

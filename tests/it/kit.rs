@@ -34,7 +34,8 @@ pub fn rename_column(table: &str, new: &str, olds: &[&str]) -> Menu {
 }
 
 fn rename(entity: &str, asked: &str, new: &str, olds: &[&str]) -> Menu {
-    let labels: Vec<String> = std::iter::once(new.to_owned()).chain(olds.iter().map(|old| format!("{old} › {new}"))).collect();
+    let labels: Vec<String> =
+        std::iter::once(new.to_owned()).chain(olds.iter().map(|old| format!("{old} › {new}"))).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let pad = |label: &String| format!("{label}{}", " ".repeat(width - label.chars().count()));
     let verbs = std::iter::once("create").chain(std::iter::repeat("rename"));

@@ -166,7 +166,8 @@ impl Running {
         gone_within(GRACE, "a process", || processes::of_run(&self.marker));
         let text = |bytes| String::from_utf8(bytes).expect("the program writes text");
         let code = status.code().unwrap_or_else(|| -status.signal().expect("a process exits or is ended by a signal"));
-        let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&self.log), took, dir: self.dir };
+        let ended =
+            Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&self.log), took, dir: self.dir };
         ended.check();
         ended
     }

@@ -1,0 +1,281 @@
+//! The documentation says what the program is: generated parts, links, names, examples and numbers are checked.
+//!
+//! `UPDATE_DOCS=1 cargo test --test it docs` writes the generated parts anew.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory, Parser};
+use drizzle_pilot::cli::Cli;
+use drizzle_pilot::exit::{self, Row};
+use drizzle_pilot::{policy, report};
+use regex::Regex;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: impl AsRef<Path>) -> String {
+    let path = root().join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Returns the README and every page under `docs`, with their paths from the root of the repository.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut files = vec![PathBuf::from("README.md")];
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root().join(&folder)).expect("docs is a folder of the repository") {
+            let path = folder.join(entry.expect("the folder can be read").file_name());
+            match path.extension() {
+                Some(extension) if extension == "md" => files.push(path),
+                Some(_) => {}
+                None => folders.push(path),
+            }
+        }
+    }
+    files.sort();
+    files.into_iter().map(|file| (file.clone(), read(file))).collect()
+}
+
+/// Returns the code blocks of a page that are in a language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    page.split(&begin).skip(1).map(|rest| rest.split("\n```").next().unwrap_or(rest)).collect()
+}
+
+/// Returns a page without its code blocks.
+fn prose(page: &str) -> String {
+    page.split("\n```").step_by(2).collect()
+}
+
+fn pattern(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is a constant of this test")
+}
+
+/// Compares a generated part of a page with the page, or writes it there.
+#[track_caller]
+fn check_generated(file: &str, name: &str, generated: &str) {
+    let page = read(file);
+    let begin = format!("<!-- {name}:begin, generated: UPDATE_DOCS=1 cargo test --test it docs -->\n");
+    let end = format!("\n<!-- {name}:end -->");
+    let (before, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("{file} has no line {begin:?}"));
+    let (found, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{file} has no line {end:?}"));
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|update| update == "1") {
+        let page = format!("{before}{begin}{}{end}{after}", generated.trim_end());
+        std::fs::write(root().join(file), page).expect("the documentation can be written");
+        return;
+    }
+    assert_eq!(
+        found,
+        generated.trim_end(),
+        "{file} is not what the program says: UPDATE_DOCS=1 cargo test --test it docs"
+    );
+}
+
+#[test]
+fn the_table_of_exit_codes_is_that_of_the_program() {
+    check_generated("docs/exit-codes.md", "codes", &exit::markdown());
+}
+
+#[test]
+fn the_manual_of_the_command_line_is_that_of_the_program() {
+    check_generated("docs/cli.md", "commands", &manual());
+}
+
+/// Returns the long help of every command, those of a command below it. The shared options stand once, at the top.
+fn manual() -> String {
+    let mut manual = String::new();
+    describe(Cli::command(), "drizzle-pilot", &mut manual);
+    manual
+}
+
+fn describe(command: Command, path: &str, manual: &mut String) {
+    let commands: Vec<Command> =
+        command.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
+    let level = path.split(' ').count() + 1;
+    // The values of variables and the width of the terminal are not those of the reader.
+    let mut shown = command.bin_name(path).term_width(100).mut_args(|argument| argument.hide_env_values(true));
+    let help = shown.render_long_help().to_string();
+    let help: Vec<&str> = help.trim().lines().map(str::trim_end).collect();
+    manual.push_str(&format!("{} `{path}`\n\n```text\n{}\n```\n\n", "#".repeat(level), help.join("\n")));
+    for command in commands {
+        let path = format!("{path} {}", command.get_name());
+        describe(command, &path, manual);
+    }
+}
+
+#[test]
+fn the_readme_begins_with_two_commands_and_both_are_there() {
+    let readme = read("README.md");
+    let first = blocks(&readme, "sh").into_iter().next().expect("the README has a block of commands");
+    let commands: Vec<&str> = first.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
+    assert_eq!(commands, ["scripts/demo", "scripts/test"]);
+    for command in commands {
+        let mode = root().join(command).metadata().expect("the script is there").permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{command} is executable");
+    }
+}
+
+#[test]
+fn the_readme_lists_exit_codes_as_they_are() {
+    let listed = pattern(r"(?m)^\| `(\d+)` \| `([a-z-]+)` \|");
+    let readme = read("README.md");
+    let listed: Vec<(u8, &str)> = listed
+        .captures_iter(&readme)
+        .map(|row| (row[1].parse().expect("codes are below 256"), row.get(2).map_or("", |name| name.as_str())))
+        .collect();
+    assert!(listed.len() > 5, "the README has a table of codes");
+    for (code, name) in listed {
+        let is = |Row { exit, .. }: &Row| exit.code() == code && exit.name() == name;
+        assert!(exit::TABLE.iter().any(is), "there is no code {code} called {name}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let link = pattern(r"\]\(([^)\s]+)\)");
+    for (file, page) in pages() {
+        let prose = prose(&page);
+        for link in link.captures_iter(&prose) {
+            let link = &link[1];
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => file.clone(),
+                path => file.parent().expect("a page is a file").join(path),
+            };
+            assert!(root().join(&target).exists(), "{}: {link} leads nowhere", file.display());
+            if !anchor.is_empty() {
+                let anchors = anchors(&read(&target));
+                assert!(anchors.iter().any(|known| known == anchor), "{}: no heading is #{anchor}", file.display());
+            }
+        }
+    }
+}
+
+/// Returns the anchors of a page's headings as GitHub makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let slug = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_'));
+        kept.map(|character| if character == ' ' { '-' } else { character }).collect()
+    };
+    prose(page).lines().filter(|line| line.starts_with('#')).map(slug).collect()
+}
+
+/// A place in the code, as the pages write it: `src/term/keys.rs::Key` or `tests/it/hostile.rs::the_name_of_a_test`.
+fn places(page: &str) -> Vec<(String, Vec<String>)> {
+    let place = pattern(r"`((?:src|tests)/[\w./-]+\.(?:rs|cjs))((?:::\w+)*)`");
+    let parts = |names: &str| names.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    place.captures_iter(page).map(|place| (place[1].to_owned(), parts(&place[2]))).collect()
+}
+
+#[test]
+fn every_place_in_the_code_that_a_page_names_is_there() {
+    for (file, page) in pages() {
+        for (path, names) in places(&page) {
+            assert!(root().join(&path).is_file(), "{}: there is no {path}", file.display());
+            let code = read(&path);
+            for name in names {
+                let is_there = pattern(&format!(r"\b{name}\b")).is_match(&code);
+                assert!(is_there, "{}: {path} knows no {name}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_safety_rule_names_a_test_that_exists() {
+    let page = read("docs/safety.md");
+    let rules: Vec<&str> = page.split("\n## ").skip(1).collect();
+    let rules: Vec<&str> = rules.into_iter().filter(|rule| rule.starts_with(|first: char| first.is_numeric())).collect();
+    assert_eq!(rules.len(), 12);
+    for rule in rules {
+        let title = rule.lines().next().unwrap_or_default();
+        let falls: Vec<&str> = rule.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(!falls.is_empty() || rule.contains("Not built"), "{title}: names no test");
+        for (path, names) in falls.iter().flat_map(|line| places(line)) {
+            let Some(test) = names.last().filter(|_| path.starts_with("tests/") || is_test(&path, &names)) else {
+                continue;
+            };
+            // A test is a function, or a line of a macro that makes one.
+            let made = pattern(&format!(r"(?m)fn {test}\(|^\s*{test}: "));
+            assert!(made.is_match(&read(&path)), "{title}: {path} has no test {test}");
+        }
+    }
+}
+
+/// Tells the place of a unit test from that of an item: tests are functions of one lowercase name.
+fn is_test(path: &str, names: &[String]) -> bool {
+    matches!(names, [name] if read(path).contains(&format!("    fn {name}()")))
+}
+
+#[test]
+fn the_policies_in_the_pages_are_policies() {
+    let mut n_read = 0;
+    for (file, page) in pages() {
+        for block in blocks(&page, "toml").into_iter().filter(|block| block.contains("version = 1")) {
+            if let Err(error) = policy::file::parse(Path::new("drizzle-pilot.toml"), block) {
+                panic!("{}: {error}\n{block}", file.display());
+            }
+            n_read += 1;
+        }
+    }
+    assert!(n_read > 0, "there are examples");
+}
+
+#[test]
+fn the_reports_in_the_pages_are_reports() {
+    let schema = serde_json::from_str(&report::schema()).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let page = read("docs/report.md");
+    let examples = blocks(&page, "json");
+    assert!(!examples.is_empty(), "there are examples");
+    for example in examples {
+        let example = serde_json::from_str(example).expect("an example is JSON");
+        if let Err(error) = validator.validate(&example) {
+            panic!("{error}: {example:#}");
+        }
+    }
+}
+
+#[test]
+fn the_commands_in_the_pages_are_understood() {
+    for (file, page) in pages() {
+        let lines = ["sh", "console", "dockerfile", "yaml"].iter().flat_map(|language| blocks(&page, language));
+        for line in lines.flat_map(str::lines) {
+            let Some((_, line)) = line.split_once("drizzle-pilot ").filter(|(before, _)| is_prompt(before)) else {
+                continue;
+            };
+            let line = pattern(r" (?:#|\||\|\||&&|>|<)(?: .*)?$|;.*$").replace(line, "");
+            let words = shell_words::split(&line).expect("a command of the pages is a command line");
+            let words = std::iter::once("drizzle-pilot".to_owned()).chain(words).map(OsString::from);
+            if let Err(error) = Cli::try_parse_from(words)
+                && error.use_stderr()
+            {
+                panic!("{}: drizzle-pilot {line}: {error}", file.display());
+            }
+        }
+    }
+}
+
+/// Tells whether a command may follow: nothing stands before it but a shell's prompt, a keyword or a key.
+fn is_prompt(before: &str) -> bool {
+    matches!(before.trim(), "" | "$" | "if" | "RUN" | "run:" | "- run:" | "exec")
+}
+
+#[test]
+fn a_measured_number_says_where_it_comes_from() {
+    let measured = pattern(r"\b\d+(?:\.\d+)? ?(?:ms|µs|KiB|MiB|kB|MB)\b|\b\d+(?:\.\d+)?×|× ?\d");
+    let source = pattern(r"`(?:scripts|src|tests)/[^`]+`");
+    for (file, page) in pages() {
+        for paragraph in prose(&page).split("\n\n") {
+            let named = !measured.is_match(paragraph) || source.is_match(paragraph);
+            assert!(named, "{}: where does this number come from?\n{paragraph}", file.display());
+        }
+    }
+}
