@@ -47,14 +47,14 @@ impl Console {
         Console { loudness, secrets, spinner, shown: String::new() }
     }
 
-    /// Adds secrets that became known.
-    pub fn hide(&mut self, values: impl IntoIterator<Item = String>) {
-        self.secrets.add(values);
-    }
-
     /// Returns the secrets known so far.
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// Returns the secrets, to add those that became known.
+    pub fn secrets_mut(&mut self) -> &mut Secrets {
+        &mut self.secrets
     }
 
     /// Returns text as it may be shown.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::exit::{Database, Exit};
 use crate::policy;
+use crate::term::redact::Secrets;
 
 /// The report of one run: `--format json` and `--report`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -123,9 +124,10 @@ pub struct Timings {
 }
 
 impl Report {
-    /// Returns the JSON document.
-    pub fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a report has only strings and numbers") + "\n"
+    /// Returns the JSON document without the secrets.
+    pub fn json(&self, secrets: &Secrets) -> String {
+        let value = serde_json::to_value(self).expect("a report has only strings and numbers");
+        format!("{:#}\n", secrets.redact_json(value))
     }
 
     /// Returns the text a person reads in ten seconds: what was asked, what was answered and why, what changed.

@@ -209,7 +209,7 @@ impl<'a> Copilot<'a> {
         self.schemas = config.schemas();
         let dsn = self.dsn(config)?;
         self.target = Some(target(config, dsn.as_ref()));
-        self.console.hide(secrets_of(config, dsn.as_ref()));
+        hide(self.console.secrets_mut(), config, dsn.as_ref());
         if self.policy.is_none() || self.policies.needs_host() {
             let host = self.target.as_ref().and_then(|target| target.host.clone());
             self.guard(host.as_deref())?;
@@ -331,16 +331,26 @@ fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
     }
 }
 
-/// Returns every secret among the credentials: the password and its forms in URLs, and tokens of other dialects.
-fn secrets_of(config: &Config, dsn: Option<&Dsn>) -> Vec<String> {
-    let mut secrets = dsn.map(Dsn::secrets).unwrap_or_default();
-    let telling = ["password", "authToken", "token", "secretArn", "accountId"];
-    secrets.extend(telling.iter().filter_map(|name| Some(config.db_credentials.get(name)?.as_str()?.to_owned())));
-    let urls = ["url", "connectionString", "uri"].iter().filter_map(|name| config.db_credentials.get(name)?.as_str());
-    for url in urls {
-        secrets.extend(url::Url::parse(url).ok().and_then(|url| url.password().map(str::to_owned)));
+/// Hides every secret among the credentials: the password and its forms in URLs, and the tokens of other dialects.
+fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
+    if let Some(dsn) = dsn {
+        let address = dsn.address();
+        let server = address.server();
+        for password in dsn.secrets() {
+            secrets.add_password(&password, &[&address.user, &address.database, &server]);
+        }
     }
-    secrets
+    let credential = |name: &&str| config.db_credentials.get(name)?.as_str();
+    for secret in ["password", "authToken", "token", "secretArn"].iter().filter_map(credential) {
+        secrets.add_password(secret, &[]);
+    }
+    for url in ["url", "connectionString", "uri"].iter().filter_map(credential) {
+        let parsed = url::Url::parse(url).ok();
+        let password = parsed.as_ref().and_then(|url| Some((url.password()?, url.username(), url.path())));
+        if let Some((password, user, path)) = password {
+            secrets.add_password(password, &[user, path]);
+        }
+    }
 }
 
 /// Returns a name for this run, unique enough to find its sessions in a server.

@@ -22,6 +22,7 @@ use crate::policy::model::Source;
 use crate::policy::{self, Policies, PolicyError};
 use crate::report::{self, Report, Verdict};
 use crate::term::pty::{Ended, Pty};
+use crate::term::redact::Secrets;
 use crate::term::stream::{FileRecorder, ScreenStream};
 
 /// What drizzle-kit is started for.
@@ -156,7 +157,7 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
-    prepare_report(shared, mission, log)?;
+    prepare_report(shared, mission, copilot.console().secrets(), log)?;
     let recorder = record(shared, mission, &kit, copilot.console())?;
 
     let (mailbox, mail) = Mailbox::create().map_err(|error| internal("making a temporary directory", &error))?;
@@ -267,10 +268,10 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
 }
 
 /// Proves before anything happens that the report can be written: a report that is promised must not be lost.
-fn prepare_report(shared: &Shared, mission: &Mission, log: &mut Logbook) -> Result<(), Verdict> {
+fn prepare_report(shared: &Shared, mission: &Mission, secrets: &Secrets, log: &mut Logbook) -> Result<(), Verdict> {
     let Some(path) = &shared.report else { return Ok(()) };
     let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
-    std::fs::write(path, log.report(mission.command, &started).json())
+    std::fs::write(path, log.report(mission.command, &started).json(secrets))
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display())))?;
     log.report_to = Some(path.clone());
     Ok(())
@@ -491,7 +492,7 @@ fn shown(session: &Session) -> Vec<String> {
 fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logbook, verdict: Verdict) -> Exit {
     console.settle();
     let report = log.report(mission.command, &verdict);
-    let json = console.secrets().redact(&report.json());
+    let json = report.json(console.secrets());
     if let Some(path) = &log.report_to
         && let Err(error) = std::fs::write(path, &json)
     {

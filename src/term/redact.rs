@@ -6,6 +6,13 @@ const BLANK: &str = "[REDACTED]";
 /// Secrets shorter than this are not searched for: blanking every "a" hides nothing and ruins the text.
 const SHORTEST: usize = 3;
 
+/// Words that are in every report. A password that is one of them is not blanked wherever the word stands, which
+/// would ruin the report and tell what the password is; only where it stands as a password.
+const PUBLIC: [&str; 16] = [
+    "postgresql", "postgres", "mysql", "sqlite", "singlestore", "turso", "drizzle", "localhost", "database", "password",
+    "public", "admin", "root", "user", "test", "schema",
+];
+
 /// The values that must appear in no output.
 #[derive(Clone, Default)]
 pub struct Secrets {
@@ -27,6 +34,28 @@ impl Secrets {
         self.values.dedup();
     }
 
+    /// Adds a password. `public` are names that are shown beside it: the user, the database, the host.
+    pub fn add_password(&mut self, password: &str, public: &[&str]) {
+        let shown = PUBLIC.iter().chain(public).any(|word| word.contains(password));
+        if !shown {
+            return self.add([password.to_owned()]);
+        }
+        self.add([format!(":{password}@"), format!("password={password}"), format!("'{password}'")]);
+    }
+
+    /// Returns a JSON value whose strings are without the secrets.
+    pub fn redact_json(&self, value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => Value::String(self.redact(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.redact_json(value)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (name, self.redact_json(value))).collect()
+            }
+            other => other,
+        }
+    }
+
     /// Takes the values of variables whose names look like secrets, and the passwords of URLs, from an environment.
     pub fn from_env(env: impl IntoIterator<Item = (String, String)>) -> Secrets {
         let mut secrets = Secrets::default();
@@ -34,12 +63,12 @@ impl Secrets {
             let name = name.to_ascii_uppercase();
             let telling = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"];
             if telling.iter().any(|part| name.contains(part)) && value.len() >= 6 {
-                secrets.add([value.clone()]);
+                secrets.add_password(&value, &[]);
             }
             if let Ok(url) = url::Url::parse(&value)
                 && let Some(password) = url.password()
             {
-                secrets.add([password.to_owned()]);
+                secrets.add_password(password, &[url.username(), url.path(), url.host_str().unwrap_or_default()]);
             }
         }
         secrets
@@ -116,6 +145,18 @@ mod tests {
             let expected = "connecting to postgres://u:[REDACTED]@host/db, hunter or [REDACTED] again";
             assert_eq!(shown, expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_password_that_is_an_ordinary_word_is_blanked_where_it_is_a_password() {
+        let env = [("DATABASE_URL", "postgres://app:postgres@h/app_db"), ("OTHER_URL", "postgres://shop:shop@h/x")];
+        let secrets = Secrets::from_env(env.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(
+            secrets.redact("postgresql at postgres://app:postgres@h/app_db, shop at //shop:shop@h"),
+            "postgresql at postgres://app[REDACTED]h/app_db, shop at //shop[REDACTED]h"
+        );
+        let json = serde_json::json!({ "shop": ["u:shop@h"], "n": 1 });
+        assert_eq!(secrets.redact_json(json).to_string(), r#"{"shop":["u[REDACTED]h"],"n":1}"#);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const ROWS: u16 = 2000;
 const FIRST_ROWS: u16 = 40;
 
 /// Bytes of text kept between two prompts. What exceeds it is counted and dropped, so that memory stays bounded.
-const TEXT_BYTES: usize = 1 << 20;
+const TEXT_BYTES: usize = 4 << 20;
 
 /// Something that happened on the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,14 +395,14 @@ mod tests {
     fn text_that_scrolled_off_is_kept_in_order_and_bounded() {
         let mut screen = Screen::default();
         let line = "long ".repeat(40);
-        for idx in 0..8_000 {
+        for idx in 0..30_000 {
             screen.feed(format!("{idx} {line}\r\n").as_bytes(), |_| {});
         }
         let text = screen.take_text();
         assert!(text.lines.first().is_some_and(|line| line.starts_with("0 long")));
-        assert!(text.lines.last().is_some_and(|line| line.starts_with("7999 long")));
+        assert!(text.lines.last().is_some_and(|line| line.starts_with("29999 long")));
         assert!(text.n_dropped > 0);
-        assert_eq!(text.lines.len() + text.n_dropped, 8_000);
+        assert_eq!(text.lines.len() + text.n_dropped, 30_000);
         assert!(text.lines.iter().map(|line| line.len() + 1).sum::<usize>() <= TEXT_BYTES);
     }
 
