@@ -62,6 +62,11 @@ impl Console {
         clean(&self.secrets.redact(text))
     }
 
+    /// Tells whether everything is to be shown.
+    pub fn is_verbose(&self) -> bool {
+        self.loudness == Loudness::Verbose
+    }
+
     /// Says what is going on, line by line.
     pub fn say(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {

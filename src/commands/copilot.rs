@@ -54,6 +54,8 @@ pub struct Copilot<'a> {
     pub target: Option<report::Target>,
     pub rules: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    /// The policy lines that would answer the question that was unclear.
+    pub would_answer: Option<String>,
     pub warnings: Vec<String>,
     pub config_ms: Option<f64>,
     pub preflight_ms: Option<f64>,
@@ -85,6 +87,7 @@ impl<'a> Copilot<'a> {
             target: None,
             rules: Vec::new(),
             refusals: Vec::new(),
+            would_answer: None,
             warnings: Vec::new(),
             config_ms: None,
             preflight_ms: None,
@@ -291,7 +294,9 @@ impl Pilot for Copilot<'_> {
             }
             Decision::Unclear(doubt) => {
                 self.rules.push(String::new());
-                Answer::Unclear(doubt.to_string())
+                let ways: Vec<String> = doubt.allow.iter().map(ToString::to_string).collect();
+                self.would_answer = (!ways.is_empty()).then(|| ways.join("\n"));
+                Answer::Unclear(doubt.reason)
             }
         }
     }

@@ -306,8 +306,14 @@ fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copi
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
         Ending::Doubted(doubt) if consented => Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}")),
-        Ending::Doubted(doubt) => Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) }
-            .hint("run with --record FILE.cast and look at it with `drizzle-pilot replay`; an unknown question can be answered under [[prompts]]"),
+        Ending::Doubted(doubt) => {
+            let verdict = Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) };
+            let look = "run with --record FILE.cast and look at it with `drizzle-pilot replay FILE.cast`";
+            verdict.hint(match copilot.would_answer.take() {
+                Some(ways) => format!("if you know the answer, write it into the policy\n{ways}"),
+                None => look.to_owned(),
+            })
+        }
         Ending::TimedOut { idle } => {
             let summary = if *idle {
                 format!("drizzle-kit printed nothing for {}, {when}", humantime::format_duration(shared.idle_timeout))
@@ -440,15 +446,18 @@ fn failed(
     }
 }
 
-/// Shows drizzle-kit's own last words where they explain a failure, or where everything is to be shown.
+/// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.
 fn show_kit_text(verdict: &Verdict, flight: &Flight, console: &mut Console) {
     let failed_by_itself = matches!(verdict.exit, Exit::Failed | Exit::Partial | Exit::Unproven | Exit::Config)
         && matches!(flight.ending, Ending::Finished(_));
-    if !failed_by_itself {
+    let told = verdict.error.as_ref().is_some_and(|error| error.sqlstate.is_some());
+    if !failed_by_itself || (told && !console.is_verbose()) {
         return;
     }
     const MOST: usize = 40;
-    let lines: Vec<&String> = flight.session.last_text().lines.iter().filter(|line| !line.is_empty()).collect();
+    let is_stack = |line: &str| line.trim_start().starts_with("at ") && line.starts_with(' ');
+    let lines = flight.session.last_text().lines.iter().filter(|line| !line.is_empty());
+    let lines: Vec<&String> = lines.filter(|line| console.is_verbose() || !is_stack(line)).collect();
     let skipped = lines.len().saturating_sub(MOST);
     console.settle();
     if skipped > 0 {
