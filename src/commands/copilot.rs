@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::commands::flight::{Mission, Touches};
+use crate::commands::flight::{Asks, Mission, Touches};
 use crate::console::Console;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
@@ -229,7 +229,6 @@ impl<'a> Copilot<'a> {
     fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
         let env = |name: &str| match name {
             APPLICATION_NAME => Some(self.run_id.clone()),
-            OPTIONS => Some(options()),
             name => std::env::var(name).ok(),
         };
         let mut credentials = config.db_credentials.clone();
@@ -263,7 +262,9 @@ impl Pilot for Copilot<'_> {
     }
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {
-        let Some(policy) = &self.policy else {
+        // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
+        let is_blind = self.target.is_none() && self.mission.asks == Asks::BeforeExecuting;
+        let Some(policy) = self.policy.as_ref().filter(|_| !is_blind) else {
             return Answer::Unclear(
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
             );

@@ -305,7 +305,9 @@ fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copi
     let when = if consented { "after consent" } else { "before consent" };
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
-        Ending::Doubted(doubt) if consented => Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}")),
+        Ending::Doubted(doubt) if consented => {
+            Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}"))
+        }
         Ending::Doubted(doubt) => {
             let verdict = Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) };
             let look = "run with --record FILE.cast and look at it with `drizzle-pilot replay FILE.cast`";
@@ -329,7 +331,10 @@ fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copi
         }
         Ending::Flooded => {
             let exit = if consented { Exit::Unproven } else { Exit::Failed };
-            Verdict { database, ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped") }
+            Verdict {
+                database,
+                ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped")
+            }
         }
         Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
     }
@@ -353,6 +358,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
         consented,
         declined,
         must_ask: mission.asks == Asks::BeforeExecuting,
+        intact: flight.session.last_text().is_intact(),
     };
     let database = if consented { Database::Maybe } else { mission.without_consent() };
     match outcome::judge(&evidence) {

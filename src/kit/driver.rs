@@ -1,7 +1,6 @@
 //! Reads, waits and types, and decides nothing: [`Session`] does.
 //!
-//! expectrl waits for records of the terminal with a deadline and tells the end of the output; the regex here only
-//! separates the records, which are clean text by then.
+//! expectrl waits, with a deadline, for the names of what happened at the terminal, and tells the end of the output.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use expectrl::Expect;
 use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tracing::debug;
+use tracing::{debug, trace};
 
 use crate::kit::config::{Config, Mail};
 use crate::kit::mailbox::Mailbox;
@@ -251,13 +250,13 @@ impl Driver {
     fn records(&mut self, until: Instant) -> io::Result<Vec<Record>> {
         self.terminal.get_stream_mut().wait_until(until);
         self.terminal.set_expect_timeout(Some(until.saturating_duration_since(Instant::now())));
-        let pattern = format!("{BEGIN}([^{END}]*){END}");
+        let pattern = format!("{BEGIN}[a-z-]+{END}");
         match self.terminal.expect(expectrl::Regex(pattern)) {
-            Ok(found) => Ok(found
-                .matches()
-                .filter(|part| part.first() == Some(&b'{') || part.first() == Some(&b'"'))
-                .map(|json| serde_json::from_slice(json).expect("the stream writes what it can read"))
-                .collect()),
+            Ok(names) => {
+                trace!(names = %String::from_utf8_lossy(names.as_bytes()), "records");
+                let stream = self.terminal.get_stream_mut();
+                Ok(std::iter::from_fn(|| stream.take()).collect())
+            }
             Err(expectrl::Error::ExpectTimeout) => Ok(Vec::new()),
             Err(error) => Err(into_io(error)),
         }

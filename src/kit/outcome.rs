@@ -22,6 +22,8 @@ pub struct Evidence<'a> {
     pub declined: bool,
     /// Whether it was made to ask before executing: then doing something unasked is disobedience.
     pub must_ask: bool,
+    /// Whether the text is all that was printed, and nothing in it could have wiped or forged the rest.
+    pub intact: bool,
 }
 
 /// What a run came to.
@@ -131,6 +133,7 @@ pub fn judge(evidence: &Evidence) -> Outcome {
     match witnesses {
         _ if says(&[ABORTED]) => Outcome::Unproven,
         Some(_) if done && evidence.must_ask && !evidence.consented => Outcome::Disobeyed,
+        Some(_) if !evidence.intact => Outcome::Unproven,
         Some(_) if done => Outcome::Done,
         Some(witnesses) if says(witnesses.nothing) && !evidence.consented => Outcome::NothingToDo,
         Some(_) => Outcome::Unproven,
@@ -189,7 +192,7 @@ mod tests {
     fn check(command: &str, text: &[&str], ended: Ended, consented: bool, declined: bool) -> Outcome {
         let text: Vec<String> = text.iter().map(|line| (*line).to_owned()).collect();
         let must_ask = command.starts_with("push");
-        judge(&Evidence { command, text: &text, ended, consented, declined, must_ask })
+        judge(&Evidence { command, text: &text, ended, consented, declined, must_ask, intact: true })
     }
 
     #[test]

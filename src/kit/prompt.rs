@@ -333,14 +333,14 @@ fn loss_kind(announced: &str) -> Option<LossKind> {
         let (from, to) = split_once(types, " to ")?;
         return Some(LossKind::ChangeType { column: own(column)?, from: own(from)?, to: own(to)? });
     }
-    let column = if let Some(rest) = announced.strip_prefix("add not-null ") {
+    let column = if let Some(rest) = announced.strip_prefix("add not-null constraint to ") {
+        rest[..CONTAINS.find(rest)?.start()].strip_suffix(" column without default value")?
+    } else if let Some(rest) = announced.strip_prefix("add not-null ") {
         let rest = &rest[..CONTAINS.find(rest)?.start()];
         rest.strip_suffix(" column without default value to table")
             .or_else(|| rest.strip_suffix(" column without default value"))?
     } else if let Some(rest) = announced.strip_prefix("set not-null constraint to ") {
         rest[..CONTAINS.find(rest)?.start()].strip_suffix(" column without default")?
-    } else if let Some(rest) = announced.strip_prefix("add not-null constraint to ") {
-        rest[..CONTAINS.find(rest)?.start()].strip_suffix(" column without default value")?
     } else {
         let rest = announced.strip_prefix("remove default value from ")?;
         rest[..ENDING.find(rest)?.start()].strip_suffix(" not-null column")?
@@ -404,4 +404,171 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
         candidates.push(old.to_owned());
     }
     Ok(Rename { entity, name: name.to_owned(), table, candidates })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn kind_of(context: &str, frame: &str) -> Kind {
+        read(&lines(frame), lines(context), 0).expect("the frame is a prompt").kind
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        for pattern in [&REMOVED_TABLES, &REMOVED_COLUMNS, &REMOVED_VIEWS, &TRUNCATED] {
+            assert!(!pattern.as_str().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_warning_is_read_in_every_dialect() {
+        let column = |table: &str, column: &str| LossKind::Column { table: table.into(), column: column.into() };
+        let truncate = |column: &str| LossKind::Truncate { column: column.into() };
+        let cases = [
+            ("delete users table with 3 items", LossKind::Table("users".into()), Some(3)),
+            ("delete name column in users table with 1 items", column("users", "name"), Some(1)),
+            ("delete sa schema with 2 tables", LossKind::Schema("sa".into()), Some(2)),
+            ("delete \"mv\" materialized view with 4 items", LossKind::View("mv".into()), Some(4)),
+            (
+                "change age column type from text to integer with 2 items",
+                LossKind::ChangeType { column: "age".into(), from: "text".into(), to: "integer".into() },
+                Some(2),
+            ),
+            ("remove default value from a not-null column with 5 items", truncate("a"), Some(5)),
+            ("set not-null constraint to a column without default, which contains 6 items", truncate("a"), Some(6)),
+            (
+                "add not-null constraint to a column without default value, which contains 7 items",
+                truncate("a"),
+                Some(7),
+            ),
+            ("add not-null a column without default value, which contains 8 items", truncate("a"), Some(8)),
+            ("add not-null a column without default value to table, which contains 9 items", truncate("a"), Some(9)),
+            (
+                "change users primary key. This statements may fail and you table may left without primary key",
+                LossKind::PrimaryKey { table: "users".into() },
+                None,
+            ),
+            ("do something else with 2 items", LossKind::Unknown, Some(2)),
+            ("delete a column in b column in c table with 1 items", LossKind::Unknown, Some(1)),
+        ];
+        for (announced, kind, count) in cases {
+            let text = format!("· You're about to {announced}");
+            assert_eq!(loss(&text), Loss { kind, count, text: text.clone() });
+        }
+    }
+
+    const WARNING: &str = " Warning  Found data-loss statements:\n· You're about to delete users table with 3 items\n\n\
+                           THIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED\n\nDo you still want to push changes?";
+
+    #[test]
+    fn consent_is_read_with_its_warning() {
+        let losses = |button: &str| match kind_of(WARNING, &format!("❯ No, abort\n  {button}")) {
+            Kind::DataLoss(losses) => losses.into_iter().map(|loss| loss.kind).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let table = LossKind::Table("users".into());
+        assert_eq!(losses("Yes, I want to remove 1 table,"), std::slice::from_ref(&table));
+        // The button of 0.20 to 0.24 ends after the comma, that of SQLite without one.
+        assert_eq!(losses("Yes, I want to remove 1 table"), std::slice::from_ref(&table));
+        let more = losses("Yes, I want to remove 2 tables, remove 1 column,");
+        assert_eq!(more, [table, LossKind::Unknown], "the button announces more than the lines do");
+        assert_eq!(kind_of("", "❯ No, abort\n  Yes, I want to execute all statements"), Kind::Execute);
+    }
+
+    #[test]
+    fn a_button_that_contradicts_its_warning_is_ambiguous() {
+        let check = |context: &str, button: &str| {
+            let frame = lines(&format!("❯ No, abort\n  {button}"));
+            assert!(matches!(read(&frame, lines(context), 0), Err(Unreadable::Ambiguous { .. })), "{button}");
+        };
+        check(WARNING, "Yes, I want to execute all statements");
+        check("", "Yes, I want to remove 1 table,");
+        check("", "Yes, I want to truncate 1 table");
+    }
+
+    #[test]
+    fn truncations_that_were_chosen_before_are_not_announced_again() {
+        let frame = lines("❯ No, abort\n  Yes, I want to truncate 1 table");
+        let read = read(&frame, lines(" Warning  Found data-loss statements:\n"), 1);
+        assert_eq!(read.expect("it is the consent to what was chosen").kind, Kind::Execute);
+    }
+
+    #[test]
+    fn the_unique_question_stands_above_its_choices() {
+        // 0.21 prints it behind its spinner.
+        let context = "[✓] Pulling schema from database...· You're about to add users_name_unique unique constraint to the \
+                       table, which contains 12 items. If this statement fails, you will receive an error from the database. \
+                       Do you want to truncate users table?\n";
+        let frame = "❯ No, add the constraint without truncating the table\n  Yes, truncate the table";
+        let expected = Unique { constraint: "users_name_unique".into(), table: "users".into(), rows: 12 };
+        assert_eq!(kind_of(context, frame), Kind::Unique(expected));
+    }
+
+    #[test]
+    fn other_lists_are_known_by_their_shape_alone() {
+        assert_eq!(kind_of("", "Please select migration to drop:\n  0000_a\n❯ 0001_b\n"), Kind::DropMigration);
+        assert_eq!(kind_of("", "Which colour?\n❯ red\n  green"), Kind::Unknown);
+        let no_list = |frame: &str| assert_eq!(read(&lines(frame), Vec::new(), 0), Err(Unreadable::NoList), "{frame}");
+        no_list("Name:");
+        no_list("❯ a\n❯ b");
+        no_list("  a\n  b");
+        no_list("");
+    }
+
+    #[test]
+    fn a_rename_that_breaks_the_grammar_is_ambiguous() {
+        let question = "Is new table created or renamed from another table?";
+        let check = |choices: &str| {
+            let frame = lines(&format!("\n{question}\n{choices}"));
+            assert!(matches!(read(&frame, Vec::new(), 0), Err(Unreadable::Ambiguous { .. })), "{choices}");
+        };
+        check("❯ + other create table");
+        check("❯ + new create column");
+        check("❯ + new create table\n  ~ old › other rename table");
+        check("❯ + new create table\n  ~ old\n  x › new rename table"); // a line break in a name
+        check("❯ + new create table\n  ~ a › new rename table\n  ~ a › new rename table");
+        check("❯ ~ old › new rename table");
+    }
+
+    proptest! {
+        /// Names are printed as they are: whatever they are, they are read back, or the prompt is called ambiguous.
+        #[test]
+        fn names_are_read_back_or_called_ambiguous(
+            new in name(), table in name(), old in prop::collection::vec(name(), 0..4), entity in 0..Entity::ALL.len(),
+        ) {
+            let entity = Entity::ALL[entity];
+            let word = entity.word();
+            let subject = match entity {
+                Entity::Column => format!("{new} column in {table} table"),
+                _ => format!("{new} {word}"),
+            };
+            let width = old.iter().map(|old| old.chars().count() + 3).max().unwrap_or(0) + new.chars().count();
+            let mut frame = format!("\nIs {subject} {RENAMED} {word}?\n❯ + {new:<width$} create {word}");
+            for old in &old {
+                frame += &format!("\n  ~ {:<width$} rename {word}", format!("{old} › {new}"));
+            }
+            if let Ok(Prompt { kind: Kind::Rename(rename), .. }) = read(&lines(&frame), Vec::new(), 0) {
+                let table = (entity == Entity::Column).then_some(table);
+                prop_assert_eq!(rename, Rename { entity, name: new, table, candidates: old });
+            }
+        }
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z_]{1,63}",
+            "[a-z›\" .❯~+é漢]{1,20}",
+            Just("a column in b".to_owned()),
+            Just("x › y".to_owned()),
+            Just("x table created or renamed from another table?".to_owned()),
+            Just("two\nlines".to_owned()),
+        ]
+    }
 }

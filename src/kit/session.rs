@@ -120,6 +120,8 @@ struct Steering {
     /// The highlight before the last key, and after it.
     was: usize,
     at: usize,
+    /// Whether the redraw that the last key caused has begun. A second one was caused by no key.
+    redrawn: bool,
     keys: Vec<Key>,
 }
 
@@ -153,8 +155,9 @@ impl Session {
                 self.read(text, erased, before, drawn, ask)
             }
             (State::Steering(steering), Event::Redrawn { before, drawn, .. }) => {
-                if drawn == Drawn::Plainly && before.lines == steering.frame(steering.was) {
-                    self.go(State::Steering(steering))
+                let explained = !steering.redrawn && before.lines == steering.frame(steering.was);
+                if drawn == Drawn::Plainly && explained {
+                    self.go(State::Steering(Steering { redrawn: true, ..steering }))
                 } else {
                     Step::Stop(Doubt::Changed)
                 }
@@ -296,7 +299,7 @@ impl Session {
         };
         let was = prompt.highlighted;
         let at = (was + 1) % n_choices;
-        self.go(State::Steering(Steering { prompt, lines: before.lines, answer, target, was, at, keys }))
+        self.go(State::Steering(Steering { prompt, lines: before.lines, answer, target, was, at, redrawn: true, keys }))
     }
 
     /// Presses the next key towards the answer, or Enter when the highlight was seen on it.
@@ -312,6 +315,7 @@ impl Session {
         };
         steering.was = steering.at;
         steering.at = if key == Key::Down { steering.at + 1 } else { steering.at - 1 };
+        steering.redrawn = false;
         steering.keys.push(key);
         self.press(State::Steering(steering), key)
     }
@@ -379,6 +383,228 @@ impl Confirmation {
         match self.ends.as_str() {
             "" => self.begins.clone(),
             ends => format!("{}… {ends}", self.begins),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A list as drizzle-kit draws it.
+    #[derive(Clone)]
+    struct List {
+        question: &'static str,
+        choices: Vec<String>,
+        highlighted: usize,
+    }
+
+    impl List {
+        fn renames(n_old: usize) -> List {
+            let old = (0..n_old).map(|idx| format!("~ old_{idx} › new rename table"));
+            let choices = std::iter::once("+ new           create table".to_owned()).chain(old).collect();
+            List { question: "Is new table created or renamed from another table?", choices, highlighted: 0 }
+        }
+
+        fn consent() -> List {
+            let choices = vec![prompt::ABORT.to_owned(), "Yes, I want to execute all statements".to_owned()];
+            List { question: "", choices, highlighted: 0 }
+        }
+
+        fn frame(&self) -> Frame {
+            let question = [String::new(), self.question.to_owned()];
+            let question = question.into_iter().filter(|_| !self.question.is_empty());
+            let rows = self.choices.iter().enumerate().map(|(idx, choice)| {
+                format!("{}{choice}", if idx == self.highlighted { prompt::MARKER } else { "  " })
+            });
+            let lines: Vec<String> = question.chain(rows).collect();
+            Frame { n_rows: lines.len(), lines }
+        }
+
+        /// Does what hanji does with a key, and returns what the screen makes of it.
+        fn press(&mut self, key: Key) -> Vec<Event> {
+            let before = self.frame();
+            let wiped = Event::Redrawn { erased: before.n_rows, before, drawn: Drawn::Plainly };
+            let n = self.choices.len();
+            match key {
+                Key::Down => self.highlighted = (self.highlighted + 1) % n,
+                Key::Up => self.highlighted = (self.highlighted + n - 1) % n,
+                Key::Enter => return vec![wiped, Event::Closed],
+                Key::Interrupt => return Vec::new(),
+            }
+            vec![wiped, Event::Frame(self.frame())]
+        }
+    }
+
+    /// Lets a session answer a list, and returns the last step and the keys it pressed.
+    fn answer(session: &mut Session, list: &mut List, answer: &Answer) -> (Step, Vec<Key>) {
+        let mut events = std::collections::VecDeque::from([Event::Opened(Text::default()), Event::Frame(list.frame())]);
+        let mut keys = Vec::new();
+        let mut last = Step::Wait(Patience::Work);
+        while let Some(event) = events.pop_front() {
+            last = session.on(event, &mut |_| answer.clone());
+            if let Step::Press(key) = last {
+                keys.push(key);
+                events.extend(list.press(key));
+            }
+        }
+        (last, keys)
+    }
+
+    fn text(line: &str) -> Text {
+        Text { lines: vec![line.to_owned()], ..Text::default() }
+    }
+
+    #[test]
+    fn every_choice_of_a_long_list_is_reached_and_confirmed() {
+        for target in (0..=300).step_by(50) {
+            let (mut session, mut list) = (Session::default(), List::renames(300));
+            let (_, keys) = answer(&mut session, &mut list, &Answer::Choose(target));
+            assert_eq!(list.highlighted, target);
+            assert_eq!(keys.last(), Some(&Key::Enter));
+            assert_eq!(keys.iter().filter(|key| **key == Key::Enter).count(), 1);
+            assert!(!session.consented(), "a rename executes nothing");
+            let confirmed = match target.checked_sub(1) {
+                Some(old) => format!("~ old_{old} › new table will be renamed/moved"),
+                None => "+ new table will be created".to_owned(),
+            };
+            assert_eq!(session.finish(text(&confirmed)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_single_choice_is_answered_although_the_highlight_cannot_move() {
+        let (mut session, mut list) = (Session::default(), List::renames(0));
+        let (_, keys) = answer(&mut session, &mut list, &Answer::Choose(0));
+        assert_eq!(keys, [Key::Down, Key::Enter]);
+    }
+
+    #[test]
+    fn refusing_picks_no_abort_and_consents_to_nothing() {
+        let (mut session, mut list) = (Session::default(), List::consent());
+        let (_, keys) = answer(&mut session, &mut list, &Answer::Decline);
+        assert_eq!((keys.as_slice(), list.highlighted), ([Key::Down, Key::Up, Key::Enter].as_slice(), 0));
+        assert!(session.declined() && !session.consented());
+    }
+
+    #[test]
+    fn refusing_where_nothing_can_be_declined_is_ctrl_c() {
+        let (mut session, mut list) = (Session::default(), List::renames(3));
+        let (_, keys) = answer(&mut session, &mut list, &Answer::Decline);
+        assert_eq!(keys, [Key::Down, Key::Interrupt]);
+        assert!(session.declined());
+    }
+
+    #[test]
+    fn after_a_refusal_nothing_else_is_approved() {
+        let (mut session, mut list) = (Session::default(), List::consent());
+        answer(&mut session, &mut list, &Answer::Decline);
+        let mut again = List::consent();
+        answer(&mut session, &mut again, &Answer::Choose(1));
+        assert!(!session.consented());
+        assert_eq!(again.highlighted, 0);
+    }
+
+    #[test]
+    fn consent_is_known_before_anything_can_fail() {
+        let (mut session, mut list) = (Session::default(), List::consent());
+        answer(&mut session, &mut list, &Answer::Choose(1));
+        assert!(session.consented());
+    }
+
+    #[test]
+    fn an_answer_that_is_not_confirmed_is_doubted() {
+        let (mut session, mut list) = (Session::default(), List::renames(2));
+        answer(&mut session, &mut list, &Answer::Choose(1));
+        let error = session.finish(text("~ old_1 › new table will be renamed/moved"));
+        assert_eq!(error, Err(Doubt::NotConfirmed { expected: "~ old_0 › new table will be renamed".to_owned() }));
+    }
+
+    /// Feeds events after the first key, which was pressed at the sight of a whole list. Returns the last step, or the
+    /// one that stopped the run.
+    fn after_probe(events: Vec<Event>) -> Step {
+        let list = List::renames(2);
+        let mut session = Session::default();
+        let mut choose = |_: &Prompt| Answer::Choose(1);
+        session.on(Event::Opened(Text::default()), &mut choose);
+        let probe = session.on(Event::Frame(list.frame()), &mut choose);
+        assert_eq!(probe, Step::Press(Key::Down));
+        let mut steps = events.into_iter().map(|event| session.on(event, &mut choose));
+        let mut last = steps.next().expect("there is an event");
+        while !matches!(last, Step::Stop(_))
+            && let Some(step) = steps.next()
+        {
+            last = step;
+        }
+        last
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_stops_the_run() {
+        let before = List::renames(2).frame();
+        let redrawn = |erased, drawn| Event::Redrawn { erased, before: before.clone(), drawn };
+        let torn = after_probe(vec![redrawn(7, Drawn::Plainly)]);
+        assert_eq!(torn, Step::Stop(Doubt::Torn { erased: 7, seen: 5 }));
+        assert_eq!(after_probe(vec![redrawn(5, Drawn::WithControls)]), Step::Stop(Doubt::Forged));
+        assert_eq!(after_probe(vec![Event::Closed]), Step::Stop(Doubt::Changed));
+        assert_eq!(after_probe(vec![Event::Opened(Text::default())]), Step::Stop(Doubt::Changed));
+        let spontaneous = vec![redrawn(5, Drawn::Plainly), redrawn(5, Drawn::Plainly), redrawn(5, Drawn::Plainly)];
+        assert_eq!(after_probe(spontaneous), Step::Stop(Doubt::Changed));
+    }
+
+    #[test]
+    fn a_redraw_that_is_not_the_expected_one_is_waited_for_and_never_entered() {
+        let before = List::renames(2).frame();
+        let redrawn = Event::Redrawn { erased: 5, before: before.clone(), drawn: Drawn::Plainly };
+        let mut moved = List { highlighted: 1, ..List::renames(2) }.frame();
+        moved.lines.pop();
+        let half = after_probe(vec![redrawn.clone(), Event::Frame(moved)]);
+        assert!(matches!(half, Step::Wait(_)), "{half:?}");
+        let unmoved = after_probe(vec![redrawn.clone(), Event::Frame(before)]);
+        assert!(matches!(unmoved, Step::Wait(_)), "{unmoved:?}");
+        let wrong = List { highlighted: 2, ..List::renames(2) }.frame();
+        let wrong = after_probe(vec![redrawn, Event::Frame(wrong)]);
+        assert!(matches!(wrong, Step::Wait(_)), "{wrong:?}");
+    }
+
+    fn events() -> impl Strategy<Value = Event> {
+        let frame = (0..4_usize, 0..4_usize, any::<bool>()).prop_map(|(n_old, highlighted, cut)| {
+            let mut frame = List { highlighted, ..List::renames(n_old) }.frame();
+            if cut {
+                frame.lines.pop();
+            }
+            frame
+        });
+        let redrawn = (frame.clone(), 0..7_usize, any::<bool>()).prop_map(|(before, erased, plainly)| {
+            let drawn = if plainly { Drawn::Plainly } else { Drawn::WithControls };
+            Event::Redrawn { erased, before, drawn }
+        });
+        prop_oneof![
+            Just(Event::Opened(Text::default())),
+            Just(Event::Closed),
+            frame.prop_map(Event::Frame),
+            redrawn,
+            Just(Event::Progress("[⣷] Pulling schema from database...".to_owned())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn enter_follows_only_the_sight_of_the_highlight_on_the_answer(
+            events in prop::collection::vec(events(), 1..60), target in 0..4_usize,
+        ) {
+            let mut session = Session::default();
+            for event in events {
+                let seen = match &event {
+                    Event::Frame(frame) => prompt::highlighted(&frame.lines),
+                    _ => None,
+                };
+                if session.on(event, &mut |_| Answer::Choose(target)) == Step::Press(Key::Enter) {
+                    prop_assert_eq!(seen, Some(target));
+                }
+            }
         }
     }
 }

@@ -9,8 +9,22 @@ const SHORTEST: usize = 3;
 /// Words that are in every report. A password that is one of them is not blanked wherever the word stands, which
 /// would ruin the report and tell what the password is; only where it stands as a password.
 const PUBLIC: [&str; 16] = [
-    "postgresql", "postgres", "mysql", "sqlite", "singlestore", "turso", "drizzle", "localhost", "database", "password",
-    "public", "admin", "root", "user", "test", "schema",
+    "postgresql",
+    "postgres",
+    "mysql",
+    "sqlite",
+    "singlestore",
+    "turso",
+    "drizzle",
+    "localhost",
+    "database",
+    "password",
+    "public",
+    "admin",
+    "root",
+    "user",
+    "test",
+    "schema",
 ];
 
 /// The values that must appear in no output.
@@ -49,9 +63,7 @@ impl Secrets {
         match value {
             Value::String(text) => Value::String(self.redact(&text)),
             Value::Array(values) => values.into_iter().map(|value| self.redact_json(value)).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(name, value)| (name, self.redact_json(value))).collect()
-            }
+            Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, self.redact_json(value))).collect(),
             other => other,
         }
     }

@@ -6,11 +6,10 @@
 
 use std::num::NonZeroU16;
 
-use serde::{Deserialize, Serialize};
 
 /// Width of the terminal in columns. A row of drizzle-kit with two names of 63 bytes stays below 300 columns;
 /// wrapped rows would make its own erase sequences wrong.
-pub const COLUMNS: u16 = 500;
+pub const COLUMNS: u16 = 320;
 
 /// Height that the terminal reports, in rows. drizzle-kit never scrolls a list, so this must exceed the longest one.
 pub const ROWS: u16 = 2000;
@@ -21,8 +20,17 @@ const FIRST_ROWS: u16 = 40;
 /// Bytes of text kept between two prompts. What exceeds it is counted and dropped, so that memory stays bounded.
 const TEXT_BYTES: usize = 4 << 20;
 
+/// Bytes that a control sequence may have. The parsers keep a title (OSC) until its end comes, however long it is.
+const SEQUENCE_BYTES: usize = 1 << 16;
+
+/// The sequence that erases a row, with which a redraw begins (EL 2).
+const ERASE: &[u8] = b"\x1b[2K";
+
+/// Ends a control sequence that has not ended by itself (CAN).
+const CANCEL: &[u8] = b"\x18";
+
 /// Something that happened on the screen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The cursor was hidden: a prompt opens. Carries the text drawn since the last prompt.
     Opened(Text),
@@ -37,7 +45,7 @@ pub enum Event {
 }
 
 /// What an open prompt has drawn.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
     /// The lines without trailing blanks; a line wider than the screen is one line.
     pub lines: Vec<String>,
@@ -46,7 +54,7 @@ pub struct Frame {
 }
 
 /// Lines of drawn text, oldest first, without trailing blanks and control sequences.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
     pub lines: Vec<String>,
     /// Number of lines that were dropped between the kept beginning and the kept end.
@@ -54,8 +62,15 @@ pub struct Text {
     pub drawn: Drawn,
 }
 
+impl Text {
+    /// Tells whether this is all that was printed, and nothing in it could have wiped or forged the rest.
+    pub fn is_intact(&self) -> bool {
+        self.n_dropped == 0 && self.drawn == Drawn::Plainly
+    }
+}
+
 /// How something came onto the screen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Drawn {
     /// With colours, line ends and the erase sequence of a redraw alone: what one sees is what was printed.
     #[default]
@@ -68,8 +83,12 @@ pub enum Drawn {
 pub struct Screen {
     moments: vte::Parser,
     watch: Watch,
+    /// Bytes of a control sequence that has not ended yet.
+    n_open: usize,
     drawing: vt100::Parser<Scroll>,
     columns: NonZeroU16,
+    /// The open prompt as it was last told, while nothing was drawn since.
+    told: Option<Frame>,
 }
 
 impl Default for Screen {
@@ -81,7 +100,8 @@ impl Default for Screen {
 impl Screen {
     /// Makes an empty screen of another width, as that of a recording.
     pub fn with_columns(columns: NonZeroU16) -> Screen {
-        Screen { moments: vte::Parser::new(), watch: Watch::default(), drawing: blank(columns), columns }
+        let (moments, watch) = (vte::Parser::new(), Watch::default());
+        Screen { moments, watch, n_open: 0, drawing: blank(columns), columns, told: None }
     }
 
     /// Draws a piece of output and hands each event to `on`. Where the pieces are cut does not matter,
@@ -98,9 +118,19 @@ impl Screen {
                 Some(Moment::EraseBegins) => {
                     // The last byte is the one that erases: what stands before it is the whole frame.
                     let (frame, erase) = piece.split_at(piece.len() - 1);
+                    // Reading the screen is the costly part, and an erase that comes first in a piece finds it as told.
+                    let told = self.told.take().filter(|_| frame == &ERASE[..ERASE.len() - 1]);
                     self.draw(frame);
-                    before = Some(self.frame());
+                    before = Some(told.unwrap_or_else(|| self.frame()));
                     self.draw(erase);
+                }
+                Some(Moment::Wipes) => {
+                    let (drawn, wipe) = piece.split_at(piece.len() - 1);
+                    self.draw(drawn);
+                    if !self.at_progress() {
+                        self.watch.drawn = Drawn::WithControls;
+                    }
+                    self.draw(wipe);
                 }
                 Some(Moment::EraseEnds(erased)) => {
                     self.draw(piece);
@@ -118,12 +148,21 @@ impl Screen {
                     on(Event::Closed);
                 }
             }
+            self.n_open = if std::mem::take(&mut self.watch.heard) { 0 } else { self.n_open + n_read };
+            if self.n_open > SEQUENCE_BYTES {
+                self.moments.advance(&mut self.watch, CANCEL);
+                self.draw(CANCEL);
+            }
         }
         if let Some(before) = before {
             self.watch.carried = Some(before);
         }
         match (drew, self.watch.hidden) {
-            (true, true) => on(Event::Frame(self.frame())),
+            (true, true) => {
+                let frame = self.frame();
+                self.told = Some(frame.clone());
+                on(Event::Frame(frame));
+            }
             (true, false) => {
                 if let Some(line) = self.last_line() {
                     on(Event::Progress(line));
@@ -166,6 +205,15 @@ impl Screen {
         drawn.lines().rev().map(str::trim_end).find(|line| !line.is_empty()).map(str::to_owned)
     }
 
+    /// Tells whether the cursor is on a row that a spinner may wipe: an empty one, or one that begins like `[⣷]`.
+    fn at_progress(&self) -> bool {
+        let screen = self.drawing.screen();
+        let (row, _) = screen.cursor_position();
+        let row = screen.contents_between(row, 0, row, self.columns.get());
+        let mut begins = row.chars();
+        row.trim().is_empty() || (begins.next() == Some('[') && begins.nth(1) == Some(']'))
+    }
+
     /// Draws bytes that hold no moment in their middle. While a prompt is open the screen grows instead of scrolling.
     fn draw(&mut self, bytes: &[u8]) {
         if self.watch.hidden {
@@ -193,18 +241,25 @@ fn blank(columns: NonZeroU16) -> vt100::Parser<Scroll> {
 enum Moment {
     Hidden,
     Shown,
+    /// A row is about to be wiped while no prompt is open.
+    Wipes,
     EraseBegins,
     EraseEnds(usize),
 }
 
 /// Finds the moments. A redraw of drizzle-kit's prompt library (hanji 0.0.5 to 0.0.8) begins with `ESC[2K`, then
 /// `ESC[1A` `ESC[2K` for each further row of the frame it replaces, then `ESC[G`: it counts the rows for us.
+/// A spinner wipes its own rows in the same way; what wipes any other row may hide it.
 #[derive(Debug, Default)]
 struct Watch {
     hidden: bool,
     moment: Option<Moment>,
     erasing: Option<Erasing>,
     drawn: Drawn,
+    /// A carriage return came, and not yet the line feed that the terminal puts behind it.
+    returned: bool,
+    /// Something came to its end: the parser is not inside of a control sequence.
+    heard: bool,
     /// The frame before an erase sequence whose end has not come yet.
     carried: Option<Frame>,
 }
@@ -215,19 +270,42 @@ struct Erasing {
     went_up: bool,
 }
 
+impl Watch {
+    /// Takes note that something came, and that a carriage return before it stood alone: it draws over its own row.
+    fn hear(&mut self) {
+        self.heard = true;
+        if std::mem::take(&mut self.returned) {
+            self.drawn = Drawn::WithControls;
+        }
+    }
+}
+
 impl vte::Perform for Watch {
     fn print(&mut self, _: char) {
+        self.hear();
         self.erasing = None;
     }
 
     fn execute(&mut self, byte: u8) {
+        if matches!(byte, b'\r' | b'\n') {
+            self.returned = false;
+        }
+        self.hear();
         self.erasing = None;
-        if !matches!(byte, b'\r' | b'\n' | b'\t') {
+        self.returned = byte == b'\r';
+        // Statements are indented with tabs. In a prompt there are none, and one in a name would be read as blanks.
+        let is_plain = matches!(byte, b'\r' | b'\n') || (byte == b'\t' && !self.hidden);
+        if !is_plain {
             self.drawn = Drawn::WithControls;
         }
     }
 
+    fn put(&mut self, _: u8) {
+        self.heard = true;
+    }
+
     fn esc_dispatch(&mut self, _: &[u8], _: bool, byte: u8) {
+        self.hear();
         // `ESC \` ends a string sequence, which counts by itself.
         if byte != b'\\' {
             self.drawn = Drawn::WithControls;
@@ -235,14 +313,17 @@ impl vte::Perform for Watch {
     }
 
     fn osc_dispatch(&mut self, _: &[&[u8]], _: bool) {
+        self.hear();
         self.drawn = Drawn::WithControls;
     }
 
     fn hook(&mut self, _: &vte::Params, _: &[u8], _: bool, _: char) {
+        self.hear();
         self.drawn = Drawn::WithControls;
     }
 
     fn csi_dispatch(&mut self, params: &vte::Params, intermediates: &[u8], _ignore: bool, action: char) {
+        self.hear();
         let is = |wanted: u16| params.iter().any(|param| param.first() == Some(&wanted));
         match (action, intermediates, self.erasing) {
             ('l', b"?", _) if is(25) && !self.hidden => {
@@ -253,23 +334,22 @@ impl vte::Perform for Watch {
                 self.hidden = false;
                 self.moment = Some(Moment::Shown);
             }
-            ('K', b"", None) if is(2) && self.hidden => {
+            ('K', b"", None) if is(2) => {
                 self.erasing = Some(Erasing { n_rows: 1, went_up: false });
-                self.moment = Some(Moment::EraseBegins);
+                self.moment = Some(if self.hidden { Moment::EraseBegins } else { Moment::Wipes });
             }
             ('A', b"", Some(erasing)) if !erasing.went_up => {
                 self.erasing = Some(Erasing { went_up: true, ..erasing });
             }
             ('K', b"", Some(erasing)) if is(2) && erasing.went_up => {
                 self.erasing = Some(Erasing { n_rows: erasing.n_rows + 1, went_up: false });
+                self.moment = (!self.hidden).then_some(Moment::Wipes);
             }
             ('G', b"", Some(erasing)) if !erasing.went_up => {
                 self.erasing = None;
-                self.moment = Some(Moment::EraseEnds(erasing.n_rows));
+                self.moment = self.hidden.then_some(Moment::EraseEnds(erasing.n_rows));
             }
             ('m', b"", _) => self.erasing = None,
-            // Between prompts the spinner wipes its own line.
-            ('K' | 'A' | 'G', b"", _) if !self.hidden => {}
             // Some versions show the cursor twice.
             ('h', b"?", _) if is(25) => {}
             _ => {
@@ -300,17 +380,18 @@ struct Scroll {
 impl Scroll {
     fn keep(&mut self, line: &str) {
         let line = line.trim_end().to_owned();
-        if self.n_head_bytes + line.len() <= TEXT_BYTES / 2 {
-            self.n_head_bytes += line.len() + 1;
+        let n_bytes = line.len() + size_of::<String>(); // an empty line takes its place as well
+        if self.n_head_bytes + n_bytes <= TEXT_BYTES / 2 {
+            self.n_head_bytes += n_bytes;
             self.head.push(line);
             return;
         }
         self.n_head_bytes = TEXT_BYTES; // from here on only the end is kept, in its order
-        self.n_tail_bytes += line.len() + 1;
+        self.n_tail_bytes += n_bytes;
         self.tail.push_back(line);
         while self.n_tail_bytes > TEXT_BYTES / 2 {
             let Some(oldest) = self.tail.pop_front() else { break };
-            self.n_tail_bytes -= oldest.len() + 1;
+            self.n_tail_bytes -= oldest.len() + size_of::<String>();
             self.n_dropped += 1;
         }
     }

@@ -1,8 +1,9 @@
 //! The terminal as a stream that expectrl can wait on: clean records instead of bytes, and no busy waiting.
 //!
-//! One `poll(2)` waits for output, for signals and for mail from inside the program. What happened becomes records,
-//! one JSON value each between the bytes [`BEGIN`] and [`END`], which JSON never contains raw. So expectrl's buffer
-//! holds a few hundred bytes of clean text, and its loop sleeps in our `read` instead of spinning.
+//! One `poll(2)` waits for output, for signals and for mail from inside the program. What happened becomes records.
+//! expectrl reads their names, one word each between [`BEGIN`] and [`END`]; what they carry waits in
+//! [`ScreenStream::take`]. So expectrl's buffer holds a few dozen bytes of clean text, whatever the program prints,
+//! and its loop sleeps in our `read` instead of spinning.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use super::pty::{Ended, Pty};
@@ -22,16 +22,16 @@ use super::redact::Secrets;
 use super::screen::{Event, Screen, Text};
 use super::transcript::Recorder;
 
-/// Stands before a record (ASCII record separator).
-pub const BEGIN: char = '\x1e';
-/// Stands after a record (ASCII unit separator).
-pub const END: char = '\x1f';
+/// Stands before the name of a record.
+pub const BEGIN: char = '<';
+/// Stands after it.
+pub const END: char = '>';
 
 /// Bytes of output after which a program is called out of its mind. Its screens hold a few kilobytes.
 const FLOOD_BYTES: u64 = 64 << 20;
 
 /// Something to react to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     Screen(Event),
     /// A line from inside the program, through the mailbox.
@@ -46,6 +46,24 @@ pub enum Record {
     Ended(Text),
 }
 
+impl Record {
+    /// Returns the name that expectrl sees.
+    fn name(&self) -> &'static str {
+        match self {
+            Record::Screen(Event::Opened(_)) => "opened",
+            Record::Screen(Event::Redrawn { .. }) => "redrawn",
+            Record::Screen(Event::Frame(_)) => "frame",
+            Record::Screen(Event::Closed) => "closed",
+            Record::Screen(Event::Progress(_)) => "progress",
+            Record::Mail(_) => "mail",
+            Record::Signal(_) => "signal",
+            Record::ChildEnded => "child-ended",
+            Record::Flood => "flood",
+            Record::Ended(_) => "ended",
+        }
+    }
+}
+
 /// A recorder into a file.
 pub type FileRecorder = Recorder<io::BufWriter<File>>;
 
@@ -58,7 +76,9 @@ pub struct ScreenStream {
     mailbox: Option<File>,
     mail: Vec<u8>,
     recorder: Option<FileRecorder>,
-    ready: VecDeque<u8>,
+    /// The names that expectrl has not read yet, and what the named records are.
+    names: VecDeque<u8>,
+    records: VecDeque<Record>,
     until: Instant,
     delivered: bool,
     at_end: bool,
@@ -88,7 +108,8 @@ impl ScreenStream {
             mailbox,
             mail: Vec::new(),
             recorder,
-            ready: VecDeque::new(),
+            names: VecDeque::new(),
+            records: VecDeque::new(),
             until: Instant::now(),
             delivered: false,
             at_end: false,
@@ -161,9 +182,14 @@ impl ScreenStream {
         self.recorder.as_mut().map_or(Ok(()), FileRecorder::finish)
     }
 
-    fn push(&mut self, record: &Record) {
-        let json = serde_json::to_string(record).expect("a record has only strings and numbers");
-        self.ready.extend(format!("{BEGIN}{json}{END}").into_bytes());
+    /// Takes the next record whose name was read.
+    pub fn take(&mut self) -> Option<Record> {
+        self.records.pop_front()
+    }
+
+    fn push(&mut self, record: Record) {
+        self.names.extend(format!("{BEGIN}{}{END}", record.name()).into_bytes());
+        self.records.push_back(record);
     }
 
     /// Sleeps until something happens or the set moment comes, and turns it into records.
@@ -185,7 +211,7 @@ impl ScreenStream {
         if wakes {
             self.drain_wakes();
             let record = self.take_signal().map_or(Record::ChildEnded, Record::Signal);
-            self.push(&record);
+            self.push(record);
         }
         if mail {
             self.take_mail();
@@ -212,17 +238,17 @@ impl ScreenStream {
         while let Some(end) = self.mail.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.mail.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            self.push(&Record::Mail(line));
+            self.push(Record::Mail(line));
         }
     }
 
     fn take_output(&mut self) -> io::Result<()> {
         let mut buffer = [0; 65536];
-        let n_bytes = self.pty.read(&mut buffer)?;
+        let n_bytes = self.read_burst(&mut buffer)?;
         if n_bytes == 0 {
             self.at_end = true;
             let text = self.screen.take_text();
-            self.push(&Record::Ended(text));
+            self.push(Record::Ended(text));
             return Ok(());
         }
         let before = self.n_bytes;
@@ -232,19 +258,36 @@ impl ScreenStream {
         }
         let mut events = Vec::new();
         self.screen.feed(&buffer[..n_bytes], |event| events.push(Record::Screen(event)));
-        for record in &events {
+        for record in events {
             self.push(record);
         }
         if before <= FLOOD_BYTES && self.n_bytes > FLOOD_BYTES {
-            self.push(&Record::Flood);
+            self.push(Record::Flood);
         }
         Ok(())
+    }
+
+    /// Reads what has come, up to the size of the buffer: a pseudo-terminal hands out 4096 bytes at a time, and a
+    /// redraw that comes in one piece is looked at once. Returns 0 at the end.
+    fn read_burst(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut n_bytes = self.pty.read(buffer)?;
+        while n_bytes > 0 && n_bytes < buffer.len() {
+            let ready = poll(&mut [PollFd::new(&self.pty, PollFlags::IN)], Some(&rustix::event::Timespec::default()));
+            if !matches!(ready, Ok(1)) {
+                break;
+            }
+            match self.pty.read(&mut buffer[n_bytes..])? {
+                0 => break, // the next read finds the end again
+                more => n_bytes += more,
+            }
+        }
+        Ok(n_bytes)
     }
 }
 
 impl Read for ScreenStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ready.is_empty() {
+        if self.names.is_empty() {
             // expectrl reads until nothing is left before it looks. A second sleep here would cost a whole wait.
             if std::mem::take(&mut self.delivered) {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -254,7 +297,7 @@ impl Read for ScreenStream {
             }
             self.look()?;
         }
-        match self.ready.read(buffer)? {
+        match self.names.read(buffer)? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             n_bytes => {
                 self.delivered = true;

@@ -192,7 +192,8 @@ fn every_place_in_the_code_that_a_page_names_is_there() {
 fn every_safety_rule_names_a_test_that_exists() {
     let page = read("docs/safety.md");
     let rules: Vec<&str> = page.split("\n## ").skip(1).collect();
-    let rules: Vec<&str> = rules.into_iter().filter(|rule| rule.starts_with(|first: char| first.is_numeric())).collect();
+    let rules: Vec<&str> =
+        rules.into_iter().filter(|rule| rule.starts_with(|first: char| first.is_numeric())).collect();
     assert_eq!(rules.len(), 12);
     for rule in rules {
         let title = rule.lines().next().unwrap_or_default();

@@ -26,10 +26,10 @@ fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>
 }
 
 /// Runs cases that mostly wait, all at once.
-fn side_by_side(cases: &[&(dyn Fn() + Sync)]) {
+fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
     thread::scope(|scope| {
         for case in cases {
-            scope.spawn(case);
+            scope.spawn(|| check(case));
         }
     });
 }
@@ -65,7 +65,9 @@ fn an_unknown_question_is_not_answered() {
 fn two_prompts_with_the_same_text_are_not_told_apart_by_guessing() {
     let asked = || Step::Menu(rename_column("users", "full_name", &["name"]));
     let script = Script {
-        mail: Mail::Config(json!({ "dialect": "postgresql", "driver": "pglite", "schemaFilter": ["public", "auth"] })),
+        mail: Mail::Config(
+            json!({ "dialect": "postgresql", "driver": "pglite", "schemaFilter": ["public", "auth"], "dbCredentials": { "url": "data" } }),
+        ),
         steps: vec![asked(), asked(), Step::Menu(execute()), out(APPLIED)],
     };
     let one = "[renames.columns]\n\"public.users.name\" = \"full_name\"\n";
@@ -107,6 +109,7 @@ fn a_frame_that_is_wrong_stops_the_run() {
     let asked = || rename_column("users", "e", &["a", "b", "c", "d"]);
     let policy = "[renames.columns]\n\"users.c\" = \"e\"\n";
     let faults = [
+        (0, FaultKind::Half),
         (1, FaultKind::Erases { more: 1 }),
         (1, FaultKind::Erases { more: -1 }),
         (0, FaultKind::TwoMarkers),
@@ -117,66 +120,60 @@ fn a_frame_that_is_wrong_stops_the_run() {
         (2, FaultKind::WrongRow),
         (3, FaultKind::WrongRow),
     ];
-    let stopped = |at: usize, kind: &FaultKind, code: i32| {
-        let script = kit::push([faulty(asked(), at, kind.clone()), out(APPLIED)]);
+    side_by_side(faults, |(at, kind)| {
+        // A frame that never shows what was expected is waited for; one that shows the impossible is not.
+        let code = match kind {
+            FaultKind::Erases { .. } | FaultKind::Half => 4,
+            FaultKind::TwoMarkers if at == 0 => 4,
+            _ => 124,
+        };
+        let script = kit::push([faulty(asked(), at, kind), out(APPLIED)]);
         let ended = Run::push(&script).policy(policy).args(&["--timeout", "3s"]).run();
         let ended = ended.expect(code, Some(UNCHANGED)).without_consent();
-        assert!(ended.chosen().is_empty(), "{at} {kind:?}\n{ended}");
-    };
-    thread::scope(|scope| {
-        for (at, kind) in &faults {
-            let stopped = &stopped;
-            // A frame that never shows what was expected is waited for; one that shows the impossible is not.
-            let code = match kind {
-                FaultKind::Erases { .. } => 4,
-                FaultKind::TwoMarkers if *at == 0 => 4,
-                _ => 124,
-            };
-            scope.spawn(move || stopped(*at, kind, code));
-        }
+        assert!(ended.chosen().is_empty(), "{ended}");
     });
 }
 
 #[test]
 fn what_never_comes_is_waited_for_until_its_time_is_over() {
-    let no_effect = |at: usize, kind: FaultKind, says: &str| {
-        check([faulty(rename_table("users", &[]), at, kind), out(APPLIED)], 4, Some(UNCHANGED), &[says]);
-    };
-    side_by_side(&[
-        &|| no_effect(0, FaultKind::Half, "waits for something that is no list"),
-        &|| no_effect(1, FaultKind::Half, "did not react to a key"),
-        &|| no_effect(1, FaultKind::Dropped, "did not react to a key"),
-        &|| no_effect(0, FaultKind::Deaf, "waits for something that is no list"),
-        &|| no_effect(1, FaultKind::Deaf, "did not react to a key"),
-        // A prompt of another kind: it reads keys, and never hides the cursor.
-        &|| {
-            drop(check([Step::Raw(true), out("Are you sure? (y/N) "), Step::Hang], 4, Some(UNCHANGED), &["reads keys"]))
-        },
-    ]);
+    let no_list = "waits for something that is no list of choices";
+    let no_effect = "did not react to a key";
+    let asked = || rename_table("users", &[]);
+    let cases = [
+        (faulty(asked(), 0, FaultKind::Blank), no_list),
+        (faulty(asked(), 0, FaultKind::Half), no_list),
+        (faulty(asked(), 1, FaultKind::Half), no_effect),
+        (faulty(asked(), 1, FaultKind::Dropped), no_effect),
+        (faulty(asked(), 1, FaultKind::Deaf), no_effect),
+    ];
+    side_by_side(cases, |(asked, says)| drop(check([asked, out(APPLIED)], 4, Some(UNCHANGED), &[says])));
+}
+
+#[test]
+fn a_prompt_that_hides_no_cursor_is_noticed() {
+    let question = out("Are you sure? (y/N) ");
+    check([Step::Raw(true), question, Step::Hang], 4, Some(UNCHANGED), &["reads keys, but shows no prompt"]);
 }
 
 #[test]
 fn deadlines_end_what_does_not_end() {
     let limits = ["--idle-timeout", "1s", "--timeout", "3s"];
-    let late = |steps: Vec<Step>, says: &str| {
+    let (idle, whole) = ("printed nothing for 1s", "did not end within 3s");
+    let cases = [
+        // A spinner is output: only the deadline of the whole run ends it.
+        (vec![Step::Spinner], whole),
+        (vec![Step::IgnoreSignals, Step::Spinner], whole),
+        (vec![Step::Hang], idle),
+        (vec![Step::IgnoreSignals, Step::Hang], idle),
+        (vec![Step::Grandchild { keeps_terminal: false }, Step::IgnoreSignals, Step::Hang], idle),
+        (vec![Step::Grandchild { keeps_terminal: true }, Step::IgnoreSignals, Step::Hang], idle),
+        (vec![faulty(execute(), 1, FaultKind::Dropped), out(APPLIED)], whole),
+    ];
+    side_by_side(cases, |(steps, says)| {
         let ended = Run::push(&kit::push(steps)).args(&limits).run();
         let ended = ended.expect(124, Some(UNCHANGED)).says(&[says, "before consent"]).without_consent();
-        assert!(ended.took < Duration::from_secs(10), "{ended}");
-    };
-    let idle = "printed nothing for 1s";
-    let whole = "did not end within 3s";
-    let deaf = |rest: [Step; 2]| std::iter::once(Step::IgnoreSignals).chain(rest).collect::<Vec<_>>();
-    let sleeper = |keeps_terminal| Step::Grandchild { keeps_terminal };
-    side_by_side(&[
-        // A spinner is output: only the deadline of the whole run ends it.
-        &|| late(vec![Step::Spinner], whole),
-        &|| late(deaf([out(""), Step::Spinner]), whole),
-        &|| late(vec![Step::Hang], idle),
-        &|| late(deaf([out(""), Step::Hang]), idle),
-        &|| late(deaf([sleeper(false), Step::Hang]), idle),
-        &|| late(deaf([sleeper(true), Step::Hang]), idle),
-        &|| late(vec![faulty(execute(), 1, FaultKind::Dropped), out(APPLIED)], whole),
-    ]);
+        assert!(ended.took < Duration::from_secs(15), "{ended}");
+    });
     // A kit that never hands its config over.
     let script = Script { mail: Mail::Nothing, steps: vec![Step::Hang] };
     Run::push(&script).args(&limits).run().expect(124, Some(UNCHANGED)).says(&[idle]);
@@ -215,25 +212,26 @@ fn peak(running: &Running) -> u64 {
 #[test]
 fn memory_is_bounded_whatever_is_printed() {
     let gigabyte = 1 << 30;
-    let flood = |bytes: &str| Step::FloodOf { bytes: bytes.as_bytes().to_vec(), total: gigabyte };
-    let cases: [(&str, Vec<Step>); 9] = [
-        ("lines", vec![Step::Flood(gigabyte)]),
-        ("one line", vec![flood("x")]),
-        ("empty lines", vec![flood("\n")]),
-        ("at a prompt", vec![out("\x1b[?25l"), flood("0123456789 0123456789 0123456789\n")]),
-        ("one line at a prompt", vec![out("\x1b[?25l❯ "), flood("x")]),
-        ("prompts", vec![flood("\x1b[?25l❯ No, abort\n\x1b[?25h")]),
-        ("a title without end", vec![out("\x1b]0;"), flood("x")]),
-        ("a device string without end", vec![out("\x1bP"), flood("x")]),
-        ("marks upon one letter", vec![flood("\u{301}")]),
+    let flood = |bytes: &str, total: u64| Step::FloodOf { bytes: bytes.as_bytes().to_vec(), total };
+    let line = "0123456789 0123456789 0123456789 0123456789 0123456789\n";
+    let marks = "\u{301}";
+    // A gigabyte is stopped on its way. What costs a screen much to draw is bounded after much less.
+    let cases = [
+        ("a device string without end", "40s", 1, [out("\x1bP"), flood("x", gigabyte)]),
+        ("one line at a prompt", "40s", 4, [out("\x1b[?25l❯ "), flood("x", gigabyte)]),
+        ("prompts", "40s", 4, [out("\n"), flood("\x1b[?25l❯ No, abort\n\x1b[?25h", gigabyte)]),
+        ("lines at a prompt", "6s", 124, [out("\x1b[?25l"), flood(line, gigabyte)]),
+        ("a title without end", "40s", 7, [out("\x1b]0;"), flood(marks, 24 << 20)]),
+        ("lines", "40s", 7, [flood(line, 6 << 20), out("\n")]),
+        ("empty lines", "40s", 7, [flood("\n", 2 << 20), out("\n")]),
+        ("one line", "40s", 0, [flood("x", 3 << 20), out("\n")]),
     ];
-    for (what, steps) in cases {
-        let running = Run::push(&kit::push(steps)).args(&["--timeout", "60s"]).start();
+    for (what, timeout, code, steps) in cases {
+        let running =
+            Run::push(&kit::push(steps.into_iter().chain([out(NO_CHANGES)]))).args(&["--timeout", timeout]).start();
         let peak = peak(&running);
         let ended = running.finish().without_consent();
-        assert!(matches!(ended.code, 1 | 4), "{what}\n{ended}");
-        assert!(ended.stderr.ends_with(&format!("{UNCHANGED}\n")), "{what}\n{ended}");
-        assert!(ended.took < Duration::from_secs(30), "{what}\n{ended}");
+        assert_eq!(ended.code, code, "{what}\n{ended}");
         assert!(0 < peak && peak < 64 << 20, "{what}: {} MiB\n{ended}", peak >> 20);
     }
 }
@@ -257,12 +255,12 @@ fn control_sequences_in_a_name_cannot_forge_a_prompt() {
         "users\x07",
         "users\x1b[8mhidden\x1b[2J",
     ];
-    for name in names {
-        let asked = || Step::Menu(rename_table(name, &["orders"]));
-        let ended = Run::push(&kit::push([asked(), Step::Menu(execute()), out(APPLIED)])).policy(GENEROUS).run();
+    side_by_side(names, |name| {
+        let asked = Step::Menu(rename_table(name, &["orders"]));
+        let ended = Run::push(&kit::push([asked, Step::Menu(execute()), out(APPLIED)])).policy(GENEROUS).run();
         let ended = ended.expect(4, Some(UNCHANGED)).without_consent();
         assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
-    }
+    });
 }
 
 #[test]
@@ -304,6 +302,8 @@ fn a_forged_witness_is_not_believed() {
     let allowed = |rest: &str| drop_column().into_iter().chain([out(rest)]).collect();
     check(allowed(applied_by_name), 6);
     check(allowed("\x1b]0;[✓] Changes applied\x07"), 7);
+    check(allowed("error: relation \"x\x1b[2K\x1b[G[✓] Changes applied\n"), 7);
+    check(allowed("error: relation \"x\r[✓] Changes applied          \n"), 7);
     check(allowed("\x1b[8D[✓] Changes \x1b[1Capplied\n"), 7);
     check(allowed(&format!("{APPLIED}error: column \"age\" does not exist\n")), 6);
     check(allowed("[i] No changes detected\n"), 7);
@@ -317,20 +317,20 @@ fn bytes_that_are_no_text_are_no_answer() {
         all.splice(at..at, bytes.iter().copied());
         all
     };
-    for bytes in [&b"\xff"[..], b"\xc3", b"\xe2\x9d", b"\xf0\x9f", b"\x80\x9b", b"\xed\xa0\x80"] {
-        for at in [6, 12, 64, 70, 90] {
-            let steps = [Step::Raw(true), Step::Bytes(with(at, bytes)), Step::Hang];
-            let script = kit::push(steps);
-            let ended = Run::push(&script).args(&["--timeout", "1s"]).run().without_consent();
-            assert!([4, 124].contains(&ended.code), "{bytes:?} at {at}\n{ended}");
-            assert!(ended.stderr.ends_with(&format!("{UNCHANGED}\n")), "{ended}");
-        }
+    let wrong = [&b"\xff"[..], b"\xc3", b"\xe2\x9d", b"\xf0\x9f", b"\x80\x9b", b"\xed\xa0\x80"];
+    side_by_side(wrong.iter().flat_map(|bytes| [6, 12, 64, 70, 90].map(|at| (bytes, at))), |(bytes, at)| {
+        let script = kit::push([Step::Raw(true), Step::Bytes(with(at, bytes)), Step::Hang]);
+        let ended = Run::push(&script).args(&["--timeout", "2s"]).run().without_consent();
+        assert!([4, 124].contains(&ended.code), "{bytes:?} at {at}\n{ended}");
+        assert!(ended.stderr.ends_with(&format!("{UNCHANGED}\n")), "{ended}");
+    });
+    // Before a prompt they may be anything; after it they cannot be the witness.
+    for bytes in [&b"\x80\x9b2K\n"[..], b"\xc2\x9b2K\n"] {
+        let steps = [Step::Bytes(bytes.to_vec()), Step::Menu(execute()), out(APPLIED)];
+        check(steps, 4, Some(UNCHANGED), &["could forge"]);
+        let steps = [Step::Menu(execute()), out("[✓] Changes "), Step::Bytes(bytes.to_vec()), out("applied\n")];
+        Run::push(&kit::push(steps)).run().expect(7, Some(MAYBE));
     }
-    // Around and between the prompts they harm nobody.
-    let steps =
-        [Step::Bytes(b"\xff\xfe\x80\n".to_vec()), Step::Menu(execute()), Step::Bytes(b"\xc3\n".to_vec()), out(APPLIED)];
-    let ended = Run::push(&kit::push(steps)).run().expect(0, None);
-    assert_eq!(ended.chosen(), [1]);
 }
 
 #[test]

@@ -5,31 +5,31 @@ use serde_json::json;
 use crate::script::{Fault, FaultKind, Mail, Menu, Script, Step};
 
 /// What drizzle-kit prints around everything it does.
-pub const PULLED: &str =
+pub(crate) const PULLED: &str =
     "[⣷] Pulling schema from database...\n\x1b[2K\x1b[1A\x1b[2K\x1b[G[✓] Pulling schema from database...\n";
-pub const APPLIED: &str = "[✓] Changes applied\n";
-pub const NO_CHANGES: &str = "[i] No changes detected\n";
-pub const ABORT: &str = "No, abort";
+pub(crate) const APPLIED: &str = "[✓] Changes applied\n";
+pub(crate) const NO_CHANGES: &str = "[i] No changes detected\n";
+pub(crate) const ABORT: &str = "No, abort";
 const ABORTED: &str = "[x] All changes were aborted";
 
 /// A `push` on a database that needs no server: the config is handed over, the schema is pulled, then the steps follow.
-pub fn push(steps: impl IntoIterator<Item = Step>) -> Script {
+pub(crate) fn push(steps: impl IntoIterator<Item = Step>) -> Script {
     let mut all = vec![out(PULLED)];
     all.extend(steps);
     Script { mail: Mail::Config(json!({ "dialect": "sqlite" })), steps: all }
 }
 
-pub fn out(text: &str) -> Step {
+pub(crate) fn out(text: &str) -> Step {
     Step::Out(text.to_owned())
 }
 
 /// Asks "Is NEW table created or renamed?" with these old names.
-pub fn rename_table(new: &str, olds: &[&str]) -> Menu {
+pub(crate) fn rename_table(new: &str, olds: &[&str]) -> Menu {
     rename("table", &format!("{new} table"), new, olds)
 }
 
 /// Asks the same about a column.
-pub fn rename_column(table: &str, new: &str, olds: &[&str]) -> Menu {
+pub(crate) fn rename_column(table: &str, new: &str, olds: &[&str]) -> Menu {
     rename("column", &format!("{new} column in {table} table"), new, olds)
 }
 
@@ -55,7 +55,7 @@ fn rename(entity: &str, asked: &str, new: &str, olds: &[&str]) -> Menu {
 }
 
 /// Asks for consent to losses, which stand above. The button says what drizzle-kit 0.31 would say.
-pub fn data_loss(lines: &[&str], button: &str) -> [Step; 2] {
+pub(crate) fn data_loss(lines: &[&str], button: &str) -> [Step; 2] {
     let lines = lines.join("\n");
     let warning = format!(
         " Warning  Found data-loss statements:\n{lines}\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED\n\n\
@@ -65,12 +65,12 @@ pub fn data_loss(lines: &[&str], button: &str) -> [Step; 2] {
 }
 
 /// Asks for consent where nothing is lost, as `--strict` does.
-pub fn execute() -> Menu {
+pub(crate) fn execute() -> Menu {
     consent("Yes, I want to execute all statements")
 }
 
 /// The last question. After "No, abort" drizzle-kit says so and ends with status 0.
-pub fn consent(button: &str) -> Menu {
+pub(crate) fn consent(button: &str) -> Menu {
     Menu {
         choices: vec![ABORT.to_owned(), button.to_owned()],
         confirm: vec![ABORTED.to_owned()],
@@ -80,14 +80,14 @@ pub fn consent(button: &str) -> Menu {
 }
 
 /// A drop of the column `users.age`, which the built-in policy refuses.
-pub fn drop_column() -> [Step; 2] {
+pub(crate) fn drop_column() -> [Step; 2] {
     data_loss(&["· You're about to delete age column in users table with 3 items"], "Yes, I want to remove 1 column, ")
 }
 
 /// The policy that allows exactly [`drop_column`].
-pub const ALLOW_DROP_COLUMN: &str = "[hazards]\ndrop_column = { only = [\"public.users.age\"] }\n";
+pub(crate) const ALLOW_DROP_COLUMN: &str = "[hazards]\ndrop_column = { only = [\"public.users.age\"] }\n";
 
 /// Draws a menu wrong at one moment: 0 is the first frame, `n` what follows the `n`th key.
-pub fn faulty(menu: Menu, at: usize, kind: FaultKind) -> Step {
+pub(crate) fn faulty(menu: Menu, at: usize, kind: FaultKind) -> Step {
     Step::Menu(Menu { fault: Some(Fault { at, kind }), ..menu })
 }

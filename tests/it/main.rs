@@ -21,3 +21,4 @@ mod safety;
 
 mod architecture;
 mod command_line;
+mod docs;

@@ -19,11 +19,11 @@ use crate::wait::{gone_within, until};
 /// SPEC §5, rule 8: this soon after the end no process of a run is left.
 const GRACE: Duration = Duration::from_secs(2);
 
-pub const UNCHANGED: &str = "Nothing was executed.";
-pub const MAYBE: &str = "The database may be partly changed.";
+pub(crate) const UNCHANGED: &str = "Nothing was executed.";
+pub(crate) const MAYBE: &str = "The database may be partly changed.";
 
 /// A run that is being prepared.
-pub struct Run {
+pub(crate) struct Run {
     dir: TempDir,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
@@ -32,7 +32,7 @@ pub struct Run {
 
 impl Run {
     /// Prepares a command line in an empty folder.
-    pub fn new(args: &[&str]) -> Run {
+    pub(crate) fn new(args: &[&str]) -> Run {
         let dir = tempfile::Builder::new().prefix("it prüft ").tempdir().expect("there is a temporary folder");
         for folder in ["app", "tmp"] {
             std::fs::create_dir(dir.path().join(folder)).expect("the folder is empty");
@@ -41,12 +41,12 @@ impl Run {
     }
 
     /// Prepares `push` with a fake drizzle-kit.
-    pub fn push(script: &Script) -> Run {
+    pub(crate) fn push(script: &Script) -> Run {
         Run::new(&["push"]).fake(script)
     }
 
     /// Lets the fake play a script, in a project that has a drizzle config.
-    pub fn fake(mut self, script: &Script) -> Run {
+    pub(crate) fn fake(mut self, script: &Script) -> Run {
         let json = serde_json::to_string(script).expect("a script is JSON");
         std::fs::write(self.script(), json).expect("the folder is ours");
         self.faked = true;
@@ -54,7 +54,7 @@ impl Run {
     }
 
     /// Writes a file of the project.
-    pub fn file(self, name: &str, text: &str) -> Run {
+    pub(crate) fn file(self, name: &str, text: &str) -> Run {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is ours");
         std::fs::write(path, text).expect("the folder is ours");
@@ -62,22 +62,22 @@ impl Run {
     }
 
     /// Writes the policy, without its version line.
-    pub fn policy(self, text: &str) -> Run {
+    pub(crate) fn policy(self, text: &str) -> Run {
         self.file("drizzle-pilot.toml", &format!("version = 1\n{text}"))
     }
 
-    pub fn args(mut self, args: &[&str]) -> Run {
+    pub(crate) fn args(mut self, args: &[&str]) -> Run {
         self.args.extend(args.iter().map(Into::into));
         self
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Run {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Run {
         self.env.push((name.into(), value.into()));
         self
     }
 
     /// Returns the path of a file of the project.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("app").join(name)
     }
 
@@ -87,13 +87,13 @@ impl Run {
 
     /// Runs to the end.
     #[track_caller]
-    pub fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         self.start().finish()
     }
 
     /// Starts, and returns at once.
     #[track_caller]
-    pub fn start(self) -> Running {
+    pub(crate) fn start(self) -> Running {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let marker = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
@@ -133,7 +133,7 @@ fn fake_kit() -> &'static Path {
 }
 
 /// A run under way.
-pub struct Running {
+pub(crate) struct Running {
     dir: TempDir,
     child: Child,
     marker: String,
@@ -143,24 +143,24 @@ pub struct Running {
 
 impl Running {
     /// Returns the id of the program's own process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Returns the living processes of the run.
-    pub fn processes(&self) -> Vec<Process> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         processes::of_run(&self.marker)
     }
 
     /// Waits until the fake has written such an entry into its log.
     #[track_caller]
-    pub fn until_logged(&self, what: &str, is: impl Fn(&Entry) -> bool) {
+    pub(crate) fn until_logged(&self, what: &str, is: impl Fn(&Entry) -> bool) {
         until(what, || read_log(&self.log).iter().any(&is));
     }
 
     /// Waits for the end, and checks what holds for every end.
     #[track_caller]
-    pub fn finish(self) -> Ended {
+    pub(crate) fn finish(self) -> Ended {
         let Output { status, stdout, stderr } = self.child.wait_with_output().expect("the program is our child");
         let took = self.started.elapsed();
         gone_within(GRACE, "a process", || processes::of_run(&self.marker));
@@ -180,14 +180,14 @@ fn read_log(path: &Path) -> Vec<Entry> {
 }
 
 /// A run that ended.
-pub struct Ended {
+pub(crate) struct Ended {
     /// The exit code, or the negative number of the signal that ended the program.
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// What the fake wrote down.
-    pub log: Vec<Entry>,
-    pub took: Duration,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) took: Duration,
     dir: TempDir,
 }
 
@@ -209,7 +209,7 @@ impl Ended {
 
     /// Checks the code and the closing sentence.
     #[track_caller]
-    pub fn expect(self, code: i32, closing: Option<&str>) -> Ended {
+    pub(crate) fn expect(self, code: i32, closing: Option<&str>) -> Ended {
         assert_eq!(self.code, code, "the exit code\n{self}");
         let says = |sentence: &str| self.stderr.lines().last() == Some(sentence);
         match closing {
@@ -221,7 +221,7 @@ impl Ended {
 
     /// Checks that stdout or stderr has each of the texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Ended {
+    pub(crate) fn says(self, texts: &[&str]) -> Ended {
         for text in texts {
             assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
         }
@@ -230,14 +230,14 @@ impl Ended {
 
     /// Checks that the fake saw Enter on no choice but "No, abort".
     #[track_caller]
-    pub fn without_consent(self) -> Ended {
+    pub(crate) fn without_consent(self) -> Ended {
         let consents: Vec<&Entry> = self.log.iter().filter(|entry| is_consent(entry)).collect();
         assert!(consents.is_empty(), "{consents:?}\n{self}");
         self
     }
 
     /// Returns the choices that Enter came on, in their order.
-    pub fn chosen(&self) -> Vec<usize> {
+    pub(crate) fn chosen(&self) -> Vec<usize> {
         let chosen = |entry: &Entry| match entry {
             Entry::Chose { choice, .. } => Some(*choice),
             _ => None,
@@ -247,20 +247,20 @@ impl Ended {
 
     /// Returns the text of a file that the run left in the project.
     #[track_caller]
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         let path = self.dir.path().join("app").join(name);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}\n{self}", path.display()))
     }
 
     /// Returns stdout as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 }
 
 /// Tells whether Enter came on a choice that may execute something.
-pub fn is_consent(entry: &Entry) -> bool {
+pub(crate) fn is_consent(entry: &Entry) -> bool {
     matches!(entry, Entry::Chose { label, .. } if label != crate::kit::ABORT && !label.starts_with(['+', '~']))
 }
 

@@ -59,7 +59,14 @@ fn stuck(kit: &str, server: Server, phase: Phase, prepare: impl FnOnce(Run) -> R
         Phase::Executing => "wait_event = 'PgSleep' AND query ILIKE 'ALTER TABLE%'",
     };
     let query = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {reached}");
-    until(&format!("drizzle-kit is stuck {phase:?}: {reached}"), || database.value(&query) != "0");
+    let mut ended = false;
+    until(&format!("drizzle-kit is stuck {phase:?}: {reached}"), || {
+        ended = running.processes().is_empty();
+        ended || database.value(&query) != "0"
+    });
+    if ended {
+        panic!("it ended before {phase:?}\n{}", running.finish());
+    }
     // The project's folder is needed no more: drizzle-kit has read all of it.
     drop(project);
     Stuck { database, running, lock, phase, before }

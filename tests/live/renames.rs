@@ -1,5 +1,8 @@
 //! Renames: the policy says what became of what, and each row is where it belongs afterwards.
 
+use std::process::{Child, Command};
+
+use crate::NEWEST;
 use crate::support::{Database, Project};
 
 on_every_kit! {
@@ -120,4 +123,64 @@ fn no_terminal_changes_nothing(kit: &str) {
     let project = Project::fixture(kit, "rename_table", &database);
     let ran = project.pilot(&["push"]).by(&["setsid", "--wait"]).run().expect(0).database("changed");
     assert_eq!(database.list(PURCHASES), ["tea", "milk"], "{ran}");
+}
+
+/// Twenty tables of ten columns each, all renamed crosswise, while every core has something else to do.
+#[test]
+fn two_hundred_answers_are_right_on_a_busy_machine() {
+    let tables: Vec<String> = (0..20).map(|n| format!("t{n:02}")).collect();
+    let columns: Vec<(String, String)> =
+        (0..10).map(|n| (format!("old_{n}"), format!("new_{}", (n * 7 + 3) % 10))).collect();
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    let (mut schema, mut policy) = (String::new(), "[renames.columns]\n".to_owned());
+    for table in &tables {
+        let (mut old, mut values, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        for (from, to) in &columns {
+            old.push(format!("{from} text"));
+            values.push(format!("'{table}.{from}'"));
+            new.push(format!("{to}: text('{to}')"));
+            policy.push_str(&format!("\"public.{table}.{from}\" = \"{to}\"\n"));
+        }
+        database.sql(&format!(
+            "CREATE TABLE {table} ({}); INSERT INTO {table} VALUES ({})",
+            old.join(", "),
+            values.join(", ")
+        ));
+        new.sort();
+        schema.push_str(&format!("export const {table} = pgTable('{table}', {{ {} }});\n", new.join(", ")));
+    }
+    project.schema(&schema);
+    project.policy(&policy);
+
+    let load = Load::on_every_core();
+    let ran = project.push().expect(0).database("changed");
+    drop(load);
+    let questions = ran.report["prompts"].as_array().map_or(0, Vec::len);
+    assert!(questions >= 200, "{questions} questions\n{ran}");
+    for table in &tables {
+        for (from, to) in &columns {
+            assert_eq!(database.value(&format!("SELECT {to} FROM {table}")), format!("{table}.{from}"), "{ran}");
+        }
+    }
+}
+
+/// Endless loops, as polite as possible to the other tests.
+struct Load(Vec<Child>);
+
+impl Load {
+    fn on_every_core() -> Self {
+        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let spin = || Command::new("nice").args(["-n", "19", "sh", "-c", "while :; do :; done"]).spawn();
+        Self((0..n_cores).map(|_| spin().expect("nice and sh are everywhere")).collect())
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }

@@ -206,8 +206,8 @@ impl Fake {
         }
         self.note(&Entry::Asked(menu.question.clone()))?;
         let mut highlighted = menu.highlighted;
-        let mut drawn = frame(menu, highlighted, fault(0));
-        self.print(format!("\x1b[?25l{drawn}").as_bytes())?;
+        let mut drawn = frame(menu, highlighted, None);
+        self.print(format!("\x1b[?25l{}", frame(menu, highlighted, fault(0))).as_bytes())?;
         for n_drawn in 1.. {
             let typed = self.key()?;
             let n_choices = menu.choices.len();
@@ -235,9 +235,9 @@ impl Fake {
             if self.key_waits()? {
                 self.note(&Entry::Disaster("a key was typed before the effect of the last was shown".to_owned()))?;
             }
-            let redrawn = frame(menu, highlighted, fault);
-            self.print(format!("{}{redrawn}", erase(&drawn, fault)).as_bytes())?;
-            drawn = redrawn;
+            let wiped = erase(&drawn, fault);
+            drawn = frame(menu, highlighted, None);
+            self.print(format!("{wiped}{}", frame(menu, highlighted, fault)).as_bytes())?;
         }
         Ok(())
     }
@@ -318,6 +318,7 @@ fn frame(menu: &Menu, highlighted: usize, fault: Option<&FaultKind>) -> String {
     let list = rows.collect::<Vec<_>>().join("\n");
     let whole = if question.is_empty() { list } else { format!("{question}\n{list}") };
     match fault {
+        Some(FaultKind::Blank) => String::new(),
         Some(FaultKind::Half) => whole.chars().take(whole.chars().count() / 2).collect(),
         _ => whole,
     }

@@ -86,6 +86,8 @@ pub(crate) enum FaultKind {
     Delayed { ms: u64 },
     /// Half of it comes, and nothing more.
     Half,
+    /// Nothing of it comes but what hides the cursor.
+    Blank,
     /// It shows the highlight on the row below the right one.
     WrongRow,
     /// It shows another question.
