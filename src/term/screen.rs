@@ -140,6 +140,7 @@ impl Screen {
                 }
                 Some(Moment::Hidden) => {
                     self.draw(piece);
+                    self.told = None;
                     on(Event::Opened(self.take_text()));
                 }
                 Some(Moment::Shown) => {
@@ -216,6 +217,7 @@ impl Screen {
 
     /// Draws bytes that hold no moment in their middle. While a prompt is open the screen grows instead of scrolling.
     fn draw(&mut self, bytes: &[u8]) {
+        self.told = None;
         if self.watch.hidden {
             let n_newlines = bytes.iter().filter(|byte| **byte == b'\n').count();
             let (row, _) = self.drawing.screen().cursor_position();
@@ -281,9 +283,13 @@ impl Watch {
 }
 
 impl vte::Perform for Watch {
-    fn print(&mut self, _: char) {
+    fn print(&mut self, character: char) {
         self.hear();
         self.erasing = None;
+        // What stands for bytes that are no text, DEL and the C1 controls: vt100 leaves them out of the row.
+        if matches!(character, '\u{fffd}' | '\u{7f}'..='\u{9f}') {
+            self.drawn = Drawn::WithControls;
+        }
     }
 
     fn execute(&mut self, byte: u8) {

@@ -1,1 +1,150 @@
-//! TODO
+//! The arrows between the areas, read from the imports.
+
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Returns the Rust files of an area, with their paths below `src`.
+fn files(below: &Path) -> Vec<PathBuf> {
+    let path = src().join(below);
+    if path.is_file() {
+        return vec![below.to_owned()];
+    }
+    let entries = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut files: Vec<PathBuf> =
+        entries.flat_map(|entry| files(&below.join(entry.expect("the folder can be read").file_name()))).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.sort();
+    files
+}
+
+/// Returns the code of a file: without its comments, and without the tests at its end.
+fn code(file: &Path) -> String {
+    let text = std::fs::read_to_string(src().join(file)).expect("the file was listed");
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the modules at the top level that a file names.
+fn names(file: &Path) -> Vec<String> {
+    let code = code(file);
+    let path = Regex::new(r"\bcrate::(?:(\w+)|\{([^;]*)\})").expect("the pattern is right");
+    let mut names: Vec<String> = Vec::new();
+    for found in path.captures_iter(&code) {
+        match (found.get(1), found.get(2)) {
+            (Some(name), _) => names.push(name.as_str().to_owned()),
+            (None, list) => {
+                let list = list.map_or("", |list| list.as_str());
+                names.extend(list.split(',').filter_map(|part| part.trim().split("::").next()).map(str::to_owned));
+            }
+        }
+    }
+    // From a file of an area, the second `super` is the top level.
+    let above = Regex::new(r"\bsuper::super::(\w+)").expect("the pattern is right");
+    names.extend(above.captures_iter(&code).map(|found| found[1].to_owned()));
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Checks that the files of an area name no other modules at the top level than these.
+#[track_caller]
+fn check(area: &str, may_name: &[&str]) {
+    for file in files(Path::new(area)) {
+        for name in names(&file) {
+            assert!(
+                name == area || may_name.contains(&name.as_str()),
+                "src/{} names crate::{name}; {area} may name {may_name:?}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_terminal_knows_nothing_of_drizzle_kit() {
+    check("term", &[]);
+}
+
+#[test]
+fn drizzle_kit_knows_nothing_of_the_policy() {
+    check("kit", &["term"]);
+}
+
+#[test]
+fn statements_know_nothing_of_the_rest() {
+    check("sql", &[]);
+}
+
+#[test]
+fn the_database_knows_nothing_of_drizzle_kit() {
+    check("db", &[]);
+}
+
+#[test]
+fn the_policy_knows_prompts_and_hazards_alone() {
+    check("policy", &["kit", "sql"]);
+    let prompts = Regex::new(r"\bcrate::kit::(\w+)").expect("the pattern is right");
+    for file in files(Path::new("policy")) {
+        for found in prompts.captures_iter(&code(&file)) {
+            assert_eq!(&found[1], "prompt", "src/{} names {}", file.display(), &found[0]);
+        }
+    }
+}
+
+#[test]
+fn what_is_below_the_commands_does_not_name_them() {
+    check("exit.rs", &[]);
+    check("console.rs", &["term"]);
+    check("report.rs", &["exit", "policy", "term"]);
+    check("cli.rs", &["commands"]);
+}
+
+/// What the world outside is reached by.
+const OUTSIDE: [&str; 10] = [
+    "std::fs",
+    "std::process",
+    "std::net",
+    "std::os::unix::net",
+    "std::env",
+    "std::thread",
+    "Instant",
+    "SystemTime",
+    "tokio",
+    "rustix",
+];
+
+#[test]
+fn pure_files_reach_for_nothing_outside() {
+    let pure = [
+        "exit.rs",
+        "report.rs",
+        "term/keys.rs",
+        "term/screen.rs",
+        "term/redact.rs",
+        "kit/prompt.rs",
+        "kit/session.rs",
+        "kit/outcome.rs",
+        "kit/replay.rs",
+        "kit/config.rs",
+        "policy/model.rs",
+        "policy/name.rs",
+        "policy/decide.rs",
+        "policy/allow.rs",
+        "policy/explain.rs",
+        "sql",
+        "db/url.rs",
+        "db/explain.rs",
+    ];
+    for file in pure.iter().flat_map(|path| files(Path::new(path))) {
+        let code = code(&file);
+        for outside in OUTSIDE {
+            let word = Regex::new(&format!(r"\b{outside}\b")).expect("the names are plain");
+            assert!(!word.is_match(&code), "src/{} is pure, but names {outside}", file.display());
+        }
+    }
+}
