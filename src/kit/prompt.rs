@@ -370,6 +370,9 @@ fn unique(context: &[String]) -> Option<Unique> {
 /// or one that contains the arrow in a place that matters, does not.
 fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
     let asked = question.strip_prefix("Is ").ok_or("it does not begin with \"Is\"")?;
+    if asked.contains('\n') {
+        return Err("a name in it has a line break");
+    }
     let (create, renames) = choices.split_first().ok_or("there is no choice")?;
     let entity = Entity::ALL
         .into_iter()

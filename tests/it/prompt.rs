@@ -75,6 +75,7 @@ fn name() -> impl Strategy<Value = String> {
         "e\u{301}",
         "\u{202e}",
         "\u{200b}",
+        "\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}\u{308}\u{309}\u{30a}\u{30b}\u{30c}",
         ".",
         "public.",
         "Is ",
@@ -84,7 +85,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Where the prompt is read as a rename, the names are exactly those that drizzle-kit means.
     #[test]
