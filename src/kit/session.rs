@@ -304,17 +304,19 @@ impl Session {
 
     /// Presses the next key towards the answer, or Enter when the highlight was seen on it.
     fn steer(&mut self, mut steering: Steering) -> Step {
-        let key = match steering.at.cmp(&steering.target) {
-            std::cmp::Ordering::Equal => {
-                steering.keys.push(Key::Enter);
-                self.consented |= consents(&steering.prompt, steering.target);
-                return self.press(State::Entered(steering), Key::Enter);
-            }
-            std::cmp::Ordering::Less => Key::Down,
-            std::cmp::Ordering::Greater => Key::Up,
-        };
+        if steering.at == steering.target {
+            steering.keys.push(Key::Enter);
+            self.consented |= consents(&steering.prompt, steering.target);
+            return self.press(State::Entered(steering), Key::Enter);
+        }
+        // The list wraps around at both ends (hanji 0.0.5 to 0.0.8), so no answer is further away than half of it.
+        let n_choices = steering.prompt.choices.len();
+        let n_down = (steering.target + n_choices - steering.at) % n_choices;
+        let n_up = n_choices - n_down;
+        let goes_down = n_down < n_up || (n_down == n_up && steering.at < steering.target);
+        let (key, n_rows) = if goes_down { (Key::Down, 1) } else { (Key::Up, n_choices - 1) };
         steering.was = steering.at;
-        steering.at = if key == Key::Down { steering.at + 1 } else { steering.at - 1 };
+        steering.at = (steering.at + n_rows) % n_choices;
         steering.redrawn = false;
         steering.keys.push(key);
         self.press(State::Steering(steering), key)

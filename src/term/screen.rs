@@ -6,7 +6,6 @@
 
 use std::num::NonZeroU16;
 
-
 /// Width of the terminal in columns. A row of drizzle-kit with two names of 63 bytes stays below 300 columns;
 /// wrapped rows would make its own erase sequences wrong.
 pub const COLUMNS: u16 = 320;
@@ -143,7 +142,8 @@ impl Screen {
                     }
                 }
                 Some(Moment::Hidden) => {
-                    self.draw(piece);
+                    // The text before the prompt scrolls. Growing now would bring blank rows back above it.
+                    self.drawing.process(piece);
                     (self.watch.column, self.watch.widest) = (0, 0);
                     self.told = None;
                     on(Event::Opened(self.take_text()));

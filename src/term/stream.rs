@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -29,6 +29,9 @@ pub const END: char = '>';
 
 /// Bytes of output after which a program is called out of its mind. Its screens hold a few kilobytes.
 const FLOOD_BYTES: u64 = 64 << 20;
+
+/// Bytes that Linux hands out at most in one read of a pseudo-terminal (N_TTY_BUF_SIZE, less one).
+const KERNEL_PIECE: usize = 4095;
 
 /// Something to react to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,19 +270,21 @@ impl ScreenStream {
         Ok(())
     }
 
-    /// Reads what has come, up to the size of the buffer: a pseudo-terminal hands out 4096 bytes at a time, and a
-    /// redraw that comes in one piece is looked at once. Returns 0 at the end.
+    /// Reads what has come, up to the size of the buffer, so that a redraw that is written in one piece is looked at
+    /// once. Returns 0 at the end.
     fn read_burst(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut n_bytes = self.pty.read(buffer)?;
-        while n_bytes > 0 && n_bytes < buffer.len() {
-            let ready = poll(&mut [PollFd::new(&self.pty, PollFlags::IN)], Some(&rustix::event::Timespec::default()));
+        let mut last = n_bytes;
+        while last > 0 && n_bytes < buffer.len() {
+            // A full piece of the kernel's means that its writer is held up, and about to write the rest.
+            let patience = if last >= KERNEL_PIECE { Duration::from_millis(1) } else { Duration::ZERO };
+            let patience = rustix::event::Timespec::try_from(patience).map_err(io::Error::other)?;
+            let ready = poll(&mut [PollFd::new(&self.pty, PollFlags::IN)], Some(&patience));
             if !matches!(ready, Ok(1)) {
                 break;
             }
-            match self.pty.read(&mut buffer[n_bytes..])? {
-                0 => break, // the next read finds the end again
-                more => n_bytes += more,
-            }
+            last = self.pty.read(&mut buffer[n_bytes..])?; // at the end it is 0, and the next read finds that again
+            n_bytes += last;
         }
         Ok(n_bytes)
     }

@@ -1,1 +1,245 @@
-//! TODO
+//! What one types, and what comes of it before and beside a run: usage, set-up, policy, reports.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::kit::{self, APPLIED, NO_CHANGES, drop_column, execute, out, rename_table};
+use crate::run::{Ended, MAYBE, Run, UNCHANGED};
+use crate::script::{Entry, Mail, Script, Step};
+
+/// Runs a command line in an empty project. Whatever is wrong with it, nothing is executed.
+#[track_caller]
+fn check(args: &[&str], code: i32, says: &[&str]) -> Ended {
+    Run::new(args).run().expect(code, Some(UNCHANGED)).says(says)
+}
+
+/// Returns the arguments that the fake was started with.
+fn started_with(ended: &Ended) -> Option<&[String]> {
+    ended.log.iter().find_map(|entry| match entry {
+        Entry::Started(args) => Some(args.as_slice()),
+        _ => None,
+    })
+}
+
+fn quiet_push() -> Run {
+    Run::push(&kit::push([out(NO_CHANGES)]))
+}
+
+#[test]
+fn a_wrong_command_line_is_64_with_a_suggestion() {
+    check(&["psh"], 64, &["unrecognized subcommand 'psh'", "'push'"]);
+    check(&["push", "--polcy", "x"], 64, &["unexpected argument '--polcy'", "'--policy'"]);
+    check(&["push", "--timeout", "5"], 64, &["invalid value '5' for '--timeout <DUR>'"]);
+    check(&["push", "--format", "xml"], 64, &["invalid value 'xml'", "text, json"]);
+    check(&["push", "-q", "-v"], 64, &["cannot be used with"]);
+    check(&["push", "extra"], 64, &["unexpected argument 'extra'"]);
+    check(&["run"], 64, &["required arguments were not provided"]);
+    check(&["replay"], 64, &["required arguments were not provided", "<FILE.cast>"]);
+    check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
+    check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
+    check(&["push", "--kit", "'"], 64, &["is no command line"]);
+    check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
+}
+
+#[test]
+fn the_kits_own_force_is_refused() {
+    for args in [&["--", "--force"][..], &["--", "--", "--force"], &["--", "--force=true"]] {
+        let ended = quiet_push().args(args).run().expect(64, Some(UNCHANGED)).says(&["is not passed on", "[hazards]"]);
+        assert_eq!(started_with(&ended), None, "{ended}");
+    }
+    let ended = Run::new(&["run"]).fake(&kit::push([])).args(&["--", "push", "--force"]).run();
+    assert_eq!(started_with(&ended.expect(64, Some(UNCHANGED))), None);
+}
+
+#[test]
+fn a_doubled_dash_is_tolerated() {
+    for dashes in [&["--"][..], &["--", "--"]] {
+        let ended = quiet_push().args(dashes).args(&["--tablesFilter=app_*"]).run().expect(0, None);
+        assert_eq!(started_with(&ended), Some(&["push".to_owned(), "--tablesFilter=app_*".to_owned()][..]), "{ended}");
+        let ended = Run::new(&["run"]).fake(&kit::push([])).args(dashes).args(&["check", "--out=x"]).run();
+        assert_eq!(started_with(&ended), Some(&["check".to_owned(), "--out=x".to_owned()][..]), "{ended}");
+    }
+}
+
+#[test]
+fn what_is_not_installed_is_127_and_what_is_broken_126() {
+    let installed = |package: &str| {
+        let run = Run::new(&["push"]).file("drizzle.config.json", "{}");
+        run.file("node_modules/drizzle-kit/package.json", package)
+    };
+    let check = |run: Run, code: i32, says: &[&str]| drop(run.run().expect(code, Some(UNCHANGED)).says(says));
+    let package = |version: &str| format!(r#"{{ "version": "{version}", "bin": {{ "drizzle-kit": "bin.cjs" }} }}"#);
+
+    check(Run::new(&["push"]), 127, &["drizzle-kit is not installed", "npm install --save-dev drizzle-kit"]);
+    check(Run::new(&["push", "--kit", "no-such-program"]), 127, &["\"no-such-program\" of --kit is not on the PATH"]);
+    check(installed(&package("0.31.11")).env("PATH", "/nonexistent"), 127, &["node is not on the PATH"]);
+    check(installed("{"), 126, &["package.json", "reinstall drizzle-kit"]);
+    check(installed(r#"{ "version": "new" }"#), 126, &["package.json", "reinstall drizzle-kit"]);
+    // Recognised, and declined in words.
+    for version in ["1.0.0-rc.5", "1.0.0", "2.1.0"] {
+        check(node(installed(&package(version))), 126, &[version, "is not supported"]);
+    }
+    check(node(installed(&package("0.20.18"))), 126, &["drizzle-pilot run -- push:pg"]);
+}
+
+/// Puts something called `node` on the PATH; it must not be started.
+fn node(run: Run) -> Run {
+    let run = run.file("bin/node", "#!/bin/sh\nkill -9 $PPID\n");
+    let program = run.path("bin/node");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
+    let path = program.parent().expect("it is in a folder").to_str().expect("the name is text").to_owned();
+    run.env("PATH", &path)
+}
+
+#[test]
+fn a_config_that_is_missing_or_broken_is_78() {
+    let missing = Run::push(&kit::push([])).args(&["--config", "db.config.ts"]).run();
+    assert_eq!(started_with(&missing.expect(78, Some(UNCHANGED)).says(&["db.config.ts does not exist"])), None);
+    let broken = Script {
+        mail: Mail::Error("SyntaxError: Unexpected token\n    at drizzle.config.json:3".to_owned()),
+        steps: vec![Step::Exit(1)],
+    };
+    Run::push(&broken)
+        .run()
+        .expect(78, Some(UNCHANGED))
+        .says(&["drizzle's config cannot be loaded", "Unexpected token"]);
+}
+
+#[test]
+fn a_policy_that_is_wrong_is_78_and_says_where() {
+    let check = |policy: &str, says: &[&str]| {
+        let ended = quiet_push().file("drizzle-pilot.toml", policy).run().expect(78, Some(UNCHANGED)).says(says);
+        assert_eq!(started_with(&ended), None, "{ended}");
+    };
+    check(
+        "version = 1\n[hazards]\n  drop_tabel = \"refuse\"\n",
+        &["drizzle-pilot.toml:3:3", "did you mean `drop_table`?"],
+    );
+    check("version = 1\n[hazards\n", &["drizzle-pilot.toml:2:"]);
+    check("version = 1\n[hazards]\ndrop_table = { max_rows = -1 }\n", &["drizzle-pilot.toml:3:"]);
+    check("version = 9\n", &["drizzle-pilot.toml:1:"]);
+    check("version = 1\nfuture = true\n", &["drizzle-pilot.toml:2:1"]);
+    let ended = quiet_push().args(&["--policy", "nope.toml"]).run().expect(78, Some(UNCHANGED)).says(&["nope.toml"]);
+    assert_eq!(started_with(&ended), None, "{ended}");
+    let unknown = quiet_push().policy("[profiles.ci]\n").args(&["--profile", "cy"]).run();
+    assert_eq!(started_with(&unknown.expect(78, Some(UNCHANGED)).says(&["cy"])), None);
+}
+
+#[test]
+fn a_guard_is_77_before_anything_is_started() {
+    let check = |run: Run, says: &[&str]| {
+        let ended = run.run().expect(77, Some(UNCHANGED)).says(says);
+        assert_eq!(started_with(&ended), None, "{ended}");
+    };
+    let production = "[profiles.production]\nwhen = { env = [\"STAGE=live\"] }\ncommands = [\"migrate\"]\n";
+    check(quiet_push().policy(production).args(&["--profile", "production"]), &["production", "does not allow `push`"]);
+    check(quiet_push().policy(production).env("STAGE", "live"), &["production", "does not allow `push`"]);
+    let guard = "[guard]\nrefuse_env = [\"NODE_ENV=production\"]\n";
+    check(quiet_push().policy(guard).env("NODE_ENV", "production"), &["does not run under NODE_ENV=production"]);
+    let careful = "[profiles.ci]\naccept_data_loss = false\n";
+    let push = quiet_push().policy(careful).args(&["--profile", "ci", "--accept-data-loss"]);
+    check(push, &["--accept-data-loss is not allowed here"]);
+    quiet_push().policy(guard).env("NODE_ENV", "test").run().expect(0, None);
+}
+
+#[test]
+fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts() {
+    for (flag, file) in [
+        ("--report", "no/such/folder/report.json"),
+        ("--report", "/dev/full"),
+        ("--record", "no/such/folder/push.cast"),
+        ("--record", "/dev/full"),
+    ] {
+        let ended = quiet_push().args(&[flag, file]).run().expect(1, Some(UNCHANGED)).says(&[file]);
+        assert_eq!(started_with(&ended), None, "{flag} {file}\n{ended}");
+    }
+}
+
+#[test]
+fn help_names_every_command_and_version_the_version() {
+    let version = Run::new(&["--version"]).run().expect(0, None);
+    assert_eq!(version.stdout, format!("drizzle-pilot {}\n", env!("CARGO_PKG_VERSION")));
+    let help = Run::new(&["--help"]).run().expect(0, None);
+    for command in ["push", "generate", "run", "policy", "replay", "report"] {
+        assert!(help.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{help}");
+        let help = Run::new(&[command, "--help"]).run().expect(0, None);
+        assert!(help.stdout.contains(&format!("Usage: drizzle-pilot {command}")), "{help}");
+        assert!(help.stderr.is_empty(), "{help}");
+    }
+}
+
+#[test]
+fn the_policy_schema_takes_the_starter_and_refuses_what_the_program_refuses() {
+    let schema = Run::new(&["policy", "schema"]).run().expect(0, None).json();
+    let schema = validator(&schema);
+    let init = Run::new(&["policy", "init"]).run().expect(0, None);
+    let starter: Value = toml::from_str(&init.file("drizzle-pilot.toml")).expect("the starter is TOML");
+    assert!(schema.is_valid(&starter), "{starter:#}");
+    assert!(!schema.is_valid(&serde_json::json!({ "version": 1, "hazards": { "drop_tabel": "refuse" } })));
+}
+
+fn validator(schema: &Value) -> jsonschema::Validator {
+    jsonschema::meta::validate(schema).unwrap_or_else(|error| panic!("the schema is none: {error}"));
+    jsonschema::validator_for(schema).unwrap_or_else(|error| panic!("the schema is none: {error}"))
+}
+
+#[test]
+fn every_report_is_as_its_schema_says() {
+    let schema = validator(&Run::new(&["report", "schema"]).run().expect(0, None).json());
+    let check = |steps: Vec<Step>, code: i32, closing: Option<&str>, outcome: &str, database: &str| -> Value {
+        let script = kit::push(steps);
+        let policy = "[renames.tables]\norders = \"purchases\"\n";
+        let run = Run::push(&script).policy(policy).args(&["--format", "json", "--report", "report.json"]);
+        let ended = run.run().expect(code, closing);
+        let report = ended.json();
+        let errors: Vec<String> = schema.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{ended}");
+        assert_eq!(ended.file("report.json"), ended.stdout, "the report file is the same document");
+        assert_eq!(report["schema"], 1);
+        assert_eq!((&report["outcome"], &report["code"]), (&outcome.into(), &code.into()), "{report:#}");
+        assert_eq!(report["database"], database, "{report:#}");
+        report
+    };
+    let asked = || Step::Menu(rename_table("purchases", &["orders"]));
+    let error = out("error: column \"age\" does not exist\n    at pg {\n  code: '42703',\n}\n");
+
+    let report = check(vec![asked(), Step::Menu(execute()), out(APPLIED)], 0, None, "ok", "changed");
+    let prompt = &report["prompts"][0];
+    assert_eq!(prompt["question"], "Is purchases table created or renamed from another table?");
+    assert_eq!(prompt["chosen"], "~ orders › purchases rename table");
+    assert_eq!(prompt["keys"], serde_json::json!(["down", "enter"]));
+    assert!(prompt["rule"].as_str().is_some_and(|rule| rule.starts_with("drizzle-pilot.toml:3 ")), "{report:#}");
+    assert!(prompt["latency_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{report:#}");
+
+    check(vec![out(NO_CHANGES)], 0, None, "ok", "unchanged");
+    let report = check(drop_column().to_vec(), 3, Some(UNCHANGED), "refused", "unchanged");
+    assert_eq!(report["refusals"][0]["allow_with"], "[hazards]\ndrop_column = { only = [\"public.users.age\"] }");
+    let report = check(vec![error.clone()], 1, Some(UNCHANGED), "failed", "unchanged");
+    assert_eq!(report["error"]["sqlstate"], "42703");
+    check(vec![Step::Menu(execute()), error], 6, Some(MAYBE), "partial", "maybe");
+    check(vec![Step::Menu(execute())], 7, Some(MAYBE), "unproven", "maybe");
+    // The name was given away by the first answer.
+    check(vec![asked(), asked()], 4, Some(UNCHANGED), "unknown-prompt", "unchanged");
+    check(vec![asked(), Step::DieBy(9)], 1, Some(UNCHANGED), "failed", "unchanged");
+}
+
+/// A recording of a run is replayed with the same decisions, by the fake as well as by `replay`.
+#[test]
+fn what_was_recorded_can_be_replayed() {
+    let steps = [Step::Menu(rename_table("purchases", &["items", "orders"]))].into_iter().chain(drop_column());
+    let script = kit::push(steps.chain([out(APPLIED)]));
+    let policy = format!("[renames.tables]\norders = \"purchases\"\n{}", kit::ALLOW_DROP_COLUMN);
+    let recorded = Run::push(&script).policy(&policy).args(&["--record", "push.cast"]).run().expect(0, None);
+    let cast = recorded.file("push.cast");
+
+    let again = Run::new(&["replay", "push.cast"]).file("push.cast", &cast).policy(&policy).run().expect(0, None);
+    assert!(again.stdout.contains("2 prompts, each decided as in the recording"), "{again}");
+    let other = Run::new(&["replay", "push.cast"]).file("push.cast", &cast).run();
+    other.expect(3, Some(UNCHANGED)).says(&["purchases"]);
+
+    let run = Run::new(&["push"]).file("push.cast", &cast).policy(&policy);
+    let cast = run.path("push.cast");
+    let replayed = Script { mail: script.mail, steps: vec![Step::Replay(cast)] };
+    run.fake(&replayed).run().expect(0, None).says(&["changes applied"]);
+}

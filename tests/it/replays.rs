@@ -88,14 +88,17 @@ fn check(path: &Path) -> Vec<Observation> {
     let escape = |byte| byte == 0x1b;
     let inside_a_character = |byte| (0x80..0xc0).contains(&byte);
     let end_of_a_row = |byte| matches!(byte, b'\r' | b'\n');
-    let ways: [(&str, Vec<&[u8]>); 6] = [
+    // Byte by byte, unless that were more pieces than one wants to wait for.
+    let small = 1 + all.len() / 8_192;
+    let mut ways: Vec<(&str, Vec<&[u8]>)> = vec![
         ("as recorded", recording.pieces.iter().map(Vec::as_slice).collect()),
-        ("byte by byte", all.chunks(1).collect()),
-        ("in threes", all.chunks(3).collect()),
-        ("around every escape", cut(&all, escape)),
-        ("inside of every character", cut(&all, inside_a_character)),
-        ("between CR and LF", cut(&all, end_of_a_row)),
+        ("in small pieces", all.chunks(small).collect()),
     ];
+    if small == 1 {
+        ways.push(("around every escape", cut(&all, escape)));
+        ways.push(("inside of every character", cut(&all, inside_a_character)));
+        ways.push(("between CR and LF", cut(&all, end_of_a_row)));
+    }
     for (way, pieces) in ways {
         let cut = recording.observe(pieces);
         let differ = cut.0.iter().zip(&whole.0).find(|(cut, whole)| cut != whole);

@@ -37,6 +37,7 @@ fn main() -> io::Result<()> {
     let script: Script = serde_json::from_slice(&script)?;
     let log = OpenOptions::new().create(true).append(true).open(script::log_path(&path))?;
     let mut fake = Fake { out: io::stdout(), keys: io::stdin(), log, chunks: None, n_prompts: 0 };
+    fake.note(&Entry::Started(args[2..].to_vec()))?;
     fake.hand_over(&script.mail)?;
     for step in &script.steps {
         fake.play(step)?;
@@ -237,7 +238,15 @@ impl Fake {
             }
             let wiped = erase(&drawn, fault);
             drawn = frame(menu, highlighted, None);
-            self.print(format!("{wiped}{}", frame(menu, highlighted, fault)).as_bytes())?;
+            let redraw = format!("{wiped}{}", frame(menu, highlighted, fault));
+            // The effect is not there before the last letter is: a blank at the end cannot be seen.
+            let n_before_last = redraw.trim_end().char_indices().next_back().map_or(0, |(idx, _)| idx);
+            let (before, last) = redraw.split_at(n_before_last);
+            self.print(before.as_bytes())?;
+            if self.key_waits()? {
+                self.note(&Entry::Disaster("a key was typed while the effect of the last was drawn".to_owned()))?;
+            }
+            self.print(last.as_bytes())?;
         }
         Ok(())
     }

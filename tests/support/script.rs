@@ -105,6 +105,8 @@ pub(crate) enum FaultKind {
 /// A line of the log beside the script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Entry {
+    /// The fake was started with these arguments.
+    Started(Vec<String>),
     /// The config was handed over, and this came back.
     Told(serde_json::Value),
     /// A prompt was drawn.
