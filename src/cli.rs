@@ -112,7 +112,7 @@ pub enum Color {
   drizzle-pilot push
   drizzle-pilot push --profile ci --report push.json --record push.cast
   drizzle-pilot push --config packages/db/drizzle.config.ts
-  drizzle-pilot push -- --tablesFilter='app_*'      what follows -- goes to drizzle-kit")]
+  drizzle-pilot push -- --verbose                   what follows -- goes to drizzle-kit")]
 pub struct PushArgs {
     /// Approve all data loss for this run, with a warning for each. Answers no rename and never truncates for a unique constraint
     #[arg(long, alias = "force")]

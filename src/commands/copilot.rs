@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::commands::flight::{Asks, Mission, Touches};
+use crate::commands::flight::{Mission, Touches};
 use crate::console::Console;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
@@ -263,7 +263,7 @@ impl Pilot for Copilot<'_> {
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {
         // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
-        let is_blind = self.target.is_none() && self.mission.asks == Asks::BeforeExecuting;
+        let is_blind = self.target.is_none() && self.mission.touches == Touches::Database;
         let Some(policy) = self.policy.as_ref().filter(|_| !is_blind) else {
             return Answer::Unclear(
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),

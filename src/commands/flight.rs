@@ -58,6 +58,11 @@ impl Mission<'_> {
         self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.
+    fn reads_config(&self) -> bool {
+        !self.kit_command().starts_with('-') && !matches!(self.kit_command().as_str(), "help" | "version")
+    }
+
     /// Returns what is known about the database when drizzle-kit failed without our consent.
     fn without_consent(&self) -> Database {
         match (self.asks, self.touches) {
@@ -135,6 +140,7 @@ impl Logbook {
 
 /// The story: policy, guards, kit, files to write, start, fly, judge. An early end is an `Err` with its verdict.
 fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+    prepare_report(shared, mission, console.secrets(), log)?;
     refuse_force(mission)?;
     let cwd = project(shared)?;
     let policies = load_policy(shared, &cwd, console, log)?;
@@ -148,28 +154,31 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
         version: kit.version.as_ref().map(ToString::to_string),
         path: kit.path.display().to_string(),
     });
-    let config = config::find(&cwd, shared.config.as_deref());
+    let (named, kit_args) = config_of(shared, mission)?;
+    let config = config::find(&cwd, named.as_deref());
     if let Some(missing) = config.as_ref().filter(|config| !config.path.is_file()) {
         let summary = format!("drizzle's config file {} does not exist", missing.path.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
-    if config.is_none() && mission.asks == Asks::BeforeExecuting {
+    if config.is_none() && mission.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
-    prepare_report(shared, mission, copilot.console().secrets(), log)?;
     let recorder = record(shared, mission, &kit, copilot.console())?;
 
-    let (mailbox, mail) = Mailbox::create().map_err(|error| internal("making a temporary directory", &error))?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| {
+        Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
+            .hint("set TMPDIR to a folder that can be written")
+    })?;
     let call = Call {
         cwd: &cwd,
-        args: mission.kit_args,
+        args: &kit_args,
         config: config.as_ref(),
         asks: mission.asks == Asks::BeforeExecuting,
         env: Vec::new(),
     };
     let command = kit.start(&call, &mailbox);
-    tracing::debug!(program = %command.program.display(), args = ?command.args, "starting drizzle-kit");
+    tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
     let pty = Pty::spawn(&command)
         .map_err(|error| Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}")))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
@@ -203,6 +212,49 @@ fn refuse_force(mission: &Mission) -> Result<(), Verdict> {
             .hint("allow what you mean under [hazards] of the policy, or approve all data loss once: drizzle-pilot push --accept-data-loss"));
     }
     Ok(())
+}
+
+/// Flags that make drizzle-kit connect somewhere else than its config file says, or push another schema there.
+const ELSEWHERE: [&str; 14] = [
+    "--url",
+    "--host",
+    "--port",
+    "--user",
+    "--password",
+    "--database",
+    "--ssl",
+    "--auth-token",
+    "--authToken",
+    "--driver",
+    "--dialect",
+    "--schema",
+    "--connectionString",
+    "--uri",
+];
+
+/// Takes `--config` out of drizzle-kit's arguments: the config file that is guarded must be the one that is used.
+/// Arguments that replace the config file are refused where a database may be changed, for the same reason.
+fn config_of(shared: &Shared, mission: &Mission) -> Result<(Option<PathBuf>, Vec<OsString>), Verdict> {
+    let mut named = shared.config.clone();
+    let mut kit_args = Vec::with_capacity(mission.kit_args.len());
+    let mut args = mission.kit_args.iter();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let flag = text.split('=').next().unwrap_or_default();
+        if flag == "--config" {
+            let value = text.split_once('=').map(|(_, value)| OsString::from(value)).or_else(|| args.next().cloned());
+            named = value.map(PathBuf::from);
+            continue;
+        }
+        if mission.touches == Touches::Database && ELSEWHERE.contains(&flag) {
+            let summary = format!("{flag} takes drizzle-kit away from its config file, and so from the guards");
+            return Err(
+                Verdict::nothing(Exit::Usage, summary).hint("write it into a config file, and name that with --config")
+            );
+        }
+        kit_args.push(arg.clone());
+    }
+    Ok((named, kit_args))
 }
 
 /// Returns the project's folder as an absolute path.
@@ -279,8 +331,8 @@ fn prepare_report(shared: &Shared, mission: &Mission, secrets: &Secrets, log: &m
 
 fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> Result<Option<FileRecorder>, Verdict> {
     let Some(path) = &shared.record else { return Ok(None) };
-    let args: Vec<_> = mission.kit_args.iter().map(|arg| arg.to_string_lossy()).collect();
-    let command = format!("drizzle-kit {}", args.join(" "));
+    // The arguments may hold a URL, and say nothing that the output does not show.
+    let command = format!("drizzle-kit {}", mission.kit_command());
     let title = match &kit.version {
         Some(version) => format!("drizzle-kit {version}"),
         None => "drizzle-kit".to_owned(),
@@ -407,11 +459,10 @@ fn failed(
         Ended::Code(127) if not_started => return Verdict::nothing(Exit::NotFound, "node or drizzle-kit is not there"),
         _ => {}
     }
-    let is_connection = error.as_ref().is_none_or(|error| error.is_connection());
+    let is_connection = mission.touches == Touches::Database && error.as_ref().is_none_or(KitError::is_connection);
     // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
     if !consented
         && is_connection
-        && mission.touches == Touches::Database
         && let Some(error) = copilot.diagnose()
     {
         return copilot::unavailable(&error);

@@ -76,7 +76,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                     steps.push(Step { question: prompt.headline(), decided: told(&decision, &prompt), recorded: None });
                     match &decision {
                         Decision::Unclear(doubt) => {
-                            return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()));
+                            return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.reason.clone()));
                         }
                         Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.clone())),
                         Decision::Choose { .. } => {}
@@ -122,7 +122,7 @@ fn told(decision: &Decision, prompt: &Prompt) -> String {
             format!("{} [{because}]", prompt.choices.get(*choice).map_or("", |choice| choice.trim_end()))
         }
         Decision::Refuse(refusal) => format!("refused: {}", refusal.what),
-        Decision::Unclear(doubt) => format!("unclear: {doubt}"),
+        Decision::Unclear(doubt) => format!("unclear: {}", doubt.reason),
     }
 }
 

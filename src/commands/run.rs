@@ -3,17 +3,27 @@
 use crate::cli::{self, RunArgs, Shared};
 use crate::commands::flight::{self, Asks, Mission, Touches};
 use crate::console::Console;
-use crate::exit::Exit;
+use crate::exit::{Database, Exit};
 
 /// The drizzle-kit commands that write to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
 const HARMLESS: [&str; 9] = ["generate", "check", "up", "export", "introspect", "pull", "drop", "help", "version"];
+
+/// What asks drizzle-kit about itself, alone on its command line.
+const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
     let kit_args = cli::kit_args(&args.kit_args);
     let command = kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default();
     let name = command.split(':').next().unwrap_or_default();
-    let harmless = HARMLESS.contains(&name) || name.starts_with('-');
+    let about_itself = kit_args.len() == 1 && ABOUT.contains(&name);
+    let harmless = HARMLESS.contains(&name) || about_itself;
+    if name.starts_with('-') && !about_itself {
+        console.error(Exit::Usage.name(), "the drizzle-kit command comes first, its options after it");
+        console.insist("hint: drizzle-pilot run -- push --verbose");
+        console.insist(Database::Unchanged.sentence());
+        return Exit::Usage;
+    }
     let mission = Mission {
         command: "run",
         kit_args,

@@ -178,6 +178,10 @@ impl Driver {
             Record::Ended(text) => {
                 let confirmed = self.session.finish(text);
                 let ended = self.await_status()?;
+                if let Ended::Signal(_) = ended {
+                    // Who killed the warden may have left what it watched.
+                    self.terminal.get_stream().kill();
+                }
                 if let Some(signal) = self.common_signal(ended)? {
                     return Ok(Some(Ending::Signalled(signal)));
                 }

@@ -69,7 +69,6 @@ impl KitError {
             "EHOSTUNREACH",
             "ENETUNREACH",
             "EPIPE",
-            "ENOENT",
         ];
         self.code
             .as_deref()

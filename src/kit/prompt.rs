@@ -250,7 +250,17 @@ fn kind(question: &str, choices: &[String], context: &[String], n_truncations: u
 
 /// Reads the last question: execute all statements, or lose what the lines above announce.
 fn consent(button: &str, context: &[String], n_truncations: usize) -> Option<Kind> {
-    let begin = context.iter().rposition(|line| line.contains(LOSSES_BEGIN));
+    // A name with a line break could draw a heading of its own, and hide what stands before or behind it.
+    let positions = |is: &dyn Fn(&String) -> bool| -> Vec<usize> {
+        context.iter().enumerate().filter(|(_, line)| is(line)).map(|(idx, _)| idx).collect()
+    };
+    let begins = positions(&|line| line.contains(LOSSES_BEGIN));
+    let ends = positions(&|line| line.contains(LOSSES_END));
+    let (begin, end) = match (begins.as_slice(), ends.as_slice()) {
+        ([], []) => (None, context.len()),
+        ([begin], [end]) if begin < end => (Some(*begin), *end),
+        _ => return None,
+    };
     let Some(begin) = begin else {
         // Without a warning only the strict prompt may stand here; or the truncations chosen before, never named again.
         let chosen = count(button, &TRUNCATED) == Some(n_truncations as u64) && n_truncations > 0;
@@ -259,7 +269,7 @@ fn consent(button: &str, context: &[String], n_truncations: usize) -> Option<Kin
     if button == EXECUTE {
         return None;
     }
-    let announced = context[begin + 1..].iter().take_while(|line| *line != LOSSES_END);
+    let announced = context[begin + 1..end].iter();
     let mut losses: Vec<Loss> = announced.filter(|line| !line.is_empty()).map(|line| loss(line)).collect();
     let n_named = |is: fn(&LossKind) -> bool| losses.iter().filter(|loss| is(&loss.kind)).count() as u64;
     let truncates = |kind: &LossKind| {
@@ -492,6 +502,9 @@ mod tests {
             assert!(matches!(read(&frame, lines(context), 0), Err(Unreadable::Ambiguous { .. })), "{button}");
         };
         check(WARNING, "Yes, I want to execute all statements");
+        let twice = format!("{WARNING}\n{WARNING}");
+        check(&twice, "Yes, I want to remove 1 table,");
+        check(WARNING.split_once("THIS").expect("it ends so").0, "Yes, I want to remove 1 table,");
         check("", "Yes, I want to remove 1 table,");
         check("", "Yes, I want to truncate 1 table");
     }
@@ -499,7 +512,11 @@ mod tests {
     #[test]
     fn truncations_that_were_chosen_before_are_not_announced_again() {
         let frame = lines("❯ No, abort\n  Yes, I want to truncate 1 table");
-        let read = read(&frame, lines(" Warning  Found data-loss statements:\n"), 1);
+        let read = read(
+            &frame,
+            lines(" Warning  Found data-loss statements:\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED"),
+            1,
+        );
         assert_eq!(read.expect("it is the consent to what was chosen").kind, Kind::Execute);
     }
 

@@ -130,10 +130,8 @@ impl Pty {
 
     /// Ends the session's own process group at once. The last resort, when even the warden does not answer.
     pub fn kill(&self) {
-        if self.ended.is_none() {
-            // The group may be gone already; that is what is wanted.
-            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-        }
+        // The warden may be gone and the rest of its group not; a group with members keeps its number.
+        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
     }
 
     fn signal(&self, signal: Signal) {

@@ -73,8 +73,9 @@ impl Secrets {
         let mut secrets = Secrets::default();
         for (name, value) in env {
             let name = name.to_ascii_uppercase();
-            let telling = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"];
-            if telling.iter().any(|part| name.contains(part)) && value.len() >= 6 {
+            let telling = ["SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"];
+            let is_password = ["PASSWORD", "PASSWD"].iter().any(|part| name.contains(part));
+            if is_password || telling.iter().any(|part| name.contains(part)) && value.len() >= 6 {
                 secrets.add_password(&value, &[]);
             }
             if let Ok(url) = url::Url::parse(&value)
@@ -127,17 +128,15 @@ impl Redactor {
     /// Takes a piece and returns what may be shown of it and of what was held back.
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
-        let clean = self.secrets.redact(&self.held);
-        let n_open = self.secrets.n_open(&clean);
-        let (shown, held) = clean.split_at(clean.len() - n_open);
-        let shown = shown.to_owned();
-        self.held = held.to_owned();
-        shown
+        // The end is looked for in the raw text: a secret may begin with another one.
+        let n_open = self.secrets.n_open(&self.held);
+        let held = self.held.split_off(self.held.len() - n_open);
+        self.secrets.redact(&std::mem::replace(&mut self.held, held))
     }
 
-    /// Returns what was held back: it turned out to be no secret.
+    /// Returns what was held back: it is no secret, or a shorter one.
     pub fn finish(&mut self) -> String {
-        std::mem::take(&mut self.held)
+        self.secrets.redact(&std::mem::take(&mut self.held))
     }
 }
 
@@ -156,6 +155,19 @@ mod tests {
             let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
             let expected = "connecting to postgres://u:[REDACTED]@host/db, hunter or [REDACTED] again";
             assert_eq!(shown, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_begins_with_another_is_blanked_whole_wherever_it_is_cut() {
+        let text = "a pass12 and a pass12345 here";
+        let mut secrets = Secrets::default();
+        secrets.add(["pass12".to_owned(), "pass12345".to_owned()]);
+        for cut in 0..=text.len() {
+            let mut redactor = Redactor::default();
+            redactor.add(&secrets);
+            let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
+            assert_eq!(shown, "a [REDACTED] and a [REDACTED] here", "cut at {cut}");
         }
     }
 

@@ -22,6 +22,10 @@ const TEXT_BYTES: usize = 4 << 20;
 /// Bytes that a control sequence may have. The parsers keep a title (OSC) until its end comes, however long it is.
 const SEQUENCE_BYTES: usize = 1 << 16;
 
+/// Bytes of frames told for one piece of output. A prompt draws itself once for each key, and one key is in flight:
+/// what redraws a tall frame over and over fills the memory before anybody looks.
+const TOLD_BYTES: usize = 16 << 20;
+
 /// The sequence that erases a row, with which a redraw begins (EL 2).
 const ERASE: &[u8] = b"\x1b[2K";
 
@@ -108,6 +112,7 @@ impl Screen {
     pub fn feed(&mut self, mut bytes: &[u8], mut on: impl FnMut(Event)) {
         let drew = !bytes.is_empty();
         let mut before = None;
+        let mut n_told = 0;
         while !bytes.is_empty() {
             let n_read = self.moments.advance_until_terminated(&mut self.watch, bytes);
             let (piece, rest) = bytes.split_at(n_read);
@@ -120,7 +125,13 @@ impl Screen {
                     // Reading the screen is the costly part, and an erase that comes first in a piece finds it as told.
                     let told = self.told.take().filter(|_| frame == &ERASE[..ERASE.len() - 1]);
                     self.draw(frame);
+                    if n_told > TOLD_BYTES {
+                        self.watch.drawn = Drawn::WithControls;
+                        self.draw(erase);
+                        continue;
+                    }
                     let frame = told.unwrap_or_else(|| self.frame());
+                    n_told += frame.lines.iter().map(|line| line.len() + size_of::<String>()).sum::<usize>();
                     if !self.watch.printed(&frame) {
                         self.watch.drawn = Drawn::WithControls;
                     }

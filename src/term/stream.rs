@@ -170,10 +170,11 @@ impl ScreenStream {
         self.pty.kill();
     }
 
-    /// Tells secrets that became known, so that they are left out of the recording.
+    /// Tells the secrets once all are known, so that they are left out of the recording from its beginning.
     pub fn hide(&mut self, secrets: &Secrets) {
         if let Some(recorder) = &mut self.recorder {
             recorder.hide(secrets);
+            recorder.release();
         }
     }
 
@@ -232,7 +233,10 @@ impl ScreenStream {
 
     fn take_mail(&mut self) {
         let mut buffer = [0; 4096];
-        while let Some(n_bytes) = self.mailbox.as_mut().and_then(|mailbox| mailbox.read(&mut buffer).ok()) {
+        const MOST: usize = 1 << 20; // no config is longer
+        while let Some(n_bytes) =
+            self.mailbox.as_mut().filter(|_| self.mail.len() < MOST).and_then(|mailbox| mailbox.read(&mut buffer).ok())
+        {
             self.mail.extend_from_slice(&buffer[..n_bytes]);
             if n_bytes < buffer.len() {
                 break;

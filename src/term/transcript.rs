@@ -32,6 +32,13 @@ pub enum Piece {
     Keys(String),
 }
 
+/// The kinds of pieces, as asciicast names them.
+const OUTPUT: &str = "o";
+const KEYS: &str = "i";
+
+/// Pieces that wait until all secrets are known. Each is a read of the terminal, of 64 kilobytes at most.
+const MOST_WAITING: usize = 64;
+
 /// Writes a recording. Secrets never reach it.
 pub struct Recorder<W: Write> {
     to: W,
@@ -39,6 +46,8 @@ pub struct Recorder<W: Write> {
     redactor: Redactor,
     /// Bytes of a character that is not complete yet.
     torn: Vec<u8>,
+    /// What was recorded before all secrets were known; it is written once they are.
+    waiting: Option<Vec<(f64, &'static str, String)>>,
     /// The first error of the writer: a recording that cannot be written must not end a run.
     error: Option<std::io::Error>,
 }
@@ -58,8 +67,14 @@ impl<W: Write> Recorder<W> {
         };
         writeln!(to, "{}", serde_json::to_string(&header)?)?;
         to.flush()?;
-        let mut recorder =
-            Recorder { to, start: Instant::now(), redactor: Redactor::default(), torn: Vec::new(), error: None };
+        let mut recorder = Recorder {
+            to,
+            start: Instant::now(),
+            redactor: Redactor::default(),
+            torn: Vec::new(),
+            waiting: Some(Vec::new()),
+            error: None,
+        };
         recorder.hide(secrets);
         Ok(recorder)
     }
@@ -67,6 +82,14 @@ impl<W: Write> Recorder<W> {
     /// Adds secrets that became known after the start.
     pub fn hide(&mut self, secrets: &Secrets) {
         self.redactor.add(secrets);
+    }
+
+    /// Says that all secrets are known: what was held back is written without them.
+    pub fn release(&mut self) {
+        for (seconds, kind, text) in self.waiting.take().unwrap_or_default() {
+            let shown = if kind == OUTPUT { self.redactor.push(&text) } else { text };
+            self.write(seconds, kind, &shown);
+        }
     }
 
     /// Records output. The bytes may be cut anywhere.
@@ -79,13 +102,12 @@ impl<W: Write> Recorder<W> {
             Err(_) => self.torn.len(),
         };
         let whole: Vec<u8> = self.torn.drain(..n_whole).collect();
-        let shown = self.redactor.push(&String::from_utf8_lossy(&whole));
-        self.write("o", &shown);
+        self.put(OUTPUT, String::from_utf8_lossy(&whole).into_owned());
     }
 
     /// Records keys that were typed.
     pub fn keys(&mut self, bytes: &[u8]) {
-        self.write("i", &String::from_utf8_lossy(bytes));
+        self.put(KEYS, String::from_utf8_lossy(bytes).into_owned());
     }
 
     /// Ends the recording.
@@ -93,19 +115,40 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// The first error met while writing, so that it can be told; the run itself went on.
     pub fn finish(&mut self) -> std::io::Result<()> {
-        let rest = self.redactor.finish() + &String::from_utf8_lossy(&std::mem::take(&mut self.torn));
-        self.write("o", &rest);
+        self.release();
+        let torn = String::from_utf8_lossy(&std::mem::take(&mut self.torn)).into_owned();
+        let rest = self.redactor.push(&torn) + &self.redactor.finish();
+        self.write(self.seconds(), OUTPUT, &rest);
         match self.error.take() {
             Some(error) => Err(error),
             None => self.to.flush(),
         }
     }
 
-    fn write(&mut self, kind: &str, text: &str) {
+    fn put(&mut self, kind: &'static str, text: String) {
+        let seconds = self.seconds();
+        match &mut self.waiting {
+            Some(waiting) if waiting.len() < MOST_WAITING => waiting.push((seconds, kind, text)),
+            Some(_) => {
+                self.release(); // more than any config prints while it is loaded
+                self.put(kind, text);
+            }
+            None if kind == OUTPUT => {
+                let shown = self.redactor.push(&text);
+                self.write(seconds, kind, &shown);
+            }
+            None => self.write(seconds, kind, &text),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.start.elapsed().as_secs_f64() * 1e6).round() / 1e6
+    }
+
+    fn write(&mut self, seconds: f64, kind: &str, text: &str) {
         if text.is_empty() || self.error.is_some() {
             return;
         }
-        let seconds = (self.start.elapsed().as_secs_f64() * 1e6).round() / 1e6;
         let line = serde_json::json!([seconds, kind, text]);
         self.error = writeln!(self.to, "{line}").err();
     }

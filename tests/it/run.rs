@@ -2,19 +2,25 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::processes::{self, MARKER, Process};
+use crate::processes::{self, MARKER, Process, Signal};
 use crate::script::{Entry, Script, log_path};
 use crate::wait::{gone_within, until};
+
+/// A run that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// SPEC §5, rule 8: this soon after the end no process of a run is left.
 const GRACE: Duration = Duration::from_secs(2);
@@ -102,7 +108,7 @@ impl Run {
         if self.faked {
             command.arg("--kit").arg(format!("'{}' '{}'", fake_kit().display(), self.script().display()));
         }
-        let child = command
+        let mut child = command
             .args(args)
             .current_dir(self.path(""))
             // The machine's own CI, NO_COLOR or PG… must not change a test.
@@ -117,7 +123,9 @@ impl Run {
             .spawn()
             .expect("the program is built");
         let log = log_path(&self.script());
-        Running { dir: self.dir, child, marker, log, started: Instant::now() }
+        let stdout = read(child.stdout.take().expect("stdout is a pipe"));
+        let stderr = read(child.stderr.take().expect("stderr is a pipe"));
+        Running { dir: self.dir, child, stdout, stderr, marker, log, started: Instant::now() }
     }
 }
 
@@ -136,6 +144,8 @@ fn fake_kit() -> &'static Path {
 pub(crate) struct Running {
     dir: TempDir,
     child: Child,
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
     marker: String,
     log: PathBuf,
     started: Instant,
@@ -152,6 +162,21 @@ impl Running {
         processes::of_run(&self.marker)
     }
 
+    /// Returns the peak of the program's memory in bytes, as far as it was seen: looks until the run has ended.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.pid());
+        let mut peak = 0;
+        loop {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()) else {
+                return peak;
+            };
+            peak = peak.max(kib * 1024);
+            std::thread::sleep(Duration::from_millis(2)); // /proc tells of no change; this is how often we look
+        }
+    }
+
     /// Waits until the fake has written such an entry into its log.
     #[track_caller]
     pub(crate) fn until_logged(&self, what: &str, is: impl Fn(&Entry) -> bool) {
@@ -161,16 +186,43 @@ impl Running {
     /// Waits for the end, and checks what holds for every end.
     #[track_caller]
     pub(crate) fn finish(self) -> Ended {
-        let Output { status, stdout, stderr } = self.child.wait_with_output().expect("the program is our child");
-        let took = self.started.elapsed();
-        gone_within(GRACE, "a process", || processes::of_run(&self.marker));
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes text");
+        let Running { dir, mut child, stdout, stderr, marker, log, started } = self;
+        let (ended, watchdog) = watch(marker.clone());
+        let status = child.wait().expect("the program is our child");
+        let took = started.elapsed();
+        drop(ended);
+        watchdog.join().expect("the watchdog only sends signals");
+        gone_within(GRACE, "a process", || processes::of_run(&marker));
+        let text = |output: JoinHandle<Vec<u8>>| {
+            String::from_utf8(output.join().expect("a pipe can be read")).expect("the program writes text")
+        };
         let code = status.code().unwrap_or_else(|| -status.signal().expect("a process exits or is ended by a signal"));
-        let ended =
-            Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&self.log), took, dir: self.dir };
+        let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&log), took, dir };
         ended.check();
         ended
     }
+}
+
+/// Kills what is left of a run when its time is over. Dropping the sender calls it off.
+fn watch(marker: String) -> (mpsc::Sender<()>, JoinHandle<()>) {
+    let (ended, signal) = mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        if signal.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            for process in processes::of_run(&marker) {
+                processes::signal(process.pid, Signal::KILL);
+            }
+        }
+    });
+    (ended, watchdog)
+}
+
+/// Reads an output in a thread of its own, so that the program never waits for us.
+fn read(mut output: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).expect("a pipe can be read to its end");
+        bytes
+    })
 }
 
 /// Reads a log, whose last line may be on its way.

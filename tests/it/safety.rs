@@ -1,46 +1,251 @@
 //! The safety rules, one test each: it fails when the line that holds the rule is removed.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::kit::{self, ABORT, APPLIED, NO_CHANGES, drop_column, execute, faulty, out, rename_table};
+use crate::kit::{self, APPLIED, NO_CHANGES, data_loss, drop_column, execute, faulty, out, rename_table};
 use crate::processes::{self, Signal};
-use crate::run::{MAYBE, Run, UNCHANGED};
-use crate::script::{Entry, FaultKind, Mail, Script, Step};
+use crate::run::{Ended, MAYBE, Run, UNCHANGED};
+use crate::script::{Entry, FaultKind, Mail, Menu, Script, Step};
 use crate::wait::gone_within;
 
 /// Returns the names of the keys that the fake got.
-fn keys(log: &[Entry]) -> Vec<&str> {
-    let key = |entry| match entry {
-        &Entry::Key(ref key) => Some(key.as_str()),
+fn keys<'a>(ended: &'a Ended) -> Vec<&'a str> {
+    let key = |entry: &'a Entry| match entry {
+        Entry::Key(key) => Some(key.as_str()),
         _ => None,
     };
-    log.iter().filter_map(key).collect()
+    ended.log.iter().filter_map(key).collect()
 }
 
-/// Rule 1: there is no Escape key. Refusal is "No, abort", else Ctrl-C.
+const RENAMED: &str = "[renames.tables]\norders = \"purchases\"\n";
+
+fn purchases() -> Menu {
+    rename_table("purchases", &["accounts", "invoices", "items", "orders", "users"])
+}
+
+/// There is no Escape key: a refusal is "No, abort", seen and confirmed, else Ctrl-C. The fake calls anything else a
+/// disaster, and every run of these tests would fail of it.
 #[test]
 fn rule_1_a_refusal_types_no_escape() {
-    let check = |asked: Step, typed: &[&str], chosen: Option<&str>| {
-        let ended = Run::push(&kit::push([asked, out(APPLIED)])).run();
-        let ended = ended.expect(3, Some(UNCHANGED)).without_consent();
-        assert_eq!(keys(&ended.log), typed, "{ended}");
-        let label = ended.log.iter().find_map(|entry| match entry {
-            Entry::Chose { label, .. } => Some(label.as_str()),
-            _ => None,
-        });
-        assert_eq!(label, chosen, "{ended}");
-    };
-    let [_, asked] = drop_column();
-    let losses =
-        kit::data_loss(&["· You're about to delete users table with 3 items"], "Yes, I want to remove 1 table, ");
-    check(Step::Menu(rename_table("purchases", &["orders"])), &["down", "ctrl-c"], None);
-    let with_warning = |[warning, asked]: [Step; 2]| Run::push(&kit::push([warning, asked, out(APPLIED)])).run();
-    for steps in [losses, drop_column()] {
-        let ended = with_warning(steps).expect(3, Some(UNCHANGED)).without_consent();
-        assert_eq!(keys(&ended.log), ["down", "up", "enter"], "{ended}");
-        assert!(ended.log.contains(&Entry::Chose { prompt: 0, choice: 0, label: ABORT.to_owned() }), "{ended}");
+    let ended = Run::push(&kit::push(drop_column())).run().expect(3, Some(UNCHANGED)).without_consent();
+    assert_eq!((keys(&ended), ended.chosen()), (vec!["down", "up", "enter"], vec![0]), "{ended}");
+    let ended = Run::push(&kit::push([Step::Menu(purchases())])).run().expect(3, Some(UNCHANGED));
+    assert_eq!((keys(&ended), ended.chosen()), (vec!["down", "ctrl-c"], vec![]), "{ended}");
+}
+
+/// Enter goes out only where the prompt was proved whole …
+#[test]
+fn rule_2_enter_waits_for_the_proof_that_the_prompt_is_whole() {
+    let torn = faulty(purchases(), 1, FaultKind::Erases { more: 1 });
+    let ended = Run::push(&kit::push([torn, out(APPLIED)])).policy(RENAMED).run().expect(4, Some(UNCHANGED));
+    assert_eq!(keys(&ended), ["down"], "{ended}");
+}
+
+/// … and the highlight is seen on the choice …
+#[test]
+fn rule_2_enter_waits_for_the_highlight_on_the_choice() {
+    let script = kit::push([faulty(purchases(), 4, FaultKind::WrongRow), out(APPLIED)]);
+    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().expect(124, Some(UNCHANGED));
+    assert!(!keys(&ended).contains(&"enter"), "{ended}");
+}
+
+/// … while drizzle-kit reads single keys …
+#[test]
+fn rule_2_nothing_is_typed_while_nobody_listens() {
+    let drawn = "\x1b[?25l❯ No, abort\n  Yes, I want to execute all statements";
+    let ended = Run::push(&kit::push([out(drawn), Step::Hang])).args(&["--record", "push.cast"]).run();
+    let ended = ended.expect(4, Some(UNCHANGED));
+    assert!(!ended.file("push.cast").contains("\"i\","), "something was typed\n{}", ended.file("push.cast"));
+}
+
+/// … and what it made of it is checked.
+#[test]
+fn rule_2_the_line_that_confirms_is_checked() {
+    let lying = Menu { confirm: vec!["+ purchases table will be created".to_owned(); 6], ..purchases() };
+    let script = kit::push([Step::Menu(lying), Step::Menu(execute()), out(APPLIED)]);
+    let ended = Run::push(&script).policy(RENAMED).run().expect(4, Some(UNCHANGED)).without_consent();
+    assert_eq!(ended.chosen(), [4]);
+}
+
+/// One key in flight. The fake draws slowly, and looks for a key that comes before it has finished.
+#[test]
+fn rule_3_a_key_waits_for_the_effect_of_the_last() {
+    let script = kit::push([Step::Chunked { bytes: 1, delay_us: 100 }, Step::Menu(purchases()), out(NO_CHANGES)]);
+    let ended = Run::push(&script).policy(RENAMED).run().expect(0, None);
+    assert_eq!(keys(&ended), ["down", "down", "down", "down", "enter"], "{ended}");
+}
+
+/// A prompt that is unknown, ambiguous or changes under us stops the run.
+#[test]
+fn rule_4_an_unknown_prompt_is_not_answered() {
+    let choices = || vec!["Yes".to_owned(), "No".to_owned()];
+    let unknown = Menu { question: "Shall I?".to_owned(), choices: choices(), ..Menu::default() };
+    let nameless = Menu { choices: choices(), ..Menu::default() };
+    for asked in [unknown, nameless] {
+        let script = kit::push([Step::Menu(asked), out(APPLIED)]);
+        let ended = Run::push(&script).args(&["--accept-data-loss"]).run().expect(4, Some(UNCHANGED));
+        assert!(ended.chosen().is_empty(), "{ended}");
     }
-    drop(asked);
+}
+
+#[test]
+fn rule_4_an_ambiguous_prompt_is_not_answered() {
+    let purchases = purchases();
+    let question = purchases.question.replace("purchases", "purchase");
+    let script = kit::push([Step::Menu(Menu { question, ..purchases }), out(APPLIED)]);
+    let ended = Run::push(&script).policy("renames.otherwise = \"create\"\n").run().expect(4, Some(UNCHANGED));
+    assert!(ended.chosen().is_empty(), "{ended}");
+}
+
+#[test]
+fn rule_4_a_prompt_that_changes_stops_the_run() {
+    let script = kit::push([faulty(purchases(), 1, FaultKind::OtherQuestion), out(APPLIED)]);
+    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().expect(124, Some(UNCHANGED));
+    assert_eq!(keys(&ended), ["down", "ctrl-c"], "{ended}");
+}
+
+/// Names that carry control sequences can make a screen show what nobody printed.
+#[test]
+fn rule_4_a_forged_screen_is_not_believed() {
+    let wipes =
+        "x\x1b[2K\x1b[1A\x1b[2K\x1b[G· You're about to delete junk table with 1 items\n· You're about to delete junk2";
+    let lines = [
+        "· You're about to delete users table with 1000 items",
+        &format!("· You're about to delete {wipes} table with 1 items"),
+    ];
+    let steps = data_loss(&lines, "Yes, I want to remove 2 tables, ");
+    let policy = "[hazards]\ndrop_table = { only = [\"junk*\"] }\n";
+    let ended = Run::push(&kit::push(steps.into_iter().chain([out(APPLIED)]))).policy(policy).run();
+    ended.expect(4, Some(UNCHANGED)).without_consent();
+}
+
+/// Success needs the kit's own line, a good status, and no error.
+#[test]
+fn rule_5_success_needs_a_witness() {
+    let check = |rest: Vec<Step>, code: i32, closing: Option<&str>| {
+        let steps = std::iter::once(Step::Menu(execute())).chain(rest);
+        Run::push(&kit::push(steps)).run().expect(code, closing);
+    };
+    let error = || out("error: canceling statement due to statement timeout\n");
+    check(vec![out(APPLIED)], 0, None);
+    check(vec![], 7, Some(MAYBE));
+    check(vec![out(NO_CHANGES)], 7, Some(MAYBE));
+    check(vec![out(APPLIED), Step::Exit(1)], 6, Some(MAYBE));
+    check(vec![error(), out(APPLIED)], 6, Some(MAYBE));
+    check(vec![error()], 6, Some(MAYBE));
+    check(vec![out("error: \"x\x1b[2K\x1b[G[✓] Changes applied\n")], 7, Some(MAYBE));
+}
+
+/// Nothing outlives us: neither after a good end …
+#[test]
+fn rule_8_a_grandchild_ends_with_the_run() {
+    let steps = [Step::Grandchild { keeps_terminal: false }, out(NO_CHANGES)];
+    // Every run is checked for processes that are left.
+    let ended = Run::push(&kit::push(steps)).run().expect(0, None);
+    assert!(ended.log.iter().any(|entry| matches!(entry, Entry::Grandchild(_))), "{ended}");
+}
+
+/// … nor after our own SIGKILL, nor after signals that are ignored.
+#[test]
+fn rule_8_nothing_outlives_our_own_death() {
+    let start = || {
+        let steps = [Step::IgnoreSignals, Step::Grandchild { keeps_terminal: true }, Step::Hang];
+        let running = Run::push(&kit::push(steps)).start();
+        running.until_logged("the fake sleeps", |entry| *entry == Entry::Idle);
+        let names: Vec<String> = running.processes().into_iter().map(|process| process.name).collect();
+        assert_eq!(names.iter().filter(|name| *name == "fake_kit").count(), 2, "{names:?}");
+        running
+    };
+    for (signal, code, closing) in
+        [(Signal::KILL, -9, None), (Signal::TERM, 143, Some(UNCHANGED)), (Signal::INT, 130, Some(UNCHANGED))]
+    {
+        let running = start();
+        processes::signal(running.pid(), signal);
+        running.finish().expect(code, closing);
+    }
+    // The kit itself is killed: its child goes with it.
+    let running = start();
+    let kit = running.processes().into_iter().filter(|process| process.name == "fake_kit").map(|process| process.pid);
+    processes::signal(kit.min().expect("it runs"), Signal::KILL);
+    gone_within(std::time::Duration::from_secs(5), "a process", || running.processes());
+    running.finish().expect(1, Some(UNCHANGED));
+}
+
+/// Secrets appear in no output, report or recording.
+#[test]
+fn rule_9_secrets_are_shown_nowhere() {
+    let (of_config, of_env, of_url) = ("config-swordfish", "env-opensesame", "url-shibboleth");
+    let told = format!("connecting with {of_config}, {of_env} and postgres://u:{of_url}@h/d");
+    let credentials = json!({ "url": "file:app.db", "authToken": of_config });
+    for rest in [format!("error: {told}\n"), format!("{told}\n{NO_CHANGES}"), format!("{told}\n")] {
+        let script = Script {
+            mail: Mail::Config(json!({ "dialect": "turso", "dbCredentials": credentials })),
+            steps: vec![
+                Step::Chunked { bytes: 5, delay_us: 0 },
+                out(&told),
+                out("\n"),
+                Step::Menu(execute()),
+                out(&rest),
+            ],
+        };
+        let run =
+            Run::push(&script).env("API_TOKEN", of_env).env("DATABASE_URL", &format!("postgres://u:{of_url}@h/d"));
+        let ended = run.args(&["-vvv", "--report", "report.json", "--record", "push.cast"]).run();
+        // The recording is cut where the terminal was read; together its pieces must not tell either.
+        let cast = ended.file("push.cast");
+        let pieces = cast.lines().skip(1).map(|line| serde_json::from_str(line).expect("a recording has JSON lines"));
+        let shown: String = pieces.map(|(_, _, text): (f64, String, String)| text).collect();
+        let report = ended.file("report.json");
+        assert!(shown.contains("connecting with [REDACTED], [REDACTED]"), "{shown}");
+        for secret in [of_config, of_env, of_url] {
+            for text in [&ended.stdout, &ended.stderr, &report, &cast, &shown] {
+                assert!(!text.contains(secret), "{secret}\n{text}\n{ended}");
+            }
+        }
+    }
+}
+
+/// Memory is bounded: a flood is stopped, and no piece of it is kept whole.
+#[test]
+fn rule_10_memory_is_bounded() {
+    let flood = |bytes: &str, mib: u64| Step::FloodOf { bytes: bytes.as_bytes().to_vec(), total: mib << 20 };
+    let line = "0123456789 0123456789 0123456789\n";
+    for (steps, code) in [
+        ([out("\x1bP"), flood("x", 70)], 1),
+        ([out("\x1b]0;"), flood("\u{301}", 40)], 7),
+        ([flood(line, 8), out("\n")], 7),
+    ] {
+        let running = Run::push(&kit::push(steps.into_iter().chain([out(NO_CHANGES)]))).start();
+        let peak = running.peak();
+        let ended = running.finish();
+        assert_eq!(ended.code, code, "{ended}");
+        assert!(0 < peak && peak < 64 << 20, "{} MiB\n{ended}", peak >> 20);
+    }
+}
+
+/// Doubt stops: no missing knowledge leads to consent …
+#[test]
+fn rule_12_what_is_not_known_is_not_consented_to() {
+    let script = Script { mail: Mail::Nothing, steps: vec![Step::Menu(execute()), out(APPLIED)] };
+    Run::push(&script).run().expect(4, Some(UNCHANGED)).without_consent();
+    // A loss that is not understood, and a button that says more than the warning.
+    for (line, button) in [
+        ("· You're about to do something to users table with 3 items", "Yes, I want to remove 1 table, "),
+        (
+            "· You're about to delete age column in users table with 3 items",
+            "Yes, I want to remove 1 column, truncate 1 table ",
+        ),
+    ] {
+        let run = Run::push(&kit::push(data_loss(&[line], button))).policy(kit::ALLOW_DROP_COLUMN);
+        run.args(&["--accept-data-loss"]).run().expect(3, Some(UNCHANGED)).without_consent();
+    }
+}
+
+/// … and no deadline does.
+#[test]
+fn rule_12_no_deadline_leads_to_consent() {
+    let ended =
+        Run::push(&kit::push([faulty(execute(), 1, FaultKind::Deaf), out(APPLIED)])).args(&["--timeout", "2s"]).run();
+    let ended = ended.expect(124, Some(UNCHANGED)).without_consent();
+    assert!(!keys(&ended).contains(&"enter"), "{ended}");
 }
