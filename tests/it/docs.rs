@@ -67,10 +67,12 @@ fn check_generated(file: &str, name: &str, generated: &str) {
         std::fs::write(root().join(file), page).expect("the documentation can be written");
         return;
     }
-    assert_eq!(
-        found.trim_end(),
-        generated.trim_end(),
-        "{file} is not what the program says: UPDATE_DOCS=1 cargo test --test it docs"
+    // Whole pages side by side would hide what differs.
+    let differs =
+        found.trim_end().lines().zip(generated.trim_end().lines()).find(|(found, generated)| found != generated);
+    assert!(
+        found.trim_end() == generated.trim_end(),
+        "{file} is not what the program says: UPDATE_DOCS=1 cargo test --test it docs\n{differs:#?}"
     );
 }
 
