@@ -1,7 +1,7 @@
 //! What the user allows. Every question has one answer, and every answer names the rule that gave it.
 //!
-//! [`file`] reads `drizzle-pilot.toml` into [`Policies`]; [`Policies::select`] picks the [`Policy`] of this run;
-//! [`decide`] answers. Only [`file`] touches the disk.
+//! [`mod@file`] reads `drizzle-pilot.toml` into [`Policies`]; [`Policies::select`] picks the [`Policy`] of this run;
+//! [`decide`] answers. Only [`mod@file`] touches the disk.
 
 pub mod allow;
 pub mod decide;
