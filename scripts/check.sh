@@ -5,4 +5,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cargo fmt --check
 cargo clippy --locked --quiet --all-targets -- -D warnings
+cargo build --locked --examples
 cargo test --locked --quiet --lib --bins --test it "$@"
