@@ -170,13 +170,8 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
         Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
             .hint("set TMPDIR to a folder that can be written")
     })?;
-    let call = Call {
-        cwd: &cwd,
-        args: &kit_args,
-        config: config.as_ref(),
-        asks: mission.asks == Asks::BeforeExecuting,
-        env: Vec::new(),
-    };
+    let call =
+        Call { cwd: &cwd, args: &kit_args, config: config.as_ref(), asks: mission.asks == Asks::BeforeExecuting };
     let command = kit.start(&call, &mailbox);
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
     let pty = Pty::spawn(&command)

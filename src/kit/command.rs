@@ -114,14 +114,12 @@ pub struct Call<'a> {
     pub config: Option<&'a ConfigFile>,
     /// Whether drizzle-kit must ask before it executes, and show what it would execute.
     pub asks: bool,
-    /// Variables on top of our own environment.
-    pub env: Vec<(String, OsString)>,
 }
 
 impl Kit {
     /// Makes the command that starts drizzle-kit in a pseudo-terminal.
     pub fn start(&self, call: &Call, mailbox: &Mailbox) -> pty::Command {
-        let mut env = call.env.clone();
+        let mut env: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| env.push((name.to_owned(), value));
         set("TERM", "xterm-256color".into());
         set("FORCE_COLOR", "0".into()); // colours carry no meaning for us
