@@ -152,6 +152,9 @@ pub struct RunArgs {
 #[command(after_help = "Example:
   drizzle-pilot push --record push.cast; drizzle-pilot replay push.cast --policy other.toml")]
 pub struct ReplayArgs {
+    /// Decide as a run with --accept-data-loss does
+    #[arg(long, alias = "force")]
+    pub accept_data_loss: bool,
     /// A recording (asciicast v2), as written by --record or by asciinema
     #[arg(value_name = "FILE.cast")]
     pub file: PathBuf,

@@ -156,6 +156,21 @@ pub fn clean(text: &str) -> String {
     clean
 }
 
+/// Makes a JSON document harmless for a terminal and keeps it the same document. What JSON itself does not escape can
+/// stand in strings alone.
+pub fn clean_json(json: &str) -> String {
+    let mut clean = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                clean += &format!("\\u{:04x}", u32::from(character));
+            }
+            _ => clean.push(character),
+        }
+    }
+    clean
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +178,13 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_steer_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e\nf"), "a\\u{1b}[2Jb\\rc\\u{9b}d\\u{202e}e\nf");
+    }
+
+    #[test]
+    fn clean_json_is_the_same_document() {
+        let value = serde_json::json!({ "a\u{9b}": "b\u{202e}c\x1b[2J\n" });
+        let clean = clean_json(&format!("{value:#}"));
+        assert!(clean.chars().all(|character| character == '\n' || !character.is_control()), "{clean}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).expect("it is JSON"), value);
     }
 }

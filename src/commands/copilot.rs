@@ -11,7 +11,7 @@ use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
 use crate::exit::Exit;
 use crate::kit::config::Config;
-use crate::kit::driver::{Clearance, Pilot};
+use crate::kit::driver::{self, Clearance, Pilot};
 use crate::kit::prompt::Prompt;
 use crate::kit::session::Answer;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, Scope};
@@ -43,6 +43,8 @@ pub struct Copilot<'a> {
     kit_version: Option<Version>,
     console: &'a mut Console,
     started: Instant,
+    /// For the whole run, our own looks at the database included.
+    timeout: Duration,
     /// Marks our sessions and drizzle-kit's in the server.
     run_id: String,
     policy: Option<Policy>,
@@ -68,6 +70,7 @@ impl<'a> Copilot<'a> {
         policies: &'a Policies,
         profile: Option<&'a str>,
         cwd: &'a Path,
+        timeout: Duration,
         console: &'a mut Console,
     ) -> Copilot<'a> {
         Copilot {
@@ -78,6 +81,7 @@ impl<'a> Copilot<'a> {
             kit_version: None,
             console,
             started: Instant::now(),
+            timeout,
             run_id: run_id(),
             policy: None,
             dsn: None,
@@ -125,7 +129,10 @@ impl<'a> Copilot<'a> {
         let guarded =
             |summary: String, rule: &policy::RuleRef| Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"));
         let command = self.mission.command;
-        if let Some(rule) = policy.bans_command(command) {
+        // What `run` starts is held to the same list under its own name: `run -- push` is a push.
+        let banned = [Some(command), self.mission.known_as()].into_iter().flatten();
+        let banned = banned.filter_map(|command| Some((command, policy.bans_command(command)?))).next();
+        if let Some((command, rule)) = banned {
             let profile = policy.profile().unwrap_or_default();
             return Err(guarded(format!("the profile {profile} does not allow `{command}`"), rule)
                 .hint("use one of the commands that the profile names, or change its `commands`"));
@@ -169,7 +176,12 @@ impl<'a> Copilot<'a> {
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
     pub fn diagnose(&self) -> Option<ConnectError> {
         let dsn = self.dsn.as_ref()?;
-        db::connect::preflight(dsn, &self.run_id, LOOK).err()
+        db::connect::preflight(dsn, &self.run_id, self.patience()).err()
+    }
+
+    /// Returns how long one look at the database may take.
+    fn patience(&self) -> Duration {
+        LOOK.min(self.timeout.saturating_sub(self.started.elapsed()))
     }
 
     /// Warns now, and keeps the warning for the report.
@@ -186,7 +198,7 @@ impl<'a> Copilot<'a> {
     /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
     fn preflight(&mut self, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
-        let looked = db::connect::preflight(dsn, &self.run_id, LOOK);
+        let looked = db::connect::preflight(dsn, &self.run_id, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
@@ -203,6 +215,15 @@ impl<'a> Copilot<'a> {
             Err(error @ (ConnectError::Tls { .. } | ConnectError::Other { .. } | ConnectError::NotPostgres { .. })) => {
                 self.warn(format!("our own look at the database failed: {error}"));
                 Ok(env)
+            }
+            Err(ConnectError::Interrupted { signal, .. }) => {
+                let summary = format!("stopped by {}, before consent", driver::signal_name(signal));
+                Err(Verdict::nothing(Exit::Signal(signal), summary))
+            }
+            Err(error @ (ConnectError::Mute { .. } | ConnectError::TimedOut { .. }))
+                if self.started.elapsed() >= self.timeout =>
+            {
+                Err(Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint()))
             }
             Err(error) => Err(unavailable(&error)),
         }
@@ -269,8 +290,8 @@ impl Pilot for Copilot<'_> {
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
             );
         };
-        let dsn = self.dsn.as_ref();
-        let tables_named = |table: &str| db::backends::tables_named(dsn?, table, LOOK).ok();
+        let (dsn, patience) = (self.dsn.as_ref(), self.patience());
+        let tables_named = |table: &str| db::backends::tables_named(dsn?, table, patience).ok();
         let scope = Scope {
             schemas: &self.schemas,
             tables_named: &tables_named,

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::cli::{Format, Shared};
 use crate::commands::copilot::{self, Copilot};
-use crate::console::Console;
+use crate::console::{Console, clean_json};
 use crate::db;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
@@ -58,15 +58,24 @@ impl Mission<'_> {
         self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// Returns the name among our own commands of what drizzle-kit is told to do by another of them.
+    pub fn known_as(&self) -> Option<&'static str> {
+        let command = self.kit_command();
+        let name = command.split(':').next().unwrap_or_default(); // 0.20 says `push:pg`
+        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name && *known != self.command)
+    }
+
     /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.
     fn reads_config(&self) -> bool {
         !self.kit_command().starts_with('-') && !matches!(self.kit_command().as_str(), "help" | "version")
     }
 
-    /// Returns what is known about the database when drizzle-kit failed without our consent.
-    fn without_consent(&self) -> Database {
+    /// Returns what is known about the database when drizzle-kit failed without our consent. Before its config was
+    /// cleared it has no database to change.
+    fn without_consent(&self, cleared: bool) -> Database {
         match (self.asks, self.touches) {
             (Asks::BeforeExecuting, _) | (_, Touches::Files) => Database::Unchanged,
+            (Asks::AsItLikes, Touches::Database) if !cleared => Database::Unchanged,
             (Asks::AsItLikes, Touches::Database) => Database::Maybe,
         }
     }
@@ -141,10 +150,10 @@ impl Logbook {
 /// The story: policy, guards, kit, files to write, start, fly, judge. An early end is an `Err` with its verdict.
 fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
     prepare_report(shared, mission, console.secrets(), log)?;
-    refuse_force(mission)?;
+    refuse_force(shared, mission)?;
     let cwd = project(shared)?;
     let policies = load_policy(shared, &cwd, console, log)?;
-    let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, console);
+    let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console);
     if !policies.needs_host() {
         copilot.guard(None)?;
     }
@@ -188,7 +197,7 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));
     }
-    show_kit_text(&verdict, &flight, copilot.console());
+    show_kit_text(mission, &verdict, &flight, copilot.console());
     log.prompts = prompts(&flight, &copilot.rules);
     log.shown = shown(&flight.session);
     log.profile = copilot.profile().map(str::to_owned);
@@ -200,8 +209,10 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
 }
 
 /// drizzle-kit's own `--force` takes the decision away from the policy.
-fn refuse_force(mission: &Mission) -> Result<(), Verdict> {
-    if mission.kit_args.iter().any(|arg| arg == "--force" || arg.to_string_lossy().starts_with("--force=")) {
+fn refuse_force(shared: &Shared, mission: &Mission) -> Result<(), Verdict> {
+    let is_force = |word: &str| word == "--force" || word.starts_with("--force=");
+    let starts = shared.kit.iter().flat_map(|command| command.split_whitespace());
+    if starts.chain(mission.kit_args.iter().filter_map(|arg| arg.to_str())).any(is_force) {
         let summary = "drizzle-kit's --force takes the decision away from the policy and is not passed on";
         return Err(Verdict::nothing(Exit::Usage, summary)
             .hint("allow what you mean under [hazards] of the policy, or approve all data loss once: drizzle-pilot push --accept-data-loss"));
@@ -265,6 +276,8 @@ fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
 }
 
 fn load_policy(shared: &Shared, cwd: &Path, console: &mut Console, log: &mut Logbook) -> Result<Policies, Verdict> {
+    // A policy that cannot be used is named in the report as well.
+    log.policy.file = policy::find(shared.policy.as_deref(), cwd).map(|path| path.display().to_string());
     let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
     let file = match policies.source() {
         Source::BuiltIn => None,
@@ -348,7 +361,7 @@ fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copi
         return verdict;
     }
     let consented = flight.session.consented();
-    let database = if consented { Database::Maybe } else { mission.without_consent() };
+    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
     let when = if consented { "after consent" } else { "before consent" };
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
@@ -406,9 +419,15 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
         declined,
         must_ask: mission.asks == Asks::BeforeExecuting,
         intact: flight.session.last_text().is_intact(),
+        writes_files_only: mission.touches == Touches::Files,
     };
-    let database = if consented { Database::Maybe } else { mission.without_consent() };
+    let is_blind = mission.touches == Touches::Database && mission.reads_config() && !flight.cleared;
+    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
     match outcome::judge(&evidence) {
+        Outcome::Done | Outcome::NothingToDo if is_blind => {
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
+                .hint("--kit must start drizzle-kit with node, and must not change NODE_OPTIONS")
+        }
         Outcome::Done => {
             let database = match mission.touches {
                 Touches::Database => Database::Changed,
@@ -475,11 +494,8 @@ fn failed(
     };
     let Some(error) = error else {
         let when = if consented { "after consent" } else { "before anything was asked to be executed" };
-        let verdict = Verdict {
-            database,
-            ..Verdict::nothing(exit, format!("drizzle-kit failed {when} and said nothing ({ended})"))
-        };
-        return verdict;
+        let words = if text.iter().all(|line| line.trim().is_empty()) { ", and said nothing" } else { "" };
+        return Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}")) };
     };
     let hint = error.code.as_deref().and_then(|code| db::explain::advice(code, &error.text()));
     let cause = report::Error {
@@ -499,14 +515,17 @@ fn failed(
 }
 
 /// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.
-fn show_kit_text(verdict: &Verdict, flight: &Flight, console: &mut Console) {
-    let failed_by_itself = matches!(verdict.exit, Exit::Failed | Exit::Partial | Exit::Unproven | Exit::Config)
-        && matches!(flight.ending, Ending::Finished(_));
+fn show_kit_text(mission: &Mission, verdict: &Verdict, flight: &Flight, console: &mut Console) {
+    // `run` stands in for any command, and some of them are run for what they print.
+    let is_result = mission.command == "run" && verdict.exit == Exit::Ok;
+    let explains = is_result || matches!(verdict.exit, Exit::Failed | Exit::Partial | Exit::Unproven | Exit::Config);
+    let failed_by_itself = explains && matches!(flight.ending, Ending::Finished(_));
     let told = verdict.error.as_ref().is_some_and(|error| error.sqlstate.is_some());
     if !failed_by_itself || (told && !console.is_verbose()) {
         return;
     }
     const MOST: usize = 40;
+    const WIDEST: usize = 400; // characters
     let is_stack = |line: &str| line.trim_start().starts_with("at ") && line.starts_with(' ');
     let lines = flight.session.last_text().lines.iter().filter(|line| !line.is_empty());
     let lines: Vec<&String> = lines.filter(|line| console.is_verbose() || !is_stack(line)).collect();
@@ -516,7 +535,9 @@ fn show_kit_text(verdict: &Verdict, flight: &Flight, console: &mut Console) {
         console.insist(&format!("  kit: ({skipped} lines left out)"));
     }
     for line in &lines[skipped..] {
-        console.insist(&format!("  kit: {line}"));
+        let shown: String = line.chars().take(WIDEST).collect();
+        let rest = if shown.len() < line.len() { " …" } else { "" };
+        console.insist(&format!("  kit: {shown}{rest}"));
     }
 }
 
@@ -561,8 +582,8 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
         console.error("error", &format!("the report {} could not be written: {error}", path.display()));
     }
     match shared.format {
-        Format::Json => console.result(&json),
-        Format::Text if shared.quiet && verdict.exit == Exit::Ok => {}
+        Format::Json => console.result(&clean_json(&json)),
+        Format::Text if shared.quiet => {}
         Format::Text => {
             let text = console.clean(&report.text());
             console.result(&text);

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::num::NonZeroU16;
 
 use crate::cli::{Format, ReplayArgs, Shared};
-use crate::console::Console;
+use crate::console::{Console, clean_json};
 use crate::exit::Exit;
 use crate::kit::prompt::Prompt;
 use crate::kit::replay::{Observation, Observer};
@@ -33,19 +33,21 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
     };
     let result = match shared.format {
         Format::Json => {
-            serde_json::json!({
+            let document = serde_json::json!({
                 "schema": 1, "command": "replay", "outcome": verdict.exit.name(), "code": verdict.exit.code(),
                 "summary": verdict.summary, "prompts": steps,
-            })
-            .to_string()
-                + "\n"
+            });
+            clean_json(&format!("{:#}\n", console.secrets().redact_json(document)))
         }
-        Format::Text => text(&verdict, &steps),
+        Format::Text if shared.quiet => String::new(),
+        Format::Text => console.clean(&text(&verdict, &steps)),
     };
-    let result = console.clean(&result);
     console.result(&result);
     if verdict.exit != Exit::Ok {
         console.error(verdict.exit.name(), &verdict.summary);
+        if let Some(hint) = &verdict.hint {
+            console.insist(&format!("hint: {hint}"));
+        }
         console.insist(verdict.database.sentence());
     }
     verdict.exit
@@ -58,13 +60,20 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
         Verdict::nothing(Exit::Usage, format!("{file}: {error}{cause}"))
     };
     let policy = policy(shared)?;
+    if args.accept_data_loss
+        && let Some(rule) = policy.bans_accepting_data_loss()
+    {
+        return Err(Verdict::nothing(Exit::Guarded, format!("--accept-data-loss is not allowed here [{rule}]")));
+    }
+    let schemas = ["public".to_owned()];
     let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
     let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
     let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");
     let mut screen = Screen::with_columns(columns);
     let mut observer = Observer::default();
-    let mut open: Option<(Prompt, Decision)> = None;
+    let mut open: Option<(Prompt, usize)> = None;
+    let mut renamed = Vec::new();
     for piece in reader {
         let Piece::Output(output) = piece.map_err(unreadable)? else { continue };
         let mut observations = Vec::new();
@@ -72,20 +81,31 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
         for observation in observations {
             match observation {
                 Observation::Asked(prompt) => {
-                    let decision = decide(&policy, &prompt);
+                    // Decided as a live run would whose config names `public` alone: a recording knows no database to ask.
+                    let scope = Scope {
+                        schemas: &schemas,
+                        tables_named: &|_| None,
+                        renamed: &renamed,
+                        accept_data_loss: args.accept_data_loss,
+                    };
+                    let decision = policy::decide::prompt(&policy, &prompt, &scope);
                     steps.push(Step { question: prompt.headline(), decided: told(&decision, &prompt), recorded: None });
-                    match &decision {
-                        Decision::Unclear(doubt) => {
-                            return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.reason.clone()));
+                    let choice = match decision {
+                        Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.reason)),
+                        Decision::Refuse(refusal) => {
+                            let verdict = Verdict::nothing(Exit::Refused, refusal.what.clone());
+                            return Err(match refusal.allow_with() {
+                                Some(lines) => verdict.hint(format!("the policy lines that allow it\n{lines}")),
+                                None => verdict,
+                            });
                         }
-                        Decision::Refuse(refusal) => return Err(Verdict::nothing(Exit::Refused, refusal.what.clone())),
-                        Decision::Choose { .. } => {}
-                    }
-                    open = Some((prompt, decision));
+                        Decision::Choose { choice, .. } => choice,
+                    };
+                    open = Some((prompt, choice));
                 }
                 Observation::Doubted(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
                 Observation::Answered(recorded) => {
-                    let Some((prompt, Decision::Choose { choice, .. })) = open.take() else { continue };
+                    let Some((prompt, choice)) = open.take() else { continue };
                     if let Some(step) = steps.last_mut() {
                         step.recorded = prompt.choices.get(recorded).cloned();
                     }
@@ -93,9 +113,14 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                         let summary = "the recording goes on with another answer than the policy gives; what follows is not known";
                         return Ok(Verdict::nothing(Exit::Ok, summary));
                     }
+                    renamed.extend(policy::decide::renamed(&prompt, choice, &schemas));
                 }
             }
         }
+    }
+    if observer.is_open() {
+        let summary = "the recording ends inside a prompt, and what its answer would have been is not known";
+        return Err(Verdict::nothing(Exit::UnknownPrompt, summary));
     }
     Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", steps.len())))
 }
@@ -107,13 +132,6 @@ fn policy(shared: &Shared) -> Result<Policy, Verdict> {
     policies
         .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), None)
         .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))
-}
-
-/// Decides as a live run would whose config names `public` alone: a recording knows no database to ask.
-fn decide(policy: &Policy, prompt: &Prompt) -> Decision {
-    let schemas = ["public".to_owned()];
-    let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
-    policy::decide::prompt(policy, prompt, &scope)
 }
 
 fn told(decision: &Decision, prompt: &Prompt) -> String {

@@ -24,6 +24,12 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         console.insist(Database::Unchanged.sentence());
         return Exit::Usage;
     }
+    if name == "studio" {
+        console.error(Exit::Usage.name(), "drizzle-kit studio serves until it is stopped, and asks nothing");
+        console.insist("hint: start it by itself: npx drizzle-kit studio");
+        console.insist(Database::Unchanged.sentence());
+        return Exit::Usage;
+    }
     let mission = Mission {
         command: "run",
         kit_args,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::connect::{ConnectError, Patience, Session, at, explained, open, within};
+use super::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open, within};
 use super::url::Dsn;
 
 /// How long a backend gets to notice by itself that its client is gone: the 500 ms of
@@ -35,7 +35,7 @@ pub struct Ended {
 pub fn end_leftovers(dsn: &Dsn, application_name: &str, deadline: Duration) -> Result<Ended, ConnectError> {
     // Ours may share the first 63 bytes of a long name; the queries leave out their own backend.
     let own_name = format!("{application_name} end");
-    within(dsn, deadline, async |patience| {
+    by_deadline(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &Session { application_name: &own_name, options: "" }).await?;
         let leftovers = Leftovers { dsn, client: &client, application_name };
         leftovers.end(patience).await

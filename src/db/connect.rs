@@ -12,6 +12,7 @@ use rustls::CertificateError;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
@@ -93,6 +94,9 @@ pub enum ConnectError {
     /// 57P03: the server is starting, stopping or recovering.
     #[error("{} is not ready ({message})", at.server())]
     StartingUp { at: At, message: String },
+    /// We were asked to end while we waited for the server.
+    #[error("stopped by signal {signal} while waiting for {}", at.server())]
+    Interrupted { at: At, signal: i32 },
     /// Backends went on although they were told to end.
     #[error("{} still runs statements of the stopped run after {within:?}: backend {}", at.server(), list(pids))]
     Leftovers { at: At, pids: Vec<i32>, within: Duration },
@@ -168,6 +172,7 @@ impl ConnectError {
                 "close idle clients (SELECT pid, application_name, state FROM pg_stat_activity), or raise max_connections"
             }
             ConnectError::StartingUp { .. } => "wait a few seconds and try again",
+            ConnectError::Interrupted { .. } => "nothing was asked of the server yet; run the command again",
             ConnectError::Leftovers { pids, .. } => {
                 return format!("end them as a superuser: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid", list(pids));
             }
@@ -198,6 +203,7 @@ impl ConnectError {
             | ConnectError::NotPostgres { .. }
             | ConnectError::Tls { .. }
             | ConnectError::NoPassword { .. }
+            | ConnectError::Interrupted { .. }
             | ConnectError::Leftovers { .. } => None,
         }
     }
@@ -281,8 +287,38 @@ impl Patience {
     }
 }
 
-/// Runs a conversation with the server on a runtime of its own, to its end or to the deadline.
+/// Runs a conversation with the server on a runtime of its own, to its end, to the deadline or to a signal that ends us.
 pub(super) fn within<T>(
+    dsn: &Dsn,
+    deadline: Duration,
+    conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
+    by_deadline(dsn, deadline, async |patience| {
+        let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [mut interrupt, mut terminate, mut hangup] = signals.map(signal);
+        let signal = tokio::select! {
+            outcome = conversation(patience) => return outcome,
+            () = arrival(&mut interrupt) => SignalKind::interrupt(),
+            () = arrival(&mut terminate) => SignalKind::terminate(),
+            () = arrival(&mut hangup) => SignalKind::hangup(),
+        };
+        Err(ConnectError::Interrupted { at: at(dsn), signal: signal.as_raw_value() })
+    })
+}
+
+/// Waits for a signal; for ever where it cannot be watched.
+async fn arrival(watched: &mut io::Result<Signal>) {
+    let came = match watched {
+        Ok(signal) => signal.recv().await.is_some(),
+        Err(_) => false,
+    };
+    if !came {
+        std::future::pending().await
+    }
+}
+
+/// As [`within`], for what must be finished although we were asked to end.
+pub(super) fn by_deadline<T>(
     dsn: &Dsn,
     deadline: Duration,
     conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,

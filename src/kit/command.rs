@@ -139,6 +139,7 @@ impl Kit {
                 options.push(" --require ");
                 options.push(format!("{:?}", mailbox.hook()));
                 set("NODE_OPTIONS", options);
+                set("npm_config_progress", "false".into()); // npx draws a spinner before drizzle-kit begins
                 (program.clone(), args.iter().map(Into::into).collect::<Vec<OsString>>())
             }
         };

@@ -320,11 +320,10 @@ impl Driver {
         Ok(ending)
     }
 
-    /// The stop ladder: Ctrl-C at a prompt, then SIGTERM to the tree, then SIGKILL, each with its deadline.
+    /// The stop ladder: Ctrl-C while keys are read, then SIGTERM to the tree, then SIGKILL, each with its deadline.
     fn stop(&mut self) -> io::Result<()> {
-        let at_prompt = self.session.at_prompt() && self.terminal.get_stream().listens();
         self.session.leave();
-        if at_prompt {
+        if self.terminal.get_stream().listens() {
             self.terminal.send(Key::Interrupt.bytes()).map_err(into_io)?;
             if self.gone_within(RUNG)? {
                 return Ok(());

@@ -64,12 +64,12 @@ if (mail && file) {
       const reply = receive();
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
+      delete process.env.DRIZZLE_PILOT_MAIL;
+      delete process.env.DRIZZLE_PILOT_CONFIG;
+      delete process.env.DRIZZLE_PILOT_ASK;
     }
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
     return ask ? { default: { ...config, strict: true, verbose: true } } : loaded;
   };
-  delete process.env.DRIZZLE_PILOT_MAIL;
-  delete process.env.DRIZZLE_PILOT_CONFIG;
-  delete process.env.DRIZZLE_PILOT_ASK;
 }

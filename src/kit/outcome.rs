@@ -24,6 +24,8 @@ pub struct Evidence<'a> {
     pub must_ask: bool,
     /// Whether the text is all that was printed, and nothing in it could have wiped or forged the rest.
     pub intact: bool,
+    /// Whether the command writes to no database.
+    pub writes_files_only: bool,
 }
 
 /// What a run came to.
@@ -136,8 +138,9 @@ pub fn judge(evidence: &Evidence) -> Outcome {
         Some(_) if done => Outcome::Done,
         Some(witnesses) if says(witnesses.nothing) && !evidence.consented => Outcome::NothingToDo,
         Some(_) => Outcome::Unproven,
-        // The other commands ask nothing and change no database: their status is all there is.
-        None => Outcome::Done,
+        // The status is all there is; it is enough where no database could be changed.
+        None if evidence.writes_files_only => Outcome::Done,
+        None => Outcome::Unproven,
     }
 }
 
@@ -191,7 +194,8 @@ mod tests {
     fn check(command: &str, text: &[&str], ended: Ended, consented: bool, declined: bool) -> Outcome {
         let text: Vec<String> = text.iter().map(|line| (*line).to_owned()).collect();
         let must_ask = command.starts_with("push");
-        judge(&Evidence { command, text: &text, ended, consented, declined, must_ask, intact: true })
+        let writes_files_only = command == "export";
+        judge(&Evidence { command, text: &text, ended, consented, declined, must_ask, intact: true, writes_files_only })
     }
 
     #[test]

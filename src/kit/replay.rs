@@ -36,6 +36,11 @@ enum Open {
 }
 
 impl Observer {
+    /// Tells whether a prompt was opened and not closed.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes what happened on the screen and returns what it means.
     pub fn on(&mut self, event: Event) -> Option<Observation> {
         match (self.open.take(), event) {

@@ -231,11 +231,6 @@ impl Session {
         self.declined
     }
 
-    /// Tells whether a prompt is open.
-    pub fn at_prompt(&self) -> bool {
-        matches!(self.state, State::Opening { .. } | State::Probing { .. } | State::Steering(_) | State::Entered(_))
-    }
-
     /// Returns the text printed after the last prompt; complete once the output ended.
     pub fn last_text(&self) -> &Text {
         &self.last_text

@@ -55,18 +55,28 @@ pub struct Problem {
 
 /// Loads the policy: the file that was named, else the one that [`find`] finds, else the built-in policy.
 pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError> {
-    let (path, shown) = match (explicit, find(cwd)) {
-        (Some(path), _) => (cwd.join(path), path.to_owned()),
-        (None, Some(path)) => (path.clone(), seen_from(cwd, &path)),
-        (None, None) => return Ok(Policies::built_in()),
-    };
+    let Some((path, shown)) = locate(explicit, cwd) else { return Ok(Policies::built_in()) };
     let text =
         fs::read_to_string(&path).map_err(|source| PolicyError::Read { path: shown.display().to_string(), source })?;
     parse(&shown, &text)
 }
 
+/// Returns the path of the policy file as one would type it in a directory: the file that was named, else the one
+/// that is found from there upward.
+pub fn find(explicit: Option<&Path>, cwd: &Path) -> Option<PathBuf> {
+    locate(explicit, cwd).map(|(_, shown)| shown)
+}
+
+/// Returns the path of the policy file, and as one would type it.
+fn locate(explicit: Option<&Path>, cwd: &Path) -> Option<(PathBuf, PathBuf)> {
+    match explicit {
+        Some(path) => Some((cwd.join(path), path.to_owned())),
+        None => upward(cwd).map(|path| (path.clone(), seen_from(cwd, &path))),
+    }
+}
+
 /// Finds the policy file from a directory upward, to the root of the repository or else of the file system.
-pub fn find(cwd: &Path) -> Option<PathBuf> {
+fn upward(cwd: &Path) -> Option<PathBuf> {
     let cwd = std::path::absolute(cwd).ok()?;
     for directory in cwd.ancestors() {
         let path = directory.join(FILE_NAME);

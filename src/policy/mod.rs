@@ -11,6 +11,6 @@ pub mod model;
 pub mod name;
 
 pub use decide::{Decision, Doubt, Refusal, Scope};
-pub use file::{PolicyError, load};
+pub use file::{PolicyError, find, load};
 pub use model::{Policies, Policy, RuleRef, SelectError};
 pub use name::ObjectName;

@@ -243,3 +243,40 @@ fn what_was_recorded_can_be_replayed() {
     let replayed = Script { mail: script.mail, steps: vec![Step::Replay(cast)] };
     run.fake(&replayed).run().expect(0, None).says(&["changes applied"]);
 }
+
+/// A rule names a column of a table by its new name once an earlier answer renamed the table, in a replay too.
+#[test]
+fn a_replay_follows_renames_accepts_data_loss_and_doubts_an_end_inside_a_prompt() {
+    let steps = [Step::Menu(rename_table("purchases", &["items", "orders"]))].into_iter().chain(drop_column());
+    let script = kit::push(steps.chain([out(APPLIED)]));
+    let renames = "[renames.tables]\norders = \"purchases\"\n";
+    let recorded = Run::push(&script).policy(renames).args(&["--accept-data-loss", "--record", "push.cast"]).run();
+    let cast = recorded.expect(0, None).file("push.cast");
+    let replay = |cast: &str, args: &[&str]| {
+        Run::new(&["replay", "push.cast"]).file("push.cast", cast).policy(renames).args(args).run()
+    };
+    replay(&cast, &["--accept-data-loss"]).expect(0, None);
+    let refused = replay(&cast, &["--format", "json"]).expect(3, Some(UNCHANGED)).says(&["[hazards]"]);
+    assert_eq!(refused.json()["outcome"], "refused");
+
+    let opened = cast.lines().position(|line| line.contains("?25l")).expect("a prompt was opened");
+    let torn: Vec<&str> = cast.lines().take(opened + 1).collect();
+    replay(&torn.join("\n"), &[]).expect(4, Some(UNCHANGED)).says(&["ends inside a prompt"]);
+}
+
+#[test]
+fn run_says_what_drizzle_kit_said_and_believes_no_silence() {
+    let run =
+        |steps: Vec<Step>, args: &[&str]| Run::new(&["run"]).fake(&kit::push(steps)).args(&["--"]).args(args).run();
+    run(vec![out("CREATE TABLE x")], &["export"]).expect(0, None).says(&["kit: CREATE TABLE x"]);
+    // What may have changed a database needs a sentence that this program knows.
+    run(vec![out("all is well")], &["migrate"]).expect(7, Some(MAYBE));
+    run(vec![out("all is well")], &["frobnicate"]).expect(7, Some(MAYBE));
+    run(vec![], &["studio"]).expect(64, Some(UNCHANGED)).says(&["npx drizzle-kit studio"]);
+    // Under its own name it is what it is.
+    let policy = "[profiles.ci]\ncommands = ['run', 'generate']\n";
+    for (args, code) in [(["push"], 77), (["export"], 0)] {
+        let run = Run::new(&["run", "--profile", "ci"]).fake(&kit::push([out("x")])).policy(policy);
+        drop(run.args(&["--"]).args(&args).run().expect(code, (code != 0).then_some(UNCHANGED)));
+    }
+}

@@ -1,6 +1,10 @@
 //! What goes wrong outside: the reason is said, the code is the right one, and so is the word about the database.
 
-use crate::support::{Database, Project, Ran};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Ran, Run, Running, Signal};
 
 on_every_kit! {
     a_refused_connection_says_so
@@ -115,4 +119,34 @@ fn a_statement_that_fails_after_consent_leaves_a_partial_change(kit: &str) {
         ],
         "{ran}"
     );
+}
+
+/// Starts a push against a server that accepts connections and says nothing.
+fn push_at_mute_server(prepare: impl FnOnce(Run) -> Run) -> (Running, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "no_changes", &database);
+    let mut url = database.url();
+    url.set_port(Some(port)).expect("a postgres URL has a port");
+    let running = prepare(project.pilot(&["push"]).env("DATABASE_URL", url.as_str())).spawn();
+    let (connection, _) = listener.accept().expect("our own look at the database comes first");
+    (running, connection)
+}
+
+#[test]
+fn the_deadline_of_the_run_holds_for_a_mute_server() {
+    let (running, _connection) = push_at_mute_server(|run| run.argument("--timeout").argument("2s"));
+    let ran = running.finish().expect(124).says(&["did not answer", "before consent"]);
+    assert!(ran.took < Duration::from_secs(8), "{ran}");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_mute_server() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (running, _connection) = push_at_mute_server(|run| run);
+        running.signal(signal);
+        let ran = running.finish().expect(code).says(&["before consent"]);
+        assert!(ran.took < Duration::from_secs(8), "{ran}");
+    }
 }

@@ -138,3 +138,34 @@ fn a_password_is_in_no_output() {
     let cast = std::fs::read_to_string(project.path("run.cast")).expect("--record writes a file");
     assert!(!cast.contains(password), "{ran}");
 }
+
+#[test]
+fn a_package_runner_takes_no_guard_away() {
+    for kit in ["npx drizzle-kit", "npm exec drizzle-kit --"] {
+        let through = |run: Run| run.argument("--kit").argument(kit);
+        // No loss is announced here: without being made to, drizzle-kit would not ask.
+        let database = Database::create();
+        let project = Project::fixture(NEWEST, "add_column", &database);
+        let before = database.state();
+        project.policy("[guard]\nrefuse_env = ['STAGE=live']\n[profiles.there]\nwhen = { hosts = ['127.0.0.1'] }\n");
+        through(project.pilot(&["push"]).env("STAGE", "live")).run().expect(77);
+        assert_eq!(database.state(), before, "{kit}");
+        let ran = through(project.pilot(&["push"])).run().expect(0).database("changed");
+        assert!(ran.says(&["asked", "Yes, I want to execute all statements"]).stdout.contains("ALTER TABLE"));
+        // What is lost is refused all the same.
+        let database = Database::create();
+        let project = Project::fixture(NEWEST, "drop_column", &database).without_policy();
+        let before = database.state();
+        through(project.pilot(&["push"])).run().expect(3);
+        assert_eq!(database.state(), before, "{kit}");
+    }
+}
+
+#[test]
+fn a_config_that_no_process_handed_over_proves_nothing() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "no_changes", &database);
+    // The command hides what would have made drizzle-kit hand its config over.
+    let kit = "env -u NODE_OPTIONS node node_modules/drizzle-kit/bin.cjs";
+    project.pilot(&["push", "--kit", kit]).run().expect(7).says(&["the config it used was not seen"]);
+}
