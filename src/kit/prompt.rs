@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::term::screen::Text;
+
 /// What hanji, drizzle-kit's prompt library, draws before the highlighted choice.
 pub const MARKER: &str = "❯ ";
 /// What it draws before the others.
@@ -35,6 +37,8 @@ pub struct Prompt {
     pub question: String,
     /// The lines printed above the frame since the last prompt, oldest first.
     pub context: Vec<String>,
+    /// The same as it was printed, to the letter.
+    pub printed: String,
     /// The rows one can choose, without the marker.
     pub choices: Vec<String>,
     /// The choice that was highlighted when the frame was read.
@@ -187,19 +191,20 @@ pub fn shows_choice(lines: &[String]) -> bool {
 
 /// Reads the prompt that a whole frame shows.
 ///
-/// `context` are the lines printed since the last prompt; `n_truncations` is how many truncations were already chosen
+/// `text` was printed since the last prompt; `n_truncations` is how many truncations were already chosen
 /// in this run, which drizzle-kit counts again in its last question without naming them.
 ///
 /// # Errors
 /// When the frame has no list, or when it can be read in two ways.
-pub fn read(lines: &[String], context: Vec<String>, n_truncations: usize) -> Result<Prompt, Unreadable> {
+pub fn read(lines: &[String], text: Text, n_truncations: usize) -> Result<Prompt, Unreadable> {
+    let Text { lines: context, printed, .. } = text;
     let highlighted = highlighted(lines).ok_or(Unreadable::NoList)?;
     let (question, choices) = lines.split_at(list(lines).start);
     let question: Vec<&str> = question.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
     let question = question.join("\n");
     let choices: Vec<String> = choices.iter().filter(|line| !line.is_empty()).map(|line| label(line)).collect();
     let kind = kind(&question, &choices, &context, n_truncations)?;
-    Ok(Prompt { question, context, choices, highlighted, kind })
+    Ok(Prompt { question, context, printed, choices, highlighted, kind })
 }
 
 /// Returns the index of the highlighted choice, if the lines end in a list with exactly one.
@@ -425,12 +430,16 @@ mod tests {
 
     use super::*;
 
+    fn text(printed: &str) -> Text {
+        Text { lines: lines(printed), printed: printed.to_owned(), ..Text::default() }
+    }
+
     fn lines(text: &str) -> Vec<String> {
         text.lines().map(str::to_owned).collect()
     }
 
     fn kind_of(context: &str, frame: &str) -> Kind {
-        read(&lines(frame), lines(context), 0).expect("the frame is a prompt").kind
+        read(&lines(frame), text(context), 0).expect("the frame is a prompt").kind
     }
 
     #[test]
@@ -499,7 +508,7 @@ mod tests {
     fn a_button_that_contradicts_its_warning_is_ambiguous() {
         let check = |context: &str, button: &str| {
             let frame = lines(&format!("❯ No, abort\n  {button}"));
-            assert!(matches!(read(&frame, lines(context), 0), Err(Unreadable::Ambiguous { .. })), "{button}");
+            assert!(matches!(read(&frame, text(context), 0), Err(Unreadable::Ambiguous { .. })), "{button}");
         };
         check(WARNING, "Yes, I want to execute all statements");
         let twice = format!("{WARNING}\n{WARNING}");
@@ -514,7 +523,7 @@ mod tests {
         let frame = lines("❯ No, abort\n  Yes, I want to truncate 1 table");
         let read = read(
             &frame,
-            lines(" Warning  Found data-loss statements:\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED"),
+            text(" Warning  Found data-loss statements:\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED"),
             1,
         );
         assert_eq!(read.expect("it is the consent to what was chosen").kind, Kind::Execute);
@@ -535,7 +544,8 @@ mod tests {
     fn other_lists_are_known_by_their_shape_alone() {
         assert_eq!(kind_of("", "Please select migration to drop:\n  0000_a\n❯ 0001_b\n"), Kind::DropMigration);
         assert_eq!(kind_of("", "Which colour?\n❯ red\n  green"), Kind::Unknown);
-        let no_list = |frame: &str| assert_eq!(read(&lines(frame), Vec::new(), 0), Err(Unreadable::NoList), "{frame}");
+        let no_list =
+            |frame: &str| assert_eq!(read(&lines(frame), Text::default(), 0), Err(Unreadable::NoList), "{frame}");
         no_list("Name:");
         no_list("❯ a\n❯ b");
         no_list("  a\n  b");
@@ -547,7 +557,7 @@ mod tests {
         let question = "Is new table created or renamed from another table?";
         let check = |choices: &str| {
             let frame = lines(&format!("\n{question}\n{choices}"));
-            assert!(matches!(read(&frame, Vec::new(), 0), Err(Unreadable::Ambiguous { .. })), "{choices}");
+            assert!(matches!(read(&frame, Text::default(), 0), Err(Unreadable::Ambiguous { .. })), "{choices}");
         };
         check("❯ + other create table");
         check("❯ + new create column");
@@ -574,7 +584,7 @@ mod tests {
             for old in &old {
                 frame += &format!("\n  ~ {:<width$} rename {word}", format!("{old} › {new}"));
             }
-            if let Ok(Prompt { kind: Kind::Rename(rename), .. }) = read(&lines(&frame), Vec::new(), 0) {
+            if let Ok(Prompt { kind: Kind::Rename(rename), .. }) = read(&lines(&frame), Text::default(), 0) {
                 let table = (entity == Entity::Column).then_some(table);
                 prop_assert_eq!(rename, Rename { entity, name: new, table, candidates: old });
             }

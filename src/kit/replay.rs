@@ -51,7 +51,7 @@ impl Observer {
             (Some(Open::Unread(text)), Event::Redrawn { erased, before, drawn }) => {
                 let read = match (drawn, text.drawn) {
                     (Drawn::Plainly, Drawn::Plainly) if before.n_rows == erased => {
-                        prompt::read(&before.lines, text.lines, self.n_truncations).map_err(Doubt::from)
+                        prompt::read(&before.lines, text, self.n_truncations).map_err(Doubt::from)
                     }
                     (Drawn::Plainly, Drawn::Plainly) => Err(Doubt::Torn { erased, seen: before.n_rows }),
                     _ => Err(Doubt::Forged),

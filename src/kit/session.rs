@@ -268,7 +268,7 @@ impl Session {
         if before.n_rows != erased {
             return Step::Stop(Doubt::Torn { erased, seen: before.n_rows });
         }
-        let prompt = match prompt::read(&before.lines, text.lines, self.n_truncations()) {
+        let prompt = match prompt::read(&before.lines, text, self.n_truncations()) {
             Ok(prompt) => prompt,
             Err(unreadable) => return Step::Stop(unreadable.into()),
         };

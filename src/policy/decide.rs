@@ -849,7 +849,7 @@ mod tests {
 
     fn asked(kind: Kind, n_choices: usize) -> Prompt {
         let choices = (0..n_choices).map(|idx| format!("choice {idx}")).collect();
-        Prompt { question: String::new(), context: Vec::new(), choices, highlighted: 0, kind }
+        Prompt { question: String::new(), context: Vec::new(), printed: String::new(), choices, highlighted: 0, kind }
     }
 
     fn renaming(entity: Entity, table: Option<&str>, name: &str, candidates: &[&str]) -> Prompt {
@@ -1272,6 +1272,7 @@ refused: unclassified: something would happen that is not understood
         let asked = |choices: &[&str]| Prompt {
             question: "Is b trigger new?".to_owned(),
             context: Vec::new(),
+            printed: String::new(),
             choices: names(choices),
             highlighted: 0,
             kind: Kind::Unknown,
@@ -1419,6 +1420,7 @@ refused: unclassified: something would happen that is not understood
         let unknown = (any_name(), prop::collection::vec(any_name(), 1..4)).prop_map(|(question, choices)| Prompt {
             question,
             context: Vec::new(),
+            printed: String::new(),
             choices,
             highlighted: 0,
             kind: Kind::Unknown,

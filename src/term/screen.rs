@@ -60,6 +60,9 @@ pub struct Frame {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
     pub lines: Vec<String>,
+    /// The same as it was printed, character by character: nothing is trimmed, wrapped or wiped. Without colours and
+    /// the carriage returns that the terminal puts before line feeds. Its beginning alone if it is not intact.
+    pub printed: String,
     /// Number of lines that were dropped between the kept beginning and the kept end.
     pub n_dropped: usize,
     pub drawn: Drawn,
@@ -201,7 +204,7 @@ impl Screen {
             scroll.keep(line);
         }
         self.drawing = blank(self.columns);
-        scroll.into_text(std::mem::take(&mut self.watch.drawn))
+        scroll.into_text(std::mem::take(&mut self.watch.printed), std::mem::take(&mut self.watch.drawn))
     }
 
     /// Returns what stands between the top and the cursor.
@@ -279,7 +282,7 @@ struct Watch {
     moment: Option<Moment>,
     erasing: Option<Erasing>,
     drawn: Drawn,
-    /// What the open prompt printed since its last redraw.
+    /// What was printed since the last prompt was opened or closed, or the open one began to draw itself anew.
     printed: String,
     /// Columns used by the row that is being drawn and by the widest since the prompt opened; never too few.
     column: usize,
@@ -307,10 +310,12 @@ impl Watch {
         }
     }
 
-    /// Takes what an open prompt printed. Beyond a size that no prompt has, it is not what is seen any more.
+    /// Takes what was printed. Beyond a size that nothing sane has, it is not what is seen any more.
     fn keep(&mut self, character: char) {
-        if self.hidden && self.printed.len() < TEXT_BYTES {
+        if self.printed.len() < TEXT_BYTES {
             self.printed.push(character);
+        } else {
+            self.drawn = Drawn::WithControls;
         }
     }
 
@@ -342,8 +347,8 @@ impl vte::Perform for Watch {
         self.hear();
         self.erasing = None;
         self.returned = byte == b'\r';
-        if byte == b'\n' {
-            self.keep('\n');
+        if matches!(byte, b'\n' | b'\t') {
+            self.keep(char::from(byte));
         }
         // Statements are indented with tabs. In a prompt there are none, and one in a name would be read as blanks.
         let is_plain = matches!(byte, b'\r' | b'\n') || (byte == b'\t' && !self.hidden);
@@ -377,11 +382,11 @@ impl vte::Perform for Watch {
         match (action, intermediates, self.erasing) {
             ('l', b"?", _) if is(25) && !self.hidden => {
                 self.hidden = true;
-                self.printed.clear();
                 self.moment = Some(Moment::Hidden);
             }
             ('h', b"?", _) if is(25) && self.hidden => {
                 self.hidden = false;
+                self.printed.clear();
                 self.moment = Some(Moment::Shown);
             }
             ('K', b"", None) if is(2) => {
@@ -447,10 +452,10 @@ impl Scroll {
         }
     }
 
-    fn into_text(self, drawn: Drawn) -> Text {
+    fn into_text(self, printed: String, drawn: Drawn) -> Text {
         let mut lines = self.head;
         lines.extend(self.tail);
-        Text { lines, n_dropped: self.n_dropped, drawn }
+        Text { lines, printed, n_dropped: self.n_dropped, drawn }
     }
 }
 
@@ -500,8 +505,9 @@ mod tests {
             Frame { lines: lines.map(str::to_owned).to_vec(), n_rows: 4 }
         };
         let drawn = Drawn::Plainly;
+        let line = "[✓] Pulling schema from database...";
         let expected = vec![
-            Event::Opened(Text { lines: vec!["[✓] Pulling schema from database...".into()], n_dropped: 0, drawn }),
+            Event::Opened(Text { lines: vec![line.into()], printed: format!("{line}\n"), n_dropped: 0, drawn }),
             Event::Redrawn {
                 erased: 4,
                 before: frame("❯ + beta       create table", "  ~ one › beta rename table"),
@@ -521,6 +527,16 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = PROMPT.as_bytes().chunks(1).collect();
         assert_eq!(events(&bytes), expected, "byte by byte");
+    }
+
+    #[test]
+    fn what_was_printed_is_kept_to_the_letter() {
+        let mut screen = Screen::default();
+        let wide = "x".repeat(1000);
+        screen.feed(format!("\x1b[34ma\tb  \x1b[39m\r\n\r\n{wide}e\u{301}\u{308}\r\n").as_bytes(), |_| {});
+        let text = screen.take_text();
+        assert_eq!(text.printed, format!("a\tb  \n\n{wide}e\u{301}\u{308}\n"));
+        assert_eq!(text.drawn, Drawn::Plainly);
     }
 
     #[test]

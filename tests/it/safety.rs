@@ -38,7 +38,7 @@ fn rule_1_a_refusal_types_no_escape() {
 fn rule_2_enter_waits_for_the_proof_that_the_prompt_is_whole() {
     let torn = faulty(purchases(), 1, FaultKind::Erases { more: 1 });
     let ended = Run::push(&kit::push([torn, out(APPLIED)])).policy(RENAMED).run().expect(4, Some(UNCHANGED));
-    assert_eq!(keys(&ended), ["down"], "{ended}");
+    assert_eq!(keys(&ended), ["down", "ctrl-c"], "{ended}");
 }
 
 /// … and the highlight is seen on the choice …
