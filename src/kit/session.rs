@@ -163,7 +163,8 @@ impl Session {
                 }
             }
             (State::Steering(steering), Event::Frame(frame)) => {
-                if frame.lines == steering.frame(steering.at) {
+                // The effect of a key begins with a redraw. Rows that only look right were drawn by something else.
+                if steering.redrawn && frame.lines == steering.frame(steering.at) {
                     self.steer(steering)
                 } else {
                     self.go(State::Steering(steering)) // the redraw has not come whole yet
@@ -522,9 +523,13 @@ mod tests {
     /// Feeds events after the first key, which was pressed at the sight of a whole list. Returns the last step, or the
     /// one that stopped the run.
     fn after_probe(events: Vec<Event>) -> Step {
+        after_probe_choosing(1, events)
+    }
+
+    fn after_probe_choosing(choice: usize, events: Vec<Event>) -> Step {
         let list = List::renames(2);
         let mut session = Session::default();
-        let mut choose = |_: &Prompt| Answer::Choose(1);
+        let mut choose = |_: &Prompt| Answer::Choose(choice);
         session.on(Event::Opened(Text::default()), &mut choose);
         let probe = session.on(Event::Frame(list.frame()), &mut choose);
         assert_eq!(probe, Step::Press(Key::Down));
@@ -564,6 +569,20 @@ mod tests {
         let wrong = List { highlighted: 2, ..List::renames(2) }.frame();
         let wrong = after_probe(vec![redrawn, Event::Frame(wrong)]);
         assert!(matches!(wrong, Step::Wait(_)), "{wrong:?}");
+    }
+
+    /// A broken erase sequence leaves no redraw to be seen, and what is drawn over the old rows may look right.
+    #[test]
+    fn rows_that_look_right_without_a_redraw_are_no_effect() {
+        let frame = |highlighted| List { highlighted, ..List::renames(2) }.frame();
+        let redrawn = |highlighted| Event::Redrawn { erased: 5, before: frame(highlighted), drawn: Drawn::Plainly };
+        let shown = |highlighted| Event::Frame(frame(highlighted));
+        let second = after_probe_choosing(2, vec![redrawn(0), shown(1)]);
+        assert_eq!(second, Step::Press(Key::Down));
+        let unexplained = after_probe_choosing(2, vec![redrawn(0), shown(1), shown(2)]);
+        assert!(matches!(unexplained, Step::Wait(_)), "{unexplained:?}");
+        let explained = after_probe_choosing(2, vec![redrawn(0), shown(1), redrawn(1), shown(2)]);
+        assert_eq!(explained, Step::Press(Key::Enter));
     }
 
     fn events() -> impl Strategy<Value = Event> {

@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
     let script = std::fs::read(&path)?;
     let script: Script = serde_json::from_slice(&script)?;
     let log = OpenOptions::new().create(true).append(true).open(script::log_path(&path))?;
-    let mut fake = Fake { out: io::stdout(), keys: io::stdin(), log, chunks: None, n_prompts: 0 };
+    let mut fake = Fake { out: io::stdout(), keys: io::stdin(), waiting: None, log, chunks: None, n_prompts: 0 };
     fake.note(&Entry::Started(args[2..].to_vec()))?;
     fake.hand_over(&script.mail)?;
     for step in &script.steps {
@@ -48,6 +48,8 @@ fn main() -> io::Result<()> {
 struct Fake {
     out: io::Stdout,
     keys: io::Stdin,
+    /// What was typed before it was asked for.
+    waiting: Option<Vec<u8>>,
     log: File,
     /// Size of the pieces that are printed, and the pause after each.
     chunks: Option<(usize, Duration)>,
@@ -169,18 +171,29 @@ impl Fake {
         Ok(tcsetattr(&self.keys, OptionalActions::Now, &modes)?)
     }
 
-    /// Tells whether a key waits to be read.
-    fn key_waits(&self) -> io::Result<bool> {
+    /// Tells whether a key was typed too early. Ctrl-C never is: it ends the run from wherever it stands.
+    fn key_waits(&mut self) -> io::Result<bool> {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         let stdin = self.keys.as_fd();
-        Ok(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&now))? > 0)
+        if self.waiting.is_none() && poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&now))? > 0 {
+            self.waiting = Some(self.typed()?);
+        }
+        Ok(self.waiting.as_ref().is_some_and(|typed| typed != b"\x03"))
     }
 
     /// Reads what one write typed.
-    fn key(&mut self) -> io::Result<Vec<u8>> {
+    fn typed(&mut self) -> io::Result<Vec<u8>> {
         let mut typed = [0; 256];
         let n_bytes = self.keys.read(&mut typed)?;
-        let typed = typed[..n_bytes].to_vec();
+        Ok(typed[..n_bytes].to_vec())
+    }
+
+    /// Hears what one write typed.
+    fn key(&mut self) -> io::Result<Vec<u8>> {
+        let typed = match self.waiting.take() {
+            Some(typed) => typed,
+            None => self.typed()?,
+        };
         let name = match typed.as_slice() {
             b"\x1b[A" => "up",
             b"\x1b[B" => "down",
