@@ -1,0 +1,329 @@
+//! Looks up what statements would reach: rows, tables and views behind a CASCADE, primary keys, extensions.
+//!
+//! Reads in one transaction that may not write, with limits of time for every query.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postgres_protocol::escape::escape_identifier;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::connect::{ConnectError, Session, explained, open, within};
+use super::url::Dsn;
+
+/// Rows up to which a table is counted. Beyond, the server's own estimate says enough.
+const COUNTED: u64 = 100_000;
+
+/// Limits of time for one query of ours: for a lock, and for all of it. Milliseconds.
+const LIMITS: &str = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000";
+
+/// A table, view or other relation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relation {
+    pub schema: String,
+    pub name: String,
+}
+
+/// What a CASCADE begins at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    Relation(Relation),
+    /// A type, which is named like a relation.
+    Type(Relation),
+    Column {
+        table: Relation,
+        column: String,
+    },
+    Schema(String),
+}
+
+/// What is to be looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Relations whose rows are at stake.
+    pub counted: Vec<Relation>,
+    /// Tables that are truncated with CASCADE.
+    pub truncated: Vec<Relation>,
+    /// What is dropped with CASCADE.
+    pub dropped: Vec<Root>,
+    /// Tables whose constraints are dropped.
+    pub constrained: Vec<Relation>,
+}
+
+impl Wanted {
+    /// Tells whether there is nothing to look up.
+    pub fn is_empty(&self) -> bool {
+        self.counted.is_empty() && self.truncated.is_empty() && self.dropped.is_empty() && self.constrained.is_empty()
+    }
+}
+
+/// A number of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    Exact(u64),
+    /// `pg_class.reltuples`, where counting would take long or is not allowed.
+    Estimate(u64),
+    Unknown,
+}
+
+/// What is known about a relation whose rows are at stake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub rows: Rows,
+    /// The extension that it belongs to.
+    pub extension: Option<String>,
+}
+
+/// Something that a CASCADE reaches and that no statement names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reached {
+    /// As `pg_identify_object` names it: `table`, `view`, `table column`, `table constraint`, `policy` …
+    pub kind: String,
+    /// Schema, relation, and the part of it where there is one.
+    pub name: Vec<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Absent where there is no such relation.
+    pub relations: BTreeMap<Relation, Found>,
+    /// The tables that are emptied with each truncated one, itself left out.
+    pub emptied: BTreeMap<Relation, Vec<Relation>>,
+    pub reached: Vec<Reached>,
+    /// Tables with the names of their primary keys.
+    pub primary_keys: Vec<(Relation, String)>,
+}
+
+/// Looks up what statements would reach. Must not be called from asynchronous code.
+///
+/// # Errors
+/// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
+pub fn look_up(dsn: &Dsn, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
+    within(dsn, deadline, async |patience| {
+        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
+        let looked = read(&client, wanted).await;
+        // Poolers hand the connection on: nothing of ours may stay behind.
+        let _ = client.batch_execute("ROLLBACK").await;
+        looked.map_err(|error| explained(dsn, &error))
+    })
+}
+
+async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
+    client.batch_execute(&format!("BEGIN READ ONLY; {LIMITS}")).await?;
+    let mut facts = Facts::default();
+    for table in &wanted.truncated {
+        let emptied = emptied_with(client, table).await?;
+        facts.emptied.insert(table.clone(), emptied);
+    }
+    facts.reached = reached(client, &wanted.dropped).await?;
+    facts.primary_keys = primary_keys(client, &wanted.constrained).await?;
+    let mut counted = wanted.counted.clone();
+    counted.extend(facts.emptied.values().flatten().cloned());
+    counted.sort();
+    counted.dedup();
+    for (relation, estimate, extension) in relations(client, &counted).await? {
+        let rows = count(client, &relation, estimate).await?;
+        facts.relations.insert(relation, Found { rows, extension });
+    }
+    Ok(facts)
+}
+
+fn columns(relations: &[Relation]) -> (Vec<&str>, Vec<&str>) {
+    relations.iter().map(|relation| (relation.schema.as_str(), relation.name.as_str())).unzip()
+}
+
+/// Finds relations, with the estimate of their rows and the extension that owns them.
+async fn relations(
+    client: &Client,
+    wanted: &[Relation],
+) -> Result<Vec<(Relation, u64, Option<String>)>, tokio_postgres::Error> {
+    const RELATIONS: &str = "
+        SELECT n.nspname::text, c.relname::text, greatest(c.reltuples, 0)::int8,
+               (SELECT e.extname::text
+                  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                   AND d.refclassid = 'pg_catalog.pg_extension'::regclass)
+          FROM unnest($1::text[], $2::text[]) AS wanted(schema, name)
+          JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+          JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+         WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v')";
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (schemas, names) = columns(wanted);
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let rows = client.query_typed(RELATIONS, &parameters).await?;
+    let found = rows.iter().map(|row| {
+        let relation = Relation { schema: row.get(0), name: row.get(1) };
+        (relation, row.get::<_, i64>(2).unsigned_abs(), row.get(3))
+    });
+    Ok(found.collect())
+}
+
+/// Counts the rows of a relation, up to a bound. A count that fails leaves the others possible.
+async fn count(client: &Client, relation: &Relation, estimate: u64) -> Result<Rows, tokio_postgres::Error> {
+    if estimate > COUNTED {
+        return Ok(Rows::Estimate(estimate));
+    }
+    let (schema, name) = (escape_identifier(&relation.schema), escape_identifier(&relation.name));
+    let sql = format!("SELECT count(*) FROM (SELECT FROM {schema}.{name} LIMIT {}) AS bounded", COUNTED + 1);
+    client.batch_execute("SAVEPOINT counting").await?;
+    let counted = client.query_typed_one(&sql, &[]).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT counting").await?;
+    Ok(match counted {
+        Ok(row) => match row.get::<_, i64>(0).unsigned_abs() {
+            rows if rows <= COUNTED => Rows::Exact(rows),
+            rows => Rows::Estimate(rows.max(estimate)),
+        },
+        // Locked, too slow or forbidden. An estimate of 0 is what a table has that was never analysed.
+        Err(_) if estimate > 0 => Rows::Estimate(estimate),
+        Err(_) => Rows::Unknown,
+    })
+}
+
+/// Finds the tables that `TRUNCATE … CASCADE` empties as well: whose foreign keys lead there, and the partitions and
+/// children of all of them.
+async fn emptied_with(client: &Client, table: &Relation) -> Result<Vec<Relation>, tokio_postgres::Error> {
+    const EMPTIED: &str = "
+        WITH RECURSIVE root AS (
+            SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2
+        ), emptied(oid) AS (
+            SELECT oid FROM root
+            UNION
+            SELECT next.oid FROM emptied, LATERAL (
+                SELECT conrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = emptied.oid
+                UNION ALL
+                SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = emptied.oid
+            ) AS next(oid)
+        )
+        SELECT n.nspname::text, c.relname::text
+          FROM emptied
+          JOIN pg_catalog.pg_class c ON c.oid = emptied.oid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid NOT IN (SELECT oid FROM root) ORDER BY 1, 2";
+    let rows = client.query_typed(EMPTIED, &[(&table.schema, Type::TEXT), (&table.name, Type::TEXT)]).await?;
+    Ok(rows.iter().map(|row| Relation { schema: row.get(0), name: row.get(1) }).collect())
+}
+
+/// Finds what `DROP … CASCADE` takes along beyond the parts of what is dropped.
+///
+/// Follows `pg_depend` as `DROP` does (`dependency.c`): to everything that depends on what is gone, and from what is
+/// an internal part of something to that something, as from the rule of a view to the view.
+async fn reached(client: &Client, roots: &[Root]) -> Result<Vec<Reached>, tokio_postgres::Error> {
+    const REACHED: &str = "
+        WITH RECURSIVE wanted AS (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted(kind, schema, name, part)
+        ), root AS (
+            SELECT 'pg_catalog.pg_class'::regclass::oid AS classid, c.oid AS objid,
+                   coalesce(a.attnum, 0)::int4 AS objsubid
+              FROM wanted w
+              JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+              JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+              LEFT JOIN pg_catalog.pg_attribute a ON w.kind = 'column' AND a.attrelid = c.oid AND a.attname = w.part
+             WHERE w.kind = 'relation' OR (w.kind = 'column' AND a.attnum IS NOT NULL)
+            UNION ALL
+            SELECT 'pg_catalog.pg_type'::regclass, t.oid, 0
+              FROM wanted w
+              JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+              JOIN pg_catalog.pg_type t ON t.typnamespace = n.oid AND t.typname = w.name
+             WHERE w.kind = 'type'
+            UNION ALL
+            SELECT 'pg_catalog.pg_namespace'::regclass, n.oid, 0
+              FROM wanted w JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema WHERE w.kind = 'schema'
+        ), reached AS (
+            SELECT * FROM root
+            UNION
+            SELECT next.* FROM reached r, LATERAL (
+                SELECT d.classid, d.objid, d.objsubid
+                  FROM pg_catalog.pg_depend d
+                 WHERE d.refclassid = r.classid AND d.refobjid = r.objid
+                   AND (r.objsubid = 0 OR d.refobjsubid = r.objsubid)
+                   AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
+                UNION ALL
+                SELECT d.refclassid, d.refobjid, d.refobjsubid
+                  FROM pg_catalog.pg_depend d
+                 WHERE d.classid = r.classid AND d.objid = r.objid AND d.deptype = 'i'
+                   AND d.classid <> 'pg_catalog.pg_class'::regclass
+            ) AS next
+        ), told AS (
+            SELECT r.*, CASE r.classid
+                WHEN 'pg_catalog.pg_class'::regclass THEN r.objid
+                WHEN 'pg_catalog.pg_constraint'::regclass
+                    THEN (SELECT nullif(conrelid, 0) FROM pg_catalog.pg_constraint WHERE oid = r.objid)
+                WHEN 'pg_catalog.pg_attrdef'::regclass
+                    THEN (SELECT adrelid FROM pg_catalog.pg_attrdef WHERE oid = r.objid)
+                WHEN 'pg_catalog.pg_policy'::regclass
+                    THEN (SELECT polrelid FROM pg_catalog.pg_policy WHERE oid = r.objid)
+                WHEN 'pg_catalog.pg_trigger'::regclass
+                    THEN (SELECT tgrelid FROM pg_catalog.pg_trigger WHERE oid = r.objid)
+                END AS relation
+              FROM reached r
+             WHERE (r.classid, r.objid, r.objsubid) NOT IN (SELECT * FROM root)
+               AND r.classid <> 'pg_catalog.pg_rewrite'::regclass
+        ), whole AS (
+            SELECT objid FROM reached WHERE classid = 'pg_catalog.pg_class'::regclass AND objsubid = 0
+        )
+        SELECT DISTINCT named.type, named.object_names::text[]
+          FROM told t
+          LEFT JOIN pg_catalog.pg_class c ON c.oid = t.relation
+          LEFT JOIN pg_catalog.pg_trigger g ON t.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = t.objid
+          LEFT JOIN pg_catalog.pg_type y ON t.classid = 'pg_catalog.pg_type'::regclass AND y.oid = t.objid,
+               LATERAL pg_catalog.pg_identify_object_as_address(t.classid, t.objid, t.objsubid) AS named
+         WHERE coalesce(c.relkind, 'r') NOT IN ('i', 'I', 't', 'c')
+           AND (g.oid IS NULL OR NOT g.tgisinternal)
+           -- The row type and the array type of a relation, and the array type of a type, are parts of it.
+           AND (y.oid IS NULL OR (y.typrelid = 0 AND y.typelem = 0))
+           -- What belongs to a relation that goes as a whole goes with it. So does a sequence that a column owns.
+           AND (t.classid = 'pg_catalog.pg_class'::regclass AND t.objsubid = 0
+                OR t.relation IS NULL OR t.relation NOT IN (SELECT objid FROM whole))
+           AND NOT (c.relkind = 'S' AND EXISTS (
+               SELECT FROM pg_catalog.pg_depend d
+                WHERE d.classid = t.classid AND d.objid = t.objid AND d.deptype IN ('a', 'i')
+                  AND d.refclassid = 'pg_catalog.pg_class'::regclass))
+         ORDER BY 1, 2";
+    if roots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut kinds, mut schemas, mut names, mut parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for root in roots {
+        let (kind, schema, name, part) = match root {
+            Root::Relation(Relation { schema, name }) => ("relation", schema.as_str(), name.as_str(), ""),
+            Root::Type(Relation { schema, name }) => ("type", schema.as_str(), name.as_str(), ""),
+            Root::Column { table: Relation { schema, name }, column } => ("column", &**schema, &**name, &**column),
+            Root::Schema(schema) => ("schema", schema.as_str(), "", ""),
+        };
+        kinds.push(kind);
+        schemas.push(schema);
+        names.push(name);
+        parts.push(part);
+    }
+    let parameters: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> = vec![
+        (&kinds, Type::TEXT_ARRAY),
+        (&schemas, Type::TEXT_ARRAY),
+        (&names, Type::TEXT_ARRAY),
+        (&parts, Type::TEXT_ARRAY),
+    ];
+    let rows = client.query_typed(REACHED, &parameters).await?;
+    Ok(rows.iter().map(|row| Reached { kind: row.get(0), name: row.get(1) }).collect())
+}
+
+async fn primary_keys(client: &Client, tables: &[Relation]) -> Result<Vec<(Relation, String)>, tokio_postgres::Error> {
+    const PRIMARY_KEYS: &str = "
+        SELECT n.nspname::text, c.relname::text, k.conname::text
+          FROM unnest($1::text[], $2::text[]) AS wanted(schema, name)
+          JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+          JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+          JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'";
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (schemas, names) = columns(tables);
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let rows = client.query_typed(PRIMARY_KEYS, &parameters).await?;
+    Ok(rows.iter().map(|row| (Relation { schema: row.get(0), name: row.get(1) }, row.get(2))).collect())
+}

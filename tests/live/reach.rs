@@ -1,0 +1,113 @@
+//! What our own connection finds behind a CASCADE, in a real catalog.
+
+use std::time::Duration;
+
+use drizzle_pilot::db::reach::{self, Facts, Reached, Relation, Root, Rows, Wanted};
+use drizzle_pilot::db::url::Dsn;
+
+use crate::support::Database;
+
+fn look_up(database: &Database, wanted: &Wanted) -> Facts {
+    let credentials = serde_json::json!({ "url": database.url().as_str() });
+    let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
+    let dsn = dsn.expect("PostgreSQL has an address").expect("the laboratory's URLs are right");
+    reach::look_up(&dsn, wanted, Duration::from_secs(10)).expect("the laboratory answers")
+}
+
+fn relation(name: &str) -> Relation {
+    let (schema, name) = name.split_once('.').unwrap_or(("public", name));
+    Relation { schema: schema.to_owned(), name: name.to_owned() }
+}
+
+fn told(reached: &[Reached]) -> Vec<String> {
+    reached.iter().map(|Reached { kind, name }| format!("{kind} {}", name.join("."))).collect()
+}
+
+#[test]
+fn truncate_cascade_names_every_table_it_empties() {
+    let database = Database::create();
+    database.sql(
+        "CREATE SCHEMA shop;
+         CREATE TABLE users (id int PRIMARY KEY, boss int REFERENCES users);
+         CREATE TABLE shop.orders (id int PRIMARY KEY, \"user\" int REFERENCES users);
+         CREATE TABLE \"Line Items\" (\"order\" int REFERENCES shop.orders) PARTITION BY RANGE (\"order\");
+         CREATE TABLE items_1 PARTITION OF \"Line Items\" FOR VALUES FROM (0) TO (10);
+         CREATE TABLE other (id int);
+         INSERT INTO users VALUES (1), (2);
+         INSERT INTO shop.orders VALUES (1, 1);
+         INSERT INTO \"Line Items\" VALUES (1)",
+    );
+    let facts = look_up(&database, &Wanted { truncated: vec![relation("users")], ..Wanted::default() });
+    let emptied = [relation("Line Items"), relation("items_1"), relation("shop.orders")];
+    assert_eq!(facts.emptied[&relation("users")], emptied);
+    for (table, rows) in emptied.iter().zip([1, 1, 1]) {
+        assert_eq!(facts.relations[table].rows, Rows::Exact(rows), "{table:?}");
+    }
+}
+
+#[test]
+fn drop_cascade_names_what_it_takes_along_and_not_its_own_parts() {
+    let database = Database::create();
+    database.sql(
+        "CREATE TYPE mood AS ENUM ('sad');
+         CREATE TABLE users (id serial PRIMARY KEY, name text UNIQUE, mood mood);
+         CREATE INDEX ON users (name);
+         CREATE POLICY own ON users;
+         CREATE TABLE orders (id int, \"user\" int REFERENCES users, mood mood);
+         CREATE VIEW names AS SELECT name FROM users;
+         CREATE MATERIALIZED VIEW many AS SELECT * FROM names;
+         CREATE TABLE child () INHERITS (users);
+         CREATE POLICY sees ON orders USING (EXISTS (SELECT FROM users));
+         CREATE FUNCTION of_user(users) RETURNS int LANGUAGE sql AS 'SELECT 1';
+         CREATE TABLE unrelated (id int)",
+    );
+    let dropped = |roots: Vec<Root>| told(&look_up(&database, &Wanted { dropped: roots, ..Wanted::default() }).reached);
+    assert_eq!(
+        dropped(vec![Root::Relation(relation("users"))]),
+        [
+            "function public.of_user",
+            "materialized view public.many",
+            "policy public.orders.sees",
+            "table public.child",
+            "table constraint public.orders.orders_user_fkey",
+            "view public.names",
+        ]
+    );
+    // What goes by a statement of its own is not taken along.
+    let all = ["users", "orders", "child"].map(|table| Root::Relation(relation(table))).to_vec();
+    assert_eq!(dropped(all), ["function public.of_user", "materialized view public.many", "view public.names"]);
+    assert_eq!(
+        dropped(vec![Root::Type(relation("mood"))]),
+        ["table column public.child.mood", "table column public.orders.mood", "table column public.users.mood"]
+    );
+    let column = Root::Column { table: relation("users"), column: "name".to_owned() };
+    assert_eq!(
+        dropped(vec![column]),
+        ["materialized view public.many", "table constraint public.users.users_name_key", "view public.names"]
+    );
+    assert_eq!(dropped(vec![Root::Relation(relation("unrelated"))]), Vec::<String>::new());
+}
+
+#[test]
+fn rows_extensions_and_primary_keys_are_found() {
+    let database = Database::create();
+    database.sql(
+        "CREATE TABLE few AS SELECT generate_series(1, 7);
+         CREATE TABLE many AS SELECT generate_series(1, 100001);
+         CREATE TABLE keyed (id int CONSTRAINT \"odd name\" PRIMARY KEY);
+         CREATE TABLE locked (id int);
+         CREATE EXTENSION citext;
+         ALTER EXTENSION citext ADD TABLE few;
+         ANALYZE many",
+    );
+    let _held = database.hold("LOCK TABLE locked");
+    let tables = ["few", "many", "locked", "no such table"].map(relation);
+    let wanted = Wanted { counted: tables.to_vec(), constrained: vec![relation("keyed")], ..Wanted::default() };
+    let facts = look_up(&database, &wanted);
+    assert_eq!(facts.relations[&relation("few")].rows, Rows::Exact(7));
+    assert_eq!(facts.relations[&relation("few")].extension.as_deref(), Some("citext"));
+    assert!(matches!(facts.relations[&relation("many")].rows, Rows::Estimate(100_001)), "{facts:?}");
+    assert_eq!(facts.relations[&relation("locked")].rows, Rows::Unknown);
+    assert!(!facts.relations.contains_key(&relation("no such table")));
+    assert_eq!(facts.primary_keys, [(relation("keyed"), "odd name".to_owned())]);
+}
