@@ -514,3 +514,55 @@ fn is_changed(readings: &[Reading], from: usize, to: usize, wanted: &ObjectName)
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// Shows the hazards of a statement: `drop_table public.users (formerly public.people) cascade`.
+    fn shown(assessed: &Assessed) -> Vec<String> {
+        let show = |found: &Found| {
+            let list = |names: &[ObjectName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let mut text = found.hazard.to_string();
+            if !found.objects.is_empty() {
+                write!(text, " {}", list(&found.objects)).expect("a string takes everything");
+            }
+            if !found.formerly.is_empty() {
+                write!(text, " (formerly {})", list(&found.formerly)).expect("a string takes everything");
+            }
+            if found.cascade {
+                text.push_str(" cascade");
+            }
+            text
+        };
+        assessed.hazards.iter().map(show).collect()
+    }
+
+    fn corpus(name: &str, text: &str, dialect: Dialect) {
+        let mut blocks = text.split("\n\n");
+        let head = blocks.next().expect("the file has a head");
+        let mut found = vec![head.to_owned()];
+        for block in blocks {
+            let (titles, sql): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("-- "));
+            let sql = sql.join("\n");
+            let [assessed] = assess(&[sql.clone()], dialect, &Facts::default()).try_into().expect("one statement");
+            let hazards = shown(&assessed);
+            let hazards = if hazards.is_empty() { "nothing".to_owned() } else { hazards.join("; ") };
+            found.push(format!("{}\n-- => {hazards}\n{sql}", titles[0]));
+        }
+        let found = found.join("\n\n") + "\n";
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            std::fs::write(format!("fixtures/sql/{name}.sql"), &found).expect("the fixture can be written");
+        }
+        assert_eq!(found, text, "fixtures/sql/{name}.sql");
+    }
+
+    #[test]
+    fn every_form_of_drizzle_kit_has_the_hazards_written_beside_it() {
+        corpus("postgresql", include_str!("../../fixtures/sql/postgresql.sql"), Dialect::Postgres);
+        corpus("mysql", include_str!("../../fixtures/sql/mysql.sql"), Dialect::MySql);
+        corpus("sqlite", include_str!("../../fixtures/sql/sqlite.sql"), Dialect::Sqlite);
+    }
+}
