@@ -155,7 +155,7 @@ pub fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(Ob
         _ => return None,
     };
     let old = rename.candidates.get(choice.checked_sub(1)?)?;
-    let read = |shown: &str| ObjectName::readings(shown, shape, schemas).into_iter().next();
+    let read = |shown: &str| shape.readings(shown, schemas).into_iter().next();
     Some((read(old)?, read(&rename.name)?))
 }
 
@@ -214,7 +214,7 @@ fn rename(policy: &Policy, rename: &prompt::Rename, scope: &Scope<'_>) -> Decisi
             readings.collect()
         }
         None => {
-            let read = |shown: &String| ObjectName::readings(shown, section.shape(), scope.schemas);
+            let read = |shown: &String| section.shape().readings(shown, scope.schemas);
             vec![Reading { new: read(&rename.name), old: rename.candidates.iter().map(read).collect() }]
         }
     };

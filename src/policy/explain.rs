@@ -31,7 +31,7 @@ pub enum Answer {
 /// # Errors
 /// When a name has the wrong form.
 pub fn rename(policy: &Policy, section: Section, name: &str, from: &[String]) -> Result<Explanation, String> {
-    let new = ObjectName::parse(name, section.shape())?;
+    let new = section.shape().parse(name)?;
     let old = from.iter().map(|old| beside(section, &new, old)).collect::<Result<Vec<_>, _>>()?;
     let candidates: Vec<String> = old.iter().map(ObjectName::to_string).collect();
     let reading = Reading { new: vec![new.clone()], old: old.iter().map(|old| vec![old.clone()]).collect() };
@@ -63,7 +63,7 @@ pub fn hazard(
 ) -> Result<Explanation, String> {
     let objects = match name {
         Some(_) if hazard.object() == Object::Nothing => return Err(format!("{hazard} names no object")),
-        Some(name) => Objects::All(vec![ObjectName::parse(name, HazardKey::Kind(hazard).shape())?]),
+        Some(name) => Objects::All(vec![HazardKey::Kind(hazard).shape().parse(name)?]),
         None => Objects::Unknown,
     };
     let stake = Stake { hazard, objects, count: rows.map(Count::Rows) };

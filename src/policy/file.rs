@@ -614,7 +614,7 @@ impl Reader<'_> {
     fn renames(&mut self, section: Section, layer: &Layer, names: &Names) -> Vec<Rename> {
         let mut renames: Vec<Rename> = Vec::new();
         for (key, value) in names {
-            let old = match ObjectName::parse(key.get_ref(), section.shape()) {
+            let old = match section.shape().parse(key.get_ref()) {
                 Ok(old) => old,
                 Err(message) => {
                     self.problem(key.span(), message);
@@ -894,11 +894,11 @@ impl Problem {
 
 /// Reads the name of an object that replaces another. A single part stays where the other is.
 pub(super) fn beside(section: Section, other: &ObjectName, value: &str) -> Result<ObjectName, String> {
-    let alone = ObjectName::parse(value, Shape::Whole)?;
+    let alone = Shape::Whole.parse(value)?;
     match (alone.parts(), other.parent()) {
         ([name], Some(parent)) => Ok(parent.child(name)),
         ([_], None) => Ok(alone),
-        _ => ObjectName::parse(value, section.shape()),
+        _ => section.shape().parse(value),
     }
 }
 

@@ -1,15 +1,8 @@
-//! Names of database objects, as the policy writes them and as drizzle-kit shows them, and patterns over them.
-
-use std::fmt;
+//! Names of database objects as the policy writes them and as drizzle-kit shows them, and patterns over them.
 
 use globset::{GlobBuilder, GlobMatcher};
 
-/// The schema that a name may leave out.
-pub const PUBLIC: &str = "public";
-
-/// The whole name of an object: schema and name, or schema, table and name, or one part for what lives in no schema.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectName(Vec<String>);
+pub use crate::sql::name::{ObjectName, PUBLIC};
 
 /// How many parts a name has, and so what may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,95 +20,36 @@ pub enum Shape {
     Whole,
 }
 
-impl ObjectName {
-    /// Makes a name of its parts.
-    pub fn new<S: Into<String>>(parts: impl IntoIterator<Item = S>) -> ObjectName {
-        ObjectName(parts.into_iter().map(Into::into).collect())
-    }
-
+impl Shape {
     /// Reads a name as the policy writes it. A part between double quotes is taken as it is.
-    pub fn parse(text: &str, shape: Shape) -> Result<ObjectName, String> {
-        let parts = shape.complete(text, split(text)?)?;
+    pub fn parse(self, text: &str) -> Result<ObjectName, String> {
+        let parts = self.complete(text, split(text)?)?;
         if let Some(part) = parts.iter().find(|part| part.is_glob()) {
             return Err(format!(
                 "`{text}` is a pattern where one name is needed; if the name has such characters, write \"{}\"",
                 part.text
             ));
         }
-        Ok(ObjectName(parts.into_iter().map(|part| part.text).collect()))
+        Ok(ObjectName::new(parts.into_iter().map(|part| part.text)))
     }
 
     /// Returns the names that drizzle-kit may mean by what it shows, the likeliest first.
     ///
     /// It joins the parts with dots, without quotes and without `public`, so `a.b` is either the table `b` in the
     /// schema `a`, or the table `a.b`. The `schemas` of the configuration tell which is likelier.
-    pub fn readings(shown: &str, shape: Shape, schemas: &[String]) -> Vec<ObjectName> {
+    pub fn readings(self, shown: &str, schemas: &[String]) -> Vec<ObjectName> {
         let whole = ObjectName::new([shown]);
-        let mut readings = match shape {
+        let mut readings = match self {
             Shape::Global | Shape::Whole => vec![whole],
             Shape::InSchema => in_schema(shown),
             Shape::InTable => in_table(shown),
             Shape::Policy => in_table(shown).into_iter().chain([whole]).collect(),
         };
         readings.retain(|reading| reading.shown() == shown);
-        readings.sort_by_key(|reading| !schemas.contains(&reading.0[0]));
+        readings.sort_by_key(|reading| !schemas.contains(&reading.parts()[0]));
         readings
     }
 
-    /// Returns the parts.
-    pub fn parts(&self) -> &[String] {
-        &self.0
-    }
-
-    /// Returns the last part.
-    pub fn last(&self) -> &str {
-        self.0.last().expect("a name has a part")
-    }
-
-    /// Returns the name of what contains this object: the table of a column, the schema of a table.
-    pub fn parent(&self) -> Option<ObjectName> {
-        let (_, parent) = self.0.split_last().expect("a name has a part");
-        (!parent.is_empty()).then(|| ObjectName(parent.to_vec()))
-    }
-
-    /// Returns the name of a part of this object.
-    pub fn child(&self, name: &str) -> ObjectName {
-        ObjectName::new(self.0.iter().map(String::as_str).chain([name]))
-    }
-
-    /// Returns the name with its first parts replaced, if it begins with those of `old`.
-    pub fn moved(&self, old: &ObjectName, new: &ObjectName) -> Option<ObjectName> {
-        let rest = self.0.strip_prefix(old.parts())?;
-        Some(ObjectName::new(new.parts().iter().chain(rest).cloned()))
-    }
-
-    /// Returns the name as drizzle-kit shows it: joined with dots, without `public`.
-    pub fn shown(&self) -> String {
-        match self.0.as_slice() {
-            [schema, rest @ ..] if schema == PUBLIC && !rest.is_empty() => rest.join("."),
-            parts => parts.join("."),
-        }
-    }
-}
-
-/// Shows the name as the policy writes it, whole and quoted where it must be.
-impl fmt::Display for ObjectName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (part_idx, part) in self.0.iter().enumerate() {
-            if part_idx > 0 {
-                f.write_str(".")?;
-            }
-            if part.chars().all(|c| c.is_alphanumeric() || "_-$".contains(c)) && !part.is_empty() {
-                f.write_str(part)?;
-            } else {
-                write!(f, "\"{}\"", part.replace('"', "\"\""))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Shape {
     /// Adds the schema that was left out.
     fn complete(self, text: &str, mut parts: Vec<Part>) -> Result<Vec<Part>, String> {
         let (n_parts, form) = match self {
@@ -174,7 +108,7 @@ impl Pattern {
             PartPattern::Exact(text) => Some(text.clone()),
             PartPattern::Glob(_) => None,
         });
-        parts.collect::<Option<_>>().map(ObjectName)
+        parts.collect::<Option<Vec<_>>>().map(ObjectName::new)
     }
 
     /// Returns the number of parts, with the schema that was left out.
@@ -290,7 +224,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str, shape: Shape) -> String {
-        match ObjectName::parse(text, shape) {
+        match shape.parse(text) {
             Ok(name) => name.to_string(),
             Err(error) => format!("error: {error}"),
         }
@@ -382,7 +316,7 @@ mod tests {
         ];
         for (shape, shown, schemas, expected) in cases {
             let schemas: Vec<String> = schemas.iter().map(|&schema| schema.to_owned()).collect();
-            let readings = ObjectName::readings(shown, shape, &schemas);
+            let readings = shape.readings(shown, &schemas);
             let readings: Vec<String> = readings.iter().map(ObjectName::to_string).collect();
             assert_eq!(readings.join(", "), expected, "{shown} as {shape:?}");
         }
@@ -394,7 +328,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(parts in prop::collection::vec(".{1,9}", 3)) {
             let name = ObjectName::new(parts);
-            prop_assert_eq!(ObjectName::parse(&name.to_string(), Shape::InTable), Ok(name.clone()));
+            prop_assert_eq!(Shape::InTable.parse(&name.to_string()), Ok(name.clone()));
             let pattern = Pattern::parse(&name.to_string(), Shape::InTable).map(|pattern| pattern.exact());
             prop_assert_eq!(pattern, Ok(Some(name)));
         }
@@ -405,7 +339,7 @@ mod tests {
             schemas in prop::collection::vec("[a-z]{1,2}", 0..2),
         ) {
             let name = ObjectName::new(parts);
-            let readings = ObjectName::readings(&name.shown(), Shape::InSchema, &schemas);
+            let readings = Shape::InSchema.readings(&name.shown(), &schemas);
             prop_assert!(readings.contains(&name), "{name} is shown as {}", name.shown());
         }
     }

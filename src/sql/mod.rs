@@ -1,5 +1,21 @@
 //! What SQL does to a database and why that needs consent. Knows neither drizzle-kit nor the policy.
+//!
+//! [`statement::split`] cuts a text into statements, the readers turn a statement into [effects](effect) on named objects,
+//! and [`plan::assess`] turns the effects of a whole plan into [hazards](hazard). What is not fully understood on the way is
+//! an error or [`Hazard::Unclassified`], never a guess.
 
+pub mod dialect;
+pub mod effect;
 pub mod hazard;
+mod lex;
+pub mod name;
+mod other;
+pub mod plan;
+mod postgres;
+pub mod statement;
 
+pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
+pub use name::{ObjectName, PUBLIC};
+pub use plan::{Assessed, Facts, Found, assess};
+pub use statement::{SplitError, split};

@@ -1,0 +1,193 @@
+//! What a statement does to named objects, whatever the dialect it is written in.
+//!
+//! Effects say what happens. Whether that needs consent is told by [`plan`](super::plan), which alone knows hazards.
+
+use super::name::ObjectName;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Schema,
+    Table,
+    Column,
+    View,
+    MaterializedView,
+    Sequence,
+    Type,
+    Index,
+    Constraint,
+    Policy,
+    Role,
+}
+
+/// Whether what a statement names to create was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The statement fails if it was, so what comes after stands on a new object.
+    New,
+    /// `IF NOT EXISTS`, `OR REPLACE` and the like: nobody can tell from the statement.
+    Unproven,
+}
+
+/// Whether what depends on an object goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The statement fails where something depends on the object.
+    Alone,
+    /// `CASCADE`: objects that the statement does not name go too.
+    Cascade,
+}
+
+/// A type as a statement writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeText {
+    pub text: String,
+    /// The name of the type, or of the elements where it is an array; none where the type is spelled with words or a size.
+    pub name: Option<ObjectName>,
+}
+
+/// How the values of a column become values of its new type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Using {
+    /// As an assignment would.
+    Assignment,
+    /// `USING "column"::type`, by the cast of the column to exactly the new type.
+    Cast,
+    /// By another expression.
+    Expression,
+}
+
+/// One thing that a statement does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Create {
+        kind: Kind,
+        name: ObjectName,
+        proof: Proof,
+    },
+    Drop {
+        kind: Kind,
+        name: ObjectName,
+        reach: Reach,
+    },
+    /// A rename, or a move to another schema.
+    Rename {
+        kind: Kind,
+        from: ObjectName,
+        to: ObjectName,
+    },
+    /// A type that was made by `CREATE TYPE … AS ENUM`.
+    CreateEnum {
+        name: ObjectName,
+        proof: Proof,
+    },
+    /// A value of an enum is called something else.
+    RenameValue {
+        of: ObjectName,
+    },
+    ChangeType {
+        column: ObjectName,
+        to: TypeText,
+        using: Using,
+    },
+    /// A column that exists must not be NULL any more, or a new one must not be and has no value to begin with.
+    RequireValue {
+        column: ObjectName,
+    },
+    DropDefault {
+        column: ObjectName,
+    },
+    AddUnique {
+        table: ObjectName,
+    },
+    AddPrimaryKey {
+        table: ObjectName,
+    },
+    AddForeignKey {
+        table: ObjectName,
+    },
+    AddCheck {
+        table: ObjectName,
+    },
+    DropPrimaryKey {
+        table: ObjectName,
+        reach: Reach,
+    },
+    /// An index is built while nobody can write.
+    BuildIndex {
+        table: ObjectName,
+    },
+    /// Every row is written anew while nobody can read.
+    RewriteTable {
+        table: ObjectName,
+    },
+    Truncate {
+        table: ObjectName,
+        reach: Reach,
+    },
+    DeleteRows {
+        table: ObjectName,
+    },
+    /// Rows come in: what was new is not empty any more.
+    InsertRows {
+        table: ObjectName,
+    },
+    DisableRls {
+        table: ObjectName,
+    },
+    AlterPolicy {
+        policy: ObjectName,
+    },
+    Grant {
+        on: Vec<ObjectName>,
+    },
+    Revoke {
+        on: Vec<ObjectName>,
+    },
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A statement that was read: what kind of statement it is, and everything it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// `alter_table`, `create_index`, …
+    pub kind: String,
+    /// Empty where a statement is known and does nothing that anything here asks about.
+    pub effects: Vec<Effect>,
+}
+
+impl Reading {
+    /// Returns the reading of a statement that is not understood.
+    pub fn unknown(kind: impl Into<String>) -> Reading {
+        Reading { kind: kind.into(), effects: vec![Effect::Unknown] }
+    }
+}
+
+impl Effect {
+    /// Returns the objects that the effect is about.
+    pub fn objects(&self) -> Vec<&ObjectName> {
+        match self {
+            Effect::Create { name, .. } | Effect::Drop { name, .. } | Effect::CreateEnum { name, .. } => vec![name],
+            Effect::Rename { from, to, .. } => vec![from, to],
+            Effect::RenameValue { of } => vec![of],
+            Effect::ChangeType { column, .. } | Effect::RequireValue { column } | Effect::DropDefault { column } => {
+                vec![column]
+            }
+            Effect::AddUnique { table }
+            | Effect::AddPrimaryKey { table }
+            | Effect::AddForeignKey { table }
+            | Effect::AddCheck { table }
+            | Effect::DropPrimaryKey { table, .. }
+            | Effect::BuildIndex { table }
+            | Effect::RewriteTable { table }
+            | Effect::Truncate { table, .. }
+            | Effect::DeleteRows { table }
+            | Effect::InsertRows { table }
+            | Effect::DisableRls { table } => vec![table],
+            Effect::AlterPolicy { policy } => vec![policy],
+            Effect::Grant { on } | Effect::Revoke { on } => on.iter().collect(),
+            Effect::Unknown => Vec::new(),
+        }
+    }
+}

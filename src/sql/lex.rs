@@ -1,0 +1,229 @@
+//! The words of a text, in every dialect: where strings, quoted names and comments begin and end.
+//!
+//! No lexer is written here. PostgreSQL's text is read by squawk's, the others' by sqlparser's. What they return is only
+//! sorted, and refused where the server may read it in another way.
+
+use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
+use sqlparser::tokenizer::{Location, Token as Other, Tokenizer, Whitespace};
+use squawk_lexer::{LiteralKind, TokenKind};
+
+use super::dialect::Dialect;
+
+/// What a token is, as far as it matters where statements end and how deeply they are nested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// White space and comments.
+    Trivia,
+    /// A word without quotes, a keyword perhaps.
+    Word,
+    /// A string, a number or a name between quotes.
+    Literal,
+    Open,
+    Close,
+    Comma,
+    Semicolon,
+    Sign,
+}
+
+/// A token and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    pub(super) sort: Sort,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Why a text cannot be read, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) at: usize,
+    pub(super) why: &'static str,
+}
+
+/// Returns the tokens of a text, without a gap.
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Result<Vec<Token>, Trouble> {
+    match dialect {
+        Dialect::Postgres => postgres(text),
+        Dialect::MySql | Dialect::SingleStore => mysql(text),
+        Dialect::Sqlite | Dialect::Turso => located(text, Tokenizer::new(&SQLiteDialect {}, text)),
+    }
+}
+
+fn postgres(text: &str) -> Result<Vec<Token>, Trouble> {
+    let mut tokens = Vec::with_capacity(text.len() / 4);
+    let mut start = 0;
+    let mut last_string = false;
+    for token in squawk_lexer::tokenize(text) {
+        if token.kind == TokenKind::Eof {
+            break;
+        }
+        let end = start + token.len as usize;
+        let trouble = |why| Err(Trouble { at: start, why });
+        let mut is_string = false;
+        let sort = match token.kind {
+            TokenKind::Whitespace if text[start..].starts_with('\u{feff}') => {
+                return trouble("a byte order mark stands in it");
+            }
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { terminated: true } => {
+                Sort::Trivia
+            }
+            TokenKind::BlockComment { terminated: false } => return trouble("a comment is not closed"),
+            TokenKind::Literal { kind } => {
+                is_string = match kind {
+                    LiteralKind::Int { .. } | LiteralKind::Numeric { .. } => false,
+                    LiteralKind::Str { terminated }
+                    | LiteralKind::NationalStr { terminated }
+                    | LiteralKind::ByteStr { terminated }
+                    | LiteralKind::BitStr { terminated }
+                    | LiteralKind::DollarQuotedString { terminated }
+                    | LiteralKind::UnicodeEscStr { terminated }
+                    | LiteralKind::EscStr { terminated } => {
+                        if !terminated {
+                            return trouble("a string is not closed");
+                        }
+                        true
+                    }
+                };
+                // `E'a'` and a string in the next line are one string for the server, and a backslash in the second is
+                // an escape there; for the lexer it is not.
+                if is_string && last_string {
+                    return trouble("two strings follow each other, which may be one");
+                }
+                Sort::Literal
+            }
+            TokenKind::QuotedIdent { terminated: false, .. } => return trouble("a quoted name is not closed"),
+            TokenKind::QuotedIdent { terminated: true, .. } => Sort::Literal,
+            TokenKind::Unknown => return trouble("a character cannot be read"),
+            TokenKind::Ident => Sort::Word,
+            TokenKind::Semi => Sort::Semicolon,
+            TokenKind::Comma => Sort::Comma,
+            TokenKind::OpenParen | TokenKind::OpenBracket | TokenKind::OpenCurly => Sort::Open,
+            TokenKind::CloseParen | TokenKind::CloseBracket | TokenKind::CloseCurly => Sort::Close,
+            // Dots, operators and parameters.
+            _ => Sort::Sign,
+        };
+        if sort != Sort::Trivia {
+            last_string = is_string;
+        }
+        tokens.push(Token { sort, start, end });
+        start = end;
+    }
+    if start == text.len() { Ok(tokens) } else { Err(Trouble { at: start, why: "the text ends in the middle" }) }
+}
+
+fn mysql(text: &str) -> Result<Vec<Token>, Trouble> {
+    // The server executes what stands in such a comment.
+    for hint in ["/*!", "/*M!"] {
+        if let Some(at) = text.find(hint) {
+            return Err(Trouble { at, why: "a comment may be a command to the server" });
+        }
+    }
+    located(text, Tokenizer::new(&MySqlDialect {}, text))
+}
+
+/// Returns the tokens of sqlparser, which counts in lines and characters.
+fn located(text: &str, mut tokenizer: Tokenizer<'_>) -> Result<Vec<Token>, Trouble> {
+    let mut places = Places { text, at: 0, line: 1, column: 1 };
+    let found = match tokenizer.tokenize_with_location() {
+        Ok(found) => found,
+        Err(error) => {
+            let at = places.offset(error.location).unwrap_or(0);
+            return Err(Trouble { at, why: "a string, a quoted name or a comment is not closed" });
+        }
+    };
+    let mut tokens = Vec::with_capacity(found.len());
+    let mut last_end = 0;
+    for token in found {
+        let start = places.offset(token.span.start);
+        let end = places.offset(token.span.end);
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(Trouble { at: last_end, why: "it is not clear where a word ends" });
+        };
+        let trouble = |why| Err(Trouble { at: start, why });
+        if start != last_end {
+            return trouble("it is not clear where a word ends");
+        }
+        let sort = match token.token {
+            // A name in one place of the dialects here, a string in none of them.
+            Other::DollarQuotedString(_) => return trouble("a dollar quote stands in it"),
+            Other::Whitespace(Whitespace::SingleLineComment { comment, .. }) if comment.contains('\r') => {
+                return trouble("a comment holds a carriage return");
+            }
+            Other::Whitespace(_) => Sort::Trivia,
+            Other::Word(word) if word.quote_style.is_none() => Sort::Word,
+            Other::Word(_) | Other::Number(..) | Other::SingleQuotedString(_) | Other::DoubleQuotedString(_) => {
+                Sort::Literal
+            }
+            Other::HexStringLiteral(_) | Other::NationalStringLiteral(_) | Other::SingleQuotedByteStringLiteral(_) => {
+                Sort::Literal
+            }
+            Other::SemiColon => Sort::Semicolon,
+            Other::Comma => Sort::Comma,
+            Other::LParen | Other::LBracket | Other::LBrace => Sort::Open,
+            Other::RParen | Other::RBracket | Other::RBrace => Sort::Close,
+            _ => Sort::Sign,
+        };
+        last_end = end;
+        tokens.push(Token { sort, start, end });
+    }
+    if last_end == text.len() { Ok(tokens) } else { Err(Trouble { at: last_end, why: "the text ends in the middle" }) }
+}
+
+/// Goes through a text and turns lines and columns into bytes.
+struct Places<'a> {
+    text: &'a str,
+    at: usize,
+    line: u64,
+    column: u64,
+}
+
+impl Places<'_> {
+    /// Returns the place of a location, which must not lie before the one asked for last.
+    fn offset(&mut self, location: Location) -> Option<usize> {
+        for character in self.text[self.at..].chars() {
+            if (self.line, self.column) >= (location.line, location.column) {
+                break;
+            }
+            self.at += character.len_utf8();
+            if character == '\n' {
+                (self.line, self.column) = (self.line + 1, 1);
+            } else {
+                self.column += 1;
+            }
+        }
+        ((self.line, self.column) == (location.line, location.column)).then_some(self.at)
+    }
+}
+
+/// How deeply a statement may be nested. The parsers call themselves, and 600 levels fill a stack of 2 MiB.
+const DEEPEST: u32 = 400;
+
+/// Tells whether a statement can be parsed without filling the stack.
+///
+/// Every parenthesis, word and sign may begin something inside what is open; a comma ends all that, back to the last
+/// parenthesis. So long lists are flat, and `NOT NOT NOT …` is deep.
+pub(super) fn is_shallow(tokens: &[Token]) -> bool {
+    let mut outside = Vec::new();
+    let (mut below, mut depth) = (0, 0);
+    for token in tokens {
+        match token.sort {
+            Sort::Trivia | Sort::Literal => {}
+            Sort::Word | Sort::Sign => depth += 1,
+            Sort::Open => {
+                depth += 1;
+                outside.push((below, depth));
+                below = depth;
+            }
+            Sort::Close => (below, depth) = outside.pop().unwrap_or((0, depth)),
+            Sort::Comma => depth = below,
+            Sort::Semicolon => {
+                outside.clear();
+                (below, depth) = (0, 0);
+            }
+        }
+        if depth > DEEPEST {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,378 @@
+//! Reads one statement of MySQL, SingleStore, SQLite or libSQL.
+//!
+//! sqlparser reads much that these servers do not know, and keeps much that nothing here asks about. So a tree counts
+//! only where it holds nothing but what was looked at: a table is built again from its columns and compared, a copy of
+//! rows or a deletion is written again and compared.
+
+use sqlparser::ast::{
+    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, CreateTable,
+    CreateView, Delete, DropBehavior, Expr, FromTable, GeneratedAs, GeneratedExpressionMode, Ident, Insert,
+    ObjectName as Name, ObjectNamePart, ObjectType, RenameTableNameKind, SelectItem, SetExpr, Statement,
+    TableConstraint, TableFactor, TableObject, Truncate, Value, helpers::stmt_create_table::CreateTableBuilder,
+};
+use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
+use sqlparser::parser::Parser;
+
+use super::dialect::Dialect;
+use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::lex;
+use super::name::{ObjectName, PUBLIC};
+
+/// Reads a statement.
+pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
+    let Some(statement) = parse_one(sql, dialect) else { return Reading::unknown("unknown") };
+    let kind = kind(&statement);
+    match effects(&statement) {
+        Some(effects) => Reading { kind: kind.to_owned(), effects },
+        None => Reading::unknown(kind),
+    }
+}
+
+/// Tells whether a text is exactly one statement.
+pub(super) fn is_one(sql: &str, dialect: Dialect) -> bool {
+    parse_one(sql, dialect).is_some()
+}
+
+fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
+    lex::tokens(sql, dialect).ok().filter(|tokens| lex::is_shallow(tokens))?;
+    let statements = match dialect {
+        Dialect::MySql | Dialect::SingleStore => Parser::parse_sql(&MySqlDialect {}, sql),
+        Dialect::Sqlite | Dialect::Turso => Parser::parse_sql(&SQLiteDialect {}, sql),
+        // PostgreSQL has its own reader.
+        Dialect::Postgres => return None,
+    };
+    let mut statements = statements.ok()?;
+    (statements.len() == 1).then(|| statements.pop()).flatten()
+}
+
+fn kind(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::CreateTable(_) => "create_table",
+        Statement::AlterTable(_) => "alter_table",
+        Statement::RenameTable(_) => "rename_table",
+        Statement::CreateIndex(_) => "create_index",
+        Statement::CreateView(_) => "create_view",
+        Statement::Drop { object_type: ObjectType::Table, .. } => "drop_table",
+        Statement::Drop { object_type: ObjectType::View, .. } => "drop_view",
+        Statement::Drop { object_type: ObjectType::Index, .. } => "drop_index",
+        Statement::Truncate(_) => "truncate",
+        Statement::Delete(_) => "delete",
+        Statement::Insert(_) => "insert",
+        Statement::Pragma { .. } => "pragma",
+        _ => "unknown",
+    }
+}
+
+/// Returns what a statement does; nothing where a part of it is not known.
+fn effects(statement: &Statement) -> Option<Vec<Effect>> {
+    match statement {
+        Statement::CreateTable(table) => create_table(table),
+        Statement::AlterTable(alter) => alter_table(alter),
+        Statement::RenameTable(renames) => {
+            let rename = |from: &Name, to: &Name| {
+                Some(Effect::Rename { kind: Kind::Table, from: relation(from)?, to: relation(to)? })
+            };
+            renames.iter().map(|names| rename(&names.old_name, &names.new_name)).collect()
+        }
+        Statement::CreateIndex(index) => create_index(index),
+        Statement::CreateView(view) => create_view(view),
+        Statement::Drop {
+            object_type,
+            if_exists: _,
+            names,
+            cascade,
+            restrict: _,
+            purge: false,
+            temporary: false,
+            table: _,
+        } => {
+            let kind = match object_type {
+                ObjectType::Table => Kind::Table,
+                ObjectType::View => Kind::View,
+                ObjectType::Index => Kind::Index,
+                _ => return None,
+            };
+            let reach = if *cascade { Reach::Cascade } else { Reach::Alone };
+            let names = names.iter().map(relation).collect::<Option<Vec<_>>>()?;
+            (!names.is_empty()).then(|| names.into_iter().map(|name| Effect::Drop { kind, name, reach }).collect())
+        }
+        Statement::Truncate(truncate) => truncate_table(truncate),
+        Statement::Delete(delete) => delete_rows(delete),
+        Statement::Insert(insert) => insert_rows(insert),
+        Statement::Pragma { name, value, is_eq } => {
+            // drizzle-kit switches the keys off while it builds a table again.
+            let is_known = name.to_string() == "foreign_keys" && *is_eq;
+            (is_known && value.as_ref().is_some_and(|value| is_switch(&value.value))).then(Vec::new)
+        }
+        _ => None,
+    }
+}
+
+fn is_switch(value: &Value) -> bool {
+    matches!(value.to_string().to_ascii_lowercase().as_str(), "on" | "off")
+}
+
+fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
+    let known = CreateTableBuilder::new(table.name.clone())
+        .if_not_exists(table.if_not_exists)
+        .columns(table.columns.clone())
+        .constraints(table.constraints.clone())
+        .hive_formats(table.hive_formats.clone())
+        .build();
+    let name = relation(&table.name)?;
+    if known != *table || table.columns.is_empty() {
+        return None;
+    }
+    for definition in &table.columns {
+        column(&name, definition, Proof::New)?;
+    }
+    for constraint in &table.constraints {
+        add_constraint(&name, constraint)?;
+    }
+    let proof = if table.if_not_exists { Proof::Unproven } else { Proof::New };
+    Some(vec![Effect::Create { kind: Kind::Table, name, proof }])
+}
+
+fn alter_table(alter: &AlterTable) -> Option<Vec<Effect>> {
+    if alter.only || alter.location.is_some() || alter.on_cluster.is_some() || alter.table_type.is_some() {
+        return None;
+    }
+    let table = relation(&alter.name)?;
+    let mut effects = Vec::new();
+    for operation in &alter.operations {
+        effects.extend(alter_table_operation(&table, operation)?);
+    }
+    (!effects.is_empty()).then_some(effects)
+}
+
+fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) -> Option<Vec<Effect>> {
+    let child = |name: &Ident| table.child(&name.value);
+    let effects = match operation {
+        AlterTableOperation::AddColumn { column_keyword: _, if_not_exists, column_def, column_position: None } => {
+            column(table, column_def, if *if_not_exists { Proof::Unproven } else { Proof::New })?
+        }
+        AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists: _, drop_behavior } => {
+            let reach = reach(drop_behavior.as_ref());
+            let drop = |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach };
+            column_names.iter().map(drop).collect()
+        }
+        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+            vec![Effect::Rename { kind: Kind::Column, from: child(old_column_name), to: child(new_column_name) }]
+        }
+        AlterTableOperation::RenameTable { table_name: RenameTableNameKind::To(to) | RenameTableNameKind::As(to) } => {
+            vec![Effect::Rename { kind: Kind::Table, from: table.clone(), to: relation(to)? }]
+        }
+        AlterTableOperation::AddConstraint { constraint, not_valid: false } => add_constraint(table, constraint)?,
+        AlterTableOperation::DropConstraint { if_exists: _, name, drop_behavior }
+        | AlterTableOperation::DropForeignKey { name, drop_behavior } => {
+            vec![Effect::Drop { kind: Kind::Constraint, name: child(name), reach: reach(drop_behavior.as_ref()) }]
+        }
+        AlterTableOperation::DropPrimaryKey { drop_behavior } => {
+            vec![Effect::DropPrimaryKey { table: table.clone(), reach: reach(drop_behavior.as_ref()) }]
+        }
+        AlterTableOperation::DropIndex { name } => {
+            let name = table.parent()?.child(&name.value);
+            vec![Effect::Drop { kind: Kind::Index, name, reach: Reach::Alone }]
+        }
+        AlterTableOperation::ModifyColumn { col_name, data_type, options, column_position: None } => {
+            redefined(table, child(col_name), data_type.to_string(), options)?
+        }
+        AlterTableOperation::ChangeColumn { old_name, new_name, data_type, options, column_position: None } => {
+            let mut effects = redefined(table, child(old_name), data_type.to_string(), options)?;
+            if old_name.value != new_name.value {
+                effects.push(Effect::Rename { kind: Kind::Column, from: child(old_name), to: child(new_name) });
+            }
+            effects
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => match op {
+            AlterColumnOperation::DropDefault => vec![Effect::DropDefault { column: child(column_name) }],
+            // drizzle-kit writes none of the others here.
+            AlterColumnOperation::SetNotNull
+            | AlterColumnOperation::DropNotNull
+            | AlterColumnOperation::SetDefault { .. }
+            | AlterColumnOperation::SetDataType { .. }
+            | AlterColumnOperation::AddGenerated { .. } => return None,
+        },
+        _ => return None,
+    };
+    Some(effects)
+}
+
+fn reach(behavior: Option<&DropBehavior>) -> Reach {
+    match behavior {
+        Some(DropBehavior::Cascade) => Reach::Cascade,
+        Some(DropBehavior::Restrict) | None => Reach::Alone,
+    }
+}
+
+/// MySQL defines a column anew where one word of it changes, so the old type cannot be told.
+fn redefined(table: &ObjectName, column: ObjectName, text: String, options: &[ColumnOption]) -> Option<Vec<Effect>> {
+    let to = TypeText { text, name: None };
+    let mut effects = vec![Effect::ChangeType { column: column.clone(), to, using: Using::Assignment }];
+    for option in options {
+        match option {
+            ColumnOption::NotNull => effects.push(Effect::RequireValue { column: column.clone() }),
+            ColumnOption::Null
+            | ColumnOption::Default(_)
+            | ColumnOption::OnUpdate(_)
+            | ColumnOption::Comment(_)
+            | ColumnOption::CharacterSet(_)
+            | ColumnOption::Collation(_)
+            | ColumnOption::Generated { .. } => {}
+            ColumnOption::DialectSpecific(_) if is_auto_increment(option) => {}
+            _ => return None,
+        }
+    }
+    effects.push(Effect::RewriteTable { table: table.clone() });
+    Some(effects)
+}
+
+fn is_auto_increment(option: &ColumnOption) -> bool {
+    matches!(option.to_string().to_ascii_uppercase().as_str(), "AUTO_INCREMENT" | "AUTOINCREMENT")
+}
+
+fn add_constraint(table: &ObjectName, constraint: &TableConstraint) -> Option<Vec<Effect>> {
+    let of = || table.clone();
+    let (mut effects, name) = match constraint {
+        TableConstraint::Unique(unique) => {
+            (vec![Effect::AddUnique { table: of() }, Effect::BuildIndex { table: of() }], &unique.name)
+        }
+        TableConstraint::PrimaryKey(key) => {
+            (vec![Effect::AddPrimaryKey { table: of() }, Effect::BuildIndex { table: of() }], &key.name)
+        }
+        TableConstraint::ForeignKey(key) => (vec![Effect::AddForeignKey { table: of() }], &key.name),
+        TableConstraint::Check(check) => (vec![Effect::AddCheck { table: of() }], &check.name),
+        TableConstraint::Index(_)
+        | TableConstraint::FulltextOrSpatial(_)
+        | TableConstraint::PrimaryKeyUsingIndex(_)
+        | TableConstraint::UniqueUsingIndex(_)
+        | TableConstraint::Exclude(_) => return None,
+    };
+    if let Some(name) = name {
+        let name = table.child(&name.value);
+        effects.push(Effect::Create { kind: Kind::Constraint, name, proof: Proof::New });
+    }
+    Some(effects)
+}
+
+/// Reads the definition of a column that is added to a table that may have rows.
+fn column(table: &ObjectName, definition: &ColumnDef, proof: Proof) -> Option<Vec<Effect>> {
+    let column = table.child(&definition.name.value);
+    let mut effects = vec![Effect::Create { kind: Kind::Column, name: column.clone(), proof }];
+    let (mut is_required, mut has_value) = (false, false);
+    for option in definition.options.iter().map(|option| &option.option) {
+        match option {
+            ColumnOption::NotNull => is_required = true,
+            ColumnOption::Default(value) => {
+                has_value |= !matches!(value, Expr::Value(value) if value.value == Value::Null)
+            }
+            ColumnOption::Null
+            | ColumnOption::OnUpdate(_)
+            | ColumnOption::Comment(_)
+            | ColumnOption::CharacterSet(_)
+            | ColumnOption::Collation(_) => {}
+            ColumnOption::PrimaryKey(_) => {
+                effects.push(Effect::AddPrimaryKey { table: table.clone() });
+                effects.push(Effect::BuildIndex { table: table.clone() });
+            }
+            ColumnOption::Unique(_) => {
+                effects.push(Effect::AddUnique { table: table.clone() });
+                effects.push(Effect::BuildIndex { table: table.clone() });
+            }
+            ColumnOption::ForeignKey(_) => effects.push(Effect::AddForeignKey { table: table.clone() }),
+            ColumnOption::Check(_) => effects.push(Effect::AddCheck { table: table.clone() }),
+            ColumnOption::Generated { generated_as, generation_expr: Some(_), generation_expr_mode, .. } => {
+                has_value = true;
+                let is_stored = matches!(generation_expr_mode, Some(GeneratedExpressionMode::Stored));
+                if is_stored || matches!(generated_as, GeneratedAs::ExpStored) {
+                    effects.push(Effect::RewriteTable { table: table.clone() });
+                }
+            }
+            ColumnOption::DialectSpecific(_) if is_auto_increment(option) => {
+                has_value = true;
+                effects.push(Effect::RewriteTable { table: table.clone() });
+            }
+            _ => return None,
+        }
+    }
+    if is_required && !has_value {
+        effects.push(Effect::RequireValue { column });
+    }
+    Some(effects)
+}
+
+fn create_index(index: &CreateIndex) -> Option<Vec<Effect>> {
+    let table = relation(&index.table_name)?;
+    if !index.alter_options.is_empty() || index.r#async {
+        return None;
+    }
+    let mut effects = Vec::new();
+    if let Some(name) = &index.name {
+        let proof = if index.if_not_exists { Proof::Unproven } else { Proof::New };
+        effects.push(Effect::Create { kind: Kind::Index, name: relation(name)?, proof });
+    }
+    if index.unique {
+        effects.push(Effect::AddUnique { table: table.clone() });
+    }
+    effects.push(Effect::BuildIndex { table });
+    Some(effects)
+}
+
+fn create_view(view: &CreateView) -> Option<Vec<Effect>> {
+    if view.or_alter || view.materialized || view.temporary || view.to.is_some() {
+        return None;
+    }
+    let proof = if view.or_replace || view.if_not_exists { Proof::Unproven } else { Proof::New };
+    Some(vec![Effect::Create { kind: Kind::View, name: relation(&view.name)?, proof }])
+}
+
+fn truncate_table(truncate: &Truncate) -> Option<Vec<Effect>> {
+    if truncate.partitions.is_some() || truncate.on_cluster.is_some() || truncate.table_names.is_empty() {
+        return None;
+    }
+    let tables = truncate.table_names.iter().map(|target| relation(&target.name));
+    // MySQL cascades nowhere; the word is refused there, so its reach does not matter.
+    let truncate = |table: Option<ObjectName>| Some(Effect::Truncate { table: table?, reach: Reach::Alone });
+    tables.map(truncate).collect()
+}
+
+fn delete_rows(delete: &Delete) -> Option<Vec<Effect>> {
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    let [from] = from.as_slice() else { return None };
+    let TableFactor::Table { name, .. } = &from.relation else { return None };
+    // A condition may call what it likes; drizzle-kit writes none, or one that holds.
+    let written = delete.to_string();
+    let known = [format!("DELETE FROM {name}"), format!("DELETE FROM {name} WHERE true")];
+    known.contains(&written).then(|| relation(name)).flatten().map(|table| vec![Effect::DeleteRows { table }])
+}
+
+/// Reads the copy of a table into the one that takes its place: `INSERT INTO new(…) SELECT … FROM old`.
+fn insert_rows(insert: &Insert) -> Option<Vec<Effect>> {
+    let TableObject::TableName(table) = &insert.table else { return None };
+    let query = insert.source.as_ref()?;
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let [from] = select.from.as_slice() else { return None };
+    let TableFactor::Table { name: from, .. } = &from.relation else { return None };
+    let column = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.to_string()),
+        _ => None,
+    };
+    let columns = select.projection.iter().map(column).collect::<Option<Vec<_>>>()?.join(", ");
+    let into = insert.columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let known = format!("INSERT INTO {table} ({into}) SELECT {columns} FROM {from}");
+    (insert.to_string() == known).then(|| relation(table)).flatten().map(|table| vec![Effect::InsertRows { table }])
+}
+
+fn relation(name: &Name) -> Option<ObjectName> {
+    let part = |part: &ObjectNamePart| match part {
+        ObjectNamePart::Identifier(name) => Some(name.value.clone()).filter(|name| !name.is_empty()),
+        ObjectNamePart::Function(_) => None,
+    };
+    let mut parts = name.0.iter().map(part).collect::<Option<Vec<_>>>()?;
+    match parts.len() {
+        1 => parts.insert(0, PUBLIC.to_owned()),
+        2 => {}
+        _ => return None,
+    }
+    Some(ObjectName::new(parts))
+}
