@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::policy::PolicyArgs;
+use crate::sql::Dialect;
 
 /// Run drizzle-kit without a human and without guessing
 ///
@@ -152,12 +153,37 @@ pub struct RunArgs {
 #[command(after_help = "Example:
   drizzle-pilot push --record push.cast; drizzle-pilot replay push.cast --policy other.toml")]
 pub struct ReplayArgs {
+    /// The dialect of the recorded statements
+    #[arg(long, value_enum, default_value_t = DialectName::Postgresql)]
+    pub dialect: DialectName,
     /// Decide as a run with --accept-data-loss does
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
     /// A recording (asciicast v2), as written by --record or by asciinema
     #[arg(value_name = "FILE.cast")]
     pub file: PathBuf,
+}
+
+/// A dialect, by the name it has in drizzle's config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DialectName {
+    Postgresql,
+    Mysql,
+    Singlestore,
+    Sqlite,
+    Turso,
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Dialect {
+        match name {
+            DialectName::Postgresql => Dialect::Postgres,
+            DialectName::Mysql => Dialect::MySql,
+            DialectName::Singlestore => Dialect::SingleStore,
+            DialectName::Sqlite => Dialect::Sqlite,
+            DialectName::Turso => Dialect::Turso,
+        }
+    }
 }
 
 /// Print the JSON schema of the report

@@ -8,6 +8,7 @@ pub mod console;
 pub mod db;
 pub mod exit;
 pub mod kit;
+pub mod migrations;
 pub mod policy;
 pub mod report;
 pub mod sql;

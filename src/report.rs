@@ -26,10 +26,8 @@ pub struct Report {
     pub profile: Option<String>,
     pub policy: Policy,
     pub prompts: Vec<Prompt>,
-    /// The statements of the plan, one by one. Empty until statements are judged one by one.
+    /// The statements of the plan, in their order. Empty where drizzle-kit did not come so far.
     pub statements: Vec<Statement>,
-    /// The statements, as lines, that drizzle-kit showed before it asked for consent.
-    pub shown: Vec<String>,
     pub warnings: Vec<String>,
     pub refusals: Vec<Refusal>,
     pub error: Option<Error>,
@@ -81,6 +79,68 @@ pub struct Prompt {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Statement {
     pub sql: String,
+    /// What kind of statement it is, as in `alter_table`.
+    pub kind: String,
+    /// What it names, as the policy writes names.
+    pub objects: Vec<String>,
+    /// Why it needs consent. Empty where it needs none.
+    pub hazards: Vec<Hazard>,
+    pub verdict: Judgement,
+}
+
+/// One reason why a statement needs consent.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Hazard {
+    /// The name of the hazard in the policy.
+    pub hazard: String,
+    /// The class of the hazard in the policy.
+    pub class: String,
+    /// What is at stake, as the policy writes names.
+    pub objects: Vec<String>,
+    /// The number of rows at stake, where it is known.
+    pub rows: Option<u64>,
+    /// Whether that number is the server's own estimate.
+    pub is_estimate: bool,
+    pub note: Option<String>,
+    pub verdict: Judgement,
+    /// The rule that decided.
+    pub rule: String,
+}
+
+/// What the policy says of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Judgement {
+    Allowed,
+    Refused,
+}
+
+impl Judgement {
+    /// Returns the word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Judgement::Allowed => "allowed",
+            Judgement::Refused => "refused",
+        }
+    }
+}
+
+impl Hazard {
+    /// Returns the hazard in one line, without the rule.
+    pub fn text(&self) -> String {
+        let mut text = self.hazard.clone();
+        if !self.objects.is_empty() {
+            text += &format!(" {}", self.objects.join(", "));
+        }
+        if let Some(rows) = self.rows {
+            let about = if self.is_estimate { "about " } else { "" };
+            text += &format!(", {about}{rows} {}", if rows == 1 { "row" } else { "rows" });
+        }
+        if let Some(note) = &self.note {
+            text += &format!(" ({note})");
+        }
+        text
+    }
 }
 
 /// Something the policy refused.
@@ -153,8 +213,13 @@ impl Report {
             let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
             line("answered", &format!("{}{because}", chosen.trim_end()));
         }
-        for statement in &self.shown {
-            line("sql", statement);
+        for statement in &self.statements {
+            for (idx, sql) in statement.sql.lines().enumerate() {
+                line(if idx == 0 { "sql" } else { "" }, sql);
+            }
+            for hazard in &statement.hazards {
+                line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
+            }
         }
         text
     }

@@ -1,21 +1,24 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::commands::flight::{Mission, Touches};
+use crate::commands::flight::{Asks, Mission, Touches};
+use crate::commands::gate::{self, Gate};
 use crate::console::Console;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
 use crate::exit::Exit;
 use crate::kit::config::Config;
 use crate::kit::driver::{self, Clearance, Pilot};
-use crate::kit::prompt::Prompt;
+use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::session::Answer;
-use crate::policy::{self, Decision, ObjectName, Policies, Policy, Scope};
+use crate::migrations;
+use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
+use crate::sql::Dialect;
 use crate::term::redact::Secrets;
 
 /// Time for our own look at the database. A server that is silent for longer is called unavailable.
@@ -51,6 +54,13 @@ pub struct Copilot<'a> {
     dsn: Option<Dsn>,
     schemas: Vec<String>,
     renamed: Vec<(ObjectName, ObjectName)>,
+    /// The tables whose truncation was chosen, with the rule.
+    truncated: Vec<(ObjectName, RuleRef)>,
+    dialect: Option<Dialect>,
+    /// The migrations folder that drizzle's config names.
+    out: PathBuf,
+    /// The statements that drizzle-kit showed, judged.
+    pub statements: Vec<report::Statement>,
     /// Why the run may not go on, once that is known.
     pub verdict: Option<Verdict>,
     pub target: Option<report::Target>,
@@ -87,6 +97,10 @@ impl<'a> Copilot<'a> {
             dsn: None,
             schemas: Vec::new(),
             renamed: Vec::new(),
+            truncated: Vec::new(),
+            dialect: None,
+            out: PathBuf::new(),
+            statements: Vec::new(),
             verdict: None,
             target: None,
             rules: Vec::new(),
@@ -229,8 +243,25 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Says whose a table is that this project's migrations never spoke of.
+    fn whose(&self, table: &ObjectName) -> Option<String> {
+        match migrations::tables::known(&self.out, self.dialect?) {
+            Some(known) if known.contains(table) => None,
+            Some(_) => Some(
+                "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, \
+                 nor in the migrations"
+                    .to_owned(),
+            ),
+            None => {
+                Some("perhaps foreign: it is not in the schema files, and there are no migrations to tell".to_owned())
+            }
+        }
+    }
+
     fn clear(&mut self, config: &Config) -> Result<Vec<(&'static str, String)>, Verdict> {
         self.schemas = config.schemas();
+        self.dialect = Dialect::from_name(config.dialect());
+        self.out = self.cwd.join(config.out.as_deref().unwrap_or("drizzle"));
         let dsn = self.dsn(config)?;
         self.target = Some(target(config, dsn.as_ref()));
         hide(self.console.secrets_mut(), config, dsn.as_ref());
@@ -298,7 +329,24 @@ impl Pilot for Copilot<'_> {
             renamed: &self.renamed,
             accept_data_loss: self.mission.accept_data_loss,
         };
-        match policy::decide::prompt(policy, prompt, &scope) {
+        let (decision, statements) = match &prompt.kind {
+            Kind::Execute | Kind::DataLoss(_) if self.mission.asks == Asks::BeforeExecuting => {
+                let gate = Gate {
+                    policy,
+                    scope: &scope,
+                    dialect: self.dialect,
+                    truncated: &self.truncated,
+                    look_up: &|wanted| db::reach::look_up(dsn?, wanted, patience).ok(),
+                    whose: &|table| self.whose(table),
+                };
+                gate.decide(prompt)
+            }
+            _ => (policy::decide::prompt(policy, prompt, &scope), Vec::new()),
+        };
+        let truncated = gate::chosen_truncation(prompt, &decision, &scope);
+        self.truncated.extend(truncated);
+        self.statements.extend(statements);
+        match decision {
             Decision::Choose { choice, because, warnings } => {
                 self.rules.push(because.to_string());
                 self.console.detail(&format!("  asked: {}", prompt.headline()));

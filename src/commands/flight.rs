@@ -16,8 +16,6 @@ use crate::kit::config;
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
-use crate::kit::prompt::Kind;
-use crate::kit::session::Session;
 use crate::policy::model::Source;
 use crate::policy::{self, Policies, PolicyError};
 use crate::report::{self, Report, Verdict};
@@ -100,7 +98,7 @@ struct Logbook {
     kit: Option<report::Kit>,
     target: Option<report::Target>,
     prompts: Vec<report::Prompt>,
-    shown: Vec<String>,
+    statements: Vec<report::Statement>,
     warnings: Vec<String>,
     refusals: Vec<report::Refusal>,
     timings: report::Timings,
@@ -116,7 +114,7 @@ impl Logbook {
             kit: None,
             target: None,
             prompts: Vec::new(),
-            shown: Vec::new(),
+            statements: Vec::new(),
             warnings: Vec::new(),
             refusals: Vec::new(),
             timings: report::Timings::default(),
@@ -137,8 +135,7 @@ impl Logbook {
             profile: self.profile.clone(),
             policy: self.policy.clone(),
             prompts: self.prompts.clone(),
-            statements: Vec::new(),
-            shown: self.shown.clone(),
+            statements: self.statements.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
             error: verdict.error.as_deref().cloned(),
@@ -199,12 +196,11 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
     }
     show_kit_text(mission, &verdict, &flight, copilot.console());
     log.prompts = prompts(&flight, &copilot.rules);
-    log.shown = shown(&flight.session);
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;
     log.timings.preflight_ms = copilot.preflight_ms;
-    let Copilot { target, warnings, refusals, .. } = copilot;
-    (log.target, log.warnings, log.refusals) = (target, warnings, refusals);
+    let Copilot { target, warnings, refusals, statements, .. } = copilot;
+    (log.target, log.warnings, log.refusals, log.statements) = (target, warnings, refusals, statements);
     Ok(verdict)
 }
 
@@ -554,20 +550,6 @@ fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
         })
         .collect()
-}
-
-/// What stands above the statements that would be executed (`push.ts`, verbose).
-const STATEMENTS: &str = "You are about to execute current statements:";
-
-/// Returns the lines of the statements that drizzle-kit showed before it asked for consent.
-fn shown(session: &Session) -> Vec<String> {
-    let consent = session.answered().iter().rev();
-    let mut consent = consent.filter(|answered| matches!(answered.prompt.kind, Kind::Execute | Kind::DataLoss(_)));
-    let Some(answered) = consent.next() else { return Vec::new() };
-    let context = &answered.prompt.context;
-    let Some(begin) = context.iter().position(|line| line.contains(STATEMENTS)) else { return Vec::new() };
-    let lines = context[begin + 1..].iter().take_while(|line| !line.contains("Found data-loss statements:"));
-    lines.filter(|line| !line.is_empty()).cloned().collect()
 }
 
 /// Writes the report, says the result and the closing sentence.

@@ -2,6 +2,7 @@
 
 pub mod copilot;
 pub mod flight;
+pub mod gate;
 pub mod generate;
 pub mod policy;
 pub mod push;

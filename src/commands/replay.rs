@@ -5,9 +5,11 @@ use std::io::BufReader;
 use std::num::NonZeroU16;
 
 use crate::cli::{Format, ReplayArgs, Shared};
+use crate::commands::gate::{self, Gate};
 use crate::console::{Console, clean_json};
+use crate::db::reach::Facts;
 use crate::exit::Exit;
-use crate::kit::prompt::Prompt;
+use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::replay::{Observation, Observer};
 use crate::policy::{self, Decision, Policy, Scope};
 use crate::report::Verdict;
@@ -73,7 +75,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
     let mut screen = Screen::with_columns(columns);
     let mut observer = Observer::default();
     let mut open: Option<(Prompt, usize)> = None;
-    let mut renamed = Vec::new();
+    let (mut renamed, mut truncated) = (Vec::new(), Vec::new());
     for piece in reader {
         let Piece::Output(output) = piece.map_err(unreadable)? else { continue };
         let mut observations = Vec::new();
@@ -88,7 +90,21 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                         renamed: &renamed,
                         accept_data_loss: args.accept_data_loss,
                     };
-                    let decision = policy::decide::prompt(&policy, &prompt, &scope);
+                    let decision = match &prompt.kind {
+                        Kind::Execute | Kind::DataLoss(_) => {
+                            let gate = Gate {
+                                policy: &policy,
+                                scope: &scope,
+                                dialect: Some(args.dialect.into()),
+                                truncated: &truncated,
+                                look_up: &|_| Some(Facts::default()),
+                                whose: &|_| None,
+                            };
+                            gate.decide(&prompt).0
+                        }
+                        _ => policy::decide::prompt(&policy, &prompt, &scope),
+                    };
+                    truncated.extend(gate::chosen_truncation(&prompt, &decision, &scope));
                     steps.push(Step { question: prompt.headline(), decided: told(&decision, &prompt), recorded: None });
                     let choice = match decision {
                         Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.reason)),

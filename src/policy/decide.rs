@@ -58,6 +58,8 @@ pub struct Stake {
     pub hazard: Hazard,
     pub objects: Objects,
     pub count: Option<Count>,
+    /// What else matters about it, for the reader of a refusal.
+    pub note: Option<String>,
 }
 
 /// The objects that a hazard concerns.
@@ -74,6 +76,8 @@ pub enum Objects {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     Rows(u64),
+    /// The server's own estimate of the rows, where counting them would take long.
+    About(u64),
     /// A schema is counted in tables, and no limit of rows applies to it.
     Tables(u64),
 }
@@ -118,11 +122,9 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
     let mut consent = Consent { because: Vec::new(), warnings: Vec::new() };
     let mut refused: Vec<(&Stake, RuleRef, String)> = Vec::new();
     for stake in stakes {
-        let (rule, rule_ref) = policy.hazard(stake.hazard);
-        match stake.unmet(&rule, scope) {
-            None => consent.add(stake, rule_ref),
-            Some(_) if scope.accepts(policy, stake.hazard) => consent.add(stake, FLAG_RULE),
-            Some(unmet) => refused.push((stake, rule_ref, unmet)),
+        match judge(policy, stake, scope) {
+            Ok(rule_ref) => consent.add(stake, rule_ref),
+            Err((rule_ref, unmet)) => refused.push((stake, rule_ref, unmet)),
         }
     }
     let Some((_, because, _)) = refused.first() else { return Ok(consent) };
@@ -145,6 +147,19 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
     });
     let what = what.map(|what| one_line(&what)).collect::<Vec<_>>().join("\n");
     Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
+}
+
+/// Returns the rule that allows a stake.
+///
+/// # Errors
+/// With the rule that does not, and why.
+pub fn judge(policy: &Policy, stake: &Stake, scope: &Scope<'_>) -> Result<RuleRef, (RuleRef, String)> {
+    let (rule, rule_ref) = policy.hazard(stake.hazard);
+    match stake.unmet(&rule, scope) {
+        None => Ok(rule_ref),
+        Some(_) if scope.accepts(policy, stake.hazard) => Ok(FLAG_RULE),
+        Some(unmet) => Err((rule_ref, unmet)),
+    }
 }
 
 /// Returns the old and the new name of the schema or table that an answer renames, for [`Scope::renamed`].
@@ -420,6 +435,7 @@ fn unique(policy: &Policy, unique: &Unique, scope: &Scope<'_>) -> Decision {
         hazard: Hazard::AddUnique,
         objects: Objects::OneOf(scope.tables_shown(&unique.table)),
         count: Some(Count::Rows(unique.rows)),
+        note: None,
     };
     unique_stake(policy, &stake, &unique.constraint, scope)
 }
@@ -449,11 +465,16 @@ fn data_loss(policy: &Policy, losses: &[Loss], scope: &Scope<'_>) -> Decision {
     let mut all: Vec<Stake> = losses.iter().flat_map(|loss| loss_stakes(loss, scope)).collect();
     if all.is_empty() {
         // A warning that names no loss is no warning one could consent to.
-        all.push(Stake { hazard: Hazard::Unclassified, objects: Objects::Unknown, count: None });
+        all.push(Stake { hazard: Hazard::Unclassified, objects: Objects::Unknown, count: None, note: None });
     }
-    match stakes(policy, &all, scope) {
+    consenting(stakes(policy, &all, scope))
+}
+
+/// Answers the last question by what is decided about everything at stake.
+pub fn consenting(decided: Result<Consent, Refusal>) -> Decision {
+    match decided {
         Ok(Consent { because, warnings }) => {
-            let because = because.into_iter().next().expect("there is at least one stake");
+            let because = because.into_iter().next().unwrap_or_else(|| RuleRef::built_in(""));
             Decision::Choose { choice: 1, because, warnings }
         }
         Err(refusal) => Decision::Refuse(refusal),
@@ -461,9 +482,9 @@ fn data_loss(policy: &Policy, losses: &[Loss], scope: &Scope<'_>) -> Decision {
 }
 
 /// Returns the hazards that one line of drizzle-kit's warning stands for.
-fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
+pub fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
     let rows = loss.count.map(Count::Rows);
-    let stake = |hazard, objects| vec![Stake { hazard, objects, count: rows }];
+    let stake = |hazard, objects| vec![Stake { hazard, objects, count: rows, note: None }];
     let table = |table: &String| Objects::OneOf(scope.tables_shown(table));
     match &loss.kind {
         LossKind::Table(name) => stake(Hazard::DropTable, table(name)),
@@ -477,6 +498,7 @@ fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
             hazard: Hazard::DropSchema,
             objects: Objects::All(vec![ObjectName::new([name])]),
             count: loss.count.map(Count::Tables),
+            note: None,
         }],
         // Where drizzle-kit asks about a type it empties the table first. It names no table in either line.
         LossKind::ChangeType { .. } => [Hazard::ChangeType, Hazard::Truncate]
@@ -584,7 +606,7 @@ impl Consent {
 
 impl Scope<'_> {
     /// Returns the tables or views that drizzle-kit may mean by a name without schema.
-    fn tables_shown(&self, table: &str) -> Vec<ObjectName> {
+    pub fn tables_shown(&self, table: &str) -> Vec<ObjectName> {
         let in_schema = |schema: &String| ObjectName::new([schema.as_str(), table]);
         if let [schema] = self.schemas {
             return vec![in_schema(schema)];
@@ -676,8 +698,9 @@ impl Stake {
 
     fn above(&self, max_rows: u64) -> Option<String> {
         match self.count {
-            Some(Count::Rows(rows)) if rows <= max_rows => None,
+            Some(Count::Rows(rows) | Count::About(rows)) if rows <= max_rows => None,
             Some(Count::Rows(rows)) => Some(format!("{rows} are more than max_rows = {max_rows}")),
+            Some(Count::About(rows)) => Some(format!("about {rows} are more than max_rows = {max_rows}")),
             Some(Count::Tables(_)) | None => Some("the number of rows is not known".to_owned()),
         }
     }
@@ -688,7 +711,7 @@ impl Stake {
             return rule;
         }
         let rows = match self.count {
-            Some(Count::Rows(rows)) => Some(rows),
+            Some(Count::Rows(rows) | Count::About(rows)) => Some(rows),
             Some(Count::Tables(_)) | None => None,
         };
         let limit = |only: Option<Vec<Pattern>>, max_rows: Option<u64>| match (&only, max_rows) {
@@ -719,21 +742,30 @@ impl Stake {
 
     /// Says what would happen.
     fn feared(&self) -> String {
-        match self.counted() {
+        let feared = match self.counted() {
             Some(count) => format!("{self} would {} {count}", self.verb()),
             None if self.hazard == Hazard::Unclassified => {
                 "unclassified: something would happen that is not understood".to_owned()
             }
             None => format!("{self} needs consent: {}", self.hazard.meaning()),
+        };
+        self.noted(feared)
+    }
+
+    fn noted(&self, said: String) -> String {
+        match &self.note {
+            Some(note) => format!("{said}; {note}"),
+            None => said,
         }
     }
 
     /// Says what happens.
     fn accepted(&self) -> String {
-        match self.counted() {
+        let accepted = match self.counted() {
             Some(count) => format!("{self} {}s {count}", self.verb()),
             None => format!("{self}: {}", self.hazard.meaning()),
-        }
+        };
+        self.noted(accepted)
     }
 
     fn verb(&self) -> &'static str {
@@ -745,12 +777,14 @@ impl Stake {
     }
 
     fn counted(&self) -> Option<String> {
-        let (count, one, many) = match (self.count?, self.hazard) {
-            (Count::Tables(count), _) => (count, "table", "tables"),
-            (Count::Rows(count), Hazard::DropColumn | Hazard::ChangeType) => (count, "value", "values"),
-            (Count::Rows(count), _) => (count, "row", "rows"),
+        let (about, count, one, many) = match (self.count?, self.hazard) {
+            (Count::Tables(count), _) => ("", count, "table", "tables"),
+            (Count::Rows(count), Hazard::DropColumn | Hazard::ChangeType) => ("", count, "value", "values"),
+            (Count::About(count), Hazard::DropColumn | Hazard::ChangeType) => ("about ", count, "value", "values"),
+            (Count::Rows(count), _) => ("", count, "row", "rows"),
+            (Count::About(count), _) => ("about ", count, "row", "rows"),
         };
-        Some(format!("{count} {}", if count == 1 { one } else { many }))
+        Some(format!("{about}{count} {}", if count == 1 { one } else { many }))
     }
 }
 
@@ -763,7 +797,8 @@ fn exact(name: &ObjectName) -> Pattern {
 }
 
 impl Objects {
-    fn names(&self) -> &[ObjectName] {
+    /// Returns the names; none where they are not known.
+    pub fn names(&self) -> &[ObjectName] {
         match self {
             Objects::All(names) | Objects::OneOf(names) => names,
             Objects::Unknown => &[],

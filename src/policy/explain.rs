@@ -66,7 +66,7 @@ pub fn hazard(
         Some(name) => Objects::All(vec![HazardKey::Kind(hazard).shape().parse(name)?]),
         None => Objects::Unknown,
     };
-    let stake = Stake { hazard, objects, count: rows.map(Count::Rows) };
+    let stake = Stake { hazard, objects, count: rows.map(Count::Rows), note: None };
     let scope = certain(accept_data_loss);
     let answer = if hazard == Hazard::AddUnique {
         let name_choice =

@@ -17,5 +17,5 @@ pub mod statement;
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
-pub use plan::{Assessed, Facts, Found, assess};
+pub use plan::{Assessed, Facts, Found, assess, read};
 pub use statement::{SplitError, split};

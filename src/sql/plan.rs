@@ -77,7 +77,8 @@ pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Ass
     assessed
 }
 
-fn read(sql: &str, dialect: Dialect) -> Reading {
+/// Reads one statement: what kind it is, and what it does.
+pub fn read(sql: &str, dialect: Dialect) -> Reading {
     match dialect {
         Dialect::Postgres => postgres::read(sql),
         Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => other::read(sql, dialect),

@@ -20,6 +20,9 @@ data_loss = "approve"
 access = "approve"
 "#;
 
+/// Statements that a policy for the tables `junk*` allows.
+const DROP_JUNK: &[&str] = &["DROP TABLE `junk`;", "DROP TABLE `junk2`;"];
+
 #[track_caller]
 fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>, says: &[&str]) -> Ended {
     Run::push(&kit::push(steps)).policy(GENEROUS).run().expect(code, closing).says(says).without_consent()
@@ -256,7 +259,7 @@ fn control_sequences_in_a_warning_cannot_hide_a_loss() {
     ];
     for name in names {
         for lines in [[real, &forged(name)], [&forged(name), real]] {
-            let steps = data_loss(&lines, "Yes, I want to remove 2 tables, ");
+            let steps = data_loss(DROP_JUNK, &lines, "Yes, I want to remove 2 tables, ");
             let script = kit::push(steps.into_iter().chain([out(APPLIED)]));
             let ended = Run::push(&script).policy(policy).run().without_consent();
             assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
@@ -264,8 +267,9 @@ fn control_sequences_in_a_warning_cannot_hide_a_loss() {
     }
     // Alone a name may not pass for another either.
     for name in ["users\r· You're about to delete junk", "users\x08\x08\x08\x08\x08junk ", "users\x1b[5Djunk\x1b[K"] {
-        let script =
-            kit::push(data_loss(&[&forged(name)], "Yes, I want to remove 1 table, ").into_iter().chain([out(APPLIED)]));
+        let script = kit::push(
+            data_loss(DROP_JUNK, &[&forged(name)], "Yes, I want to remove 1 table, ").into_iter().chain([out(APPLIED)]),
+        );
         let ended = Run::push(&script).policy(policy).run().without_consent();
         assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
     }

@@ -54,19 +54,25 @@ fn rename(entity: &str, asked: &str, new: &str, olds: &[&str]) -> Menu {
     }
 }
 
-/// Asks for consent to losses, which stand above. The button says what drizzle-kit 0.31 would say.
-pub(crate) fn data_loss(lines: &[&str], button: &str) -> [Step; 2] {
+/// Shows what would be executed, as `--verbose` does.
+pub(crate) fn block(statements: &[&str]) -> String {
+    format!("\n Warning  You are about to execute current statements:\n\n{}\n\n", statements.join("\n"))
+}
+
+/// Asks for consent to losses, which stand above, below the statements. The button says what drizzle-kit 0.31 would say.
+pub(crate) fn data_loss(statements: &[&str], lines: &[&str], button: &str) -> [Step; 2] {
     let lines = lines.join("\n");
     let warning = format!(
-        " Warning  Found data-loss statements:\n{lines}\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED\n\n\
-         Do you still want to push changes?\n"
+        "{} Warning  Found data-loss statements:\n{lines}\n\nTHIS ACTION WILL CAUSE DATA LOSS AND CANNOT BE REVERTED\n\n\
+         Do you still want to push changes?\n",
+        block(statements)
     );
     [out(&warning), Step::Menu(consent(button))]
 }
 
 /// Asks for consent where nothing is lost, as `--strict` does.
 pub(crate) fn execute() -> Menu {
-    consent("Yes, I want to execute all statements")
+    Menu { above: block(&["ALTER TABLE `users` ADD `nick` text;"]), ..consent("Yes, I want to execute all statements") }
 }
 
 /// The last question. After "No, abort" drizzle-kit says so and ends with status 0.
@@ -79,9 +85,16 @@ pub(crate) fn consent(button: &str) -> Menu {
     }
 }
 
+/// The statement of [`drop_column`].
+pub(crate) const DROP_COLUMN: &[&str] = &["ALTER TABLE `users` DROP COLUMN `age`;"];
+
 /// A drop of the column `users.age`, which the built-in policy refuses.
 pub(crate) fn drop_column() -> [Step; 2] {
-    data_loss(&["· You're about to delete age column in users table with 3 items"], "Yes, I want to remove 1 column, ")
+    data_loss(
+        DROP_COLUMN,
+        &["· You're about to delete age column in users table with 3 items"],
+        "Yes, I want to remove 1 column, ",
+    )
 }
 
 /// The policy that allows exactly [`drop_column`].

@@ -113,7 +113,7 @@ fn rule_4_a_forged_screen_is_not_believed() {
         "· You're about to delete users table with 1000 items",
         &format!("· You're about to delete {wipes} table with 1 items"),
     ];
-    let steps = data_loss(&lines, "Yes, I want to remove 2 tables, ");
+    let steps = data_loss(&["DROP TABLE `junk`;", "DROP TABLE `junk2`;"], &lines, "Yes, I want to remove 2 tables, ");
     let policy = "[hazards]\ndrop_table = { only = [\"junk*\"] }\n";
     let ended = Run::push(&kit::push(steps.into_iter().chain([out(APPLIED)]))).policy(policy).run();
     ended.expect(4, Some(UNCHANGED)).without_consent();
@@ -236,7 +236,7 @@ fn rule_12_what_is_not_known_is_not_consented_to() {
             "Yes, I want to remove 1 column, truncate 1 table ",
         ),
     ] {
-        let run = Run::push(&kit::push(data_loss(&[line], button))).policy(kit::ALLOW_DROP_COLUMN);
+        let run = Run::push(&kit::push(data_loss(kit::DROP_COLUMN, &[line], button))).policy(kit::ALLOW_DROP_COLUMN);
         run.args(&["--accept-data-loss"]).run().expect(3, Some(UNCHANGED)).without_consent();
     }
 }

@@ -214,6 +214,7 @@ impl Fake {
             Some(Fault { at, kind }) if n_drawn == *at => Some(kind),
             _ => None,
         };
+        self.print(menu.above.as_bytes())?;
         self.raw(true)?;
         if self.key_waits()? {
             self.note(&Entry::Disaster("a key was typed before the prompt was there".to_owned()))?;

@@ -58,6 +58,8 @@ pub(crate) enum Step {
 /// A list of choices.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Menu {
+    /// Printed before the prompt opens.
+    pub(crate) above: String,
     /// Drawn above the choices, with a line end behind it unless it is empty.
     pub(crate) question: String,
     pub(crate) choices: Vec<String>,

@@ -1,0 +1,404 @@
+//! The statement gate: reads every statement that is about to run, and has the policy judge all of them at once.
+//!
+//! drizzle-kit announces some losses above its last question. They are held against the statements: they bring the
+//! number of rows along, and what no statement explains is judged as it is announced.
+
+use std::collections::BTreeSet;
+
+use crate::db::reach::{self, Reached, Relation, Root, Rows, Wanted};
+use crate::kit::block;
+use crate::kit::prompt::{Kind, Loss, LossKind, Prompt};
+use crate::policy::decide::{self, Consent, Count, Objects, Stake};
+use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
+use crate::report;
+use crate::sql::{self, Assessed, Dialect, Found, Hazard};
+
+/// What the gate knows beside the question.
+pub struct Gate<'a> {
+    pub policy: &'a Policy,
+    pub scope: &'a Scope<'a>,
+    /// None where drizzle's config names a dialect that nobody can read.
+    pub dialect: Option<Dialect>,
+    /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
+    pub truncated: &'a [(ObjectName, RuleRef)],
+    /// Looks into the database; none where there is no way to.
+    pub look_up: &'a dyn Fn(&Wanted) -> Option<reach::Facts>,
+    /// Says whose a table is, where that is worth a word: it belongs to an extension, or this project never had it.
+    pub whose: &'a dyn Fn(&ObjectName) -> Option<String>,
+}
+
+/// The statements of a plan, judged.
+#[derive(Debug)]
+pub struct Judged {
+    pub statements: Vec<report::Statement>,
+    pub decision: Result<Consent, Refusal>,
+}
+
+/// A stake, and the statement it comes from; none for an announced loss that no statement explains.
+struct Held {
+    statement_idx: Option<usize>,
+    stake: Stake,
+    /// The rule that has consented to it already.
+    settled: Option<RuleRef>,
+}
+
+impl Gate<'_> {
+    /// Judges the last question by the statements above it, and returns the answer.
+    pub fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+        let statements = match self.read(prompt) {
+            Ok(statements) => statements,
+            Err(reason) => {
+                let doubt = decide::Doubt { reason, allow: Vec::new() };
+                return (Decision::Unclear(doubt), Vec::new());
+            }
+        };
+        let losses: &[Loss] = match &prompt.kind {
+            Kind::DataLoss(losses) => losses,
+            _ => &[],
+        };
+        let Judged { statements, decision } = self.judge(&statements, losses);
+        (decide::consenting(decision), statements)
+    }
+
+    /// Returns the statements of the block above a question.
+    fn read(&self, prompt: &Prompt) -> Result<Vec<String>, String> {
+        let dialect = self.dialect.ok_or("the statements of this dialect cannot be read by this version")?;
+        let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
+        sql::split(block, dialect)
+            .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))
+    }
+
+    /// Judges statements together with the losses that drizzle-kit announces for them.
+    pub fn judge(&self, statements: &[String], losses: &[Loss]) -> Judged {
+        let dialect = self.dialect.unwrap_or(Dialect::Postgres);
+        let mut assessed = sql::assess(statements, dialect, &sql::Facts::default());
+        let wanted = wanted(&assessed);
+        let facts = if wanted.is_empty() { Some(reach::Facts::default()) } else { (self.look_up)(&wanted) };
+        if let Some(facts) = facts.as_ref().filter(|facts| !facts.primary_keys.is_empty()) {
+            let primary_keys = facts.primary_keys.iter();
+            let primary_keys = primary_keys.map(|(table, name)| named(table).child(name)).collect();
+            assessed = sql::assess(statements, dialect, &sql::Facts { primary_keys });
+        }
+        let mut held = self.held(&assessed, facts.as_ref());
+        for loss in losses {
+            self.explain(loss, &mut held);
+        }
+        self.settle(&mut held);
+        self.conclude(&assessed, &held)
+    }
+
+    /// Returns what is at stake in the statements, one object at a time, and in what a CASCADE reaches beyond them.
+    fn held(&self, assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
+        let mut held = Vec::new();
+        for (statement_idx, statement) in assessed.iter().enumerate() {
+            for found in &statement.hazards {
+                let mut hold = |objects: Objects, count: Option<Count>, note: Option<String>| {
+                    let stake = Stake { hazard: found.hazard, objects, count, note };
+                    held.push(Held { statement_idx: Some(statement_idx), stake, settled: None });
+                };
+                if found.hazard == Hazard::Unclassified {
+                    hold(Objects::Unknown, None, Some(format!("the statement is {}", excerpt(&statement.sql))));
+                    continue;
+                }
+                if found.objects.is_empty() {
+                    hold(Objects::Unknown, None, None);
+                }
+                for (object_idx, object) in found.objects.iter().enumerate() {
+                    let before = before(found, object_idx);
+                    let count = counted_relation(found.hazard, before).and_then(|relation| count(&relation, facts?));
+                    hold(Objects::All(vec![object.clone()]), count, self.note(found.hazard, object, before, facts));
+                }
+            }
+        }
+        held.extend(cascades(assessed, facts));
+        held
+    }
+
+    /// Says what a reader of a refusal should know of an object.
+    fn note(
+        &self,
+        hazard: Hazard,
+        object: &ObjectName,
+        before: &ObjectName,
+        facts: Option<&reach::Facts>,
+    ) -> Option<String> {
+        let formerly = (object != before).then(|| format!("it was {before} before this plan"));
+        let whose = match hazard {
+            Hazard::DropTable | Hazard::Truncate => {
+                let extension =
+                    relation(before).and_then(|relation| facts?.relations.get(&relation)?.extension.clone());
+                match extension {
+                    Some(extension) => Some(format!("it belongs to the extension {extension}")),
+                    None => (self.whose)(before),
+                }
+            }
+            _ => None,
+        };
+        let notes: Vec<String> = formerly.into_iter().chain(whose).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
+    /// Finds the statements that an announced loss is about, and gives them its number of rows. A loss that no statement
+    /// explains is at stake by itself.
+    fn explain(&self, loss: &Loss, held: &mut Vec<Held>) {
+        let announced = decide::loss_stakes(loss, self.scope);
+        let may_mean = |hazard: Hazard, names: Vec<ObjectName>| {
+            move |stake: &Stake| {
+                let objects = stake.objects.names();
+                stake.hazard == hazard && objects.iter().any(|object| names.contains(object))
+            }
+        };
+        let tables = |table: &String| self.scope.tables_shown(table);
+        let columns = |table: &String, column: &String| tables(table).iter().map(|table| table.child(column)).collect();
+        let means: Box<dyn Fn(&Stake) -> bool> = match &loss.kind {
+            LossKind::Table(name) => Box::new(may_mean(Hazard::DropTable, tables(name))),
+            LossKind::View(name) => Box::new(may_mean(Hazard::DropView, tables(name))),
+            LossKind::PrimaryKey { table } => Box::new(may_mean(Hazard::DropPrimaryKey, tables(table))),
+            LossKind::Column { table, column } => Box::new(may_mean(Hazard::DropColumn, columns(table, column))),
+            LossKind::Schema(name) => Box::new(may_mean(Hazard::DropSchema, vec![ObjectName::new([name])])),
+            // drizzle-kit names no table in these lines.
+            LossKind::ChangeType { column, .. } => Box::new(move |stake| {
+                matches!(stake.hazard, Hazard::ChangeType | Hazard::RecreateEnum)
+                    && stake.objects.names().iter().any(|object| object.last() == column)
+            }),
+            LossKind::Truncate { .. } => Box::new(|stake| stake.hazard == Hazard::Truncate),
+            LossKind::Unknown => Box::new(|_| false),
+        };
+        let mut explained: Vec<&mut Held> = held.iter_mut().filter(|held| means(&held.stake)).collect();
+        if let [only] = explained.as_mut_slice() {
+            only.stake.count = announced.first().and_then(|stake| stake.count).or(only.stake.count);
+        }
+        if explained.is_empty() {
+            held.extend(announced.into_iter().map(|stake| Held { statement_idx: None, stake, settled: None }));
+        }
+    }
+
+    /// Marks the truncations that were chosen at the question before a unique constraint. What their CASCADE reaches
+    /// was not asked about there.
+    fn settle(&self, held: &mut [Held]) {
+        for held in held.iter_mut().filter(|held| held.stake.hazard == Hazard::Truncate) {
+            let chosen =
+                self.truncated.iter().find(|(table, _)| held.stake.objects.names() == std::slice::from_ref(table));
+            held.settled = chosen.map(|(_, rule)| rule.clone());
+        }
+    }
+
+    fn conclude(&self, assessed: &[Assessed], held: &[Held]) -> Judged {
+        let open: Vec<Stake> =
+            held.iter().filter(|held| held.settled.is_none()).map(|held| held.stake.clone()).collect();
+        let decision = decide::stakes(self.policy, &open, self.scope);
+        let statements = assessed.iter().enumerate().map(|(statement_idx, statement)| {
+            let of_statement = held.iter().filter(|held| held.statement_idx == Some(statement_idx));
+            let hazards: Vec<report::Hazard> = of_statement.map(|held| self.hazard(held)).collect();
+            let is_refused = hazards.iter().any(|hazard| hazard.verdict == report::Judgement::Refused);
+            report::Statement {
+                sql: statement.sql.clone(),
+                kind: statement.kind.clone(),
+                objects: statement.objects.iter().map(ToString::to_string).collect(),
+                verdict: if is_refused { report::Judgement::Refused } else { report::Judgement::Allowed },
+                hazards,
+            }
+        });
+        Judged { statements: statements.collect(), decision }
+    }
+
+    fn hazard(&self, held: &Held) -> report::Hazard {
+        let Held { stake, settled, .. } = held;
+        let (verdict, rule) = match (settled, decide::judge(self.policy, stake, self.scope)) {
+            (Some(rule), _) => (report::Judgement::Allowed, rule.clone()),
+            (None, Ok(rule)) => (report::Judgement::Allowed, rule),
+            (None, Err((rule, _))) => (report::Judgement::Refused, rule),
+        };
+        let (rows, is_estimate) = match stake.count {
+            Some(Count::Rows(rows)) => (Some(rows), false),
+            Some(Count::About(rows)) => (Some(rows), true),
+            Some(Count::Tables(_)) | None => (None, false),
+        };
+        report::Hazard {
+            hazard: stake.hazard.name().to_owned(),
+            class: stake.hazard.class().name().to_owned(),
+            objects: stake.objects.names().iter().map(ToString::to_string).collect(),
+            rows,
+            is_estimate,
+            note: stake.note.clone(),
+            verdict,
+            rule: rule.to_string(),
+        }
+    }
+}
+
+/// The choice that truncates, in the question before a unique constraint (see [`Kind::Unique`]).
+const TRUNCATE: usize = 1;
+
+/// Returns the table whose truncation an answer chose, with the rule. Where it could be several tables, none of them
+/// was chosen with certainty.
+pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>) -> Option<(ObjectName, RuleRef)> {
+    let (Kind::Unique(unique), Decision::Choose { choice: TRUNCATE, because, .. }) = (&prompt.kind, decision) else {
+        return None;
+    };
+    match scope.tables_shown(&unique.table).as_slice() {
+        [table] => Some((table.clone(), because.clone())),
+        _ => None,
+    }
+}
+
+/// Returns the beginning of a statement, in one line.
+fn excerpt(sql: &str) -> String {
+    const LONGEST: usize = 160; // characters
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn named(relation: &Relation) -> ObjectName {
+    ObjectName::new([&relation.schema, &relation.name])
+}
+
+fn relation(name: &ObjectName) -> Option<Relation> {
+    match name.parts() {
+        [schema, name] => Some(Relation { schema: schema.clone(), name: name.clone() }),
+        _ => None,
+    }
+}
+
+/// Returns the name that an object of a hazard had before the plan.
+fn before(found: &Found, object_idx: usize) -> &ObjectName {
+    let object = &found.objects[object_idx];
+    match found.formerly.get(object_idx) {
+        Some(former) if found.formerly.len() == found.objects.len() => former,
+        _ => object,
+    }
+}
+
+/// Returns the relation whose rows are at stake, given the name of the object.
+fn counted_relation(hazard: Hazard, object: &ObjectName) -> Option<Relation> {
+    match hazard {
+        Hazard::DropTable | Hazard::Truncate | Hazard::DeleteRows | Hazard::DropView | Hazard::DropPrimaryKey => {
+            relation(object)
+        }
+        Hazard::DropColumn | Hazard::ChangeType => relation(&object.parent()?),
+        _ => None,
+    }
+}
+
+fn count(relation: &Relation, facts: &reach::Facts) -> Option<Count> {
+    match facts.relations.get(relation)?.rows {
+        Rows::Exact(rows) => Some(Count::Rows(rows)),
+        Rows::Estimate(rows) => Some(Count::About(rows)),
+        Rows::Unknown => None,
+    }
+}
+
+/// Returns what the statements leave to be looked up.
+fn wanted(assessed: &[Assessed]) -> Wanted {
+    let mut wanted = Wanted::default();
+    let founds = || assessed.iter().flat_map(|statement| &statement.hazards);
+    let any_drop_cascades =
+        founds().any(|found| found.cascade && !matches!(found.hazard, Hazard::Truncate | Hazard::Unclassified));
+    for found in founds() {
+        for object_idx in 0..found.objects.len() {
+            let object = before(found, object_idx);
+            wanted.counted.extend(counted_relation(found.hazard, object));
+            match found.hazard {
+                Hazard::Truncate if found.cascade => wanted.truncated.extend(relation(object)),
+                Hazard::DropConstraint => wanted.constrained.extend(object.parent().as_ref().and_then(relation)),
+                _ if any_drop_cascades => wanted.dropped.extend(root(found.hazard, object)),
+                _ => {}
+            }
+        }
+    }
+    for relations in [&mut wanted.counted, &mut wanted.truncated, &mut wanted.constrained] {
+        relations.sort();
+        relations.dedup();
+    }
+    wanted
+}
+
+/// Returns where a CASCADE begins. What goes by a statement of its own is a root as well: it is not taken along.
+fn root(hazard: Hazard, object: &ObjectName) -> Option<Root> {
+    match hazard {
+        Hazard::DropTable | Hazard::DropView | Hazard::DropSequence => relation(object).map(Root::Relation),
+        Hazard::DropType => relation(object).map(Root::Type),
+        Hazard::DropColumn => {
+            let table = relation(&object.parent()?)?;
+            Some(Root::Column { table, column: object.last().to_owned() })
+        }
+        Hazard::DropSchema => Some(Root::Schema(object.last().to_owned())),
+        _ => None,
+    }
+}
+
+/// Returns what is at stake beyond what the statements name.
+fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
+    let cascading = assessed.iter().enumerate().flat_map(|(statement_idx, statement)| {
+        statement.hazards.iter().filter(|found| found.cascade).map(move |found| (statement_idx, found))
+    });
+    let cascading: Vec<(usize, &Found)> = cascading.collect();
+    let hold = |statement_idx: usize, stake: Stake| Held { statement_idx: Some(statement_idx), stake, settled: None };
+    let Some(facts) = facts else {
+        // Nothing is destroyed that the policy does not name, and nobody can say what this would destroy.
+        let unknown = cascading.iter().map(|(statement_idx, found)| {
+            let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
+            let note = format!("what the CASCADE of {} reaches could not be looked up", names.join(", "));
+            let stake =
+                Stake { hazard: Hazard::Unclassified, objects: Objects::Unknown, count: None, note: Some(note) };
+            hold(*statement_idx, stake)
+        });
+        return unknown.collect();
+    };
+    let is_named = |hazard: Hazard, name: &ObjectName| {
+        let founds = assessed.iter().flat_map(|statement| &statement.hazards);
+        founds
+            .filter(|found| found.hazard == hazard)
+            .any(|found| found.objects.contains(name) || found.formerly.contains(name))
+    };
+    let mut held = Vec::new();
+    let mut emptied = BTreeSet::new();
+    for (statement_idx, found) in cascading.iter().filter(|(_, found)| found.hazard == Hazard::Truncate) {
+        for object_idx in 0..found.objects.len() {
+            let table = before(found, object_idx);
+            for reached in relation(table).and_then(|table| facts.emptied.get(&table)).into_iter().flatten() {
+                let name = named(reached);
+                if is_named(Hazard::Truncate, &name) || !emptied.insert(name.clone()) {
+                    continue;
+                }
+                let note = Some(format!("reached by the CASCADE of {table}"));
+                let (objects, count) = (Objects::All(vec![name]), count(reached, facts));
+                held.push(hold(*statement_idx, Stake { hazard: Hazard::Truncate, objects, count, note }));
+            }
+        }
+    }
+    let dropping = cascading.iter().find(|(_, found)| found.hazard != Hazard::Truncate);
+    if let Some((statement_idx, _)) = dropping {
+        for Reached { kind, name } in &facts.reached {
+            let hazard = taken_along(kind);
+            let name = ObjectName::new(name);
+            if is_named(hazard, &name) {
+                continue;
+            }
+            let (objects, note) = match hazard {
+                Hazard::Unclassified => (Objects::Unknown, format!("a CASCADE drops the {kind} {name}")),
+                _ => (Objects::All(vec![name]), format!("{kind} reached by a CASCADE")),
+            };
+            held.push(hold(*statement_idx, Stake { hazard, objects, count: None, note: Some(note) }));
+        }
+    }
+    held
+}
+
+/// Returns the hazard of losing an object of a kind, by its name in `pg_identify_object_as_address`.
+fn taken_along(kind: &str) -> Hazard {
+    match kind {
+        "table" | "foreign table" => Hazard::DropTable,
+        "table column" | "foreign table column" => Hazard::DropColumn,
+        "view" | "materialized view" => Hazard::DropView,
+        "sequence" => Hazard::DropSequence,
+        "table constraint" => Hazard::DropConstraint,
+        "policy" => Hazard::DropPolicy,
+        "index" => Hazard::DropIndex,
+        "default value" => Hazard::DropDefault,
+        _ => Hazard::Unclassified,
+    }
+}

@@ -1,0 +1,3 @@
+//! The project's migrations folder, as far as it tells what the project ever had.
+
+pub mod tables;
