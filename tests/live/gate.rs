@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::support::{Database, Project, Ran, Side, Theme};
+use crate::support::{Database, FAILING, Project, Ran, Side, Theme};
 
 /// Makes a check of each theme of `fixtures/changes`.
 macro_rules! themes {
@@ -16,9 +16,9 @@ macro_rules! themes {
 
 on_every_kit! {
     tables columns types defaults enums schemas schema_renames schema_moves indexes constraints names
-    failing_changes
+    truncating failing_changes every_kit_has_sixty_changes
 }
-themes! { tables columns types defaults enums schemas schema_renames schema_moves indexes constraints names }
+themes! { tables columns types defaults enums schemas schema_renames schema_moves indexes constraints names truncating }
 
 /// What drizzle-kit 0.21 and 0.22 do not know.
 mod newer {
@@ -41,12 +41,24 @@ fn check_theme(kit: &str, name: &str) {
     let unseen: Vec<&str> =
         theme.changes.iter().filter(|change| !change.is_in(&told)).map(|change| change.name.as_str()).collect();
     assert!(unseen.is_empty(), "nothing came of {unseen:?}\n{shown}");
-    if shown.trim() != told.join("\n").trim() {
-        let differing: Vec<String> = told.iter().filter(|told| !shown.contains(told.trim())).cloned().collect();
+    if told.join("\n") != shown {
+        let differing: Vec<String> = told.iter().filter(|told| !shown.contains(told.as_str())).cloned().collect();
         let (changes, told) = (theme.of(&differing), told.join("\n"));
         panic!("told, but not shown: {changes:?}: {differing:#?}\n--- shown\n{shown}\n--- told\n{told}\n{ran}");
     }
-    keep(kit, name, &shown);
+    assert_eq!(words(&reported(&ran)), words(&told), "what the report says, and what the server was told\n{ran}");
+    keep(kit, &format!("{name}.sql"), &shown);
+    keep(kit, &format!("{name}.json"), &serde_json::to_string_pretty(&told).expect("strings are JSON"));
+}
+
+/// Returns the statements that the program reports, in its pieces.
+fn reported(ran: &Ran) -> Vec<String> {
+    serde_json::from_value(ran.report["shown"].clone()).expect("a report has the lines that were shown")
+}
+
+/// Returns statements as one text without white space: the lines of a screen are no statements, and its edge breaks words.
+fn words(statements: &[String]) -> String {
+    statements.iter().flat_map(|statement| statement.split_whitespace()).collect()
 }
 
 /// Roles belong to the whole server. So one test at a time has them, and finds none of another run.
@@ -60,14 +72,20 @@ fn check_roles(kit: &str) {
     check_theme(kit, "roles");
 }
 
+/// Counts the changes that each kit applies, and says so when one is lost.
+fn every_kit_has_sixty_changes(kit: &str) {
+    let n_changes: usize = Theme::applied(kit).iter().map(|theme| theme.changes.len()).sum();
+    assert!(n_changes >= 60, "{n_changes} changes");
+}
+
 /// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
 fn failing_changes(kit: &str) {
-    for theme in Theme::read(kit, "failing").each() {
+    for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
         let Pushed { ran, shown, told } = push(kit, &theme);
         let ran = ran.expect(6).database("maybe");
         assert!(!told.is_empty() && shown.starts_with(&told.join("\n")), "{name}: {told:#?}\n{shown}\n{ran}");
-        keep(kit, &format!("failing/{name}"), &shown);
+        keep(kit, &format!("failing/{name}.sql"), &shown);
     }
 }
 
@@ -120,13 +138,12 @@ fn block(recording: &Path) -> String {
     block
 }
 
-/// Writes the block into `fixtures/sql/blocks`, where it was asked for.
-fn keep(kit: &str, name: &str, block: &str) {
+/// Writes what was shown or told into `fixtures/sql/blocks`, where that was asked for.
+fn keep(kit: &str, name: &str, text: &str) {
     if std::env::var_os("UPDATE_BLOCKS").is_none() {
         return;
     }
-    let blocks = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/sql/blocks");
-    let file = blocks.join(kit).join(format!("{name}.sql"));
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/sql/blocks").join(kit).join(name);
     std::fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("the fixtures can be written");
-    std::fs::write(file, format!("{block}\n")).expect("the fixtures can be written");
+    std::fs::write(file, format!("{text}\n")).expect("the fixtures can be written");
 }

@@ -18,6 +18,9 @@ const MOST_ENTITIES: usize = 12;
 /// drizzle-kit's config, which stands beside the changes where a theme needs one of its own.
 const CONFIG: &str = "drizzle.config.ts";
 
+/// The theme of the changes that the server refuses.
+pub(crate) const FAILING: &str = "failing";
+
 /// A folder of `fixtures/changes`.
 pub(crate) struct Theme {
     dir: PathBuf,
@@ -56,6 +59,14 @@ pub(crate) enum Side {
 }
 
 impl Theme {
+    /// Reads all themes but that of the changes that fail.
+    pub(crate) fn applied(kit: &str) -> Vec<Self> {
+        let folders = std::fs::read_dir(fixtures()).expect("the fixtures are part of the repository");
+        let paths = folders.map(|folder| folder.expect("the folder can be read").path());
+        let names = paths.filter(|path| path.is_dir() && !path.ends_with(FAILING));
+        names.map(|path| Self::read(kit, &path.file_name().expect("a folder has a name").to_string_lossy())).collect()
+    }
+
     /// Reads a theme, with the changes that this drizzle-kit knows.
     pub(crate) fn read(kit: &str, name: &str) -> Self {
         let version = Version::parse(kit).expect("a kit is called by its version");

@@ -9,7 +9,7 @@ mod project;
 mod run;
 mod wait;
 
-pub(crate) use change::{Side, Theme};
+pub(crate) use change::{FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};
 pub(crate) use processes::Signal;
 pub(crate) use project::Project;
