@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::policy::PolicyArgs;
-use crate::sql::Dialect;
 
 /// Run drizzle-kit without a human and without guessing
 ///
@@ -172,18 +171,6 @@ pub enum DialectName {
     Singlestore,
     Sqlite,
     Turso,
-}
-
-impl From<DialectName> for Dialect {
-    fn from(name: DialectName) -> Dialect {
-        match name {
-            DialectName::Postgresql => Dialect::Postgres,
-            DialectName::Mysql => Dialect::MySql,
-            DialectName::Singlestore => Dialect::SingleStore,
-            DialectName::Sqlite => Dialect::Sqlite,
-            DialectName::Turso => Dialect::Turso,
-        }
-    }
 }
 
 /// Print the JSON schema of the report

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroU16;
 
-use crate::cli::{Format, ReplayArgs, Shared};
+use crate::cli::{DialectName, Format, ReplayArgs, Shared};
 use crate::commands::gate::{self, Gate};
 use crate::console::{Console, clean_json};
 use crate::db::reach::Facts;
@@ -13,6 +13,7 @@ use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::replay::{Observation, Observer};
 use crate::policy::{self, Decision, Policy, Scope};
 use crate::report::Verdict;
+use crate::sql::Dialect;
 use crate::term::Screen;
 use crate::term::screen::COLUMNS;
 use crate::term::transcript::{Piece, ReadError, Reader};
@@ -139,6 +140,18 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
         return Err(Verdict::nothing(Exit::UnknownPrompt, summary));
     }
     Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", steps.len())))
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Dialect {
+        match name {
+            DialectName::Postgresql => Dialect::Postgres,
+            DialectName::Mysql => Dialect::MySql,
+            DialectName::Singlestore => Dialect::SingleStore,
+            DialectName::Sqlite => Dialect::Sqlite,
+            DialectName::Turso => Dialect::Turso,
+        }
+    }
 }
 
 fn policy(shared: &Shared) -> Result<Policy, Verdict> {

@@ -21,7 +21,7 @@ access = "approve"
 "#;
 
 /// Statements that a policy for the tables `junk*` allows.
-const DROP_JUNK: &[&str] = &["DROP TABLE `junk`;", "DROP TABLE `junk2`;"];
+const DROP_JUNK: &[&str] = &["DROP TABLE \"junk\";", "DROP TABLE \"junk2\";"];
 
 #[track_caller]
 fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>, says: &[&str]) -> Ended {

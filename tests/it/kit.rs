@@ -72,7 +72,10 @@ pub(crate) fn data_loss(statements: &[&str], lines: &[&str], button: &str) -> [S
 
 /// Asks for consent where nothing is lost, as `--strict` does.
 pub(crate) fn execute() -> Menu {
-    Menu { above: block(&["ALTER TABLE `users` ADD `nick` text;"]), ..consent("Yes, I want to execute all statements") }
+    Menu {
+        above: block(&["ALTER TABLE \"users\" ADD \"nick\" text;"]),
+        ..consent("Yes, I want to execute all statements")
+    }
 }
 
 /// The last question. After "No, abort" drizzle-kit says so and ends with status 0.
@@ -86,7 +89,7 @@ pub(crate) fn consent(button: &str) -> Menu {
 }
 
 /// The statement of [`drop_column`].
-pub(crate) const DROP_COLUMN: &[&str] = &["ALTER TABLE `users` DROP COLUMN `age`;"];
+pub(crate) const DROP_COLUMN: &[&str] = &["ALTER TABLE \"users\" DROP COLUMN \"age\";"];
 
 /// A drop of the column `users.age`, which the built-in policy refuses.
 pub(crate) fn drop_column() -> [Step; 2] {

@@ -145,7 +145,10 @@ fn a_replay_decides_as_the_run_that_was_recorded() {
         let Some(row) = row else {
             // Recorded by hand: the keys are somebody's, and the built-in policy may refuse any of them.
             let ended = replay(&path, None);
-            assert!([0, 3].contains(&ended.code), "{}\n{ended}", path.display());
+            // Most show no statements, and without them there is no consent.
+            let unread = ["did not show the statements", "the statements cannot be told apart"];
+            let is_unread = ended.code == 4 && unread.iter().any(|why| ended.stderr.contains(why));
+            assert!([0, 3].contains(&ended.code) || is_unread, "{}\n{ended}", path.display());
             continue;
         };
         let [project, policy, code] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{name}: {row:?}") };
@@ -183,7 +186,7 @@ fn a_hostile_recording_is_not_believed() {
     check("line-end-in-name.cast", 4, "a choice is no rename to the new name");
     check("wiped-warning.cast", 4, "control sequences that could forge what is seen");
     check("warning-without-button.cast", 4, "the warning and its button disagree");
-    check("button-says-more.cast", 3, "unclassified");
+    check("button-says-more.cast", 4, "did not show the statements");
     check("unique-two-readings.cast", 4, "the constraint and its table cannot be told");
     assert_eq!(recordings(&hostile).len(), 14, "every hostile recording is in the list above");
 }

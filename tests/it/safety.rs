@@ -113,7 +113,8 @@ fn rule_4_a_forged_screen_is_not_believed() {
         "· You're about to delete users table with 1000 items",
         &format!("· You're about to delete {wipes} table with 1 items"),
     ];
-    let steps = data_loss(&["DROP TABLE `junk`;", "DROP TABLE `junk2`;"], &lines, "Yes, I want to remove 2 tables, ");
+    let steps =
+        data_loss(&["DROP TABLE \"junk\";", "DROP TABLE \"junk2\";"], &lines, "Yes, I want to remove 2 tables, ");
     let policy = "[hazards]\ndrop_table = { only = [\"junk*\"] }\n";
     let ended = Run::push(&kit::push(steps.into_iter().chain([out(APPLIED)]))).policy(policy).run();
     ended.expect(4, Some(UNCHANGED)).without_consent();

@@ -1,13 +1,17 @@
 //! A database of its own for each test, read and changed without drizzle-kit.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use url::Url;
 
-use super::lab_variable;
+use super::{lab_variable, until};
 
 /// What our own connections are called, so that a test can tell them from those it looks for.
 const OURS: &str = "live-test";
@@ -104,6 +108,14 @@ impl Database {
         Held { connection }
     }
 
+    /// Has the server log what sessions of this database tell it, from now on and in new sessions.
+    pub(crate) fn log_statements(&self) -> StatementLog<'_> {
+        self.sql(&format!("ALTER DATABASE {} SET log_statement = 'all'", self.name));
+        let file = self.value("SELECT current_setting('data_directory') || '/' || pg_current_logfile('jsonlog')");
+        let begin = std::fs::metadata(&file).unwrap_or_else(|error| panic!("{file}: {error}")).len();
+        StatementLog { database: self, file: file.into(), begin }
+    }
+
     /// Returns the backends in this database that are not the test's own.
     pub(crate) fn foreign_backends(&self) -> Vec<Vec<String>> {
         self.rows(&format!(
@@ -116,6 +128,56 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         Connection::open(self.server.url()).rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// What the server logs of the statements in one database: `log_statement = all`.
+pub(crate) struct StatementLog<'a> {
+    database: &'a Database,
+    file: PathBuf,
+    /// Where the file ended when the logging began. That may be in the middle of a line of another database.
+    begin: u64,
+}
+
+impl StatementLog<'_> {
+    /// Returns what the server was told since the log was begun, by sessions other than the test's own, in its order.
+    pub(crate) fn end(self) -> Vec<String> {
+        // The collector writes what comes through one pipe in turn: once our own last word is in the file, all that
+        // was said before it is there too.
+        let last = format!("the statements of {} end here", self.database.name);
+        // The server looks at the setting before it executes any of a query's statements, so these are two queries.
+        self.database.sql("SET log_statement = 'all'");
+        self.database.sql(&format!("SELECT '{last}'"));
+        let mut text = String::new();
+        until("the server has written its log", || {
+            text = self.read();
+            text.contains(&last)
+        });
+        self.database.sql("RESET log_statement");
+        text.lines().filter_map(|line| self.statement(line)).collect()
+    }
+
+    fn read(&self) -> String {
+        let mut bytes = Vec::new();
+        let mut file = File::open(&self.file).expect("the log is still there");
+        file.seek(SeekFrom::Start(self.begin)).and_then(|_| file.read_to_end(&mut bytes)).expect("the log is a file");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Reads a line of the log. PostgreSQL's `exec_simple_query` and `exec_execute_message` say what they execute; what
+    /// cannot be parsed is said only with the error.
+    fn statement(&self, line: &str) -> Option<String> {
+        const SYNTAX_ERROR: &str = "42601";
+        let entry: Value = serde_json::from_str(line).ok()?;
+        if entry["dbname"] != self.database.name.as_str() || entry["application_name"] == OURS {
+            return None;
+        }
+        if entry["state_code"] == SYNTAX_ERROR {
+            return entry["statement"].as_str().map(str::to_owned);
+        }
+        let message = entry["message"].as_str()?;
+        let executed = message.strip_prefix("execute ").and_then(|rest| rest.split_once(": "));
+        message.strip_prefix("statement: ").or(executed.map(|(_, statement)| statement)).map(str::to_owned)
     }
 }
 

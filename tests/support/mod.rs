@@ -2,12 +2,14 @@
 //!
 //! `scripts/test` installs the kits, starts PostgreSQL and says through the environment where they are.
 
+mod change;
 mod database;
 mod processes;
 mod project;
 mod run;
 mod wait;
 
+pub(crate) use change::{FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};
 pub(crate) use processes::Signal;
 pub(crate) use project::Project;

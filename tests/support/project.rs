@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Database, Ran, Run, lab_variable};
+use super::{Database, Ran, Run, Theme, lab_variable};
 
 /// What the schemas in the tests import.
 const IMPORTS: &str =
@@ -36,6 +36,19 @@ impl Project {
         project.write("schema.ts", &read("schema.ts").expect("a fixture has a schema.ts"));
         if let Ok(policy) = read("drizzle-pilot.toml") {
             project.write("drizzle-pilot.toml", &policy);
+        }
+        project
+    }
+
+    /// Makes a project with the modules of a theme's changes, its config and its policy; the schema is still to come.
+    pub(crate) fn changes(kit: &str, theme: &Theme, database: &Database) -> Self {
+        let project = Self { url: Some(database.url()), ..Self::empty(kit) };
+        for file in ["drizzle.config.ts", "drizzle-pilot.toml"] {
+            project.write(file, &theme.file(file));
+        }
+        std::fs::create_dir(project.path("changes")).expect("the folder is ours");
+        for change in &theme.changes {
+            project.write(&format!("changes/{}.ts", change.name), change.text());
         }
         project
     }

@@ -1,0 +1,150 @@
+//! What drizzle-kit shows before it asks for consent is what it executes: compared with the server's own log.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::support::{Database, FAILING, Project, Ran, Side, Theme};
+
+/// Makes a check of each theme of `fixtures/changes`.
+macro_rules! themes {
+    ($($theme:ident)*) => {
+        $(fn $theme(kit: &str) { check_theme(kit, stringify!($theme)); })*
+    };
+}
+
+on_every_kit! {
+    tables columns types defaults enums schemas schema_renames schema_moves indexes constraints names
+    truncating failing_changes every_kit_has_sixty_changes
+}
+themes! { tables columns types defaults enums schemas schema_renames schema_moves indexes constraints names truncating }
+
+/// What drizzle-kit 0.21 and 0.22 do not know.
+mod newer {
+    use super::{check_roles, check_theme};
+
+    on_every_kit!(@ kit_0_28_1 "0.28.1" identity generated sequences views policies roles);
+    on_every_kit!(@ kit_0_31_11 "0.31.11" identity generated sequences views policies roles);
+    themes! { identity generated sequences views policies }
+
+    fn roles(kit: &str) {
+        check_roles(kit);
+    }
+}
+
+/// Pushes the changes of a theme and checks that the statements shown are those the server was told, and no others.
+fn check_theme(kit: &str, name: &str) {
+    let theme = Theme::read(kit, name);
+    let Pushed { ran, shown, told } = push(kit, &theme);
+    let ran = ran.expect(0).database("changed");
+    let unseen: Vec<&str> =
+        theme.changes.iter().filter(|change| !change.is_in(&told)).map(|change| change.name.as_str()).collect();
+    assert!(unseen.is_empty(), "nothing came of {unseen:?}\n{shown}");
+    if told.join("\n") != shown {
+        let differing: Vec<String> = told.iter().filter(|told| !shown.contains(told.as_str())).cloned().collect();
+        let (changes, told) = (theme.of(&differing), told.join("\n"));
+        panic!("told, but not shown: {changes:?}: {differing:#?}\n--- shown\n{shown}\n--- told\n{told}\n{ran}");
+    }
+    assert_eq!(words(&reported(&ran)), words(&told), "what the report says, and what the server was told\n{ran}");
+    keep(kit, &format!("{name}.sql"), &shown);
+    keep(kit, &format!("{name}.json"), &serde_json::to_string_pretty(&told).expect("strings are JSON"));
+}
+
+/// Returns the statements that the program reports.
+fn reported(ran: &Ran) -> Vec<String> {
+    let statements = ran.report["statements"].as_array().expect("a report has statements");
+    statements.iter().map(|statement| statement["sql"].as_str().expect("it is SQL").to_owned()).collect()
+}
+
+/// Returns statements as one text without white space: the lines of a screen are no statements, and its edge breaks words.
+fn words(statements: &[String]) -> String {
+    statements.iter().flat_map(|statement| statement.split_whitespace()).collect()
+}
+
+/// Roles belong to the whole server. So one test at a time has them, and finds none of another run.
+fn check_roles(kit: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _others_wait = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let database = Database::create();
+    for role in database.list(r"SELECT quote_ident(rolname) FROM pg_roles WHERE rolname LIKE 'gate\_%'") {
+        database.sql(&format!("DROP ROLE {role}"));
+    }
+    check_theme(kit, "roles");
+}
+
+/// Counts the changes that each kit applies, and says so when one is lost.
+fn every_kit_has_sixty_changes(kit: &str) {
+    let n_changes: usize = Theme::applied(kit).iter().map(|theme| theme.changes.len()).sum();
+    assert!(n_changes >= 60, "{n_changes} changes");
+}
+
+/// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
+fn failing_changes(kit: &str) {
+    for theme in Theme::read(kit, FAILING).each() {
+        let name = &theme.changes[0].name;
+        let Pushed { ran, shown, told } = push(kit, &theme);
+        let ran = ran.expect(6).database("maybe");
+        assert!(!told.is_empty() && shown.starts_with(&told.join("\n")), "{name}: {told:#?}\n{shown}\n{ran}");
+        keep(kit, &format!("failing/{name}.sql"), &shown);
+    }
+}
+
+/// What came of a push.
+struct Pushed {
+    ran: Ran,
+    /// The block of statements as drizzle-kit printed it.
+    shown: String,
+    /// The statements that the server was told, after drizzle-kit's look at the catalog.
+    told: Vec<String>,
+}
+
+/// Brings a database into the state before the changes, with its rows, and pushes the state after them.
+fn push(kit: &str, theme: &Theme) -> Pushed {
+    let database = Database::create();
+    let project = Project::changes(kit, theme, &database);
+    project.write("schema.ts", &theme.schema(Side::Before));
+    project.push().expect(0);
+    for change in &theme.changes {
+        change.rows().iter().for_each(|statement| database.sql(statement));
+    }
+
+    project.write("schema.ts", &theme.schema(Side::After));
+    let log = database.log_statements();
+    let recording = project.path("push.cast");
+    let ran = project.pilot(&["push"]).argument("--record").argument(&recording.display().to_string()).run();
+    Pushed { ran, shown: block(&recording), told: after_the_last_look(log.end()) }
+}
+
+/// Leaves out drizzle-kit's own look at the catalog, which comes before its first statement. A look that came later
+/// would not have been shown, and stays.
+fn after_the_last_look(mut told: Vec<String>) -> Vec<String> {
+    let is_look = |statement: &String| statement.trim_start().to_lowercase().starts_with("select");
+    let first = told.iter().position(|statement| !is_look(statement)).unwrap_or(told.len());
+    told.split_off(first)
+}
+
+/// Returns the block of statements as drizzle-kit printed it, off a recording.
+fn block(recording: &Path) -> String {
+    const BEGIN: &str = "You are about to execute current statements:\r\n\r\n";
+    const ENDS: [&str; 2] = ["\r\n\r\n\u{1b}[?25l", "\r\n\r\n Warning  Found data-loss statements:"];
+    let text = std::fs::read_to_string(recording).expect("the run was recorded");
+    let events = text.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).expect("asciicast is JSON"));
+    let output: String =
+        events.filter(|event| event[1] == "o").filter_map(|event| event[2].as_str().map(str::to_owned)).collect();
+    let Some((_, rest)) = output.split_once(BEGIN) else { return String::new() };
+    let end = ENDS.iter().filter_map(|end| rest.find(end)).min().expect("a question follows the statements");
+    let block = rest[..end].replace("\r\n", "\n");
+    assert!(!block.contains('\u{1b}'), "the block has control sequences: {block:?}");
+    block
+}
+
+/// Writes what was shown or told into `fixtures/sql/blocks`, where that was asked for.
+fn keep(kit: &str, name: &str, text: &str) {
+    if std::env::var_os("UPDATE_BLOCKS").is_none() {
+        return;
+    }
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/sql/blocks").join(kit).join(name);
+    std::fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("the fixtures can be written");
+    std::fs::write(file, format!("{text}\n")).expect("the fixtures can be written");
+}
