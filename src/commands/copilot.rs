@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::commands::flight::{Asks, Mission, Touches};
+use crate::commands::flight::{Asks, Consent, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::console::Console;
 use crate::db::url::Host;
@@ -35,6 +35,9 @@ fn options() -> String {
     let own = std::env::var(OPTIONS).unwrap_or_default();
     format!("{own} {}", db::connect::CLIENT_CHECK).trim_start().to_owned()
 }
+
+/// Makes the server refuse every write of a session (POSTGRES: SQLSTATE 25006).
+const READ_ONLY: &str = "-c default_transaction_read_only=on";
 
 /// What one run decides and learns.
 pub struct Copilot<'a> {
@@ -217,8 +220,15 @@ impl<'a> Copilot<'a> {
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
+                let reads = self.mission.touches == Touches::Reads;
                 if server.options_accepted {
-                    env.push((OPTIONS, options()));
+                    env.push((OPTIONS, if reads { format!("{} {READ_ONLY}", options()) } else { options() }));
+                } else if reads {
+                    self.warn(format!(
+                        "{} takes no start-up options, so it does not keep drizzle-kit from writing by itself; \
+                         that nothing is written rests on the answer \"No, abort\"",
+                        dsn.address().server()
+                    ));
                 }
                 if server.read_only && self.mission.touches == Touches::Database {
                     self.warn(format!("{} is read-only; statements will fail there", dsn.address().server()));
@@ -270,7 +280,7 @@ impl<'a> Copilot<'a> {
             self.guard(host.as_deref())?;
         }
         let env = match &dsn {
-            Some(dsn) if self.mission.touches == Touches::Database => self.preflight(dsn)?,
+            Some(dsn) if self.mission.connects() => self.preflight(dsn)?,
             _ => Vec::new(),
         };
         self.dsn = dsn;
@@ -315,7 +325,7 @@ impl Pilot for Copilot<'_> {
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {
         // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
-        let is_blind = self.target.is_none() && self.mission.touches == Touches::Database;
+        let is_blind = self.target.is_none() && self.mission.connects();
         let Some(policy) = self.policy.as_ref().filter(|_| !is_blind) else {
             return Answer::Unclear(
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
@@ -355,7 +365,10 @@ impl Pilot for Copilot<'_> {
                     self.warn(warning);
                 }
                 self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
-                Answer::Choose(choice)
+                match (&prompt.kind, self.mission.consent) {
+                    (Kind::Execute | Kind::DataLoss(_), Consent::Never) => Answer::Decline,
+                    _ => Answer::Choose(choice),
+                }
             }
             Decision::Refuse(refusal) => {
                 self.rules.push(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());

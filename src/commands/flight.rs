@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::{Format, Shared};
-use crate::commands::copilot::{self, Copilot};
+use crate::commands::copilot::Copilot;
+use crate::commands::verdict;
 use crate::console::{Console, clean_json};
-use crate::db;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
 use crate::kit::config;
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
-use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::policy::model::Source;
 use crate::policy::{self, Policies, PolicyError};
 use crate::report::{self, Report, Verdict};
@@ -32,7 +31,17 @@ pub struct Mission<'a> {
     pub kit_args: &'a [OsString],
     pub asks: Asks,
     pub touches: Touches,
+    pub consent: Consent,
     pub accept_data_loss: bool,
+}
+
+/// What is answered to the last question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// What the policy says.
+    ByPolicy,
+    /// "No, abort", whatever the policy says: only the plan is wanted.
+    Never,
 }
 
 /// Whether drizzle-kit is made to ask before it executes.
@@ -47,12 +56,19 @@ pub enum Asks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touches {
     Database,
+    /// A database is looked at, and stays as it is.
+    Reads,
     Files,
 }
 
 impl Mission<'_> {
+    /// Tells whether a database is connected to.
+    pub fn connects(&self) -> bool {
+        matches!(self.touches, Touches::Database | Touches::Reads)
+    }
+
     /// Returns the name of the drizzle-kit command.
-    fn kit_command(&self) -> String {
+    pub fn kit_command(&self) -> String {
         self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
@@ -64,15 +80,15 @@ impl Mission<'_> {
     }
 
     /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.
-    fn reads_config(&self) -> bool {
+    pub fn reads_config(&self) -> bool {
         !self.kit_command().starts_with('-') && !matches!(self.kit_command().as_str(), "help" | "version")
     }
 
     /// Returns what is known about the database when drizzle-kit failed without our consent. Before its config was
     /// cleared it has no database to change.
-    fn without_consent(&self, cleared: bool) -> Database {
+    pub fn without_consent(&self, cleared: bool) -> Database {
         match (self.asks, self.touches) {
-            (Asks::BeforeExecuting, _) | (_, Touches::Files) => Database::Unchanged,
+            (Asks::BeforeExecuting, _) | (_, Touches::Reads | Touches::Files) => Database::Unchanged,
             (Asks::AsItLikes, Touches::Database) if !cleared => Database::Unchanged,
             (Asks::AsItLikes, Touches::Database) => Database::Maybe,
         }
@@ -185,12 +201,12 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let flight = ScreenStream::new(pty, Some(mail), recorder)
         .and_then(|stream| driver::fly(stream, mailbox, deadlines, &mut copilot))
-        .map_err(|error| internal("driving the terminal", &error))?;
+        .map_err(|error| verdict::internal("driving the terminal", &error))?;
 
     if flight.ending != Ending::Finished(Ended::Code(0)) {
         copilot.end_leftovers();
     }
-    let verdict = judge(mission, shared, &flight, &mut copilot);
+    let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));
     }
@@ -248,7 +264,7 @@ fn config_of(shared: &Shared, mission: &Mission) -> Result<(Option<PathBuf>, Vec
             named = value.map(PathBuf::from);
             continue;
         }
-        if mission.touches == Touches::Database && ELSEWHERE.contains(&flag) {
+        if mission.connects() && ELSEWHERE.contains(&flag) {
             let summary = format!("{flag} takes drizzle-kit away from its config file, and so from the guards");
             return Err(
                 Verdict::nothing(Exit::Usage, summary).hint("write it into a config file, and name that with --config")
@@ -315,10 +331,11 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
             "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
         ));
     }
-    if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "generate") {
-        let summary = format!("drizzle-kit {version} has no `{}` command of this form", mission.command);
+    if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "plan" | "generate") {
+        let command = mission.kit_command();
+        let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
         return Err(Verdict::nothing(Exit::CannotRun, summary)
-            .hint(format!("use its own: drizzle-pilot run -- {}:pg", mission.command)));
+            .hint(format!("use its own: drizzle-pilot run -- {command}:pg")));
     }
     Ok(kit)
 }
@@ -345,169 +362,6 @@ fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> R
         .and_then(|file| FileRecorder::begin(BufWriter::new(file), &command, &title, console.secrets()))
         .map(Some)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the recording {}: {error}", path.display())))
-}
-
-fn internal(doing: &str, error: &std::io::Error) -> Verdict {
-    Verdict::maybe(Exit::Internal, format!("{doing}: {error}"))
-}
-
-/// Says what a run came to.
-fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copilot) -> Verdict {
-    if let Some(verdict) = copilot.verdict.take() {
-        return verdict;
-    }
-    let consented = flight.session.consented();
-    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
-    let when = if consented { "after consent" } else { "before consent" };
-    match &flight.ending {
-        Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
-        Ending::Doubted(doubt) if consented => {
-            Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}"))
-        }
-        Ending::Doubted(doubt) => {
-            let verdict = Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) };
-            let look = "run with --record FILE.cast and look at it with `drizzle-pilot replay FILE.cast`";
-            verdict.hint(match copilot.would_answer.take() {
-                Some(ways) => format!("if you know the answer, write it into the policy\n{ways}"),
-                None => look.to_owned(),
-            })
-        }
-        Ending::TimedOut { idle } => {
-            let summary = if *idle {
-                format!("drizzle-kit printed nothing for {}, {when}", humantime::format_duration(shared.idle_timeout))
-            } else {
-                format!("drizzle-kit did not end within {}, {when}", humantime::format_duration(shared.timeout))
-            };
-            Verdict { database, ..Verdict::nothing(Exit::Timeout, summary) }
-                .hint("a lock in the database is the usual reason; --timeout and --idle-timeout set the deadlines")
-        }
-        Ending::Signalled(signal) => {
-            let summary = format!("stopped by {}, {when}", driver::signal_name(*signal));
-            Verdict { database, ..Verdict::nothing(Exit::Signal(*signal), summary) }
-        }
-        Ending::Flooded => {
-            let exit = if consented { Exit::Unproven } else { Exit::Failed };
-            Verdict {
-                database,
-                ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped")
-            }
-        }
-        Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
-    }
-}
-
-/// Says what a run came to that ended by itself.
-fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copilot) -> Verdict {
-    let consented = flight.session.consented();
-    let text = &flight.session.last_text().lines;
-    if let (Some(error), false) = (&flight.config_error, flight.cleared) {
-        let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-        let cause = report::Error { message: error.clone(), ..report::Error::default() };
-        return Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause);
-    }
-    let command = mission.kit_command();
-    let declined = flight.session.declined();
-    let evidence = Evidence {
-        command: &command,
-        text,
-        ended,
-        consented,
-        declined,
-        must_ask: mission.asks == Asks::BeforeExecuting,
-        intact: flight.session.last_text().is_intact(),
-        writes_files_only: mission.touches == Touches::Files,
-    };
-    let is_blind = mission.touches == Touches::Database && mission.reads_config() && !flight.cleared;
-    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
-    match outcome::judge(&evidence) {
-        Outcome::Done | Outcome::NothingToDo if is_blind => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
-                .hint("--kit must start drizzle-kit with node, and must not change NODE_OPTIONS")
-        }
-        Outcome::Done => {
-            let database = match mission.touches {
-                Touches::Database => Database::Changed,
-                Touches::Files => Database::Unchanged,
-            };
-            let summary = match mission.command {
-                "push" => "changes applied".to_owned(),
-                "generate" => "migration generated".to_owned(),
-                _ => format!("drizzle-kit {command} did what was asked"),
-            };
-            Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
-        }
-        Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
-        Outcome::Declined => {
-            let n_refused = copilot.refusals.len();
-            let summary = if n_refused == 1 {
-                "refused by the policy".to_owned()
-            } else {
-                format!("refused by the policy ({n_refused} questions)")
-            };
-            Verdict { database, ..Verdict::nothing(Exit::Refused, summary) }
-        }
-        Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
-        Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
-            .hint("look at the database before anything else; running the same command again shows what is left to do"),
-        Outcome::Failed { error, ended } => failed(mission, error, ended, database, consented, text, copilot),
-    }
-}
-
-fn failed(
-    mission: &Mission,
-    error: Option<KitError>,
-    ended: Ended,
-    database: Database,
-    consented: bool,
-    text: &[String],
-    copilot: &Copilot,
-) -> Verdict {
-    // The warden says so in words when node itself could not be started.
-    let not_started = text.iter().any(|line| line.starts_with("drizzle-pilot: starting "));
-    match ended {
-        Ended::Code(126) if not_started => return Verdict::nothing(Exit::CannotRun, "drizzle-kit cannot be executed"),
-        Ended::Code(127) if not_started => return Verdict::nothing(Exit::NotFound, "node or drizzle-kit is not there"),
-        _ => {}
-    }
-    let is_connection = mission.touches == Touches::Database && error.as_ref().is_none_or(KitError::is_connection);
-    // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
-    if !consented
-        && is_connection
-        && let Some(error) = copilot.diagnose()
-    {
-        return copilot::unavailable(&error);
-    }
-    let ended = match ended {
-        Ended::Code(code) => format!("exit status {code}"),
-        Ended::Signal(signal) => format!("killed by signal {signal}"),
-    };
-    let no_dialect = copilot.target.as_ref().is_some_and(|target| target.dialect == "unknown");
-    let exit = match (database, is_connection && error.is_some()) {
-        (Database::Unchanged, _) if no_dialect => Exit::Config,
-        (Database::Unchanged, true) => Exit::Unavailable,
-        (Database::Unchanged, false) => Exit::Failed,
-        _ => Exit::Partial,
-    };
-    let Some(error) = error else {
-        let when = if consented { "after consent" } else { "before anything was asked to be executed" };
-        let words = if text.iter().all(|line| line.trim().is_empty()) { ", and said nothing" } else { "" };
-        return Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}")) };
-    };
-    let hint = error.code.as_deref().and_then(|code| db::explain::advice(code, &error.text()));
-    let cause = report::Error {
-        sqlstate: error.code.clone(),
-        message: error.message.clone(),
-        detail: error.detail.clone(),
-        statement: None,
-        hint: hint.clone().or_else(|| error.hint.clone()),
-    };
-    let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    let doing = if consented { "a statement failed" } else { "drizzle-kit failed" };
-    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{doing}: {}{code}", error.message)) };
-    match hint.or(error.hint) {
-        Some(hint) => verdict.because(cause).hint(hint),
-        None => verdict.because(cause),
-    }
 }
 
 /// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.

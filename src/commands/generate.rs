@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, GenerateArgs, Shared};
-use crate::commands::flight::{self, Asks, Mission, Touches};
+use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
 
@@ -16,6 +16,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
         touches: Touches::Files,
+        consent: Consent::ByPolicy,
         accept_data_loss: false,
     };
     flight::fly(shared, &mission, console)

@@ -8,3 +8,4 @@ pub mod policy;
 pub mod push;
 pub mod replay;
 pub mod run;
+pub mod verdict;
