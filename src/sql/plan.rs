@@ -553,7 +553,8 @@ mod tests {
         for block in blocks {
             let (titles, sql): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("-- "));
             let sql = sql.join("\n");
-            let [assessed] = assess(&[sql.clone()], dialect, &Facts::default()).try_into().expect("one statement");
+            let [assessed] =
+                assess(std::slice::from_ref(&sql), dialect, &Facts::default()).try_into().expect("one statement");
             let hazards = shown(&assessed);
             let hazards = if hazards.is_empty() { "nothing".to_owned() } else { hazards.join("; ") };
             found.push(format!("{}\n-- => {hazards}\n{sql}", titles[0]));
@@ -871,7 +872,7 @@ mod tests {
         #[test]
         fn no_text_stops_it(sql in "([;'\"$`()\\\\/*-]|[a-zé]|\\PC|ALTER |TABLE |DROP |CREATE |\\$\\$|E'|U&\"|--|/\\*|\\*/){0,40}") {
             for dialect in [Dialect::Postgres, Dialect::MySql, Dialect::SingleStore, Dialect::Sqlite, Dialect::Turso] {
-                prop_assert_eq!(assess(&[sql.clone()], dialect, &Facts::default()).len(), 1);
+                prop_assert_eq!(assess(std::slice::from_ref(&sql), dialect, &Facts::default()).len(), 1);
             }
         }
 
@@ -885,7 +886,7 @@ mod tests {
             let at = at % (sql.len() + 1);
             prop_assume!(sql.is_char_boundary(at) && !is_quoted(sql, at));
             let broken = format!("{} {junk} {}", &sql[..at], &sql[at..]);
-            let found = assess(&[broken.clone()], Dialect::Postgres, &Facts::default());
+            let found = assess(std::slice::from_ref(&broken), Dialect::Postgres, &Facts::default());
             prop_assert_eq!(shown(&found[0]), ["unclassified"], "{}", broken);
         }
     }
