@@ -15,12 +15,19 @@ use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
 use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
-use super::lex;
+use super::lex::{self, Sort};
 use super::name::{ObjectName, PUBLIC};
 
 /// Reads a statement.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
-    let Some(statement) = parse_one(sql, dialect) else { return Reading::unknown("unknown") };
+    let Some(statement) = parse_one(sql, dialect) else {
+        let is_switch = matches!(dialect, Dialect::Sqlite | Dialect::Turso) && is_switch_of_keys(sql, dialect);
+        return if is_switch {
+            Reading { kind: "pragma".to_owned(), effects: Vec::new() }
+        } else {
+            Reading::unknown("unknown")
+        };
+    };
     let kind = kind(&statement);
     match effects(&statement) {
         Some(effects) => Reading { kind: kind.to_owned(), effects },
@@ -58,7 +65,6 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::Truncate(_) => "truncate",
         Statement::Delete(_) => "delete",
         Statement::Insert(_) => "insert",
-        Statement::Pragma { .. } => "pragma",
         _ => "unknown",
     }
 }
@@ -99,17 +105,18 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
         Statement::Truncate(truncate) => truncate_table(truncate),
         Statement::Delete(delete) => delete_rows(delete),
         Statement::Insert(insert) => insert_rows(insert),
-        Statement::Pragma { name, value, is_eq } => {
-            // drizzle-kit switches the keys off while it builds a table again.
-            let is_known = name.to_string() == "foreign_keys" && *is_eq;
-            (is_known && value.as_ref().is_some_and(|value| is_switch(&value.value))).then(Vec::new)
-        }
         _ => None,
     }
 }
 
-fn is_switch(value: &Value) -> bool {
-    matches!(value.to_string().to_ascii_lowercase().as_str(), "on" | "off")
+/// Tells whether a statement switches foreign keys off or on, as drizzle-kit does while it builds a table of SQLite again.
+/// sqlparser does not know these words as values.
+fn is_switch_of_keys(sql: &str, dialect: Dialect) -> bool {
+    let Ok(tokens) = lex::tokens(sql, dialect) else { return false };
+    let words = tokens.iter().filter(|token| token.sort != Sort::Trivia).map(|token| &sql[token.start..token.end]);
+    let words: Vec<String> = words.filter(|word| *word != ";").map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(words.as_slice(), ["pragma", "foreign_keys", "=", "on" | "off"])
 }
 
 fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {

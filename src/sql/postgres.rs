@@ -523,12 +523,25 @@ fn alter(statement: &SyntaxNode, keyword: K, reference: K, kind: Kind, rename: K
         (K::SET_SCHEMA, Kind::Sequence | Kind::View | Kind::MaterializedView) => {
             Some(vec![renamed(kind, &name, action)?])
         }
+        (K::SET_OPTIONS | K::RESET_OPTIONS, Kind::View) if weakens(action) => {
+            Some(vec![Effect::DisableRls { table: name }])
+        }
         (K::SET_OPTIONS | K::RESET_OPTIONS, Kind::View | Kind::MaterializedView) => Some(Vec::new()),
         (K::SET_TABLESPACE | K::SET_ACCESS_METHOD, Kind::MaterializedView) => {
             Some(vec![Effect::RewriteTable { table: name }])
         }
         _ => None,
     }
+}
+
+/// Tells whether a view stops reading with the rights of whoever asks, or stops keeping conditions apart: then rows that
+/// the policies of its tables hide can be seen through it.
+fn weakens(action: &SyntaxNode) -> bool {
+    action.descendants().filter(|node| node.kind() == K::ATTRIBUTE_OPTION).any(|option| {
+        let text = option.text().to_string().to_ascii_lowercase();
+        let text: String = text.split_whitespace().collect();
+        text.contains("security_") && !matches!(text.as_str(), "security_invoker=true" | "security_barrier=true")
+    })
 }
 
 fn create_view(statement: &SyntaxNode, kind: Kind) -> Option<Vec<Effect>> {

@@ -165,3 +165,205 @@ fn is_one(sql: &str, dialect: Dialect) -> bool {
         Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => other::is_one(sql, dialect),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(dialect: Dialect, text: &str, statements: &[&str]) {
+        let statements = statements.iter().map(|&statement| statement.to_owned()).collect();
+        assert_eq!(split(text, dialect), Ok(statements), "{text}");
+    }
+
+    #[track_caller]
+    fn check_error(dialect: Dialect, text: &str, error: &str) {
+        assert_eq!(split(text, dialect).map_err(|error| error.to_string()), Err(error.to_owned()), "{text}");
+    }
+
+    #[test]
+    fn a_statement_ends_with_a_semicolon_that_ends_it() {
+        let cases: [(&str, &[&str]); 13] = [
+            ("", &[]),
+            ("\n ; ;\n-- nothing\n/* here; */", &[]),
+            ("DROP TABLE a;\nDROP TABLE b;\n", &["DROP TABLE a;", "DROP TABLE b;"]),
+            ("DROP TABLE a; DROP TABLE b", &["DROP TABLE a;", "DROP TABLE b"]),
+            (
+                "CREATE TABLE \"a\" (\n\t\"b\" text\n);\n\nDROP TABLE b;",
+                &["CREATE TABLE \"a\" (\n\t\"b\" text\n);", "DROP TABLE b;"],
+            ),
+            (
+                "ALTER TABLE a ALTER b SET DEFAULT 'it''s\nDROP TABLE c;\n';\nDROP TABLE d;",
+                &["ALTER TABLE a ALTER b SET DEFAULT 'it''s\nDROP TABLE c;\n';", "DROP TABLE d;"],
+            ),
+            (
+                "ALTER TABLE a ALTER b SET DEFAULT $x$;$$\nDROP TABLE c;$x$;DROP TABLE d",
+                &["ALTER TABLE a ALTER b SET DEFAULT $x$;$$\nDROP TABLE c;$x$;", "DROP TABLE d"],
+            ),
+            (
+                "DROP TABLE \"a;\nDROP TABLE b\"; DROP TABLE \"c\"\"; --\"",
+                &["DROP TABLE \"a;\nDROP TABLE b\";", "DROP TABLE \"c\"\"; --\""],
+            ),
+            (
+                "DROP TABLE a -- ; b\n;DROP /* ; /* ; */ ; */ TABLE c;",
+                &["DROP TABLE a -- ; b\n;", "DROP /* ; /* ; */ ; */ TABLE c;"],
+            ),
+            ("SELECT E'\\'; DROP TABLE a; --';", &["SELECT E'\\'; DROP TABLE a; --';"]),
+            ("SELECT '\\'; DROP TABLE a; --'", &["SELECT '\\';", "DROP TABLE a;"]),
+            ("SELECT a$$; DROP TABLE b; SELECT c$$", &["SELECT a$$;", "DROP TABLE b;", "SELECT c$$"]),
+            (
+                "DO $$ BEGIN\n CREATE TYPE a AS ENUM('b');\nEXCEPTION\n WHEN duplicate_object THEN null;\nEND $$;\n\n--> statement-breakpoint\nDROP TABLE a;",
+                &[
+                    "DO $$ BEGIN\n CREATE TYPE a AS ENUM('b');\nEXCEPTION\n WHEN duplicate_object THEN null;\nEND $$;",
+                    "DROP TABLE a;",
+                ],
+            ),
+        ];
+        for (text, statements) in cases {
+            check(Dialect::Postgres, text, statements);
+        }
+    }
+
+    #[test]
+    fn a_statement_without_a_semicolon_ends_where_the_next_line_begins_another() {
+        let key = "ALTER TABLE \"a\" DROP CONSTRAINT \"a_pkey\"";
+        let next = "ALTER TABLE \"a\" ADD PRIMARY KEY (\"b\");";
+        check(Dialect::Postgres, &format!("{key}\n{next}"), &[key, next]);
+        check(
+            Dialect::Postgres,
+            &format!("DROP TABLE x;\n{key}\n{key}\n{next}\n{key}"),
+            &["DROP TABLE x;", key, key, next, key],
+        );
+        check(Dialect::Postgres, &format!("{key}\nDROP\nTABLE x;"), &[key, "DROP\nTABLE x;"]);
+        check(
+            Dialect::MySql,
+            "ALTER TABLE `a` DROP PRIMARY KEY\nDROP TABLE `b`;",
+            &["ALTER TABLE `a` DROP PRIMARY KEY", "DROP TABLE `b`;"],
+        );
+        // A line may begin with such a word and go on with the statement.
+        let view = "CREATE VIEW v AS SELECT 1 AS\ncomment FROM a;";
+        check(Dialect::Postgres, view, &[view]);
+    }
+
+    #[test]
+    fn what_cannot_be_cut_with_certainty_is_not_cut() {
+        let cases = [
+            ("DROP TABLE a;\nDROP TABLE 'b", "line 2: a string is not closed"),
+            ("DROP TABLE a;\n\nDROP TABLE \"b", "line 3: a quoted name is not closed"),
+            ("DO $$ BEGIN", "line 1: a string is not closed"),
+            ("/* /* */", "line 1: a comment is not closed"),
+            ("CREATE TABLE a (b int;\nDROP TABLE c;", "line 1: a statement ends within a parenthesis"),
+            ("CREATE TABLE a (b int", "line 1: a parenthesis is not closed"),
+            ("DROP TABLE a);", "line 1: a parenthesis closes that never opened"),
+            ("SELECT E'a'\n'b\\'; DROP TABLE c; --'", "line 2: two strings follow each other, which may be one"),
+            (
+                "DROP TABLE a;\nALTER TABLE b NONSENSE\nDROP TABLE c;",
+                "line 2: this is neither one statement nor several in lines of their own",
+            ),
+        ];
+        for (text, error) in cases {
+            check_error(Dialect::Postgres, text, error);
+        }
+        check_error(
+            Dialect::MySql,
+            "DROP TABLE a;\n/*! DROP TABLE b */",
+            "line 2: a comment may be a command to the server",
+        );
+        check_error(Dialect::Sqlite, "DROP TABLE `a", "line 1: a string, a quoted name or a comment is not closed");
+        let many = "DROP TABLE a\n".repeat(40);
+        check_error(
+            Dialect::Postgres,
+            &many,
+            "line 1: too many lines in a row may begin a statement, and no `;` stands between them",
+        );
+    }
+
+    #[test]
+    fn each_dialect_quotes_in_its_own_way() {
+        let text = "SELECT 'a\\'; DROP TABLE b; -- ';";
+        check(Dialect::MySql, text, &[text]);
+        check(Dialect::MySql, "SELECT $$; DROP TABLE b", &["SELECT $$;", "DROP TABLE b"]);
+        check(Dialect::Sqlite, text, &["SELECT 'a\\';", "DROP TABLE b;"]);
+        check(
+            Dialect::MySql,
+            "DROP TABLE `a;``b`; DROP TABLE c # ;\n;",
+            &["DROP TABLE `a;``b`;", "DROP TABLE c # ;\n;"],
+        );
+        check(
+            Dialect::Sqlite,
+            "DROP TABLE [a;b]; DROP TABLE \"é;\"; DROP TABLE c",
+            &["DROP TABLE [a;b];", "DROP TABLE \"é;\";", "DROP TABLE c"],
+        );
+        check(
+            Dialect::Sqlite,
+            "PRAGMA foreign_keys=OFF;\n--> statement-breakpoint\nINSERT INTO `__new_a`(\"b\") SELECT \"b\" FROM `a`;",
+            &["PRAGMA foreign_keys=OFF;", "INSERT INTO `__new_a`(\"b\") SELECT \"b\" FROM `a`;"],
+        );
+    }
+
+    /// Returns a literal of PostgreSQL for a value, written in one of its ways.
+    fn literal(value: &str, way: u8) -> String {
+        match way % 4 {
+            0 => format!("'{}'", value.replace('\'', "''")),
+            1 => format!("E'{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
+            2 if !value.contains('$') => format!("$${value}$$"),
+            _ if !value.contains("$tag") => format!("$tag${value}$tag$"),
+            _ => "NULL".to_owned(),
+        }
+    }
+
+    /// Makes a statement that drizzle-kit could write around a value.
+    fn statement(value: &str, way: u8, form: u8) -> String {
+        let name = value.replace('"', "\"\"");
+        let literal = literal(value, way);
+        match form % 6 {
+            0 => format!("ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT {literal};"),
+            1 => format!("CREATE TABLE \"x{name}\" (\n\t\"b\" text DEFAULT {literal}\n);\n"),
+            2 => format!("ALTER TABLE \"a\" DROP CONSTRAINT \"x{name}\""),
+            3 => format!("CREATE TYPE \"e\" AS ENUM({literal}, 'a');"),
+            4 => "DO $$ BEGIN\n ALTER TABLE \"a\" ADD CHECK (\"b\" > ';');\nEXCEPTION\n WHEN duplicate_object THEN null;\nEND $$;\n".to_owned(),
+            _ => format!("COMMENT ON TABLE \"a\" IS {literal};"),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_was_joined_is_split_or_refused(
+            made in prop::collection::vec(("([;'\"$\n(),\\\\]|--|/\\*|\\*/|DROP TABLE z;|[a-zé ]){0,8}", any::<u8>(), any::<u8>()), 1..12)
+        ) {
+            let statements: Vec<String> =
+                made.iter().map(|(value, way, form)| statement(value, *way, *form)).collect();
+            let expected: Vec<String> = statements.iter().map(|statement| statement.trim().to_owned()).collect();
+            if let Ok(found) = split(&statements.join("\n"), Dialect::Postgres) {
+                prop_assert_eq!(found, expected);
+            } else {
+                // All of these are lexed and parsed; nothing but a string beside a string could be refused.
+                prop_assert!(false, "refused: {:?}", split(&statements.join("\n"), Dialect::Postgres));
+            }
+        }
+
+        #[test]
+        fn no_text_stops_it(text in "([;'\"$`()\\\\/*\n-]|[a-zé]|\\PC|ALTER |DROP |TABLE |\\$\\$|E'|U&\"|--|/\\*|\\*/){0,40}") {
+            for dialect in [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite] {
+                if let Ok(statements) = split(&text, dialect) {
+                    prop_assert!(statements.iter().all(|statement| text.contains(statement.as_str())));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn three_hundred_statements_and_many_kilobytes_are_split() {
+        let statement = format!("ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT '{}';", ";'' --\n".repeat(60));
+        let key = "ALTER TABLE \"a\" DROP CONSTRAINT \"a_pkey\"";
+        let statements: Vec<&str> =
+            (0..300).flat_map(|idx| [Some(statement.as_str()), (idx % 3 == 0).then_some(key)]).flatten().collect();
+        let text = statements.join("\n");
+        assert!(text.len() > 100_000);
+        check(Dialect::Postgres, &text, &statements);
+    }
+}

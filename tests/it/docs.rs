@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory, Parser};
 use drizzle_pilot::cli::Cli;
 use drizzle_pilot::exit::{self, Row};
+use drizzle_pilot::sql::{self, Dialect, Facts, Hazard};
 use drizzle_pilot::{policy, report};
 use regex::Regex;
 
@@ -222,6 +223,29 @@ fn the_policies_in_the_pages_are_policies() {
         }
     }
     assert!(n_read > 0, "there are examples");
+}
+
+#[test]
+fn every_hazard_has_an_entry_whose_statement_has_it() {
+    let page = read("docs/hazards.md");
+    let entries: Vec<&str> = page.split("\n## ").skip(1).collect();
+    let titles: Vec<&str> = entries.iter().filter_map(|entry| entry.lines().next()).collect();
+    let hazards: Vec<String> = Hazard::all().map(|hazard| format!("`{hazard}`")).collect();
+    assert_eq!(titles, hazards);
+    for (hazard, entry) in Hazard::all().zip(entries) {
+        let [statements] = blocks(entry, "sql").try_into().expect("an entry has one block of statements");
+        let statements = sql::split(statements, Dialect::Postgres).expect("the statements can be split");
+        for assessed in sql::assess(&statements, Dialect::Postgres, &Facts::default()) {
+            // The new enum itself has nothing to lose.
+            let has_it = assessed.hazards.iter().any(|found| found.hazard == hazard) || assessed.kind == "create_type";
+            assert!(has_it, "{hazard}: {} has {:?}", assessed.sql, assessed.hazards);
+        }
+        let [line] = blocks(entry, "toml").try_into().expect("an entry has one block of policy");
+        assert!(line.contains(&format!("\n{hazard} = ")), "{hazard}: {line}");
+        if let Err(error) = policy::file::parse(Path::new("drizzle-pilot.toml"), &format!("version = 1\n{line}")) {
+            panic!("{hazard}: {error}");
+        }
+    }
 }
 
 #[test]
