@@ -60,6 +60,8 @@ pub struct Copilot<'a> {
     /// The tables whose truncation was chosen, with the rule.
     truncated: Vec<(ObjectName, RuleRef)>,
     dialect: Option<Dialect>,
+    /// The schema in which the server looks for a name without one.
+    current_schema: Option<String>,
     /// The migrations folder that drizzle's config names.
     out: PathBuf,
     /// The statements that drizzle-kit showed, judged.
@@ -102,6 +104,7 @@ impl<'a> Copilot<'a> {
             renamed: Vec::new(),
             truncated: Vec::new(),
             dialect: None,
+            current_schema: None,
             out: PathBuf::new(),
             statements: Vec::new(),
             verdict: None,
@@ -220,6 +223,7 @@ impl<'a> Copilot<'a> {
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
+                self.current_schema = server.current_schema;
                 let reads = self.mission.touches == Touches::Reads;
                 if server.options_accepted {
                     env.push((OPTIONS, if reads { format!("{} {READ_ONLY}", options()) } else { options() }));
@@ -345,6 +349,7 @@ impl Pilot for Copilot<'_> {
                     policy,
                     scope: &scope,
                     dialect: self.dialect,
+                    current_schema: self.current_schema.as_deref(),
                     truncated: &self.truncated,
                     look_up: &|wanted| db::reach::look_up(dsn?, wanted, patience).ok(),
                     whose: &|table| self.whose(table),

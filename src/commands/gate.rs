@@ -11,7 +11,7 @@ use crate::kit::prompt::{Kind, Loss, LossKind, Prompt};
 use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
-use crate::sql::{self, Assessed, Dialect, Found, Hazard};
+use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC};
 
 /// What the gate knows beside the question.
 pub struct Gate<'a> {
@@ -19,6 +19,8 @@ pub struct Gate<'a> {
     pub scope: &'a Scope<'a>,
     /// None where drizzle's config names a dialect that nobody can read.
     pub dialect: Option<Dialect>,
+    /// The schema in which the server looks for a name without one, where that is known.
+    pub current_schema: Option<&'a str>,
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
     pub truncated: &'a [(ObjectName, RuleRef)],
     /// Looks into the database; none where there is no way to.
@@ -63,6 +65,12 @@ impl Gate<'_> {
     /// Returns the statements of the block above a question.
     fn read(&self, prompt: &Prompt) -> Result<Vec<String>, String> {
         let dialect = self.dialect.ok_or("the statements of this dialect cannot be read by this version")?;
+        if let Some(other) = self.current_schema.filter(|schema| *schema != PUBLIC) {
+            return Err(format!(
+                "drizzle-kit leaves the schema public out of its statements, and this login looks in {other} first \
+                 (search_path), so what they mean is not certain"
+            ));
+        }
         let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
         sql::split(block, dialect)
             .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))

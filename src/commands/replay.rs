@@ -97,6 +97,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                                 policy: &policy,
                                 scope: &scope,
                                 dialect: Some(args.dialect.into()),
+                                current_schema: None,
                                 truncated: &truncated,
                                 look_up: &|_| Some(Facts::default()),
                                 whose: &|_| None,

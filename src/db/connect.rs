@@ -48,6 +48,8 @@ pub struct Server {
     pub read_only: bool,
     pub current_database: String,
     pub current_user: String,
+    /// The schema that a name without one means first; none where the search path leads nowhere.
+    pub current_schema: Option<String>,
     /// [`CLIENT_CHECK`] was accepted, and it is in force: poolers can be told to swallow start-up options.
     pub options_accepted: bool,
 }
@@ -262,6 +264,7 @@ async fn ask_server(dsn: &Dsn, client: &Client) -> Result<Server, ConnectError> 
                current_setting('transaction_read_only') = 'on',
                current_database()::text,
                current_user::text,
+               current_schema()::text,
                current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms'";
     let row = client.query_typed_one(FACTS, &[]).await.map_err(|error| explained(dsn, &error))?;
     Ok(Server {
@@ -270,7 +273,8 @@ async fn ask_server(dsn: &Dsn, client: &Client) -> Result<Server, ConnectError> 
         read_only: row.get(2),
         current_database: row.get(3),
         current_user: row.get(4),
-        options_accepted: row.get(5),
+        current_schema: row.get(5),
+        options_accepted: row.get(6),
     })
 }
 

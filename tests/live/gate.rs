@@ -47,6 +47,7 @@ fn check_theme(kit: &str, name: &str) {
         panic!("told, but not shown: {changes:?}: {differing:#?}\n--- shown\n{shown}\n--- told\n{told}\n{ran}");
     }
     assert_eq!(words(&reported(&ran)), words(&told), "what the report says, and what the server was told\n{ran}");
+    assert_eq!(unclassified(&ran), Vec::<String>::new(), "statements that are not understood");
     keep(kit, &format!("{name}.sql"), &shown);
     keep(kit, &format!("{name}.json"), &serde_json::to_string_pretty(&told).expect("strings are JSON"));
 }
@@ -57,9 +58,21 @@ fn reported(ran: &Ran) -> Vec<String> {
     statements.iter().map(|statement| statement["sql"].as_str().expect("it is SQL").to_owned()).collect()
 }
 
-/// Returns statements as one text without white space: the lines of a screen are no statements, and its edge breaks words.
+/// Returns the statements that the program does not understand.
+fn unclassified(ran: &Ran) -> Vec<String> {
+    let statements = ran.report["statements"].as_array().into_iter().flatten();
+    let is_unclassified = |statement: &&Value| {
+        let mut hazards = statement["hazards"].as_array().into_iter().flatten();
+        hazards.any(|hazard| hazard["hazard"] == "unclassified")
+    };
+    statements.filter(is_unclassified).map(|statement| statement["sql"].to_string()).collect()
+}
+
+/// Returns statements as one text without white space, and without the line that drizzle-kit puts between two
+/// statements of one query. Where one statement ends is then told by the `;` alone, which both sides have.
 fn words(statements: &[String]) -> String {
-    statements.iter().flat_map(|statement| statement.split_whitespace()).collect()
+    let lines = statements.iter().flat_map(|statement| statement.lines());
+    lines.filter(|line| *line != "--> statement-breakpoint").flat_map(str::split_whitespace).collect()
 }
 
 /// Roles belong to the whole server. So one test at a time has them, and finds none of another run.
@@ -79,11 +92,21 @@ fn every_kit_has_sixty_changes(kit: &str) {
     assert!(n_changes >= 60, "{n_changes} changes");
 }
 
+/// Changes for which drizzle-kit writes what is no SQL: it cuts a literal at its `;`, or ends a DO block within a value.
+/// They are stopped before consent.
+const BROKEN: [&str; 2] = ["check_with_semicolon", "enum_with_dollars"];
+
 /// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
 fn failing_changes(kit: &str) {
     for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
         let Pushed { ran, shown, told } = push(kit, &theme);
+        if BROKEN.contains(&name.as_str()) {
+            assert!([3, 4].contains(&ran.code) && told.is_empty(), "{name}: {told:#?}\n{shown}\n{ran}");
+            drop(ran.database("unchanged"));
+            keep(kit, &format!("failing/{name}.sql"), &shown);
+            continue;
+        }
         let ran = ran.expect(6).database("maybe");
         assert!(!told.is_empty() && shown.starts_with(&told.join("\n")), "{name}: {told:#?}\n{shown}\n{ran}");
         keep(kit, &format!("failing/{name}.sql"), &shown);

@@ -140,7 +140,7 @@ pub(crate) struct StatementLog<'a> {
 }
 
 impl StatementLog<'_> {
-    /// Returns what the server was told since the log was begun, by sessions other than the test's own, in its order.
+    /// Returns what the server was told since the log was begun, by the sessions of drizzle-kit, in its order.
     pub(crate) fn end(self) -> Vec<String> {
         // The collector writes what comes through one pipe in turn: once our own last word is in the file, all that
         // was said before it is there too.
@@ -169,7 +169,9 @@ impl StatementLog<'_> {
     fn statement(&self, line: &str) -> Option<String> {
         const SYNTAX_ERROR: &str = "42601";
         let entry: Value = serde_json::from_str(line).ok()?;
-        if entry["dbname"] != self.database.name.as_str() || entry["application_name"] == OURS {
+        // drizzle-kit's sessions have the name of the run alone; the program's own looks say what they are.
+        let name = entry["application_name"].as_str()?;
+        if entry["dbname"] != self.database.name.as_str() || !name.starts_with("drizzle-pilot-") || name.contains(' ') {
             return None;
         }
         if entry["state_code"] == SYNTAX_ERROR {
