@@ -18,11 +18,12 @@ use crate::commands::policy::PolicyArgs;
 #[command(after_help = "Examples:
   drizzle-pilot push                          push the schema; refuse what the policy does not allow
   drizzle-pilot push --accept-data-loss       approve data loss for this run alone
+  drizzle-pilot plan                          show what a push would do; execute nothing
   drizzle-pilot run -- migrate                any other drizzle-kit command, by the same rules
   drizzle-pilot policy init                   write a commented policy file
   drizzle-pilot replay push.cast              decide again on a recording, offline
 
-Exit codes: 0 done and proven, 1 failed, 3 refused, 4 unknown prompt, 6 partly applied, 7 unproven,
+Exit codes: 0 done and proven, 1 failed, 2 changes (plan), 3 refused, 4 unknown prompt, 5 stale plan, 6 partly applied, 7 unproven,
 64 usage, 69 database unavailable, 77 guarded, 78 config, 124 timeout, 126/127 no drizzle-kit, 128+n signal.")]
 pub struct Cli {
     #[command(flatten)]
@@ -35,6 +36,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Push(PushArgs),
+    Plan(PlanArgs),
     Generate(GenerateArgs),
     Run(RunArgs),
     Policy(PolicyArgs),
@@ -93,6 +95,10 @@ pub struct Shared {
 pub enum Format {
     Text,
     Json,
+    /// The statements alone; for plans
+    Sql,
+    /// A comment for a pull request; for plans
+    Markdown,
 }
 
 /// When to use colours.
@@ -110,6 +116,8 @@ pub enum Color {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot push
+  drizzle-pilot push --dry-run                      as `drizzle-pilot plan`
+  drizzle-pilot push --plan push.plan.json          exactly what `drizzle-pilot plan --out` saw, or nothing (5)
   drizzle-pilot push --profile ci --report push.json --record push.cast
   drizzle-pilot push --config packages/db/drizzle.config.ts
   drizzle-pilot push -- --verbose                   what follows -- goes to drizzle-kit")]
@@ -117,6 +125,38 @@ pub struct PushArgs {
     /// Approve all data loss for this run, with a warning for each. Answers no rename and never truncates for a unique constraint
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
+    /// Show the plan and execute nothing, as `plan` does
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Execute exactly the statements of this plan, or nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub plan: Option<PathBuf>,
+    /// Arguments for drizzle-kit
+    #[arg(last = true, value_name = "KIT ARGS")]
+    pub kit_args: Vec<OsString>,
+}
+
+/// Show what a push would do, and execute nothing
+///
+/// Runs the project's `drizzle-kit push` up to its last question and answers "No, abort". Shows every statement with its
+/// hazards, the rows at stake, and the rule that decides. The server itself is told to refuse every write.
+/// Ends with 0 when there is nothing to do, 2 when the policy allows the changes, 3 when it refuses some of them.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot plan
+  drizzle-pilot plan --format sql                   the statements alone
+  drizzle-pilot plan --format markdown              a comment for a pull request
+  drizzle-pilot plan --out push.plan.json           to be executed later: drizzle-pilot push --plan push.plan.json")]
+pub struct PlanArgs {
+    /// Judge as a push with --accept-data-loss does
+    #[arg(long, alias = "force")]
+    pub accept_data_loss: bool,
+    /// Write the plan to this file, for `push --plan`. Only if the policy allows all of it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How long the plan file may be used
+    #[arg(long, value_name = "DUR", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub expires: Duration,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
@@ -185,6 +225,14 @@ pub struct ReportArgs {
 pub enum ReportCommand {
     /// Print the JSON schema of `--report` and `--format json`
     Schema,
+}
+
+impl PlanArgs {
+    /// Returns what `push --dry-run` means.
+    pub fn of_push(args: &PushArgs) -> PlanArgs {
+        let PushArgs { accept_data_loss, kit_args, dry_run: _, plan: _ } = args;
+        PlanArgs { accept_data_loss: *accept_data_loss, out: None, expires: Duration::ZERO, kit_args: kit_args.clone() }
+    }
 }
 
 /// Returns arguments for drizzle-kit without the second `--` that some package managers pass on.

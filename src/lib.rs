@@ -51,8 +51,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     };
     trace(shared.verbose);
     let mut console = Console::new(loudness, commands::copilot::secrets_of_env());
+    let is_plan = match &cli.command {
+        Command::Push(args) => args.dry_run,
+        Command::Plan(_) => true,
+        _ => false,
+    };
+    if matches!(shared.format, Format::Sql | Format::Markdown) && !is_plan {
+        console.error(Exit::Usage.name(), "--format sql and markdown show a plan, and this command makes none");
+        console.insist("hint: drizzle-pilot plan --format sql");
+        console.insist(exit::Database::Unchanged.sentence());
+        return Exit::Usage;
+    }
     match &cli.command {
         Command::Push(args) => commands::push::run(shared, args, &mut console),
+        Command::Plan(args) => commands::plan::run(shared, args, &mut console),
         Command::Generate(args) => commands::generate::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
         Command::Policy(args) => judge_policy(shared, args, &mut console),

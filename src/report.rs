@@ -1,5 +1,7 @@
 //! What a run reports, for machines (SPEC §6) and for people. Nothing is derived here: a report shows what was decided.
 
+mod plan;
+
 use std::fmt::Write;
 
 use schemars::JsonSchema;
@@ -184,6 +186,31 @@ pub struct Timings {
 }
 
 impl Report {
+    /// Returns the report with the texts of its statements as they may be shown.
+    #[must_use]
+    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Report {
+        self.summary = clean(&self.summary);
+        for prompt in &mut self.prompts {
+            prompt.question = clean(&prompt.question);
+            prompt.chosen = prompt.chosen.as_deref().map(&clean);
+            prompt.rule = prompt.rule.as_deref().map(&clean);
+        }
+        if let Some(target) = &mut self.target {
+            for part in [&mut target.host, &mut target.database, &mut target.user] {
+                *part = part.as_deref().map(&clean);
+            }
+        }
+        for statement in &mut self.statements {
+            statement.sql = clean(&statement.sql);
+            for hazard in &mut statement.hazards {
+                hazard.objects.iter_mut().for_each(|object| *object = clean(object));
+                hazard.rule = clean(&hazard.rule);
+                hazard.note = hazard.note.as_deref().map(&clean);
+            }
+        }
+        self
+    }
+
     /// Returns the JSON document without the secrets.
     pub fn json(&self, secrets: &Secrets) -> String {
         let value = serde_json::to_value(self).expect("a report has only strings and numbers");
@@ -192,6 +219,34 @@ impl Report {
 
     /// Returns the text a person reads in ten seconds: what was asked, what was answered and why, what changed.
     pub fn text(&self) -> String {
+        let mut text = self.head() + &self.asked();
+        let mut line = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<8} {value}");
+        };
+        for statement in &self.statements {
+            for (idx, sql) in statement.sql.lines().enumerate() {
+                line(if idx == 0 { "sql" } else { "" }, sql);
+            }
+            for hazard in &statement.hazards {
+                line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
+            }
+        }
+        text
+    }
+
+    /// Returns what was asked and answered, and why.
+    fn asked(&self) -> String {
+        let mut text = String::new();
+        for prompt in &self.prompts {
+            let chosen = prompt.chosen.as_deref().unwrap_or("(no answer: interrupted)");
+            let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
+            let _ = writeln!(text, "  asked    {}\n  answered {}{because}", prompt.question, chosen.trim_end());
+        }
+        text
+    }
+
+    /// Returns what was run, by what and where.
+    fn head(&self) -> String {
         let mut text = format!("{}: {}\n", self.command, self.summary);
         let mut line = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<8} {value}");
@@ -206,20 +261,6 @@ impl Report {
         match &self.profile {
             Some(profile) => line("policy", &format!("{policy}, profile {profile}")),
             None => line("policy", policy),
-        }
-        for prompt in &self.prompts {
-            line("asked", &prompt.question);
-            let chosen = prompt.chosen.as_deref().unwrap_or("(no answer: interrupted)");
-            let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
-            line("answered", &format!("{}{because}", chosen.trim_end()));
-        }
-        for statement in &self.statements {
-            for (idx, sql) in statement.sql.lines().enumerate() {
-                line(if idx == 0 { "sql" } else { "" }, sql);
-            }
-            for hazard in &statement.hazards {
-                line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
-            }
         }
         text
     }

@@ -419,6 +419,13 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
     }
     match shared.format {
         Format::Json => console.result(&clean_json(&json)),
+        Format::Sql => console.result(&console.clean(&report.sql())),
+        Format::Markdown => console.result(&console.clean(&report.markdown())),
+        Format::Text if mission.consent == Consent::Never => {
+            // The one result that has colours of its own: what comes from outside is cleaned before they are added.
+            let text = report.cleaned(|text| console.clean(text)).plan_text();
+            console.result(&text);
+        }
         Format::Text if shared.quiet => {}
         Format::Text => {
             let text = console.clean(&report.text());

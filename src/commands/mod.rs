@@ -4,6 +4,7 @@ pub mod copilot;
 pub mod flight;
 pub mod gate;
 pub mod generate;
+pub mod plan;
 pub mod policy;
 pub mod push;
 pub mod replay;

@@ -42,8 +42,8 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
             });
             clean_json(&format!("{:#}\n", console.secrets().redact_json(document)))
         }
-        Format::Text if shared.quiet => String::new(),
-        Format::Text => console.clean(&text(&verdict, &steps)),
+        Format::Text | Format::Sql | Format::Markdown if shared.quiet => String::new(),
+        Format::Text | Format::Sql | Format::Markdown => console.clean(&text(&verdict, &steps)),
     };
     console.result(&result);
     if verdict.exit != Exit::Ok {

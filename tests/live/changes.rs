@@ -143,14 +143,18 @@ fn a_unique_constraint_keeps_the_rows(kit: &str) {
     );
 }
 
-/// Up to 0.30 drizzle-kit truncates the table first, and then the change fails. From 0.31 on it only fails.
+/// Up to 0.30 drizzle-kit truncates the table first, and then the change fails. From 0.31 on it does not ask, and fails.
 fn a_type_is_not_changed_by_truncating(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "change_type", &database);
+    check_refused(&project, &database, &["change_type public.users.age"]);
     if kit == "0.31.11" {
+        project.policy("[hazards]\nchange_type = \"approve\"\n");
         let ran = project.push().expect(6).says(&["42804", "cannot be cast automatically", "USING"]);
         assert_eq!(database.state(), ["public.users (id integer, age text): 2 rows"], "{ran}");
     } else {
-        check_refused(&project, &database, &["change_type", "age"]);
+        // The truncation is consented to apart from the change.
+        project.policy("[hazards]\nchange_type = \"approve\"\n");
+        check_refused(&project, &database, &["truncate public.users", "2 rows"]);
     }
 }

@@ -1,0 +1,23 @@
+//! `plan`: what a push would do, and nothing done.
+
+use std::ffi::OsString;
+
+use crate::cli::{self, PlanArgs, Shared};
+use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
+use crate::console::Console;
+use crate::exit::Exit;
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
+    let mut kit_args = vec![OsString::from("push")];
+    kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
+    let mission = Mission {
+        command: "plan",
+        kit_args: &kit_args,
+        asks: Asks::BeforeExecuting,
+        touches: Touches::Reads,
+        consent: Consent::Never,
+        accept_data_loss: args.accept_data_loss,
+    };
+    flight::fly(shared, &mission, console)
+}
