@@ -5,6 +5,7 @@
 pub mod backends;
 pub mod connect;
 pub mod explain;
+pub mod fingerprint;
 pub mod reach;
 mod tls;
 pub mod url;

@@ -22,6 +22,7 @@ macro_rules! on_every_kit {
 }
 
 mod changes;
+mod fingerprint;
 mod reach;
 mod renames;
 

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use drizzle_pilot::db::Dsn;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use url::Url;
@@ -54,6 +55,13 @@ impl Database {
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
         named(self.server, &self.name)
+    }
+
+    /// Returns the way to it, as read from a drizzle config.
+    pub(crate) fn dsn(&self) -> Dsn {
+        let credentials = serde_json::json!({ "url": self.url().as_str() });
+        let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
+        dsn.expect("PostgreSQL has an address").expect("the laboratory's URLs are right")
     }
 
     /// Runs statements and forgets what they return.
