@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of drizzle-kit's process, of its prompts and of the policy.
 
+pub mod apply;
 pub mod backends;
 pub mod connect;
 pub mod explain;

@@ -21,6 +21,7 @@ macro_rules! on_every_kit {
     };
 }
 
+mod apply;
 mod changes;
 mod fingerprint;
 mod reach;

@@ -137,6 +137,11 @@ impl Held {
     pub(crate) fn release(self) {
         self.connection.rows("ROLLBACK");
     }
+
+    /// Keeps what was done and gives the locks back, before returning.
+    pub(crate) fn commit(self) {
+        self.connection.rows("COMMIT");
+    }
 }
 
 fn named(server: Server, database: &str) -> Url {
