@@ -286,7 +286,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    fn from_now(within: Duration) -> Patience {
+    pub(super) fn from_now(within: Duration) -> Patience {
         Patience { end: Instant::now() + within, within }
     }
 }
@@ -298,20 +298,36 @@ pub(super) fn within<T>(
     conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
 ) -> Result<T, ConnectError> {
     by_deadline(dsn, deadline, async |patience| {
-        let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [mut interrupt, mut terminate, mut hangup] = signals.map(signal);
-        let signal = tokio::select! {
-            outcome = conversation(patience) => return outcome,
-            () = arrival(&mut interrupt) => SignalKind::interrupt(),
-            () = arrival(&mut terminate) => SignalKind::terminate(),
-            () = arrival(&mut hangup) => SignalKind::hangup(),
-        };
-        Err(ConnectError::Interrupted { at: at(dsn), signal: signal.as_raw_value() })
+        let mut signals = Signals::watch();
+        tokio::select! {
+            outcome = conversation(patience) => outcome,
+            signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
+        }
     })
 }
 
+/// The signals that ask us to end. Needs a runtime.
+pub(super) struct Signals([(SignalKind, io::Result<Signal>); 3]);
+
+impl Signals {
+    pub(super) fn watch() -> Signals {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        Signals(kinds.map(|kind| (kind, signal(kind))))
+    }
+
+    /// Waits for a signal, and returns its number.
+    pub(super) async fn next(&mut self) -> i32 {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            signal = arrival(interrupt) => signal,
+            signal = arrival(terminate) => signal,
+            signal = arrival(hangup) => signal,
+        }
+    }
+}
+
 /// Waits for a signal; for ever where it cannot be watched.
-async fn arrival(watched: &mut io::Result<Signal>) {
+async fn arrival((kind, watched): &mut (SignalKind, io::Result<Signal>)) -> i32 {
     let came = match watched {
         Ok(signal) => signal.recv().await.is_some(),
         Err(_) => false,
@@ -319,6 +335,7 @@ async fn arrival(watched: &mut io::Result<Signal>) {
     if !came {
         std::future::pending().await
     }
+    kind.as_raw_value()
 }
 
 /// As [`within`], for what must be finished although we were asked to end.
@@ -327,19 +344,26 @@ pub(super) fn by_deadline<T>(
     deadline: Duration,
     conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
 ) -> Result<T, ConnectError> {
+    converse(dsn, async || {
+        let patience = Patience::from_now(deadline);
+        let mute = || ConnectError::Mute { at: at(dsn), within: deadline };
+        timeout_at(patience.end, conversation(patience)).await.unwrap_or_else(|_| Err(mute()))
+    })?
+}
+
+/// Runs a conversation on a runtime of its own. Its end closes every connection, whatever the server is still doing.
+pub(super) fn converse<T>(dsn: &Dsn, conversation: impl AsyncFnOnce() -> T) -> Result<T, ConnectError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| unreachable(dsn, &error))?;
     let outcome = runtime.block_on(async {
-        let patience = Patience::from_now(deadline);
-        let mute = || ConnectError::Mute { at: at(dsn), within: deadline };
-        let outcome = timeout_at(patience.end, conversation(patience)).await.unwrap_or_else(|_| Err(mute()));
+        let outcome = conversation().await;
         // One turn for the task of the dropped client, which takes leave of the server.
         tokio::task::yield_now().await;
         outcome
     });
     // Dropping the runtime would wait for a name look-up that hangs in the resolver.
     runtime.shutdown_background();
-    outcome
+    Ok(outcome)
 }
 
 /// Connects by a deadline that is running already.

@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of drizzle-kit's process, of its prompts and of the policy.
 
+pub mod apply;
 pub mod backends;
 pub mod connect;
 pub mod explain;
+pub mod fingerprint;
 pub mod reach;
 mod tls;
 pub mod url;

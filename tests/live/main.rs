@@ -21,7 +21,9 @@ macro_rules! on_every_kit {
     };
 }
 
+mod apply;
 mod changes;
+mod fingerprint;
 mod gate;
 mod reach;
 mod renames;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use drizzle_pilot::db::Dsn;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -58,6 +59,13 @@ impl Database {
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
         named(self.server, &self.name)
+    }
+
+    /// Returns the way to it, as read from a drizzle config.
+    pub(crate) fn dsn(&self) -> Dsn {
+        let credentials = serde_json::json!({ "url": self.url().as_str() });
+        let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
+        dsn.expect("PostgreSQL has an address").expect("the laboratory's URLs are right")
     }
 
     /// Runs statements and forgets what they return.
@@ -192,6 +200,11 @@ impl Held {
     /// Gives the locks back, before returning.
     pub(crate) fn release(self) {
         self.connection.rows("ROLLBACK");
+    }
+
+    /// Keeps what was done and gives the locks back, before returning.
+    pub(crate) fn commit(self) {
+        self.connection.rows("COMMIT");
     }
 }
 

@@ -6,13 +6,15 @@ mod change;
 mod database;
 mod processes;
 mod project;
+mod proxy;
 mod run;
 mod wait;
 
 pub(crate) use change::{FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};
-pub(crate) use processes::Signal;
+pub(crate) use processes::{Signal, signal};
 pub(crate) use project::Project;
+pub(crate) use proxy::{AtCommit, proxy};
 pub(crate) use run::{Ran, Run, Running};
 pub(crate) use wait::{gone_within, until};
 
