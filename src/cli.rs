@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::flight::Apply;
 use crate::commands::policy::PolicyArgs;
 
 /// Run drizzle-kit without a human and without guessing
@@ -128,6 +129,9 @@ pub struct PushArgs {
     /// Show the plan and execute nothing, as `plan` does
     #[arg(long)]
     pub dry_run: bool,
+    /// Who executes the statements, instead of what the policy says
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub apply: Option<Apply>,
     /// Execute exactly the statements of this plan, or nothing
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
@@ -230,7 +234,7 @@ pub enum ReportCommand {
 impl PlanArgs {
     /// Returns what `push --dry-run` means.
     pub fn of_push(args: &PushArgs) -> PlanArgs {
-        let PushArgs { accept_data_loss, kit_args, dry_run: _, plan: _ } = args;
+        let PushArgs { accept_data_loss, kit_args, dry_run: _, apply: _, plan: _ } = args;
         PlanArgs { accept_data_loss: *accept_data_loss, out: None, expires: Duration::ZERO, kit_args: kit_args.clone() }
     }
 }

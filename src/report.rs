@@ -267,7 +267,8 @@ impl Report {
 }
 
 impl Target {
-    fn text(&self) -> String {
+    /// Returns the target in one line.
+    pub fn text(&self) -> String {
         let mut text = String::new();
         match (&self.host, self.port) {
             (Some(host), Some(port)) => text += &format!("{host}:{port}"),

@@ -5,15 +5,20 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::commands::flight::{Asks, Consent, Mission, Touches};
+use crate::commands::flight::{Apply, Asks, Consent, Keep, Mission, Touches};
 use crate::commands::gate::{self, Gate};
+use crate::commands::plan_file::{PlanFile, Surroundings};
+use crate::commands::verdict;
 use crate::console::Console;
+use crate::db::apply::Expected;
+use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
 use crate::exit::Exit;
 use crate::kit::config::Config;
 use crate::kit::driver::{self, Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
+use crate::kit::schema_files;
 use crate::kit::session::Answer;
 use crate::migrations;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
@@ -38,6 +43,17 @@ fn options() -> String {
 
 /// Makes the server refuse every write of a session (POSTGRES: SQLSTATE 25006).
 const READ_ONLY: &str = "-c default_transaction_read_only=on";
+
+/// Statements to run in one transaction, and where.
+#[derive(Debug)]
+pub struct Apart {
+    pub dsn: Dsn,
+    /// Marks the session in the server.
+    pub run_id: String,
+    pub statements: Vec<String>,
+    /// The database as it was before drizzle-kit looked at it.
+    pub expected: Expected,
+}
 
 /// What one run decides and learns.
 pub struct Copilot<'a> {
@@ -66,6 +82,17 @@ pub struct Copilot<'a> {
     out: PathBuf,
     /// The statements that drizzle-kit showed, judged.
     pub statements: Vec<report::Statement>,
+    /// What the policy file's digest is; part of a plan.
+    policy_digest: Option<String>,
+    schema_files: String,
+    /// The schema of the database before drizzle-kit looked at it, where that matters.
+    seen: Option<Fingerprint>,
+    /// The questions before the last one, as they were answered.
+    answered: Vec<(Prompt, usize)>,
+    /// Why a plan does not fit any more.
+    pub stale: Option<String>,
+    /// The statements that the policy consents to, where they are to run in one transaction.
+    pub apart: Option<Apart>,
     /// Why the run may not go on, once that is known.
     pub verdict: Option<Verdict>,
     pub target: Option<report::Target>,
@@ -107,6 +134,12 @@ impl<'a> Copilot<'a> {
             current_schema: None,
             out: PathBuf::new(),
             statements: Vec::new(),
+            policy_digest: None,
+            schema_files: String::new(),
+            seen: None,
+            answered: Vec::new(),
+            stale: None,
+            apart: None,
             verdict: None,
             target: None,
             rules: Vec::new(),
@@ -118,9 +151,104 @@ impl<'a> Copilot<'a> {
         }
     }
 
-    /// Takes note of the version that will run.
-    pub fn fly_with(&mut self, version: Option<Version>) {
-        self.kit_version = version;
+    /// Takes note of the version that will run, and of the policy file's digest.
+    ///
+    /// # Errors
+    /// With the verdict, where a plan was made with another version or policy.
+    pub fn fly_with(&mut self, version: Option<Version>, policy_digest: Option<String>) -> Result<(), Verdict> {
+        (self.kit_version, self.policy_digest) = (version, policy_digest);
+        Ok(())
+    }
+
+    /// Returns who executes the statements.
+    fn apply(&self) -> Apply {
+        self.mission.apply.unwrap_or(Apply::Kit)
+    }
+
+    /// Returns what a plan depends on beside the database.
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            kit: self.kit_version.as_ref().map(ToString::to_string),
+            policy: self.policy_digest.clone(),
+            profile: self.profile().map(str::to_owned),
+            accept_data_loss: self.mission.accept_data_loss,
+            schema_files: self.schema_files.clone(),
+        }
+    }
+
+    /// Writes the plan, where that was asked for. Returns the file.
+    ///
+    /// # Errors
+    /// With the reason in words.
+    pub fn keep_plan(&self) -> Result<Option<String>, String> {
+        let Consent::Never(Keep::File(file, lifetime)) = self.mission.consent else { return Ok(None) };
+        let seen = self.seen.as_ref().ok_or("the schema of the database was not seen")?;
+        let target = self.target.as_ref().map(report::Target::text).unwrap_or_default();
+        let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
+        let plan = PlanFile::new(target, self.surroundings(), &self.answered, statements, seen, lifetime);
+        plan.write(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(Some(file.display().to_string()))
+    }
+
+    /// Looks at the schema of the database, where a plan or a transaction depends on it.
+    fn see(&mut self, dsn: Option<&Dsn>) -> Result<(), Verdict> {
+        let apart = self.apply() == Apply::Transaction && !self.mission.only_plans();
+        let (purpose, is_needed) = match self.mission.consent {
+            Consent::Planned(_) => ("a plan file", true),
+            Consent::Never(Keep::File(..)) => ("a plan file", true),
+            _ => ("--apply transaction", apart),
+        };
+        if !is_needed {
+            return Ok(());
+        }
+        let Some(dsn) = dsn else {
+            let summary = format!("{purpose} needs a PostgreSQL server that can be connected to");
+            return Err(Verdict::nothing(Exit::Usage, summary));
+        };
+        let seen = db::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| unavailable(&error))?;
+        if let Consent::Planned(plan) = self.mission.consent
+            && let Some(reason) = plan.moved(&self.surroundings()).or_else(|| plan.elsewhere(&seen))
+        {
+            self.stale = Some(reason);
+            return Err(verdict::stale(self));
+        }
+        self.seen = Some(seen);
+        Ok(())
+    }
+
+    /// Says why the last question is not the one that was planned, if it is not.
+    fn unplanned(&self, plan: &PlanFile) -> Option<String> {
+        let shown: Vec<&str> = self.statements.iter().map(|statement| statement.sql.as_str()).collect();
+        let planned: Vec<&str> = plan.statements().iter().map(String::as_str).collect();
+        if shown != planned {
+            let added = shown.iter().filter(|sql| !planned.contains(sql)).map(|sql| format!("  + {sql}"));
+            let gone = planned.iter().filter(|sql| !shown.contains(sql)).map(|sql| format!("  - {sql}"));
+            let told: Vec<String> = added.chain(gone).collect();
+            return Some(match told.as_slice() {
+                [] => "drizzle-kit shows the statements in another order".to_owned(),
+                told => format!("drizzle-kit shows other statements\n{}", told.join("\n")),
+            });
+        }
+        // Questions may have taken a while: the schema is looked at once more, right before consent.
+        match db::fingerprint::fingerprint(self.dsn.as_ref()?, self.patience()) {
+            Ok(seen) => plan.elsewhere(&seen),
+            Err(error) => Some(format!("the schema could not be looked at again: {error}")),
+        }
+    }
+
+    /// Answers a question before the last one as it was planned.
+    fn as_planned(&mut self, plan: &PlanFile, prompt: &Prompt) -> Answer {
+        match plan.choice(self.answered.len(), prompt) {
+            Some(choice) => {
+                self.rules.push("the plan".to_owned());
+                Answer::Choose(choice)
+            }
+            None => {
+                let reason = format!("drizzle-kit asks something else: {}", prompt.headline());
+                self.stale = Some(reason.clone());
+                Answer::Unclear(reason)
+            }
+        }
     }
 
     /// Returns the name of the profile that applies.
@@ -224,7 +352,8 @@ impl<'a> Copilot<'a> {
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
-                let reads = self.mission.touches == Touches::Reads;
+                // In a transaction of ours the statements are run later, and not by drizzle-kit.
+                let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 if server.options_accepted {
                     env.push((OPTIONS, if reads { format!("{} {READ_ONLY}", options()) } else { options() }));
                 } else if reads {
@@ -257,6 +386,32 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Answers the last question, to which the policy consents.
+    fn consent(&mut self, choice: usize) -> Answer {
+        match self.mission.consent {
+            Consent::Never(_) => return Answer::Decline,
+            Consent::Planned(plan) => {
+                self.stale = self.unplanned(plan);
+                if self.stale.is_some() {
+                    return Answer::Decline;
+                }
+            }
+            Consent::ByPolicy => {}
+        }
+        match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
+            (Apply::Kit, _, _) => Answer::Choose(choice),
+            (Apply::Transaction, Some(dsn), Some(seen)) => {
+                let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
+                let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
+                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen) });
+                Answer::Decline
+            }
+            (Apply::Transaction, _, _) => {
+                Answer::Unclear("the database was not seen before its schema was read".to_owned())
+            }
+        }
+    }
+
     /// Says whose a table is that this project's migrations never spoke of.
     fn whose(&self, table: &ObjectName) -> Option<String> {
         match migrations::tables::known(&self.out, self.dialect?) {
@@ -275,6 +430,7 @@ impl<'a> Copilot<'a> {
     fn clear(&mut self, config: &Config) -> Result<Vec<(&'static str, String)>, Verdict> {
         self.schemas = config.schemas();
         self.dialect = Dialect::from_name(config.dialect());
+        self.schema_files = schema_files::digest(self.cwd, config.schema.as_ref());
         self.out = self.cwd.join(config.out.as_deref().unwrap_or("drizzle"));
         let dsn = self.dsn(config)?;
         self.target = Some(target(config, dsn.as_ref()));
@@ -287,6 +443,7 @@ impl<'a> Copilot<'a> {
             Some(dsn) if self.mission.connects() => self.preflight(dsn)?,
             _ => Vec::new(),
         };
+        self.see(dsn.as_ref())?;
         self.dsn = dsn;
         Ok(env)
     }
@@ -335,6 +492,16 @@ impl Pilot for Copilot<'_> {
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
             );
         };
+        if let (Consent::Planned(plan), false) =
+            (self.mission.consent, matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_)))
+        {
+            let answer = self.as_planned(plan, prompt);
+            if let Answer::Choose(choice) = answer {
+                self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
+                self.answered.push((prompt.clone(), choice));
+            }
+            return answer;
+        }
         let (dsn, patience) = (self.dsn.as_ref(), self.patience());
         let tables_named = |table: &str| db::backends::tables_named(dsn?, table, patience).ok();
         let scope = Scope {
@@ -361,6 +528,7 @@ impl Pilot for Copilot<'_> {
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         self.statements.extend(statements);
+        let is_last = matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_));
         match decision {
             Decision::Choose { choice, because, warnings } => {
                 self.rules.push(because.to_string());
@@ -370,10 +538,11 @@ impl Pilot for Copilot<'_> {
                     self.warn(warning);
                 }
                 self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
-                match (&prompt.kind, self.mission.consent) {
-                    (Kind::Execute | Kind::DataLoss(_), Consent::Never) => Answer::Decline,
-                    _ => Answer::Choose(choice),
+                if is_last {
+                    return self.consent(choice);
                 }
+                self.answered.push((prompt.clone(), choice));
+                Answer::Choose(choice)
             }
             Decision::Refuse(refusal) => {
                 self.rules.push(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());

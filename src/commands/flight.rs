@@ -4,10 +4,14 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
 
 use crate::cli::{Format, Shared};
-use crate::commands::copilot::Copilot;
+use crate::commands::copilot::{Apart, Copilot};
+use crate::commands::plan_file::PlanFile;
+use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::{Console, clean_json};
 use crate::exit::{Database, Exit};
@@ -31,17 +35,38 @@ pub struct Mission<'a> {
     pub kit_args: &'a [OsString],
     pub asks: Asks,
     pub touches: Touches,
-    pub consent: Consent,
+    pub consent: Consent<'a>,
+    /// None: what the policy says.
+    pub apply: Option<Apply>,
     pub accept_data_loss: bool,
 }
 
 /// What is answered to the last question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
+#[derive(Debug, Clone, Copy)]
+pub enum Consent<'a> {
     /// What the policy says.
     ByPolicy,
+    /// What the policy says, if everything is still as it was planned.
+    Planned(&'a PlanFile),
     /// "No, abort", whatever the policy says: only the plan is wanted.
-    Never,
+    Never(Keep<'a>),
+}
+
+/// What becomes of a plan beside its being shown.
+#[derive(Debug, Clone, Copy)]
+pub enum Keep<'a> {
+    Nothing,
+    /// It is written to this file, and may be used for so long.
+    File(&'a Path, Duration),
+}
+
+/// Who executes the statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Apply {
+    /// drizzle-kit, one by one
+    Kit,
+    /// drizzle-pilot, all in one transaction or none (PostgreSQL)
+    Transaction,
 }
 
 /// Whether drizzle-kit is made to ask before it executes.
@@ -62,6 +87,11 @@ pub enum Touches {
 }
 
 impl Mission<'_> {
+    /// Tells whether only the plan is wanted.
+    pub fn only_plans(&self) -> bool {
+        matches!(self.consent, Consent::Never(_))
+    }
+
     /// Tells whether a database is connected to.
     pub fn connects(&self) -> bool {
         matches!(self.touches, Touches::Database | Touches::Reads)
@@ -100,7 +130,8 @@ pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
     let started = Instant::now();
     let mut log = Logbook::new(shared);
     let verdict = match attempt(shared, mission, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
+        Ok((verdict, None)) | Err(verdict) => verdict,
+        Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console),
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
     finish(shared, mission, console, log, verdict)
@@ -118,6 +149,8 @@ struct Logbook {
     warnings: Vec<String>,
     refusals: Vec<report::Refusal>,
     timings: report::Timings,
+    /// Whether notices are made. A second look at the same run makes none.
+    speaks: bool,
     /// The file of `--report`, once it was proved that it can be written.
     report_to: Option<PathBuf>,
 }
@@ -134,6 +167,7 @@ impl Logbook {
             warnings: Vec::new(),
             refusals: Vec::new(),
             timings: report::Timings::default(),
+            speaks: true,
             report_to: None,
         }
     }
@@ -160,8 +194,23 @@ impl Logbook {
     }
 }
 
+/// Runs drizzle-kit once more and returns what it came to, without a report of its own.
+pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Vec<report::Statement>) {
+    let shared = Shared { report: None, record: None, ..shared.clone() };
+    let mut log = Logbook { speaks: false, ..Logbook::new(&shared) };
+    match attempt(&shared, mission, console, &mut log) {
+        Ok((verdict, _)) | Err(verdict) => (verdict, log.statements),
+    }
+}
+
 /// The story: policy, guards, kit, files to write, start, fly, judge. An early end is an `Err` with its verdict.
-fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+/// Where the policy consents to statements that are to run in one transaction, they come with the verdict.
+fn attempt(
+    shared: &Shared,
+    mission: &Mission,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<(Verdict, Option<Apart>), Verdict> {
     prepare_report(shared, mission, console.secrets(), log)?;
     refuse_force(shared, mission)?;
     let cwd = project(shared)?;
@@ -171,7 +220,7 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
         copilot.guard(None)?;
     }
     let kit = locate(shared, mission, &cwd)?;
-    copilot.fly_with(kit.version.clone());
+    copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;
     log.kit = Some(report::Kit {
         version: kit.version.as_ref().map(ToString::to_string),
         path: kit.path.display().to_string(),
@@ -215,9 +264,10 @@ fn attempt(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut 
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;
     log.timings.preflight_ms = copilot.preflight_ms;
-    let Copilot { target, warnings, refusals, statements, .. } = copilot;
+    let Copilot { target, warnings, refusals, statements, apart, .. } = copilot;
     (log.target, log.warnings, log.refusals, log.statements) = (target, warnings, refusals, statements);
-    Ok(verdict)
+    let is_apart = verdict.exit == Exit::Changes && !mission.only_plans();
+    Ok((verdict, apart.filter(|_| is_apart)))
 }
 
 /// drizzle-kit's own `--force` takes the decision away from the policy.
@@ -296,7 +346,7 @@ fn load_policy(shared: &Shared, cwd: &Path, console: &mut Console, log: &mut Log
         Source::File { path, .. } => Some(path.clone()),
     };
     tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
-    if file.is_none() {
+    if file.is_none() && log.speaks {
         console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
     }
     log.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
@@ -334,8 +384,9 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
     if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "plan" | "generate") {
         let command = mission.kit_command();
         let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
-        return Err(Verdict::nothing(Exit::CannotRun, summary)
-            .hint(format!("use its own: drizzle-pilot run -- {command}:pg")));
+        return Err(
+            Verdict::nothing(Exit::CannotRun, summary).hint(format!("use its own: drizzle-pilot run -- {command}:pg"))
+        );
     }
     Ok(kit)
 }
@@ -421,7 +472,7 @@ fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logboo
         Format::Json => console.result(&clean_json(&json)),
         Format::Sql => console.result(&console.clean(&report.sql())),
         Format::Markdown => console.result(&console.clean(&report.markdown())),
-        Format::Text if mission.consent == Consent::Never => {
+        Format::Text if mission.only_plans() => {
             // The one result that has colours of its own: what comes from outside is cleaned before they are added.
             let text = report.cleaned(|text| console.clean(text)).plan_text();
             console.result(&text);

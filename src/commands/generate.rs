@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, GenerateArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
 
@@ -17,6 +17,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         asks: Asks::AsItLikes,
         touches: Touches::Files,
         consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
         accept_data_loss: false,
     };
     flight::fly(shared, &mission, console)

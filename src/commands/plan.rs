@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Asks, Consent, Keep, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
 
@@ -11,12 +11,17 @@ use crate::exit::Exit;
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("push")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
+    let keep = match &args.out {
+        Some(file) => Keep::File(file, args.expires),
+        None => Keep::Nothing,
+    };
     let mission = Mission {
         command: "plan",
         kit_args: &kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Reads,
-        consent: Consent::Never,
+        consent: Consent::Never(keep),
+        apply: None,
         accept_data_loss: args.accept_data_loss,
     };
     flight::fly(shared, &mission, console)

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
 use crate::commands::plan;
+use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::console::Console;
-use crate::exit::Exit;
+use crate::exit::{Database, Exit};
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
@@ -15,13 +16,31 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     }
     let mut kit_args = vec![OsString::from("push")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
+    let plan = match args.plan.as_deref().map(PlanFile::read).transpose() {
+        Ok(plan) => plan,
+        Err(error) => return refuse(&error, console),
+    };
     let mission = Mission {
         command: "push",
         kit_args: &kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Database,
-        consent: Consent::ByPolicy,
+        consent: plan.as_ref().map_or(Consent::ByPolicy, Consent::Planned),
+        apply: args.apply,
         accept_data_loss: args.accept_data_loss,
     };
     flight::fly(shared, &mission, console)
+}
+
+/// Says why a plan file is not used.
+fn refuse(error: &PlanError, console: &mut Console) -> Exit {
+    let exit = match error {
+        PlanError::Read { .. } => Exit::Usage,
+        PlanError::Malformed { .. } | PlanError::Tampered { .. } | PlanError::Expired { .. } => Exit::StalePlan,
+    };
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    console.error(exit.name(), &format!("{error}{cause}"));
+    console.insist("hint: make a new one: drizzle-pilot plan --out FILE");
+    console.insist(Database::Unchanged.sentence());
+    exit
 }

@@ -1,7 +1,7 @@
 //! `run`: any other drizzle-kit command line, by the same rules.
 
 use crate::cli::{self, RunArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
 use crate::console::Console;
 use crate::exit::{Database, Exit};
 
@@ -37,6 +37,7 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         asks: if name == "push" { Asks::BeforeExecuting } else { Asks::AsItLikes },
         touches: if harmless { Touches::Files } else { Touches::Database },
         consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
         accept_data_loss: false,
     };
     flight::fly(shared, &mission, console)

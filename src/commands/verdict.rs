@@ -12,14 +12,15 @@ use crate::term::pty::Ended;
 
 /// Says what a run came to.
 pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut Copilot) -> Verdict {
+    let consented = flight.session.consented();
     if let Some(verdict) = copilot.verdict.take() {
         return verdict;
     }
-    let consented = flight.session.consented();
     let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
     let when = if consented { "after consent" } else { "before consent" };
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
+        Ending::Doubted(_) if !consented && copilot.stale.is_some() => stale(copilot),
         Ending::Doubted(doubt) if consented => {
             Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}"))
         }
@@ -95,14 +96,24 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             };
             Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
         }
+        Outcome::NothingToDo if matches!(mission.consent, Consent::Planned(_)) => {
+            copilot.stale = Some("drizzle-kit sees nothing to do any more".to_owned());
+            stale(copilot)
+        }
         Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
-        Outcome::Declined if mission.consent == Consent::Never && copilot.refusals.is_empty() => {
+        Outcome::Declined if copilot.stale.is_some() => stale(copilot),
+        Outcome::Declined if copilot.refusals.is_empty() && (mission.only_plans() || copilot.apart.is_some()) => {
             let n_statements = copilot.statements.len();
             let summary = match n_statements {
-                1 => "1 statement, allowed by the policy".to_owned(),
-                _ => format!("{n_statements} statements, all allowed by the policy"),
+                1 => "1 statement, which the policy allows".to_owned(),
+                _ => format!("{n_statements} statements, all of which the policy allows"),
             };
-            Verdict::nothing(Exit::Changes, summary)
+            match copilot.keep_plan() {
+                Ok(None) => Verdict::nothing(Exit::Changes, summary),
+                Ok(Some(file)) => Verdict::nothing(Exit::Changes, format!("{summary}; the plan is in {file}"))
+                    .hint(format!("execute exactly this: drizzle-pilot push --plan {file}")),
+                Err(reason) => Verdict::nothing(Exit::Failed, format!("the plan was not written: {reason}")),
+            }
         }
         Outcome::Declined => {
             let n_refused = copilot.refusals.len();
@@ -175,6 +186,13 @@ fn failed(
         Some(hint) => verdict.because(cause).hint(hint),
         None => verdict.because(cause),
     }
+}
+
+/// Returns the verdict for a plan that does not fit any more.
+pub fn stale(copilot: &mut Copilot) -> Verdict {
+    let reason = copilot.stale.take().unwrap_or_default();
+    Verdict::nothing(Exit::StalePlan, format!("the plan does not fit any more: {reason}"))
+        .hint("plan again, look at it, and push the new plan")
 }
 
 /// Returns the verdict for something that should not happen.

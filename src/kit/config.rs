@@ -48,6 +48,9 @@ pub struct Config {
     pub driver: Option<String>,
     #[serde(default)]
     pub out: Option<String>,
+    /// The schema files, folders or patterns.
+    #[serde(default)]
+    pub schema: Option<OneOrMany>,
     #[serde(default)]
     pub schema_filter: Option<OneOrMany>,
     #[serde(default)]
@@ -57,8 +60,8 @@ pub struct Config {
 impl std::fmt::Debug for Config {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Config { dialect, driver, out, schema_filter, db_credentials: _ } = self;
-        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema_filter:?} }}")
+        let Config { dialect, driver, out, schema, schema_filter, db_credentials: _ } = self;
+        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {schema_filter:?} }}")
     }
 }
 

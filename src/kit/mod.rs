@@ -8,4 +8,5 @@ pub mod mailbox;
 pub mod outcome;
 pub mod prompt;
 pub mod replay;
+pub mod schema_files;
 pub mod session;

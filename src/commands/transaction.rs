@@ -1,0 +1,136 @@
+//! Runs the statements that the policy consents to in one transaction, and has drizzle-kit look again.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use crate::cli::Shared;
+use crate::commands::copilot::{self, Apart};
+use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Mission, Touches};
+use crate::console::Console;
+use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Run, Script};
+use crate::exit::{Database, Exit};
+use crate::kit::driver;
+use crate::report::{self, Verdict};
+
+/// How long a statement waits for a lock, and the run for another one that holds the lock of this program.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the reply to COMMIT may take, where less than that is left of the run's time.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the statements, all or none, then drizzle-kit again as the witness.
+pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, console: &mut Console) -> Verdict {
+    let rest = shared.timeout.saturating_sub(started.elapsed());
+    let script = Script { statements: apart.statements.clone(), expected: Some(apart.expected.clone()) };
+    let application_name = format!("{} apply", apart.run_id);
+    let run = Run {
+        application_name: &application_name,
+        lock: apply::LOCK,
+        lock_timeout: LOCK_TIMEOUT.min(rest),
+        statement_timeout: None,
+        deadline: rest,
+        commit_patience: COMMIT_PATIENCE,
+    };
+    console.say(&format!("running {} in one transaction", statements(script.statements.len())));
+    let applied = match apply::apply(&apart.dsn, &script, &run) {
+        Ok(applied) => applied,
+        Err(error) => return failed(&error),
+    };
+    let committed = format!("{} committed in one transaction", statements(applied.n_statements));
+    if let Some(signal) = applied.signal {
+        let summary = format!("{committed}; {} came while the commit was on its way", driver::signal_name(signal));
+        return Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) };
+    }
+    witness(shared, mission, apart, started, &committed, console)
+}
+
+fn statements(n_statements: usize) -> String {
+    format!("{n_statements} {}", if n_statements == 1 { "statement" } else { "statements" })
+}
+
+/// Has drizzle-kit say that nothing is left to do.
+fn witness(
+    shared: &Shared,
+    mission: &Mission,
+    apart: &Apart,
+    started: Instant,
+    committed: &str,
+    console: &mut Console,
+) -> Verdict {
+    let kit_args: Vec<OsString> = mission.kit_args.to_vec();
+    let look = Mission {
+        command: mission.command,
+        kit_args: &kit_args,
+        asks: Asks::BeforeExecuting,
+        touches: Touches::Reads,
+        consent: Consent::Never(Keep::Nothing),
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+    };
+    let rest = shared.timeout.saturating_sub(started.elapsed());
+    let shared = Shared { timeout: rest, ..shared.clone() };
+    let (verdict, left) = flight::look_again(&shared, &look, console);
+    let changed =
+        |exit: Exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
+    if verdict.exit == Exit::Ok {
+        return changed(Exit::Ok, format!("changes applied: {committed}, and drizzle-kit sees no more"));
+    }
+    let left: Vec<&str> = left.iter().map(|statement| statement.sql.as_str()).collect();
+    // drizzle-kit shows some statements again and again, whatever the database has (names over 63 bytes, NULLS NOT
+    // DISTINCT, some defaults). Those were run and committed; nothing else may be left.
+    if matches!(verdict.exit, Exit::Changes | Exit::Refused)
+        && left.iter().all(|sql| apart.statements.iter().any(|done| done == sql))
+    {
+        console
+            .warn(&format!("drizzle-kit shows {} of the statements again, although they were committed", left.len()));
+        return changed(Exit::Ok, format!("changes applied: {committed}"));
+    }
+    changed(
+        Exit::Unproven,
+        format!("{committed}, but drizzle-kit does not say that nothing is left: {}", verdict.summary),
+    )
+    .hint("look at what is left with drizzle-pilot plan")
+}
+
+/// Says why nothing was applied; or, where that cannot be known, so.
+fn failed(error: &ApplyError) -> Verdict {
+    let exit = match error {
+        ApplyError::Unready(error) => return copilot::unavailable(error),
+        ApplyError::Locked { .. } => Exit::Locked,
+        ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,
+        ApplyError::Statement { .. } | ApplyError::Commit { .. } | ApplyError::Undone { .. } => Exit::Failed,
+        ApplyError::Stopped { cut, .. } => match cut {
+            Cut::Signal(signal) => Exit::Signal(*signal),
+            Cut::Deadline(_) => Exit::Timeout,
+            Cut::Lost(_) => Exit::Unavailable,
+        },
+        ApplyError::Unknown { .. } => Exit::Unproven,
+        ApplyError::LeftTransaction { .. } => Exit::Partial,
+    };
+    let database = match error.effect() {
+        Effect::Unchanged => Database::Unchanged,
+        Effect::Changed => Database::Changed,
+        Effect::Maybe => Database::Maybe,
+    };
+    let sqlstate = |fault: &Fault| format!(" ({})", fault.sqlstate);
+    let (code, cause) = match error {
+        ApplyError::Statement { statement, fault, .. } => (sqlstate(fault), Some(of_fault(fault, Some(statement)))),
+        ApplyError::Commit { fault } => (sqlstate(fault), Some(of_fault(fault, None))),
+        _ => (String::new(), None),
+    };
+    let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(error.hint());
+    match cause {
+        Some(cause) => verdict.because(cause),
+        None => verdict,
+    }
+}
+
+fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
+    report::Error {
+        sqlstate: Some(fault.sqlstate.clone()),
+        message: fault.message.clone(),
+        detail: fault.detail.clone(),
+        statement: statement.cloned(),
+        hint: fault.hint.clone(),
+    }
+}
