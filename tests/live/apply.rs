@@ -150,7 +150,7 @@ fn a_held_lock_names_its_holder() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
         let held = database.hold("SELECT pg_advisory_xact_lock(1685745772, 1)");
-        let pid = database.value("SELECT pid FROM pg_locks WHERE locktype = 'advisory'");
+        let pid = database.value("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
         let error = refused(&database, &FIVE, &Run { lock_timeout: SHORT, ..run() });
         assert_eq!(
             error.to_string(),
@@ -175,7 +175,7 @@ fn a_run_waits_for_the_one_before_and_sees_what_that_did() {
     let dsn = database.dsn();
     let second = std::thread::spawn(move || apply::apply(&dsn, &Script { expected, ..script(&FIVE) }, &run()));
     until("the second run waits", || {
-        database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "1"
+        database.value("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()") == "1"
     });
     first.commit();
     let error = second.join().expect("it does not panic").expect_err("the schema has moved");
