@@ -191,6 +191,21 @@ fn words_that_are_more_than_a_type_are_not_run() {
     assert_eq!(database.state(), before);
 }
 
+/// A sequence goes on although the transaction is rolled back. Only a transaction that may not write leaves it alone.
+#[test]
+fn a_cast_that_would_write_does_not() {
+    let database = filled(Server::Postgres15, "mood", &["'ok'"]);
+    database.sql(
+        "CREATE SEQUENCE used;
+         CREATE FUNCTION to_feeling(mood) RETURNS feeling LANGUAGE sql AS 'SELECT nextval(''used''); SELECT $1::text::feeling';
+         CREATE CAST (mood AS feeling) WITH FUNCTION to_feeling(mood)",
+    );
+    let found = tried(&database, "feeling");
+    assert_eq!(database.value("SELECT is_called FROM used"), "f");
+    assert!(matches!(found.trials[0].outcome, Outcome::Fails { n_failed: 1, .. }), "{found:#?}");
+    assert_eq!(found.best, Some(1));
+}
+
 #[test]
 fn locked_missing_and_hidden_tables_are_told() {
     let database = filled(Server::Postgres15, "text", &["'7'"]);
