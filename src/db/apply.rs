@@ -129,7 +129,7 @@ pub struct Fault {
 pub enum Cut {
     #[error("signal {0}")]
     Signal(i32),
-    #[error("the deadline of {0:?}")]
+    #[error("the deadline of {0:?} passed")]
     Deadline(Duration),
     #[error(transparent)]
     Lost(ConnectError),
@@ -160,7 +160,7 @@ pub enum ApplyError {
     #[error("the commit was refused: {}", fault.message)]
     Commit { fault: Box<Fault> },
     /// A signal, the deadline or a lost connection, before COMMIT was sent.
-    #[error("stopped by {cut} after {n_done} statements, before the commit")]
+    #[error("stopped after {n_done} statements and before the commit: {cut}")]
     Stopped {
         n_done: usize,
         cut: Cut,

@@ -4,7 +4,9 @@
 
 pub mod apply;
 pub mod backends;
+pub mod cast;
 pub mod connect;
+pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
 pub mod reach;

@@ -22,6 +22,7 @@ macro_rules! on_every_kit {
 }
 
 mod apply;
+mod cast;
 mod changes;
 mod fingerprint;
 mod gate;

@@ -55,8 +55,12 @@ fn carry(client: TcpStream, server: TcpStream, at_commit: AtCommit) {
             }
             to_server.write_all(bytes).is_ok()
         });
-        // The reader of the other direction ends with it.
-        to_server.shutdown(Shutdown::Both).unwrap_or_default();
+        // A network that swallows everything does not tell the server of our end either.
+        let swallows = matches!(at_commit, AtCommit::SwallowCommit | AtCommit::SwallowReply);
+        if !(swallows && deaf_too.load(Ordering::SeqCst)) {
+            // The reader of the other direction ends with it.
+            to_server.shutdown(Shutdown::Both).unwrap_or_default();
+        }
     });
     thread::spawn(move || {
         pump(&mut from_server, |bytes| match (deaf.load(Ordering::SeqCst), at_commit) {
