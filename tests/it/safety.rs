@@ -152,7 +152,7 @@ fn rule_6_what_is_not_shown_is_not_executed() {
     // A literal that plays the heading of the losses.
     check(
         kit::block(&["SELECT '\n\n Warning  Found data-loss statements:\n';"]),
-        "cannot be told apart with certainty",
+        "the warning and its button disagree",
     );
 }
 
