@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
+use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::commands::plan_file::{PlanFile, Surroundings};
@@ -325,6 +326,22 @@ impl<'a> Copilot<'a> {
     pub fn diagnose(&self) -> Option<ConnectError> {
         let dsn = self.dsn.as_ref()?;
         db::connect::preflight(dsn, &self.run_id, self.patience()).err()
+    }
+
+    /// Adds to a verdict how columns can change their type, where drizzle-kit's statements would fail or have failed.
+    pub fn with_casts(&self, verdict: Verdict) -> Verdict {
+        let concerns_types = match verdict.exit {
+            Exit::Refused | Exit::Changes => true,
+            Exit::Partial | Exit::Failed => verdict.error.as_ref().is_some_and(|error| casting::concerns(error)),
+            _ => false,
+        };
+        match &self.dsn {
+            Some(dsn) if concerns_types => {
+                let statements = self.statements.iter().map(|statement| statement.sql.as_str());
+                casting::add(verdict, casting::advise(dsn, statements, self.patience()))
+            }
+            _ => verdict,
+        }
     }
 
     /// Returns how long one look at the database may take.

@@ -259,6 +259,7 @@ fn attempt(
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));
     }
+    let verdict = copilot.with_casts(verdict);
     show_kit_text(mission, &verdict, &flight, copilot.console());
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
+use crate::commands::casting;
 use crate::commands::copilot::{self, Apart};
 use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Mission, Touches};
 use crate::console::Console;
@@ -33,7 +34,16 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
     console.say(&format!("running {} in one transaction", statements(script.statements.len())));
     let applied = match apply::apply(&apart.dsn, &script, &run) {
         Ok(applied) => applied,
-        Err(error) => return failed(&error),
+        Err(error) => {
+            let verdict = failed(&error);
+            let advice = match (&error, &verdict.error) {
+                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
+                    casting::advise(&apart.dsn, [statement.as_str()], shared.timeout.saturating_sub(started.elapsed()))
+                }
+                _ => Vec::new(),
+            };
+            return casting::add(verdict, advice);
+        }
     };
     let committed = format!("{} committed in one transaction", statements(applied.n_statements));
     if let Some(signal) = applied.signal {

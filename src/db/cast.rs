@@ -50,6 +50,8 @@ pub struct Tried {
     pub not_null: bool,
     /// The column has a default, which USING does not convert: it has to be dropped before, and set again.
     pub has_default: bool,
+    /// The server converts the values without being told how: the statement needs no USING.
+    pub assigns: bool,
     /// How many rows were looked at.
     pub n_rows: u64,
     /// These were all of them. Else the verdicts hold for the first 100,000 alone.
@@ -157,6 +159,7 @@ async fn look(
         storage: found.storage,
     };
     let (n_rows, whole) = source.count(client).await?;
+    let assigns = assigns(client, &found.kind, &new).await?;
 
     let shown = candidates(&found.kind, &new, column);
     let tried = candidates(&found.kind, &new, VALUE);
@@ -182,6 +185,7 @@ async fn look(
         new_type: new.text,
         not_null: found.not_null,
         has_default: found.has_default,
+        assigns,
         n_rows,
         whole,
         trials,
@@ -229,6 +233,19 @@ async fn read_type(client: &Client, words: &str) -> Result<Result<Kind, String>,
         Some(oid) => Ok(Ok(read_kind(client, oid, words.trim().to_owned()).await?.0)),
         None => Ok(Err(format!("type \"{words}\" does not exist"))),
     }
+}
+
+/// Tells whether the server has a cast between two types that it applies unasked. Every type becomes a string that way.
+async fn assigns(client: &Client, old: &Kind, new: &Kind) -> Result<bool, tokio_postgres::Error> {
+    const ASSIGNS: &str = "
+        SELECT old.oid = new.oid OR new.typcategory = 'S' OR EXISTS (
+            SELECT FROM pg_catalog.pg_cast
+             WHERE castsource = old.oid AND casttarget = new.oid AND castcontext IN ('a', 'i'))
+          FROM pg_catalog.pg_type old, pg_catalog.pg_type new
+         WHERE old.oid = pg_catalog.to_regtype($1) AND new.oid = pg_catalog.to_regtype($2)";
+    let parameters = [(&old.bare as _, Type::TEXT), (&new.bare as _, Type::TEXT)];
+    let rows = client.query_typed(ASSIGNS, &parameters).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 async fn read_kind(client: &Client, oid: Oid, text: String) -> Result<(Kind, String), tokio_postgres::Error> {

@@ -1,0 +1,99 @@
+//! Says how a column can change its type and keep its rows, where the server would not convert it unasked.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use crate::db::Dsn;
+use crate::db::cast::{self, Examined, Outcome, Tried};
+use crate::db::reach::Relation;
+use crate::report::{self, Verdict};
+use crate::sql::effect::{Effect, Using};
+use crate::sql::{self, Dialect};
+
+/// Columns that are looked at in one run, and time for all of them.
+const MOST: usize = 5;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Returns advice for each change of type among the statements that says nothing of USING and would fail without it.
+pub fn advise<'a>(dsn: &Dsn, statements: impl IntoIterator<Item = &'a str>, patience: Duration) -> Vec<String> {
+    let end = Instant::now() + PATIENCE.min(patience);
+    let effects = statements.into_iter().flat_map(|statement| sql::read(statement, Dialect::Postgres).effects);
+    let changes = effects.filter_map(|effect| match effect {
+        Effect::ChangeType { column, to, using: Using::Assignment } => Some((column, to.text)),
+        _ => None,
+    });
+    let mut advice = Vec::new();
+    for (column, new_type) in changes.take(MOST) {
+        let [schema, table, name] = column.parts() else { continue };
+        let relation = Relation { schema: schema.clone(), name: table.clone() };
+        // Advice is no part of the run: where the server cannot be asked there is none.
+        let examined = cast::examine(dsn, &relation, name, &new_type, end.saturating_duration_since(Instant::now()));
+        if let Ok(Examined::Tried(tried)) = examined {
+            advice.extend(told(&column.to_string(), &tried));
+        }
+    }
+    advice
+}
+
+/// Returns the advice on one column; none where the server needs no help.
+fn told(column: &str, tried: &Tried) -> Option<String> {
+    if tried.assigns {
+        return None;
+    }
+    let Tried { old_type, new_type, n_rows, .. } = tried;
+    let rows = if tried.whole { format!("{n_rows} rows") } else { format!("the first {n_rows} rows") };
+    let mut text = format!("{column} does not become {new_type} from {old_type} by itself");
+    match (tried.using(), tried.statement()) {
+        (Some(using), Some(statement)) => {
+            let outcome = tried.best.map(|best| &tried.trials[best].outcome);
+            let kept = match outcome {
+                Some(Outcome::Blanks { n_null }) => format!("keeps {rows}; {n_null} blank ones become NULL"),
+                _ => format!("keeps {rows}"),
+            };
+            let (key, value) = (toml::Value::from(column), toml::Value::from(using));
+            let _ = write!(
+                text,
+                "; USING {using} {kept}\n  in the policy, for push --apply transaction:\n      [using]\n      {key} = {value}\n  \
+                 in a migration:\n      {statement}"
+            );
+            if tried.has_default {
+                text += "\n  the default of the column has to be dropped before, and set again";
+            }
+        }
+        _ => {
+            let fails = tried.trials.iter().filter_map(|trial| match &trial.outcome {
+                Outcome::Fails { n_failed, examples, .. } => Some((n_failed, &trial.using, examples)),
+                _ => None,
+            });
+            let _ = match fails.min_by_key(|(n_failed, ..)| **n_failed) {
+                Some((n_failed, using, examples)) => {
+                    let examples: Vec<String> = examples.iter().map(|example| format!("{example:?}")).collect();
+                    write!(
+                        text,
+                        ", and no cast fits {rows}: USING {using} fails for {n_failed}, such as {}\n  \
+                         change these rows first, or drop and add the column",
+                        examples.join(", ")
+                    )
+                }
+                None => write!(text, ", and no cast between the two types keeps {rows}"),
+            };
+        }
+    }
+    Some(text)
+}
+
+/// Tells whether an error is about a value that does not become one of another type: 42804 (no cast applies unasked), 42846
+/// (there is none), 42883 (an operator misses one), and class 22, where a value does not fit.
+pub fn concerns(error: &report::Error) -> bool {
+    let sqlstate = error.sqlstate.as_deref().unwrap_or_default();
+    matches!(sqlstate, "42804" | "42846" | "42883") || (sqlstate.starts_with("22") && sqlstate.len() == 5)
+}
+
+/// Adds advice to the hint of a verdict.
+pub fn add(verdict: Verdict, advice: Vec<String>) -> Verdict {
+    if advice.is_empty() {
+        return verdict;
+    }
+    let hints: Vec<String> = verdict.hint.clone().into_iter().chain(advice).collect();
+    verdict.hint(hints.join("\nhint: "))
+}
