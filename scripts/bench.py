@@ -20,6 +20,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 KIT = Path(os.environ["DRIZZLE_PILOT_LAB"]) / "0.31.11" / "node_modules"
 PILOT = os.environ["PILOT"]
+CLASSIFY = os.environ["CLASSIFY"]
 SCRATCH = Path(sys.argv[1])
 ROUNDS = int(sys.argv[2])
 URL = os.environ["DRIZZLE_PILOT_LAB_URL"]
@@ -88,11 +89,11 @@ def reset(before):
     sql(before)
 
 
-def timed(command, folder):
+def timed(command, folder, code=0):
     start = time.perf_counter()
     ran = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     took = time.perf_counter() - start
-    if ran.returncode != 0:
+    if ran.returncode != code:
         sys.exit("bench: %s ended with %s\n%s%s" % (command, ran.returncode, ran.stdout, ran.stderr))
     return took
 
@@ -343,6 +344,76 @@ def replay_throughput(folder, cast):
     row("screen throughput (replay)", f"{middle:.1f} MB/s", f"{low:.1f}–{high:.1f}, {size / 1e6:.2f} MB", "–", None)
 
 
+def three_hundred(folder):
+    """A schema that takes 300 statements: 150 new tables, and a column for each of 150 old ones."""
+    names = [f"old_{n:03}" for n in range(150)]
+    (folder / "before.sql").write_text(";".join(f"CREATE TABLE {name} (id integer PRIMARY KEY)" for name in names))
+    old = "\n".join(f"export const {name} = pgTable('{name}', {{ id: integer('id').primaryKey(), nick: text('nick') }});" for name in names)
+    new = "\n".join(f"export const new_{n:03} = pgTable('new_{n:03}', {{ id: integer('id').primaryKey() }});" for n in range(150))
+    (folder / "schema.ts").write_text(f"import {{ integer, pgTable, text }} from 'drizzle-orm/pg-core';\n\n{old}\n{new}\n")
+    policy = "version = 1\n[renames]\notherwise = \"create\"\n"
+    (folder / "drizzle-pilot.toml").write_text(policy)
+
+
+def declining_typist(folder, count):
+    """drizzle-kit alone with strict and verbose: answers "create" to every question and "No, abort" to the last, at once."""
+    start = time.perf_counter()
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        command = ["node", "node_modules/drizzle-kit/bin.cjs", "push", "--strict", "--verbose"]
+        os.execvpe("node", command, environment())
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 240, 0, 0))
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        seen += chunk
+        if HIDE_CURSOR in seen:
+            seen = seen[seen.index(HIDE_CURSOR) + len(HIDE_CURSOR):]
+            os.write(master, b"\r")
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - start
+    if status != 0 or count == 0:
+        sys.exit("bench: the declining typist failed")
+    return took
+
+
+def plans():
+    folder = project("no_changes")
+    three_hundred(folder)
+    before = (folder / "before.sql").read_text()
+    reset(before)
+    ours_, theirs = [], []
+    for _ in range(max(5, ROUNDS // 2)):
+        theirs.append(declining_typist(folder, 300))
+        ours_.append(timed([PILOT, "plan"], folder, code=2))
+    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
+    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
+    row("plan of 300 statements: wall time / drizzle-kit told no at once", f"{middle:.3f}", spread, "≤ 1.03", middle <= 1.03)
+
+    ours_, theirs = [], []
+    for _ in range(max(5, ROUNDS // 2)):
+        reset(before)
+        theirs.append(timed([PILOT, "push"], folder))
+        reset(before)
+        ours_.append(timed([PILOT, "push", "--apply", "transaction"], folder))
+    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
+    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
+    row("300 statements: one transaction / drizzle-kit's own apply", f"{middle:.3f}", spread, "≤ 1.0", middle <= 1.0)
+
+
+def classification():
+    """Splitting and judging the statements of every recorded block, over and over."""
+    rates = [float(subprocess.run([CLASSIFY], cwd=REPO, check=True, capture_output=True, text=True).stdout) for _ in range(7)]
+    middle, low, high = quartiles(rates)
+    row("statements split and classified", f"{middle:,.0f} /s", f"{low:,.0f}–{high:,.0f}", "≥ 50,000 /s", middle >= 50_000)
+
+
 def start_up():
     def once(command):
         start = time.perf_counter()
@@ -359,6 +430,8 @@ def main():
     start = time.monotonic()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds", flush=True)
     start_up()
+    classification()
+    plans()
     wall("no_changes", [])
     wall("drop_column", ["--force"])
     prompt_latency()
