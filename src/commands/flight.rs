@@ -334,8 +334,9 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
     if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "plan" | "generate") {
         let command = mission.kit_command();
         let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
-        return Err(Verdict::nothing(Exit::CannotRun, summary)
-            .hint(format!("use its own: drizzle-pilot run -- {command}:pg")));
+        return Err(
+            Verdict::nothing(Exit::CannotRun, summary).hint(format!("use its own: drizzle-pilot run -- {command}:pg"))
+        );
     }
     Ok(kit)
 }

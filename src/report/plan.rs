@@ -95,9 +95,10 @@ impl Report {
     /// Returns the hazards of each class that has any, each with its statement.
     fn by_class(&self) -> Vec<(&'static str, Vec<At<'_>>)> {
         let of_class = |class: &str| -> Vec<At<'_>> {
-            let all = self.statements.iter().flat_map(|statement| {
-                statement.hazards.iter().map(move |hazard| (hazard, statement))
-            });
+            let all = self
+                .statements
+                .iter()
+                .flat_map(|statement| statement.hazards.iter().map(move |hazard| (hazard, statement)));
             all.filter(|(hazard, _)| hazard.class == class).collect()
         };
         let classes = CLASSES.iter().map(|(class, name)| (*name, of_class(class)));
