@@ -287,6 +287,15 @@ otherwise = "refuse"            # or "create": take what no rule names as new
 data_loss = "refuse"            # all of: drop_table, drop_column, truncate, change_type, …
 add_unique = "keep_rows"        # never "Yes, truncate the table"
 
+# Who runs the statements of a push that was approved: drizzle-kit ("kit"), or drizzle-pilot in one transaction of
+# PostgreSQL, all or nothing.
+[push]
+# apply = "transaction"
+
+# In that transaction: what stands behind USING where a column changes its type. `truncate` may be "skip" then.
+[using]
+# "public.files.blob" = "blob::bytea"
+
 [guard]
 # The hosts that `reset` may touch.
 hosts = ["localhost", "127.0.0.1", "::1", "db", "postgres"]
@@ -394,6 +403,35 @@ drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
 ";
         let said = said(&project, None, false, &["check"]);
         assert_eq!(said.split_once("warning").map(|(_, rest)| format!("warning{rest}")).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_has_no_effect_where_drizzle_kit_runs_the_statements_is_said() {
+        let project = project();
+        let warned = |text: &str| {
+            fs::write(project.path().join(FILE_NAME), format!("version = 1\n{text}")).expect("the directory is ours");
+            let said = said(&project, None, false, &["check"]);
+            said.lines().filter(|line| line.starts_with("warning")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let lines = "using.\"a.b\" = \"b::int\"\nhazards.truncate = \"skip\"\n";
+        let warning = |line: &str, apply: &str| {
+            format!(
+                "warning: drizzle-pilot.toml:{line} has no effect without --apply transaction: \
+                 drizzle-kit runs the statements ({apply})"
+            )
+        };
+        let built_in = "built-in policy (push.apply)";
+        assert_eq!(
+            warned(&format!("{lines}[profiles.p]\nhazards.drop_table = \"approve\"")),
+            [warning("3 hazards.truncate", built_in), warning("2 using.\"a.b\"", built_in)],
+            "a profile does not repeat what the file has"
+        );
+        let kit = "drizzle-pilot.toml:6 profiles.p.push.apply";
+        assert_eq!(
+            warned(&format!("{lines}push.apply = \"transaction\"\n[profiles.p]\npush.apply = \"kit\"")),
+            [warning("3 hazards.truncate", kit), warning("2 using.\"a.b\"", kit)]
+        );
+        assert!(warned(&format!("{lines}push.apply = \"transaction\"\n[profiles.p]")).is_empty());
     }
 
     #[test]

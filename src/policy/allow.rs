@@ -347,6 +347,7 @@ fn hazard_value(rule: &HazardRule) -> String {
         HazardRule::Approve => "\"approve\"".to_owned(),
         HazardRule::KeepRows => "\"keep_rows\"".to_owned(),
         HazardRule::Truncate => "\"truncate\"".to_owned(),
+        HazardRule::Skip => "\"skip\"".to_owned(),
         HazardRule::Limit { only, max_rows } => {
             let only = only.as_ref().map(|only| format!("only = {}", only_value(only)));
             let max_rows = max_rows.map(|max_rows| format!("max_rows = {max_rows}"));

@@ -680,6 +680,11 @@ impl Stake {
         match rule {
             HazardRule::Approve | HazardRule::KeepRows | HazardRule::Truncate => None,
             HazardRule::Refuse => Some("refuse".to_owned()),
+            // Whoever runs the statements has left out those it speaks of before it asks about the rest.
+            HazardRule::Skip => Some(
+                "\"skip\" leaves out only what drizzle-kit puts before a type change, and only with apply = \"transaction\""
+                    .to_owned(),
+            ),
             HazardRule::Limit { only, max_rows } => {
                 let outside = only.as_ref().and_then(|only| self.outside(only, scope));
                 outside.or_else(|| max_rows.and_then(|max_rows| self.above(max_rows)))
@@ -864,12 +869,13 @@ mod tests {
     use crate::kit::prompt::{Entity, Rename};
 
     const CONTRACT: &str = include_str!("../../fixtures/policies/contract.toml");
-    const SHAPES: [&str; 5] = [
+    const SHAPES: [&str; 6] = [
         CONTRACT,
         include_str!("../../fixtures/policies/dotted.toml"),
         include_str!("../../fixtures/policies/inline.toml"),
         include_str!("../../fixtures/policies/headers.toml"),
         include_str!("../../fixtures/policies/classes.toml"),
+        include_str!("../../fixtures/policies/transaction.toml"),
     ];
 
     fn policies(text: &str) -> Policies {
@@ -949,6 +955,33 @@ mod tests {
         for (asked, expected) in cases {
             check_in_public(all, &asked, expected);
         }
+    }
+
+    #[test]
+    fn a_truncate_that_nobody_left_out_is_refused_under_skip() {
+        let policy = policy("[push]\napply = \"transaction\"\n[hazards]\ntruncate = \"skip\"");
+        let stake = |name: &str, count| Stake {
+            hazard: Hazard::Truncate,
+            objects: Objects::All(vec![ObjectName::new(["public", name])]),
+            count,
+            note: None,
+        };
+        let all = [stake("a", Some(Count::Rows(3))), stake("b", None)];
+        let refusal = stakes(&policy, &all, &scope(&[])).expect_err("skip allows nothing");
+        let why = "(p.toml:5 hazards.truncate: \"skip\" leaves out only what drizzle-kit puts before a type change, \
+                   and only with apply = \"transaction\")";
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "refused: truncate public.a would delete 3 rows {why}\n\
+                 refused: truncate public.b needs consent: a table is emptied {why}\n  \
+                 p.toml, to allow exactly this, in place of line 5:\n      \
+                 truncate = {{ only = [\"public.a\", \"public.b\"] }}"
+            )
+        );
+        let accepting = Scope { accept_data_loss: true, ..scope(&[]) };
+        assert!(stakes(&policy, &all, &accepting).is_ok(), "the flag approves all of its class");
+        assert!(!policy.wants_rows(Hazard::Truncate));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
 use super::file::beside;
-use super::model::{HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
+use super::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
 use super::name::ObjectName;
 use crate::sql::hazard::{Class, Hazard, Object};
 
@@ -158,12 +158,28 @@ fn suspicious(policy: &Policy) -> Vec<String> {
             HazardKey::Kind(_) => {}
         }
     }
+    warnings.extend(without_transaction(policy));
     for rule in policy.prompts.rules.iter().filter(|_| policy.prompts.layer == policy.profile) {
         if rule.question.is_match("") {
             warnings.push(format!("{} matches every question, or one without text", rule.rule));
         }
     }
     warnings
+}
+
+/// Returns a warning for what has no effect where drizzle-kit runs the statements. Each is given once: for the part of
+/// the file that has the line, and for a profile that takes the transaction away.
+fn without_transaction(policy: &Policy) -> Vec<String> {
+    let (Apply::Kit, apply) = policy.apply() else { return Vec::new() };
+    let takes_away = policy.apply.layer == policy.profile;
+    let skip = policy.hazard_line(Hazard::Truncate).filter(|line| matches!(line.value, HazardRule::Skip));
+    let using = policy.using.values().map(|using| (&using.layer, &using.rule));
+    let lines = skip.map(|line| (&line.layer, &line.rule)).into_iter().chain(using);
+    let own = lines.filter(|(layer, _)| takes_away || **layer == policy.profile);
+    own.map(|(_, rule)| {
+        format!("{rule} has no effect without --apply transaction: drizzle-kit runs the statements ({apply})")
+    })
+    .collect()
 }
 
 impl Summary {

@@ -19,12 +19,13 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::model::{
-    COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin, Otherwise, Policies,
-    Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source, Variable, closest,
-    quoted,
+    Apply, ApplyLine, COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin,
+    Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source,
+    Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
+use crate::sql::rewrite;
 
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +145,13 @@ struct File {
     #[serde(default)]
     #[schemars(schema_with = "hazards_schema")]
     hazards: Hazards,
+    /// How a push that was approved is carried out.
+    #[serde(default)]
+    push: Push,
+    /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
+    #[serde(default)]
+    #[schemars(schema_with = "using_schema")]
+    using: Names,
     /// Answers to questions that this version does not know yet.
     #[serde(default)]
     #[schemars(with = "Vec<PromptEntry>")]
@@ -183,6 +191,13 @@ struct ProfileEntry {
     #[serde(default)]
     #[schemars(schema_with = "hazards_schema")]
     hazards: Hazards,
+    /// How a push that was approved is carried out.
+    #[serde(default)]
+    push: Push,
+    /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
+    #[serde(default)]
+    #[schemars(schema_with = "using_schema")]
+    using: Names,
     /// Answers to questions that this version does not know yet.
     #[serde(default)]
     #[schemars(with = "Vec<PromptEntry>")]
@@ -360,6 +375,21 @@ impl<'de> Deserialize<'de> for HazardEntry {
     }
 }
 
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Push {
+    /// Who runs the statements: drizzle-kit, or drizzle-pilot in one transaction of PostgreSQL, all or nothing.
+    #[schemars(with = "ApplyEntry")]
+    apply: Option<Spanned<ApplyEntry>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ApplyEntry {
+    Kit,
+    Transaction,
+}
+
 /// The answer to a question that this version does not know.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -409,6 +439,10 @@ fn commands_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "enum": COMMANDS } })
 }
 
+fn using_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } })
+}
+
 fn hazards_schema(generator: &mut SchemaGenerator) -> Schema {
     let limit = generator.subschema_for::<LimitEntry>();
     let mut properties = serde_json::Map::new();
@@ -446,7 +480,7 @@ pub fn hazards_markdown() -> String {
             HazardRule::Refuse => "refuse",
             HazardRule::Approve => "approve, with a warning",
             HazardRule::KeepRows => "keep_rows, with a warning",
-            HazardRule::Limit { .. } | HazardRule::Truncate => "",
+            HazardRule::Limit { .. } | HazardRule::Truncate | HazardRule::Skip => "",
         };
         let key = HazardKey::Kind(hazard);
         let only = match (hazard.object(), key.shape()) {
@@ -473,6 +507,7 @@ pub(super) fn hazard_keys() -> impl Iterator<Item = HazardKey> {
 fn words(key: HazardKey) -> &'static [&'static str] {
     match key {
         HazardKey::Kind(Hazard::AddUnique) => &["keep_rows", "truncate", "refuse", "approve"],
+        HazardKey::Kind(Hazard::Truncate) => &["refuse", "approve", "skip"],
         HazardKey::Kind(_) | HazardKey::Class(_) => &["refuse", "approve"],
     }
 }
@@ -505,6 +540,8 @@ struct Sections<'a> {
     renames: &'a Renames,
     create: &'a Creates,
     hazards: &'a Hazards,
+    push: &'a Push,
+    using: &'a Names,
     prompts: Option<&'a [Spanned<PromptEntry>]>,
     guard: &'a Guard,
 }
@@ -522,6 +559,8 @@ impl Reader<'_> {
             renames: &file.renames,
             create: &file.create,
             hazards: &file.hazards,
+            push: &file.push,
+            using: &file.using,
             prompts: file.prompts.as_deref(),
             guard: &file.guard,
         };
@@ -541,6 +580,8 @@ impl Reader<'_> {
             renames: &entry.renames,
             create: &entry.create,
             hazards: &entry.hazards,
+            push: &entry.push,
+            using: &entry.using,
             prompts: entry.prompts.as_deref(),
             guard: &entry.guard,
         };
@@ -594,6 +635,17 @@ impl Reader<'_> {
                 policy.hazards.insert(key, line);
             }
         }
+        if let Some(apply) = &sections.push.apply {
+            let value = match apply.get_ref() {
+                ApplyEntry::Kit => Apply::Kit,
+                ApplyEntry::Transaction => Apply::Transaction,
+            };
+            let rule = self.rule(&layer, "push.apply", apply.span());
+            policy.apply = ApplyLine { value, layer: layer.clone(), rule };
+        }
+        let using = self.using(&layer, sections.using);
+        self.without_transaction(sections, &using);
+        policy.using.extend(using);
         if let Some(prompts) = sections.prompts {
             let rules = prompts.iter().enumerate();
             let rules = rules.filter_map(|(prompt_idx, prompt)| self.prompt(&layer, prompt_idx, prompt)).collect();
@@ -688,6 +740,51 @@ impl Reader<'_> {
         }
     }
 
+    fn using(&mut self, layer: &Layer, names: &Names) -> BTreeMap<ObjectName, Using> {
+        let mut all: BTreeMap<ObjectName, Using> = BTreeMap::new();
+        for (key, value) in names {
+            let column = match Section::Columns.shape().parse(key.get_ref()) {
+                Ok(column) => column,
+                Err(message) => {
+                    self.problem(key.span(), message);
+                    continue;
+                }
+            };
+            let expression = value.get_ref().trim();
+            if expression.is_empty() {
+                self.problem(value.span(), format!("the expression for `{column}` is empty"))
+                    .hint("write what would follow USING, as in \"blob::bytea\"");
+            } else if !rewrite::is_expression(expression) {
+                self.problem(value.span(), format!("`{expression}` is not one SQL expression"))
+                    .hint("write what would follow USING, without `;` and comments around it, as in \"blob::bytea\"");
+            }
+            let rule = self.rule(layer, &format!("using.{}", toml_key(key.get_ref())), key.span());
+            let using = Using { expression: expression.to_owned(), layer: layer.clone(), rule, span: key.span() };
+            if let Some(twin) = all.get(&column) {
+                let (first, second) = in_order(twin.span.clone(), using.span.clone());
+                self.problem(second, format!("the column `{column}` has two expressions")).also(first, "here too");
+            }
+            all.insert(column, using);
+        }
+        all
+    }
+
+    /// Reports what needs the transaction and stands beside a line that rules it out. What stands elsewhere may be meant
+    /// for another profile, or for a run that overrides that line.
+    fn without_transaction(&mut self, sections: &Sections<'_>, using: &BTreeMap<ObjectName, Using>) {
+        let apply = sections.push.apply.as_ref().filter(|apply| matches!(apply.get_ref(), ApplyEntry::Kit));
+        let Some(apply) = apply else { return };
+        let truncate = sections.hazards.iter().find(|(key, _)| key.get_ref() == Hazard::Truncate.name());
+        let skip = truncate.filter(|(_, entry)| matches!(entry.get_ref(), HazardEntry::Word(word) if word == "skip"));
+        let skip = skip.map(|(_, entry)| (entry.span(), "drizzle-kit leaves out no truncate"));
+        let using = using.values().map(|using| (using.span.clone(), "drizzle-kit uses no expression of the policy"));
+        for (span, message) in skip.into_iter().chain(using) {
+            let problem = self.problem(span, message);
+            problem.hint("write apply = \"transaction\", or leave out one of the two");
+            problem.also(apply.span(), "drizzle-kit runs the statements");
+        }
+    }
+
     fn hazard(
         &mut self,
         layer: &Layer,
@@ -718,6 +815,7 @@ impl Reader<'_> {
             "approve" => return Some(HazardRule::Approve),
             "keep_rows" if known.contains(&word) => return Some(HazardRule::KeepRows),
             "truncate" if known.contains(&word) => return Some(HazardRule::Truncate),
+            "skip" if known.contains(&word) => return Some(HazardRule::Skip),
             _ => {}
         }
         let problem = self.problem(span, format!("`{}` cannot be \"{word}\"", key.name()));
@@ -1030,7 +1128,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `prompts`, `guard`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`",
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",
@@ -1041,6 +1139,36 @@ mod tests {
   |             ^^^^^^
   |
   = hint: did you mean `push`?",
+        );
+        check(
+            "[push]\naply = \"kit\"",
+            "error: there is no key `aply` here
+ --> p.toml:3:1
+  |
+3 | aply = \"kit\"
+  | ^^^^
+  |
+  = hint: did you mean `apply`?",
+        );
+        check(
+            "push.apply = \"transactions\"",
+            "error: \"transactions\" is not possible here
+ --> p.toml:2:14
+  |
+2 | push.apply = \"transactions\"
+  |              ^^^^^^^^^^^^^^
+  |
+  = hint: it can be `kit`, `transaction`",
+        );
+        check(
+            "hazards.truncate = \"skipp\"",
+            "error: `truncate` cannot be \"skipp\"
+ --> p.toml:2:20
+  |
+2 | hazards.truncate = \"skipp\"
+  |                    ^^^^^^^
+  |
+  = hint: did you mean \"skip\"?",
         );
         check(
             "renames.otherwise = \"approve\"",
@@ -1091,6 +1219,91 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_the_transaction_contradicts_the_kit_beside_it() {
+        check(
+            "[using]\n\"files.blob\" = \"blob::bytea\"\n\n\"public.files.blob\" = \"decode(blob, 'hex')\"",
+            "error: the column `public.files.blob` has two expressions
+ --> p.toml:5:1
+  |
+3 | \"files.blob\" = \"blob::bytea\"
+  | ------------ here too
+4 |
+5 | \"public.files.blob\" = \"decode(blob, 'hex')\"
+  | ^^^^^^^^^^^^^^^^^^^",
+        );
+        check(
+            "push.apply = \"kit\"\nhazards.truncate = \"skip\"",
+            "error: drizzle-kit leaves out no truncate
+ --> p.toml:3:20
+  |
+2 | push.apply = \"kit\"
+  |              ----- drizzle-kit runs the statements
+3 | hazards.truncate = \"skip\"
+  |                    ^^^^^^
+  |
+  = hint: write apply = \"transaction\", or leave out one of the two",
+        );
+        check(
+            "[profiles.ci]\nusing.\"files.blob\" = \"blob::bytea\"\npush.apply = \"kit\"",
+            "error: drizzle-kit uses no expression of the policy
+ --> p.toml:3:7
+  |
+3 | using.\"files.blob\" = \"blob::bytea\"
+  |       ^^^^^^^^^^^^
+4 | push.apply = \"kit\"
+  |              ----- drizzle-kit runs the statements
+  |
+  = hint: write apply = \"transaction\", or leave out one of the two",
+        );
+    }
+
+    #[test]
+    fn how_a_push_is_applied_is_merged_key_by_key() {
+        let text = "version = 1
+[using]
+\"files.blob\" = \" blob::bytea \"
+'\"we.ird\".\"what?\".c' = \"lower(c)\"
+[hazards]
+truncate = \"skip\"
+[profiles.ci]
+push.apply = \"transaction\"
+using.\"public.files.blob\" = \"decode(blob, 'hex')\"
+[profiles.local]
+push.apply = \"kit\"
+hazards.truncate = \"refuse\"";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let told = |profile: Option<&str>| {
+            let policy = match profile {
+                None => policies.base.clone(),
+                some => policies.select(some, &|_| None, None).expect("the profile exists"),
+            };
+            let (apply, rule) = policy.apply();
+            let using = [["public", "files", "blob"], ["we.ird", "what?", "c"], ["s", "files", "blob"]];
+            let using = using.map(|column| {
+                let found = policy.using(&ObjectName::new(column));
+                found.map_or_else(|| "none".to_owned(), |(expression, rule)| format!("{expression} ({rule})"))
+            });
+            let skips = policy.skips_truncate().map_or_else(|| "none".to_owned(), |rule| rule.to_string());
+            format!("{} ({rule}); {}; {skips}", apply.name(), using.join("; "))
+        };
+        let weird = "lower(c) (p.toml:4 using.'\"we.ird\".\"what?\".c'); none";
+        let blob = "blob::bytea (p.toml:3 using.\"files.blob\")";
+        assert_eq!(
+            [told(None), told(Some("ci")), told(Some("local"))],
+            [
+                format!("kit (built-in policy (push.apply)); {blob}; {weird}; p.toml:6 hazards.truncate"),
+                format!(
+                    "transaction (p.toml:8 profiles.ci.push.apply); decode(blob, 'hex') \
+                     (p.toml:9 profiles.ci.using.\"public.files.blob\"); {weird}; p.toml:6 hazards.truncate"
+                ),
+                format!("kit (p.toml:11 profiles.local.push.apply); {blob}; {weird}; none"),
+            ]
+        );
+        let (apply, rule) = Policy::built_in().apply();
+        assert_eq!((apply, rule.to_string().as_str()), (Apply::Kit, "built-in policy (push.apply)"));
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_reported_at_once() {
         let lines = "[hazards]
 drop_table = \"keep_rows\"
@@ -1112,7 +1325,18 @@ decline = true
 [[prompts]]
 question = 'x'
 [profiles.p]
-when = {}";
+when = {}
+[using]
+\"a.b\" = \" \"
+\"a.c\" = \"c::\"
+\"a.d\" = \"d, DROP COLUMN e\"
+\"a.e\" = \"e::text; DROP TABLE a\"
+\"a.f\" = \"f -- as it is\"
+\"public.a\" = \"a\"
+\"a.*\" = \"a\"
+[profiles.p.hazards]
+drop_table = \"skip\"
+data_loss = \"skip\"";
         let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &format!("version = 1\n{lines}"))
         else {
             panic!("this is no policy");
@@ -1140,7 +1364,16 @@ when = {}";
 15:15 `PRODUCTION` does not say which value counts (write it as \"NAME=value\")
 17:12 this is not a regular expression: unclosed group
 20:12 a rule for a question needs `choose` or `decline = true`, one of the two
-22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out)";
+22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out)
+24:9 the expression for `public.a.b` is empty (write what would follow USING, as in \"blob::bytea\")
+25:9 `c::` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
+26:9 `d, DROP COLUMN e` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
+27:9 `e::text; DROP TABLE a` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
+28:9 `f -- as it is` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
+29:1 `public.a` would be `a` of a table called public; write the table too, as in `public.a.*`
+30:1 `a.*` is a pattern where one name is needed; if the name has such characters, write \"*\"
+32:14 `drop_table` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
+33:13 `data_loss` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)";
         assert_eq!(told.join("\n"), expected);
     }
 
@@ -1277,6 +1510,7 @@ truncate = \"refuse\"";
             include_str!("../../fixtures/policies/inline.toml"),
             include_str!("../../fixtures/policies/headers.toml"),
             include_str!("../../fixtures/policies/classes.toml"),
+            include_str!("../../fixtures/policies/transaction.toml"),
         ] {
             parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
             assert!(is_valid(text), "{text}");
@@ -1293,6 +1527,14 @@ truncate = \"refuse\"";
             "version = 1\nrenames.otherwise = \"approve\"",
             "version = 1\nrenames.tables.a = 1",
             "version = 1\nprofiles.p.commands = [\"puhs\"]",
+            "version = 1\npush.apply = \"pg\"",
+            "version = 1\npush.aply = \"kit\"",
+            "version = 1\nhazards.drop_table = \"skip\"",
+            "version = 1\nhazards.data_loss = \"skip\"",
+            "version = 1\nhazards.truncate = \"keep_rows\"",
+            "version = 1\nusing.\"a.b\" = \"\"",
+            "version = 1\nusing.\"a.b\" = \" \"",
+            "version = 1\nusing.\"a.b\" = 1",
         ];
         for text in rejected {
             assert!(parse(Path::new("p.toml"), text).is_err() && !is_valid(text), "{text}");

@@ -42,6 +42,8 @@ pub struct Policy {
     pub(super) renames: Vec<Rename>,
     pub(super) create: BTreeMap<Section, Create>,
     pub(super) hazards: BTreeMap<HazardKey, HazardLine>,
+    pub(super) apply: ApplyLine,
+    pub(super) using: BTreeMap<ObjectName, Using>,
     pub(super) prompts: Prompts,
     pub(super) hosts: Vec<HostPattern>,
     pub(super) refuse_env: Vec<Ruled<Variable>>,
@@ -94,6 +96,32 @@ pub enum Otherwise {
     Refuse,
     /// Take it as new.
     Create,
+}
+
+/// Who runs the statements of a push that was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apply {
+    /// drizzle-kit, one after the other.
+    Kit,
+    /// The program itself, all or nothing, in one transaction of PostgreSQL.
+    Transaction,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ApplyLine {
+    pub(super) value: Apply,
+    pub(super) layer: Layer,
+    pub(super) rule: RuleRef,
+}
+
+/// "The values of this column are converted so."
+#[derive(Debug, Clone)]
+pub(super) struct Using {
+    pub(super) expression: String,
+    pub(super) layer: Layer,
+    pub(super) rule: RuleRef,
+    /// Where the key stands in the file.
+    pub(super) span: Range<usize>,
 }
 
 /// A kind of object in `[renames]` and `[create]`.
@@ -167,6 +195,9 @@ pub enum HazardRule {
     KeepRows,
     /// Only for [`Hazard::AddUnique`]: drizzle-kit's question about truncating is answered "Yes".
     Truncate,
+    /// Only for [`Hazard::Truncate`]: what drizzle-kit puts before a type change is left out by whoever runs the
+    /// statements. No truncate that is left to be judged is allowed by it.
+    Skip,
 }
 
 /// The rules for questions that this version does not know.
@@ -313,6 +344,8 @@ impl Policy {
             renames: Vec::new(),
             create: BTreeMap::new(),
             hazards: BTreeMap::new(),
+            apply: ApplyLine { value: Apply::Kit, layer: None, rule: RuleRef::built_in("push.apply") },
+            using: BTreeMap::new(),
             prompts: Prompts::default(),
             hosts: Vec::new(),
             refuse_env: Vec::new(),
@@ -342,6 +375,22 @@ impl Policy {
             _ => HazardRule::Approve,
         };
         (value, RuleRef::built_in(&format!("hazards.{hazard}")))
+    }
+
+    /// Returns who runs the statements of a push, unless the command line says otherwise.
+    pub fn apply(&self) -> (Apply, RuleRef) {
+        (self.apply.value, self.apply.rule.clone())
+    }
+
+    /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.
+    pub fn using(&self, column: &ObjectName) -> Option<(&str, &RuleRef)> {
+        self.using.get(column).map(|using| (using.expression.as_str(), &using.rule))
+    }
+
+    /// Tells whether the truncate that drizzle-kit puts before a type change is to be left out, and by which rule.
+    pub fn skips_truncate(&self) -> Option<RuleRef> {
+        let (rule, rule_ref) = self.hazard(Hazard::Truncate);
+        matches!(rule, HazardRule::Skip).then_some(rule_ref)
     }
 
     /// Tells whether the rule for a hazard depends on the number of rows, so that it is worth counting them.
@@ -375,6 +424,16 @@ impl Policy {
     pub(super) fn hazard_line(&self, hazard: Hazard) -> Option<&HazardLine> {
         let class = || self.hazards.get(&HazardKey::Class(hazard.class()));
         self.hazards.get(&HazardKey::Kind(hazard)).or_else(class)
+    }
+}
+
+impl Apply {
+    /// Returns the word in the policy file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Apply::Kit => "kit",
+            Apply::Transaction => "transaction",
+        }
     }
 }
 

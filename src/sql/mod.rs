@@ -12,7 +12,9 @@ pub mod name;
 mod other;
 pub mod plan;
 mod postgres;
+pub mod rewrite;
 pub mod statement;
+pub mod transaction;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};

@@ -73,6 +73,32 @@ fn wrapped(statement: &SyntaxNode) -> Option<Reading> {
     Some(Reading { kind: format!("{:?}", statement.kind()).to_lowercase(), effects })
 }
 
+/// The end of a statement that changes the type of one column and does nothing else.
+pub(super) struct TypeChange {
+    /// Where the type with its collation ends, in bytes: what stands behind `USING` comes next.
+    pub(super) end: usize,
+    /// The expression behind `USING`, as it is written.
+    pub(super) using: Option<String>,
+}
+
+/// Reads a statement that changes the type of one column and does nothing else.
+pub(super) fn type_change(sql: &str) -> Option<TypeChange> {
+    let statement = parse_one(sql).filter(|statement| statement.kind() == K::ALTER_TABLE)?;
+    let effects = effects(&statement)?;
+    let [Effect::ChangeType { .. }, Effect::RewriteTable { .. }] = effects.as_slice() else { return None };
+    let option = child(&child(&statement, K::ALTER_COLUMN)?, K::SET_TYPE)?;
+    let clause = child(&option, K::USING_EXPR);
+    let using = match &clause {
+        Some(clause) => Some(clause.children().next()?.text().to_string().trim().to_owned()),
+        None => None,
+    };
+    let limit = clause.map_or(option.text_range().end(), |clause| clause.text_range().start());
+    let tokens = option.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    let tokens = tokens.filter(|token| !token.kind().is_trivia() && token.text_range().end() <= limit);
+    let end = tokens.last()?.text_range().end().into();
+    Some(TypeChange { end, using })
+}
+
 /// Returns what a statement does; nothing where a part of it is not known.
 fn effects(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     match statement.kind() {
