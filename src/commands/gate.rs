@@ -137,7 +137,8 @@ impl Gate<'_> {
                     relation(before).and_then(|relation| facts?.relations.get(&relation)?.extension.clone());
                 match extension {
                     Some(extension) => Some(format!("it belongs to the extension {extension}")),
-                    None => (self.whose)(before),
+                    // drizzle-kit drops what is not in the schema files, and truncates only what is.
+                    None => (hazard == Hazard::DropTable).then(|| (self.whose)(before)).flatten(),
                 }
             }
             _ => None,

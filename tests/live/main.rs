@@ -27,6 +27,7 @@ mod changes;
 mod fingerprint;
 mod gate;
 mod reach;
+mod refusals;
 mod renames;
 
 mod failures;

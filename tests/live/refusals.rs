@@ -1,0 +1,185 @@
+//! What drizzle-kit does without a word: refused, with each object and its rows named, and nothing touched.
+
+use crate::support::{Database, Project, Ran};
+
+on_every_kit! {
+    an_empty_table_is_not_dropped_unasked
+    a_foreign_table_and_one_in_another_schema_are_not_dropped
+    a_table_of_an_extension_is_not_dropped
+    a_chosen_truncation_does_not_allow_what_it_reaches
+}
+
+/// drizzle-kit 0.31 changes a type without emptying the table.
+mod before_0_31 {
+    use super::a_type_change_empties_no_table;
+
+    on_every_kit!(@ kit_0_21_4 "0.21.4" a_type_change_empties_no_table);
+    on_every_kit!(@ kit_0_22_8 "0.22.8" a_type_change_empties_no_table);
+    on_every_kit!(@ kit_0_28_1 "0.28.1" a_type_change_empties_no_table);
+}
+
+/// What drizzle-kit 0.21 and 0.22 do not know.
+mod newer {
+    use super::row_level_security_is_not_switched_off;
+
+    on_every_kit!(@ kit_0_28_1 "0.28.1" row_level_security_is_not_switched_off);
+    on_every_kit!(@ kit_0_31_11 "0.31.11" row_level_security_is_not_switched_off);
+}
+
+const USERS: &str = "export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });\n";
+
+/// A project that has `users`, on a database that has it too, with three rows, and what the statements make beside it.
+fn project(kit: &str, database: &Database, beside: &str) -> Project {
+    let project = Project::new(kit, database);
+    project.schema(USERS);
+    database.sql(
+        "CREATE TABLE users (id integer PRIMARY KEY, name text);
+         INSERT INTO users VALUES (1, 'ann'), (2, 'ben'), (3, 'cy')",
+    );
+    database.sql(beside);
+    project
+}
+
+/// Pushes and checks that the program refused, with these texts, and that the database is what it was.
+#[track_caller]
+fn check_refused(project: &Project, database: &Database, says: &[&str]) -> Ran {
+    let before = database.state();
+    let ran = project.push().expect(3).says(says).database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+    ran
+}
+
+fn an_empty_table_is_not_dropped_unasked(kit: &str) {
+    let database = Database::create();
+    let project = project(kit, &database, "CREATE TABLE drafts (id integer PRIMARY KEY)");
+    let ran = check_refused(&project, &database, &["drop_table public.drafts"]);
+    project.paste(&ran.allow_with());
+    project.push().expect(0).database("changed");
+    assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"]);
+}
+
+fn a_foreign_table_and_one_in_another_schema_are_not_dropped(kit: &str) {
+    let database = Database::create();
+    let project = project(
+        kit,
+        &database,
+        "CREATE SCHEMA shop;
+         CREATE TABLE shop.orders (id integer PRIMARY KEY);
+         INSERT INTO shop.orders VALUES (1), (2);
+         CREATE TABLE billing (id integer PRIMARY KEY);
+         INSERT INTO billing SELECT generate_series(1, 5)",
+    );
+    // The migrations know the one table, and never spoke of the other.
+    std::fs::create_dir(project.path("drizzle")).expect("the folder is ours");
+    project.write("drizzle/0000_init.sql", "CREATE TABLE \"shop\".\"orders\" (\"id\" integer PRIMARY KEY NOT NULL);\n");
+    project.schema(&format!("{USERS}export const shop = pgSchema('shop');\n"));
+    let ran = check_refused(
+        &project,
+        &database,
+        &["drop_table public.billing", "5 rows", "foreign", "drop_table shop.orders", "2 rows"],
+    );
+    project.paste(&ran.allow_with());
+    project.push().expect(0).database("changed");
+    assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"]);
+}
+
+fn a_table_of_an_extension_is_not_dropped(kit: &str) {
+    let database = Database::create();
+    let project = project(
+        kit,
+        &database,
+        "CREATE EXTENSION citext;
+         CREATE TABLE places (id integer PRIMARY KEY);
+         INSERT INTO places VALUES (1);
+         ALTER EXTENSION citext ADD TABLE places",
+    );
+    let before = database.state();
+    let ran = check_refused(&project, &database, &["drop_table public.places", "1 row", "extension citext"]);
+    // No policy helps: the server keeps what an extension needs.
+    project.paste(&ran.allow_with());
+    project.push().expect(6).says(&["2BP01", "extension citext"]);
+    assert_eq!(database.state(), before);
+}
+
+/// Three tables that a TRUNCATE of `users` reaches, the last of them by way of the others.
+const BELOW_USERS: &str = "
+    CREATE TABLE orders (id integer PRIMARY KEY, user_id integer REFERENCES users);
+    CREATE TABLE lines (id integer PRIMARY KEY, order_id integer REFERENCES orders);
+    CREATE TABLE notes (id integer PRIMARY KEY, line_id integer REFERENCES lines);
+    INSERT INTO orders SELECT n, 1 FROM generate_series(1, 4) n;
+    INSERT INTO lines SELECT n, 1 FROM generate_series(1, 5) n;
+    INSERT INTO notes SELECT n, 1 FROM generate_series(1, 6) n";
+
+const TABLES_BELOW_USERS: &str = "
+export const orders = pgTable('orders', {
+  id: integer('id').primaryKey(), userId: integer('user_id').references(() => users.id) });
+export const lines = pgTable('lines', {
+  id: integer('id').primaryKey(), orderId: integer('order_id').references(() => orders.id) });
+export const notes = pgTable('notes', {
+  id: integer('id').primaryKey(), lineId: integer('line_id').references(() => lines.id) });
+";
+
+/// Foreign keys as drizzle-kit calls them, so that it finds nothing to change.
+const AS_DRIZZLE_NAMES: &str = "
+    ALTER TABLE orders RENAME CONSTRAINT orders_user_id_fkey TO orders_user_id_users_id_fk;
+    ALTER TABLE lines RENAME CONSTRAINT lines_order_id_fkey TO lines_order_id_orders_id_fk;
+    ALTER TABLE notes RENAME CONSTRAINT notes_line_id_fkey TO notes_line_id_lines_id_fk";
+
+const REACHED: [&str; 3] = [
+    "truncate public.lines would delete 5 rows; reached by the CASCADE of public.users",
+    "truncate public.notes would delete 6 rows; reached by the CASCADE of public.users",
+    "truncate public.orders would delete 4 rows; reached by the CASCADE of public.users",
+];
+
+fn with_tables_below(kit: &str, database: &Database, users: &str) -> Project {
+    let project = project(kit, database, BELOW_USERS);
+    database.sql(AS_DRIZZLE_NAMES);
+    project.schema(&format!("{users}{TABLES_BELOW_USERS}"));
+    project
+}
+
+/// Checks that the push empties the four tables, now that the policy names them.
+#[track_caller]
+fn check_emptied(project: &Project, database: &Database) {
+    let ran = project.push().expect(0).database("changed");
+    for table in ["users", "orders", "lines", "notes"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}\n{ran}");
+    }
+}
+
+fn a_type_change_empties_no_table(kit: &str) {
+    let database = Database::create();
+    let project = with_tables_below(kit, &database, USERS);
+    database.sql("ALTER TABLE users ALTER name TYPE integer USING 7");
+    let ran = check_refused(&project, &database, &["change_type public.users.name would convert 3 values"]);
+    let ran = ran.says(&REACHED).says(&["refused: truncate public.users would delete 3 rows\n"]);
+    let lines = ran.allow_with();
+    // The three that are reached are allowed by their names alone, one by one.
+    let all = r#"["public.users", "public.lines", "public.notes", "public.orders"]"#;
+    assert!(lines.contains(all), "{lines}");
+    project.paste(&lines.replace(all, r#"["public.users", "public.lines", "public.orders"]"#));
+    check_refused(&project, &database, &["truncate public.notes would delete 6 rows"]).never_says("public.lines would");
+    project.paste(&lines);
+    check_emptied(&project, &database);
+}
+
+fn a_chosen_truncation_does_not_allow_what_it_reaches(kit: &str) {
+    let database = Database::create();
+    let project = with_tables_below(kit, &database, &USERS.replace("text('name')", "text('name').unique()"));
+    let policy = "[hazards]\nadd_unique = \"truncate\"\n";
+    project.policy(policy);
+    let ran = check_refused(&project, &database, &REACHED).never_says("refused: truncate public.users");
+    project.policy(&format!("{policy}{}", ran.allow_with()));
+    check_emptied(&project, &database);
+}
+
+fn row_level_security_is_not_switched_off(kit: &str) {
+    let database = Database::create();
+    let project = project(kit, &database, "ALTER TABLE users ENABLE ROW LEVEL SECURITY");
+    let ran = check_refused(&project, &database, &["disable_rls public.users"]);
+    let is_on = || database.value("SELECT relrowsecurity FROM pg_class WHERE relname = 'users'");
+    assert_eq!(is_on(), "t", "{ran}");
+    project.paste(&ran.allow_with());
+    project.push().expect(0).database("changed");
+    assert_eq!(is_on(), "f");
+}
