@@ -26,6 +26,7 @@ pub fn advise<'a>(dsn: &Dsn, statements: impl IntoIterator<Item = &'a str>, pati
     for (column, new_type) in changes.take(MOST) {
         let [schema, table, name] = column.parts() else { continue };
         let relation = Relation { schema: schema.clone(), name: table.clone() };
+        let new_type = sql::rewrite::meant_type(&new_type).map_or(new_type.clone(), str::to_owned);
         // Advice is no part of the run: where the server cannot be asked there is none.
         let examined = cast::examine(dsn, &relation, name, &new_type, end.saturating_duration_since(Instant::now()));
         if let Ok(Examined::Tried(tried)) = examined {

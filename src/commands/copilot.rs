@@ -163,7 +163,11 @@ impl<'a> Copilot<'a> {
 
     /// Returns who executes the statements.
     fn apply(&self) -> Apply {
-        self.mission.apply.unwrap_or(Apply::Kit)
+        let by_policy = || match self.policy.as_ref().map(Policy::apply) {
+            Some((policy::model::Apply::Transaction, _)) => Apply::Transaction,
+            Some((policy::model::Apply::Kit, _)) | None => Apply::Kit,
+        };
+        self.mission.apply.unwrap_or_else(by_policy)
     }
 
     /// Returns what a plan depends on beside the database.
@@ -533,6 +537,7 @@ impl Pilot for Copilot<'_> {
                     policy,
                     scope: &scope,
                     dialect: self.dialect,
+                    in_transaction: self.apply() == Apply::Transaction,
                     current_schema: self.current_schema.as_deref(),
                     truncated: &self.truncated,
                     look_up: &|wanted| db::reach::look_up(dsn?, wanted, patience).ok(),

@@ -11,6 +11,7 @@ use crate::kit::prompt::{Kind, Loss, LossKind, Prompt};
 use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
+use crate::sql::effect::{Effect, Using};
 use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC};
 
 /// What the gate knows beside the question.
@@ -19,6 +20,8 @@ pub struct Gate<'a> {
     pub scope: &'a Scope<'a>,
     /// None where drizzle's config names a dialect that nobody can read.
     pub dialect: Option<Dialect>,
+    /// Whether the program runs the statements itself, in one transaction, and so may change them by the policy.
+    pub in_transaction: bool,
     /// The schema in which the server looks for a name without one, where that is known.
     pub current_schema: Option<&'a str>,
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
@@ -54,6 +57,15 @@ impl Gate<'_> {
                 return (Decision::Unclear(doubt), Vec::new());
             }
         };
+        let statements = if self.in_transaction { self.rewritten(statements) } else { statements };
+        if self.in_transaction
+            && let Some(obstacle) = sql::transaction::obstacle(&statements)
+        {
+            let what =
+                format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why);
+            let Judged { statements, .. } = self.judge(&statements, &[]);
+            return (Decision::Refuse(Refusal { what, because: None, allow: Vec::new() }), statements);
+        }
         let losses: &[Loss] = match &prompt.kind {
             Kind::DataLoss(losses) => losses,
             _ => &[],
@@ -74,6 +86,31 @@ impl Gate<'_> {
         let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
         sql::split(block, dialect)
             .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))
+    }
+
+    /// Leaves out the truncates that the policy skips, and says how the values of its columns are converted.
+    fn rewritten(&self, statements: Vec<String>) -> Vec<String> {
+        let skipped = match self.policy.skips_truncate() {
+            Some(_) => sql::rewrite::skippable_truncates(&statements),
+            None => Vec::new(),
+        };
+        let kept = statements.into_iter().enumerate().filter(|(idx, _)| !skipped.contains(idx));
+        kept.map(|(_, statement)| self.with_using(&statement).unwrap_or(statement)).collect()
+    }
+
+    fn with_using(&self, statement: &str) -> Option<String> {
+        let changed = sql::read(statement, Dialect::Postgres).effects.into_iter().find_map(|effect| match effect {
+            Effect::ChangeType { column, using: Using::Assignment, .. } => Some(column),
+            _ => None,
+        })?;
+        let names = self.scope.names(&changed);
+        let (expression, _) = names.iter().find_map(|name| self.policy.using(name))?;
+        let meant = if self.scope.schemas.iter().any(|schema| schema == "undefined") {
+            None
+        } else {
+            sql::rewrite::with_meant_type(statement)
+        };
+        sql::rewrite::with_using(meant.as_deref().unwrap_or(statement), expression)
     }
 
     /// Judges statements together with the losses that drizzle-kit announces for them.
@@ -143,7 +180,13 @@ impl Gate<'_> {
             }
             _ => None,
         };
-        let notes: Vec<String> = formerly.into_iter().chain(whose).collect();
+        let using = match (hazard, self.policy.using(before)) {
+            (Hazard::ChangeType, Some((_, rule))) if !self.in_transaction => {
+                Some(format!("{rule} applies with --apply transaction only"))
+            }
+            _ => None,
+        };
+        let notes: Vec<String> = formerly.into_iter().chain(whose).chain(using).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 

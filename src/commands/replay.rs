@@ -97,6 +97,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                                 policy: &policy,
                                 scope: &scope,
                                 dialect: Some(args.dialect.into()),
+                                in_transaction: false,
                                 current_schema: None,
                                 truncated: &truncated,
                                 look_up: &|_| Some(Facts::default()),

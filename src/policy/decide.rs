@@ -652,7 +652,7 @@ impl Scope<'_> {
     /// Returns the names that the policy may use for an object: its own and those from before the renames of this run.
     ///
     /// Its own is left out where another object had it before: a rule may mean that one.
-    pub(super) fn names(&self, name: &ObjectName) -> Vec<ObjectName> {
+    pub fn names(&self, name: &ObjectName) -> Vec<ObjectName> {
         let mut names = vec![name.clone()];
         for n_parts in [2, 1] {
             let of_this_kind = |(_, new): &&(ObjectName, ObjectName)| new.parts().len() == n_parts;

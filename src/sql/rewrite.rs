@@ -9,6 +9,7 @@ use regex::Regex;
 
 use super::dialect::Dialect;
 use super::effect::{Effect, Reach, Reading, Using};
+use super::name::ObjectName;
 use super::{plan, postgres};
 
 /// Adds `USING expression` to a statement of PostgreSQL that changes the type of one column and does nothing else.
@@ -23,6 +24,34 @@ pub fn with_using(statement: &str, expression: &str) -> Option<String> {
     let after = postgres::type_change(&rewritten)?;
     let is_added = after.end == before.end && after.using.as_deref() == Some(expression);
     (is_added && without_using(&rewritten) == without_using(statement)).then_some(rewritten)
+}
+
+/// Returns the type that drizzle-kit means by `"undefined"."bytea"`: from 0.31 on it puts a schema that it does not know
+/// before the words of a `customType`.
+pub fn meant_type(words: &str) -> Option<&str> {
+    let meant = words.strip_prefix("\"undefined\".\"")?.strip_suffix('"')?;
+    (!meant.contains('"')).then_some(meant)
+}
+
+/// Puts the type that is meant into a statement that changes the type of one column and does nothing else.
+///
+/// Returns nothing where drizzle-kit wrote the type right, or where the result is not read as the same change.
+pub fn with_meant_type(statement: &str) -> Option<String> {
+    let change = postgres::type_change(statement)?;
+    let (head, tail) = statement.split_at(change.end);
+    let begin = head.rfind("\"undefined\".\"")?;
+    let meant = meant_type(&head[begin..])?;
+    let rewritten = format!("{}{meant}{tail}", &head[..begin]);
+    let after = postgres::type_change(&rewritten)?;
+    let same_place = after.end == begin + meant.len() && after.using == change.using;
+    (same_place && column_changed(&rewritten) == column_changed(statement)).then_some(rewritten)
+}
+
+fn column_changed(statement: &str) -> Option<ObjectName> {
+    plan::read(statement, Dialect::Postgres).effects.into_iter().find_map(|effect| match effect {
+        Effect::ChangeType { column, .. } => Some(column),
+        _ => None,
+    })
 }
 
 /// Tells whether a text is one SQL expression, as it may stand behind `USING`.
@@ -70,6 +99,22 @@ mod tests {
 
     use super::*;
     use crate::sql::statement;
+
+    #[test]
+    fn a_type_without_its_schema_is_the_one_that_is_meant() {
+        let check = |words: &str, expected: Option<&str>| {
+            let statement = |words: &str| format!("ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DATA TYPE {words};");
+            assert_eq!(with_meant_type(&statement(words)), expected.map(statement), "{words}");
+        };
+        check("\"undefined\".\"bytea\"", Some("bytea"));
+        check("\"undefined\".\"vector(3)\"", Some("vector(3)"));
+        check("\"undefined\".\"numeric(3, 1)[]\"", Some("numeric(3, 1)[]"));
+        check("bytea", None);
+        check("\"other\".\"bytea\"", None);
+        check("\"undefined\".\"int; DROP TABLE x\"", None);
+        check("\"undefined\".\"int USING 1\"", None);
+        check("\"undefined\".\"a\"\"b\"", None);
+    }
 
     #[track_caller]
     fn check(statement: &str, expression: &str, expected: Option<&str>) {

@@ -62,7 +62,7 @@ struct Added {
 }
 
 /// Returns the first of the new values that a statement uses, or may use.
-fn new_value(sql: &str, pieces: &[Piece<'_>], added: &mut [Added]) -> Option<Why> {
+fn new_value(sql: &str, pieces: &[Piece], added: &mut [Added]) -> Option<Why> {
     if added.is_empty() {
         return None;
     }
@@ -93,16 +93,16 @@ fn new_value(sql: &str, pieces: &[Piece<'_>], added: &mut [Added]) -> Option<Why
 }
 
 /// What stands between two `;`.
-struct Piece<'a>(Vec<Part<'a>>);
+struct Piece(Vec<Part>);
 
 /// A token that is not white space or a comment.
-enum Part<'a> {
+enum Part {
     /// In lower case, as the server reads it.
     Word(String),
     /// A name between quotes.
     Name(String),
     Text(Text),
-    Sign(&'a str),
+    Sign,
 }
 
 /// A string.
@@ -113,7 +113,7 @@ struct Text {
 }
 
 /// Cuts a text into tokens; nothing where that is not possible.
-fn pieces(sql: &str) -> Option<Vec<Piece<'_>>> {
+fn pieces(sql: &str) -> Option<Vec<Piece>> {
     let mut pieces = vec![Piece(Vec::new())];
     for token in lex::tokens(sql, Dialect::Postgres).ok()? {
         let text = &sql[token.start..token.end];
@@ -126,7 +126,7 @@ fn pieces(sql: &str) -> Option<Vec<Piece<'_>>> {
             Sort::Word => Part::Word(text.to_ascii_lowercase()),
             Sort::Literal if text.starts_with('"') => Part::Name(text[1..text.len() - 1].replace("\"\"", "\"")),
             Sort::Literal if text.contains(['\'', '$']) => Part::Text(Text::read(text)),
-            Sort::Literal | Sort::Open | Sort::Close | Sort::Comma | Sort::Sign => Part::Sign(text),
+            Sort::Literal | Sort::Open | Sort::Close | Sort::Comma | Sort::Sign => Part::Sign,
         };
         pieces.last_mut().expect("there is always a piece").0.push(part);
     }
@@ -135,9 +135,10 @@ fn pieces(sql: &str) -> Option<Vec<Piece<'_>>> {
 
 impl Text {
     fn read(text: &str) -> Text {
-        if text.starts_with('$') {
-            let tag = text[1..].find('$').map_or(0, |end| end + 2);
-            let content = text.get(tag..text.len().saturating_sub(tag)).unwrap_or(text).to_owned();
+        if let Some(rest) = text.strip_prefix('$') {
+            // `$tag$content$tag$`
+            let n_tag = rest.find('$').map_or(0, |end| end + 2);
+            let content = text.get(n_tag..text.len().saturating_sub(n_tag)).unwrap_or(text).to_owned();
             return Text { is_plain: !content.contains('\\'), content };
         }
         let (prefix, quoted) = text.split_at(text.find('\'').unwrap_or(0));
@@ -173,7 +174,7 @@ fn stands_in(text: &str, value: &str) -> bool {
     })
 }
 
-impl Piece<'_> {
+impl Piece {
     /// Tells whether the piece begins with these words.
     fn begins(&self, words: &[&str]) -> bool {
         self.0.len() >= words.len() && words.iter().zip(&self.0).all(|(word, part)| part.is(word))
@@ -244,7 +245,7 @@ impl Piece<'_> {
         self.0.iter().any(|part| match part {
             Part::Word(word) => !words.contains(&word.as_str()),
             Part::Name(_) => true,
-            Part::Text(_) | Part::Sign(_) => false,
+            Part::Text(_) | Part::Sign => false,
         })
     }
 
@@ -264,11 +265,11 @@ impl Piece<'_> {
         let at = self.add_value_at()?;
         let name = match &self.0[at - 1] {
             Part::Word(name) | Part::Name(name) => Some(name.clone()),
-            Part::Text(_) | Part::Sign(_) => None,
+            Part::Text(_) | Part::Sign => None,
         };
         let value = self.0[at..].iter().find_map(|part| match part {
             Part::Text(text) => Some(text),
-            Part::Word(_) | Part::Name(_) | Part::Sign(_) => None,
+            Part::Word(_) | Part::Name(_) | Part::Sign => None,
         });
         let value = value.filter(|text| text.is_plain).map(|text| text.content.clone());
         Some(Added { added_idx, value, names: name.into_iter().collect() })
@@ -278,12 +279,12 @@ impl Piece<'_> {
     fn may_say(&self, value: Option<&str>) -> bool {
         self.0.iter().any(|part| match part {
             Part::Text(text) => value.is_none_or(|value| text.may_say(value)),
-            Part::Word(_) | Part::Name(_) | Part::Sign(_) => false,
+            Part::Word(_) | Part::Name(_) | Part::Sign => false,
         })
     }
 }
 
-impl Part<'_> {
+impl Part {
     fn is(&self, word: &str) -> bool {
         matches!(self, Part::Word(own) if own == word)
     }
