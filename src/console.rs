@@ -67,6 +67,12 @@ impl Console {
         self.loudness == Loudness::Verbose
     }
 
+    /// From here on says everything that drizzle-kit says, line by line.
+    pub fn tell_everything(&mut self) {
+        self.loudness = Loudness::Verbose;
+        self.settle();
+    }
+
     /// Says what is going on, line by line.
     pub fn say(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {

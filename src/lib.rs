@@ -93,6 +93,7 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
     let Err(error) = done else { return Exit::Ok };
     let exit = match &error {
         policy_command::Error::Policy(_) | policy_command::Error::Select(_) => Exit::Config,
+        policy_command::Error::Plan(error) => error.exit(),
         policy_command::Error::Question { .. } | policy_command::Error::Exists(_) => Exit::Usage,
         policy_command::Error::Write { .. } | policy_command::Error::Print(_) => Exit::Failed,
     };

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::db::apply::Expected;
 use crate::db::fingerprint::{self, Fingerprint, Identity};
+use crate::exit::Exit;
 use crate::kit::prompt::Prompt;
 
 /// The version of the format.
@@ -77,6 +78,16 @@ pub enum PlanError {
     Tampered { path: String },
     #[error("the plan {path} expired at {expires}")]
     Expired { path: String, expires: String },
+}
+
+impl PlanError {
+    /// Returns how a run ends that was given such a file.
+    pub fn exit(&self) -> Exit {
+        match self {
+            PlanError::Read { .. } => Exit::Usage,
+            PlanError::Malformed { .. } | PlanError::Tampered { .. } | PlanError::Expired { .. } => Exit::StalePlan,
+        }
+    }
 }
 
 impl PlanFile {

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::policy::explain::{self, Answer, Explanation, Summary};
 use crate::policy::model::{FILE_NAME, Section, Source, closest};
 use crate::policy::{PolicyError, SelectError, file};
 use crate::sql::hazard::Hazard;
+use crate::sql::{self, Dialect};
 
 /// Check, explain or write the policy
 ///
@@ -46,11 +48,15 @@ pub enum PolicyCommand {
 #[command(after_help = "Examples:
   drizzle-pilot policy check
   drizzle-pilot policy check deploy/drizzle-pilot.toml
+  drizzle-pilot policy check --plan push.plan.json
   drizzle-pilot policy check --profile ci --format json")]
 pub struct CheckArgs {
     /// The policy file, instead of the one that applies here
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Also say which rules match nothing in this plan (of `plan --out`)
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
 }
 
 /// Say which rule answers a question, and why the others do not
@@ -114,6 +120,9 @@ pub enum Error {
     /// The profile cannot be picked.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// The plan cannot be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The question cannot be understood.
     #[error("{message}")]
     Question { message: String, hint: Option<String> },
@@ -135,7 +144,7 @@ impl Error {
             Error::Select(error) => Some(error.hint()),
             Error::Question { hint, .. } => hint.clone(),
             Error::Exists(_) => Some("--force overwrites it".to_owned()),
-            Error::Policy(_) | Error::Write { .. } | Error::Print(_) => None,
+            Error::Policy(_) | Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
         }
     }
 }
@@ -155,12 +164,16 @@ pub fn run(args: &PolicyArgs, context: &Context<'_>, out: &mut dyn Write) -> Res
 
 fn check(args: &CheckArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let policies = file::load(args.file.as_deref().or(context.policy), context.cwd)?;
-    if let Some(profile) = context.profile {
-        policies.select(Some(profile), &|_| None, None)?;
-    }
+    let policy = policies.select(context.profile, &|_| None, None)?;
     let of_interest = |summary: &Summary| context.profile.is_none() || summary.profile.as_deref() == context.profile;
     let summaries: Vec<Summary> = explain::summaries(&policies).into_iter().filter(of_interest).collect();
-    let warnings = explain::warnings(&policies);
+    let mut warnings = explain::warnings(&policies);
+    if let Some(plan) = &args.plan {
+        let plan = PlanFile::read(&context.cwd.join(plan))?;
+        let names = sql::assess(plan.statements(), Dialect::Postgres, &sql::Facts::default());
+        let names = names.into_iter().flat_map(|statement| statement.objects).collect();
+        warnings.extend(explain::unmatched(&policy, &names));
+    }
     if context.json {
         let policies_json: Vec<Value> = summaries.iter().map(summary_json).collect();
         let file = match policies.source() {

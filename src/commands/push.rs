@@ -34,10 +34,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
 
 /// Says why a plan file is not used.
 fn refuse(error: &PlanError, console: &mut Console) -> Exit {
-    let exit = match error {
-        PlanError::Read { .. } => Exit::Usage,
-        PlanError::Malformed { .. } | PlanError::Tampered { .. } | PlanError::Expired { .. } => Exit::StalePlan,
-    };
+    let exit = error.exit();
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     console.error(exit.name(), &format!("{error}{cause}"));
     console.insist("hint: make a new one: drizzle-pilot plan --out FILE");

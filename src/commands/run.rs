@@ -1,5 +1,7 @@
 //! `run`: any other drizzle-kit command line, by the same rules.
 
+use std::time::Duration;
+
 use crate::cli::{self, RunArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
 use crate::console::Console;
@@ -10,6 +12,9 @@ const HARMLESS: [&str; 9] = ["generate", "check", "up", "export", "introspect", 
 
 /// What asks drizzle-kit about itself, alone on its command line.
 const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
+
+/// Longer than anybody serves, and short enough to be added to a moment.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
@@ -24,12 +29,13 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         console.insist(Database::Unchanged.sentence());
         return Exit::Usage;
     }
-    if name == "studio" {
-        console.error(Exit::Usage.name(), "drizzle-kit studio serves until it is stopped, and asks nothing");
-        console.insist("hint: start it by itself: npx drizzle-kit studio");
-        console.insist(Database::Unchanged.sentence());
-        return Exit::Usage;
+    // It serves until it is stopped: silence is no sign of trouble, and what it says is what one waits for.
+    let serves = name == "studio";
+    if serves {
+        console.tell_everything();
     }
+    let for_ever = Shared { timeout: FOR_EVER, idle_timeout: FOR_EVER, ..shared.clone() };
+    let shared = if serves { &for_ever } else { shared };
     let mission = Mission {
         command: "run",
         kit_args,

@@ -27,7 +27,7 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
         application_name: &application_name,
         lock: apply::LOCK,
         lock_timeout: LOCK_TIMEOUT.min(rest),
-        statement_timeout: None,
+        statement_timeout: Some(rest),
         deadline: rest,
         commit_patience: COMMIT_PATIENCE,
     };

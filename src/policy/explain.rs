@@ -1,11 +1,12 @@
 //! Says which rule answers a question, and why the others do not. Pure: what it returns is shown by the command.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
 use super::file::beside;
 use super::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
-use super::name::ObjectName;
+use super::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
 
 /// The answer to a question, with its reason.
@@ -137,6 +138,26 @@ pub fn summaries(policies: &Policies) -> Vec<Summary> {
 pub fn warnings(policies: &Policies) -> Vec<String> {
     let all = std::iter::once(&policies.base).chain(policies.profiles.values().map(|profile| &profile.policy));
     all.flat_map(suspicious).collect()
+}
+
+/// Returns the rules that speak of nothing in a plan, given the names that the plan has. That does no harm; it may be a
+/// misspelling.
+pub fn unmatched(policy: &Policy, names: &BTreeSet<ObjectName>) -> Vec<String> {
+    let matches = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
+    let renames = policy.renames.iter().filter(|rule| !names.contains(&rule.old) && !names.contains(&rule.new));
+    let using = policy.using.iter().filter(|(column, _)| !names.contains(column));
+    let created = policy.create.values().flat_map(|create| &create.patterns);
+    let created = created.filter(|pattern| !matches(&pattern.value)).map(|pattern| pattern.rule.to_string());
+    let limits = policy.hazards.values().flat_map(|line| match &line.value {
+        HazardRule::Limit { only: Some(only), .. } => only
+            .iter()
+            .filter(|pattern| !matches(pattern))
+            .map(|pattern| format!("{}: {}", line.rule, pattern.text()))
+            .collect(),
+        _ => Vec::new(),
+    });
+    let rules = renames.map(|rule| rule.rule.to_string()).chain(using.map(|(_, using)| using.rule.to_string()));
+    rules.chain(created).chain(limits).map(|rule| format!("{rule} matches nothing in the plan")).collect()
 }
 
 fn suspicious(policy: &Policy) -> Vec<String> {
@@ -309,5 +330,38 @@ impl fmt::Display for Explanation {
             self.not_used.iter().try_for_each(|rule| writeln!(f, "  {rule}"))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::file;
+    use super::*;
+
+    #[test]
+    fn a_rule_that_speaks_of_nothing_in_a_plan_is_named() {
+        let policies = file::parse(
+            Path::new("p.toml"),
+            "[renames.tables]\norders = 'purchases'\nolder = 'newer'\n[create]\ntables = ['audit_*', 'log_*']\n\
+             [hazards]\ndrop_column = { only = ['users.legacy_*', 'users.misspelt'] }\n",
+        );
+        let policy = policies.expect("it is a policy").select(None, &|_| None, None).expect("it has no profile");
+        let names = [
+            &["public", "orders"][..],
+            &["public", "purchases"],
+            &["public", "audit_1"],
+            &["public", "users", "legacy_id"],
+        ];
+        let names = names.into_iter().map(|parts| ObjectName::new(parts.iter().copied())).collect();
+        assert_eq!(
+            unmatched(&policy, &names),
+            [
+                "p.toml:3 renames.tables.older matches nothing in the plan",
+                "p.toml:5 create.tables[1] matches nothing in the plan",
+                "p.toml:7 hazards.drop_column: users.misspelt matches nothing in the plan",
+            ]
+        );
     }
 }
