@@ -147,7 +147,9 @@ pub fn unmatched(policy: &Policy, names: &BTreeSet<ObjectName>) -> Vec<String> {
     let renames = policy.renames.iter().filter(|rule| !names.contains(&rule.old) && !names.contains(&rule.new));
     let using = policy.using.iter().filter(|(column, _)| !names.contains(column));
     let created = policy.create.values().flat_map(|create| &create.patterns);
-    let created = created.filter(|pattern| !matches(&pattern.value)).map(|pattern| pattern.rule.to_string());
+    let created = created
+        .filter(|pattern| !matches(&pattern.value))
+        .map(|pattern| format!("{}: {}", pattern.rule, pattern.value.text()));
     let limits = policy.hazards.values().flat_map(|line| match &line.value {
         HazardRule::Limit { only: Some(only), .. } => only
             .iter()
@@ -359,7 +361,7 @@ mod tests {
             unmatched(&policy, &names),
             [
                 "p.toml:3 renames.tables.older matches nothing in the plan",
-                "p.toml:5 create.tables[1] matches nothing in the plan",
+                "p.toml:5 create.tables: log_* matches nothing in the plan",
                 "p.toml:7 hazards.drop_column: users.misspelt matches nothing in the plan",
             ]
         );
