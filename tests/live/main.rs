@@ -28,6 +28,7 @@ mod gate;
 mod reach;
 mod refusals;
 mod renames;
+mod transaction;
 
 mod failures;
 mod surroundings;
