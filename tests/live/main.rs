@@ -25,6 +25,7 @@ mod apply;
 mod changes;
 mod fingerprint;
 mod gate;
+mod plan;
 mod reach;
 mod refusals;
 mod renames;
