@@ -221,18 +221,27 @@ impl<'a> Copilot<'a> {
         Ok(())
     }
 
-    /// Says why the last question is not the one that was planned, if it is not.
-    fn unplanned(&self, plan: &PlanFile) -> Option<String> {
+    /// Says which statements are not those that were planned, if they are not.
+    fn other_statements(&self, plan: &PlanFile) -> Option<String> {
         let shown: Vec<&str> = self.statements.iter().map(|statement| statement.sql.as_str()).collect();
         let planned: Vec<&str> = plan.statements().iter().map(String::as_str).collect();
-        if shown != planned {
-            let added = shown.iter().filter(|sql| !planned.contains(sql)).map(|sql| format!("  + {sql}"));
-            let gone = planned.iter().filter(|sql| !shown.contains(sql)).map(|sql| format!("  - {sql}"));
-            let told: Vec<String> = added.chain(gone).collect();
-            return Some(match told.as_slice() {
-                [] => "drizzle-kit shows the statements in another order".to_owned(),
-                told => format!("drizzle-kit shows other statements\n{}", told.join("\n")),
-            });
+        if shown == planned {
+            return None;
+        }
+        let added = shown.iter().filter(|sql| !planned.contains(sql)).map(|sql| format!("  + {sql}"));
+        let gone = planned.iter().filter(|sql| !shown.contains(sql)).map(|sql| format!("  - {sql}"));
+        let told: Vec<String> = added.chain(gone).collect();
+        Some(match told.as_slice() {
+            [] => "drizzle-kit shows the statements in another order".to_owned(),
+            told => format!("drizzle-kit shows other statements\n{}", told.join("\n")),
+        })
+    }
+
+    /// Says why the last question is not the one that was planned, if it is not.
+    fn unplanned(&self, plan: &PlanFile) -> Option<String> {
+        let other = self.other_statements(plan);
+        if other.is_some() {
+            return other;
         }
         // Questions may have taken a while: the schema is looked at once more, right before consent.
         match db::fingerprint::fingerprint(self.dsn.as_ref()?, self.patience()) {
@@ -567,6 +576,14 @@ impl Pilot for Copilot<'_> {
                 Answer::Choose(choice)
             }
             Decision::Refuse(refusal) => {
+                // What was not planned is not executed anyway; the plan is what has to be looked at then.
+                if let (Consent::Planned(plan), true) = (self.mission.consent, is_last) {
+                    self.stale = self.other_statements(plan);
+                    if self.stale.is_some() {
+                        self.rules.push("the plan".to_owned());
+                        return Answer::Decline;
+                    }
+                }
                 self.rules.push(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
                 self.refusals.push(report::Refusal::of(&refusal));
                 Answer::Decline

@@ -137,6 +137,13 @@ pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
     finish(shared, mission, console, log, verdict)
 }
 
+/// Ends a mission before it began, with a report as any other ending has.
+pub fn ground(shared: &Shared, mission: &Mission, verdict: Verdict, console: &mut Console) -> Exit {
+    let mut log = Logbook::new(shared);
+    let verdict = prepare_report(shared, mission, console.secrets(), &mut log).err().unwrap_or(verdict);
+    finish(shared, mission, console, log, verdict)
+}
+
 /// What is put into the report besides the verdict.
 #[derive(Debug)]
 struct Logbook {

@@ -7,7 +7,8 @@ use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
 use crate::commands::plan;
 use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::console::Console;
-use crate::exit::{Database, Exit};
+use crate::exit::Exit;
+use crate::report::Verdict;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
@@ -16,28 +17,25 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     }
     let mut kit_args = vec![OsString::from("push")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
-    let plan = match args.plan.as_deref().map(PlanFile::read).transpose() {
-        Ok(plan) => plan,
-        Err(error) => return refuse(&error, console),
-    };
+    let plan = args.plan.as_deref().map(PlanFile::read).transpose();
     let mission = Mission {
         command: "push",
         kit_args: &kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Database,
-        consent: plan.as_ref().map_or(Consent::ByPolicy, Consent::Planned),
+        consent: plan.as_ref().ok().and_then(Option::as_ref).map_or(Consent::ByPolicy, Consent::Planned),
         apply: args.apply,
         accept_data_loss: args.accept_data_loss,
     };
-    flight::fly(shared, &mission, console)
+    match &plan {
+        Ok(_) => flight::fly(shared, &mission, console),
+        Err(error) => flight::ground(shared, &mission, unusable(error), console),
+    }
 }
 
 /// Says why a plan file is not used.
-fn refuse(error: &PlanError, console: &mut Console) -> Exit {
+fn unusable(error: &PlanError) -> Verdict {
     let exit = error.exit();
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    console.error(exit.name(), &format!("{error}{cause}"));
-    console.insist("hint: make a new one: drizzle-pilot plan --out FILE");
-    console.insist(Database::Unchanged.sentence());
-    exit
+    Verdict::nothing(exit, format!("{error}{cause}")).hint("make a new one: drizzle-pilot plan --out FILE")
 }

@@ -79,10 +79,13 @@ impl Report {
         if !self.statements.is_empty() {
             let sql = self.sql();
             let fence = fence(&sql);
-            let n_statements = self.statements.len();
+            let n_statements = match self.statements.len() {
+                1 => "1 statement".to_owned(),
+                n_statements => format!("{n_statements} statements"),
+            };
             let _ = write!(
                 text,
-                "\n<details><summary>{n_statements} statements</summary>\n\n{fence}sql\n{sql}{fence}\n\n</details>\n"
+                "\n<details><summary>{n_statements}</summary>\n\n{fence}sql\n{sql}{fence}\n\n</details>\n"
             );
         }
         for refusal in &self.refusals {

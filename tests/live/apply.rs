@@ -49,17 +49,6 @@ fn fingerprint(database: &Database) -> Fingerprint {
     fingerprint::fingerprint(&database.dsn(), LONG).expect("the laboratory answers")
 }
 
-/// Everything that must not change: schema, rows, and the dump where there is a pg_dump that can make one.
-fn everything(database: &Database) -> (Fingerprint, Vec<String>, Option<String>) {
-    let dump = Command::new("pg_dump").arg(format!("--dbname={}", database.url())).output().ok();
-    let dump = dump.filter(|output| output.status.success()).map(|output| {
-        let text = String::from_utf8(output.stdout).expect("the dump is UTF-8");
-        // Newer ones write a random key into these.
-        text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
-    });
-    (fingerprint(database), database.state(), dump)
-}
-
 fn prepared(server: Server) -> Database {
     let database = Database::create_on(server);
     database.sql(BEFORE);
@@ -83,7 +72,7 @@ fn five_statements_are_applied_and_keep_the_rows() {
 fn a_failure_at_any_position_leaves_nothing() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
-        let before = everything(&database);
+        let before = database.everything();
         for idx in 0..FIVE.len() {
             let mut statements = FIVE;
             statements[idx] = "ALTER TABLE \"größe\" ADD COLUMN x int";
@@ -92,7 +81,7 @@ fn a_failure_at_any_position_leaves_nothing() {
             assert_eq!(error.to_string(), format!("statement {} failed: relation \"größe\" does not exist", idx + 1));
             let ApplyError::Statement { idx: told, statement, fault } = error else { panic!("{error:?}") };
             assert_eq!((told, statement.as_str(), fault.sqlstate.as_str()), (idx, statements[idx], "42P01"));
-            assert_eq!(everything(&database), before, "{server:?}, statement {idx}");
+            assert_eq!(database.everything(), before, "{server:?}, statement {idx}");
         }
     }
 }
@@ -129,7 +118,7 @@ fn a_schema_that_moved_is_refused_and_told() {
     let database = prepared(Server::Postgres15);
     let expected = Expected::from(&fingerprint(&database));
     database.sql("ALTER TABLE users ADD COLUMN sneaked text");
-    let before = everything(&database);
+    let before = database.everything();
     let apply = |expected| {
         let script = Script { expected: Some(expected), ..script(&FIVE) };
         apply::apply(&database.dsn(), &script, &run()).expect_err("the schema has moved")
@@ -143,7 +132,7 @@ fn a_schema_that_moved_is_refused_and_told() {
     let other = Expected::from(&fingerprint(&prepared(Server::Postgres15)));
     assert!(matches!(apply(other), ApplyError::Elsewhere { .. }));
     assert!(matches!(apply(Expected { lines: None, ..expected }), ApplyError::Moved { .. }));
-    assert_eq!(everything(&database), before);
+    assert_eq!(database.everything(), before);
 }
 
 #[test]
@@ -186,7 +175,7 @@ fn a_run_waits_for_the_one_before_and_sees_what_that_did() {
 #[test]
 fn what_cannot_run_in_a_transaction_is_told_and_nothing_stays() {
     let database = prepared(Server::Postgres15);
-    let before = everything(&database);
+    let before = database.everything();
     for (statement, sqlstate) in [
         ("CREATE INDEX CONCURRENTLY by_name ON users (name)", "25001"),
         ("VACUUM users", "25001"),
@@ -200,14 +189,14 @@ fn what_cannot_run_in_a_transaction_is_told_and_nothing_stays() {
             ApplyError::Stopped { n_done: 1, cut: Cut::Lost(_), seen_undone: true } if sqlstate == "08P01" => {}
             other => panic!("{statement}: {other:?}"),
         }
-        assert_eq!(everything(&database), before, "{statement}");
+        assert_eq!(database.everything(), before, "{statement}");
     }
 }
 
 #[test]
 fn a_deferred_constraint_that_fails_at_the_commit_leaves_nothing() {
     let database = prepared(Server::Postgres15);
-    let before = everything(&database);
+    let before = database.everything();
     let statements = [
         "CREATE TABLE orders (\"user\" int REFERENCES users DEFERRABLE INITIALLY DEFERRED)",
         "INSERT INTO orders VALUES (99)",
@@ -215,7 +204,7 @@ fn a_deferred_constraint_that_fails_at_the_commit_leaves_nothing() {
     let error = refused(&database, &statements, &run());
     let ApplyError::Commit { fault } = &error else { panic!("{error:?}") };
     assert_eq!((fault.sqlstate.as_str(), error.effect()), ("23503", Effect::Unchanged));
-    assert_eq!(everything(&database), before);
+    assert_eq!(database.everything(), before);
 }
 
 #[test]
@@ -233,7 +222,7 @@ fn transaction_control_among_the_statements_is_noticed() {
 fn limits_of_time_leave_nothing() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
-        let before = everything(&database);
+        let before = database.everything();
         let held = database.hold("LOCK TABLE users");
         let statements = [FIVE[0].split(" REFERENCES").next().expect("it has a first part").to_owned() + ")"];
         let statements = [statements[0].as_str(), FIVE[1]];
@@ -253,7 +242,7 @@ fn limits_of_time_leave_nothing() {
         // It was seen to be over: nothing waits for the table any more.
         assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
         held.release();
-        assert_eq!(everything(&database), before);
+        assert_eq!(database.everything(), before);
     }
 }
 
@@ -288,12 +277,12 @@ fn a_commit_that_never_arrives_is_known_to_be_undone() {
     for server in [Server::Postgres13, Server::Postgres15] {
         for at_commit in [AtCommit::CutBefore, AtCommit::SwallowCommit] {
             let database = prepared(server);
-            let before = everything(&database);
+            let before = database.everything();
             let error = apply_through(&database, at_commit).expect_err("the server has not committed");
             assert!(matches!(error, ApplyError::Undone { .. }), "{at_commit:?}: {error:?}");
             assert_eq!(error.effect(), Effect::Unchanged);
             assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
-            assert_eq!(everything(&database), before);
+            assert_eq!(database.everything(), before);
         }
     }
 }
@@ -301,7 +290,7 @@ fn a_commit_that_never_arrives_is_known_to_be_undone() {
 #[test]
 fn a_session_that_an_administrator_ends_leaves_nothing() {
     let database = prepared(Server::Postgres15);
-    let before = everything(&database);
+    let before = database.everything();
     let held = database.hold("LOCK TABLE users");
     let dsn = database.dsn();
     let run = std::thread::spawn(move || apply::apply(&dsn, &script(&["CREATE TABLE a ()", FIVE[1]]), &run()));
@@ -311,7 +300,7 @@ fn a_session_that_an_administrator_ends_leaves_nothing() {
     let ApplyError::Statement { idx: 1, fault, .. } = &error else { panic!("{error:?}") };
     assert_eq!(fault.sqlstate, "57P01");
     held.release();
-    assert_eq!(everything(&database), before);
+    assert_eq!(database.everything(), before);
 }
 
 #[test]
@@ -353,7 +342,7 @@ fn start_child(url: &Url, deadline: Duration) -> Child {
 fn a_signal_before_the_commit_leaves_nothing() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
-        let before = everything(&database);
+        let before = database.everything();
         let held = database.hold("LOCK TABLE users");
         let child = start_child(&database.url(), LONG);
         until("the second statement waits", || waiting(&database).iter().any(|row| row[2] == "relation"));
@@ -364,7 +353,7 @@ fn a_signal_before_the_commit_leaves_nothing() {
         assert!(told.contains(expected), "{told}");
         assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
         held.release();
-        assert_eq!(everything(&database), before);
+        assert_eq!(database.everything(), before);
     }
 }
 
@@ -383,7 +372,7 @@ fn a_signal_after_the_commit_was_sent_is_told_beside_the_outcome() {
 fn a_run_that_is_killed_leaves_nothing() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
-        let before = everything(&database);
+        let before = database.everything();
         let held = database.hold("LOCK TABLE users");
         let mut child = start_child(&database.url(), LONG);
         until("the second statement waits", || waiting(&database).iter().any(|row| row[2] == "relation"));
@@ -393,6 +382,6 @@ fn a_run_that_is_killed_leaves_nothing() {
         let held = matches!(server, Server::Postgres15).then_some(held);
         gone_within(Duration::from_secs(10), "the backend of the killed run", || waiting(&database));
         drop(held);
-        assert_eq!(everything(&database), before);
+        assert_eq!(database.everything(), before);
     }
 }

@@ -26,9 +26,11 @@ mod cast;
 mod changes;
 mod fingerprint;
 mod gate;
+mod plan;
 mod reach;
 mod refusals;
 mod renames;
+mod transaction;
 
 mod failures;
 mod surroundings;

@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
+use drizzle_pilot::db::fingerprint::{self, Fingerprint};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -16,6 +19,9 @@ use super::{lab_variable, until};
 
 /// What our own connections are called, so that a test can tell them from those it looks for.
 const OURS: &str = "live-test";
+
+/// How long a look at the schema may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server of the laboratory.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +114,18 @@ impl Database {
         state
     }
 
+    /// Returns everything that a change of the schema or of rows would change.
+    pub(crate) fn everything(&self) -> Everything {
+        let schema = fingerprint::fingerprint(&self.dsn(), PATIENCE).expect("the laboratory answers");
+        let dump = Command::new("pg_dump").arg(format!("--dbname={}", self.url())).output().ok();
+        let dump = dump.filter(|output| output.status.success()).map(|output| {
+            let text = String::from_utf8(output.stdout).expect("the dump is UTF-8");
+            // Newer ones write a random key into these.
+            text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+        });
+        Everything { schema, tables: self.state(), dump }
+    }
+
     /// Runs statements in a transaction of another connection, which keeps its locks until the value is dropped.
     pub(crate) fn hold(&self, statements: &str) -> Held {
         let connection = Connection::open(&self.url());
@@ -189,6 +207,14 @@ impl StatementLog<'_> {
         let executed = message.strip_prefix("execute ").and_then(|rest| rest.split_once(": "));
         message.strip_prefix("statement: ").or(executed.map(|(_, statement)| statement)).map(str::to_owned)
     }
+}
+
+/// What a database is. The first two are the check; the dump is one more where there is a `pg_dump` that can make it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Everything {
+    pub(crate) schema: Fingerprint,
+    tables: Vec<String>,
+    dump: Option<String>,
 }
 
 /// A transaction that stays open.

@@ -187,7 +187,7 @@ impl Running {
         assert!(hit > 0, "no {name} among {all:#?}");
     }
 
-    /// Reads stderr until a line contains the text.
+    /// Reads stderr until a line contains the text: the next one after that of the call before.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.stderr.wait_for(text);
@@ -321,6 +321,8 @@ impl fmt::Display for Ran {
 struct Lines {
     coming: Receiver<String>,
     seen: String,
+    /// How much of it was waited for.
+    waited_for: usize,
 }
 
 impl Lines {
@@ -337,18 +339,19 @@ impl Lines {
                 line.clear();
             }
         });
-        Self { coming, seen: String::new() }
+        Self { coming, seen: String::new(), waited_for: 0 }
     }
 
     #[track_caller]
     fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + LIMIT;
-        while !self.seen.contains(text) {
+        while !self.seen[self.waited_for..].contains(text) {
             match self.coming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push_str(&line),
                 Err(_) => panic!("{text:?} never came:\n{}", self.seen),
             }
         }
+        self.waited_for = self.seen.len();
     }
 
     fn rest(mut self) -> String {

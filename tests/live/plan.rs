@@ -1,0 +1,241 @@
+//! `plan` shows what a push would do and writes nothing; `push --plan` does exactly that, or nothing.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Ran};
+
+on_every_kit! {
+    a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing
+    a_plan_is_pushed_as_it_was_made
+}
+
+const READS: [&str; 3] = ["select", "with", "show"];
+
+/// Plans and checks that the database is what it was, and that drizzle-kit told the server nothing but questions.
+#[track_caller]
+fn plan(project: &Project, database: &Database, code: i32) -> Ran {
+    let before = database.everything();
+    let log = database.log_statements();
+    let ran = project.pilot(&["plan"]).run().expect(code).database("unchanged");
+    let told = log.end();
+    assert!(!told.is_empty(), "{ran}");
+    for statement in told {
+        let first = statement.trim_start().to_lowercase();
+        assert!(READS.iter().any(|word| first.starts_with(word)), "{statement}\n{ran}");
+    }
+    assert_eq!(database.everything(), before, "{ran}");
+    ran
+}
+
+fn a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "drop_column", &database);
+    plan(&project, &database, 2).says(&["1 statement, which the policy allows", "drop_column public.users.legacy_id"]);
+    let project = project.without_policy();
+    plan(&project, &database, 3).says(&["refused by the policy", "drop_column public.users.legacy_id", "3 values"]);
+    database.sql("ALTER TABLE users DROP COLUMN legacy_id");
+    plan(&project, &database, 0).says(&["no changes"]);
+}
+
+/// The schema file writes to the database by itself, in the environment that drizzle-kit's sessions have.
+#[test]
+fn the_server_refuses_what_would_write_during_a_plan() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "no_changes", &database);
+    let schema = std::fs::read_to_string(project.path("schema.ts")).expect("the fixture has a schema");
+    let writes = r"
+        const { Client } = require('pg');
+        const client = new Client(process.env.DATABASE_URL);
+        client.connect().then(() => client.query('CREATE TABLE sneaked ()')).catch(() => {}).then(() => client.end());";
+    project.write(
+        "schema.ts",
+        &format!(
+            "import {{ execFileSync }} from 'node:child_process';\nexecFileSync(process.execPath, ['-e', {writes:?}]);\n{schema}"
+        ),
+    );
+    let before = database.everything();
+    let log = database.log_statements();
+    let ran = project.pilot(&["plan"]).run().expect(0);
+    let told = log.end();
+    assert!(told.contains(&"CREATE TABLE sneaked ()".to_owned()), "the schema file did not try\n{told:?}\n{ran}");
+    assert_eq!(database.everything(), before, "{ran}");
+
+    // The test has teeth: drizzle-kit's sessions in a push may write.
+    let ran = project.push();
+    assert!(database.state().iter().any(|table| table.starts_with("public.sneaked")), "{ran}");
+}
+
+#[test]
+fn a_plan_has_four_forms_and_a_dry_run_is_one() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let show = |arguments: &[&str]| project.pilot(arguments).run().expect(2);
+
+    let sql = show(&["plan", "--format", "sql"]);
+    assert_eq!(sql.stdout, "ALTER TABLE \"users\" DROP COLUMN \"legacy_id\";\n", "{sql}");
+
+    let markdown = show(&["plan", "--format", "markdown"]);
+    let target = markdown.stdout.lines().find(|line| line.starts_with("Target ")).expect("it names the target");
+    let expected = format!(
+        "### drizzle-pilot plan: 1 statement, which the policy allows\n\n{target}\n\n\
+         | | hazard | what | rows | rule |\n|---|---|---|---|---|\n\
+         | ✅ allowed | <code>drop&#95;column</code> | <code>public.users.legacy&#95;id</code> | 3 | \
+         drizzle-pilot.toml:4 hazards.drop&#95;column |\n\n\
+         <details><summary>1 statement</summary>\n\n```sql\n{}```\n\n</details>\n",
+        sql.stdout
+    );
+    assert_eq!(markdown.stdout, expected);
+
+    let json = show(&["plan", "--format", "json"]);
+    let report: Value = serde_json::from_str(&json.stdout).expect("it is JSON");
+    let schema = project.pilot(&["report", "schema"]).without_report().run().stdout;
+    let schema: Value = serde_json::from_str(&schema).expect("a schema is JSON");
+    if let Err(error) = jsonschema::validate(&schema, &report) {
+        panic!("{error}\n{json}");
+    }
+    assert_eq!(report["statements"][0]["sql"], "ALTER TABLE \"users\" DROP COLUMN \"legacy_id\";", "{json}");
+
+    let text = show(&["plan"]);
+    let dry_run = show(&["push", "--dry-run"]);
+    assert_eq!((dry_run.stdout, dry_run.stderr), (text.stdout, text.stderr));
+}
+
+/// Makes a plan file.
+#[track_caller]
+fn make(project: &Project, file: &str) -> Ran {
+    project.pilot(&["plan", "--out", file]).run().expect(2).database("unchanged")
+}
+
+/// A rename and an added row: the plan answers the question, and rows are none of its business.
+fn a_plan_is_pushed_as_it_was_made(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "rename_column", &database);
+    let made = make(&project, "push.plan.json");
+    let rows: u32 = database.value("SELECT count(*) FROM users").parse().expect("a number");
+    database.sql("INSERT INTO users (id) VALUES (100)");
+    let ran = project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(0).database("changed");
+    assert_eq!(ran.report["prompts"][0]["rule"], "the plan", "{ran}");
+    assert_eq!(ran.report["statements"], made.report["statements"], "{ran}");
+    assert_eq!(database.value("SELECT count(*) FROM users"), (rows + 1).to_string());
+    // It is used up: the schema is not what it was.
+    project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(5).database("unchanged");
+}
+
+#[test]
+fn a_plan_that_does_not_fit_any_more_is_not_executed() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    project.write("names.ts", "export const NAME = 'name';\n");
+    project.schema(
+        "import { NAME } from './names';
+         export const users = pgTable('users', { id: integer('id').primaryKey(), name: text(NAME) });",
+    );
+    make(&project, "push.plan.json");
+    let push = |arguments: &[&str], says: &[&str]| {
+        let before = database.everything();
+        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.argument(argument));
+        let ran = run.run().expect(5).database("unchanged").says(says);
+        assert_eq!(database.everything(), before, "{ran}");
+    };
+    let planned = ["--plan", "push.plan.json"];
+
+    database.sql("ALTER TABLE users ADD COLUMN sneaked text");
+    push(&planned, &["the schema of the database has moved", "appeared: column public.users.sneaked text"]);
+    database.sql("ALTER TABLE users DROP COLUMN sneaked");
+
+    let other = Database::create();
+    other.sql("CREATE TABLE users (id integer PRIMARY KEY, name text, legacy_id integer)");
+    let before = other.everything();
+    let ran = project.pilot(&["push", "--plan", "push.plan.json"]).env("DATABASE_URL", other.url().as_str()).run();
+    let ran = ran.expect(5).database("unchanged").says(&["the plan was made for"]);
+    assert_eq!(other.everything(), before, "{ran}");
+
+    replaced(
+        &project.path("drizzle-pilot.toml"),
+        |policy| policy + "# reviewed\n",
+        || {
+            push(&planned, &["the policy file is another one, or was changed"]);
+        },
+    );
+    replaced(
+        &project.path("schema.ts"),
+        |schema| schema + "// reviewed\n",
+        || {
+            push(&planned, &["the schema files were changed"]);
+        },
+    );
+    // A file that the schema imports is in no digest. It is seen by what drizzle-kit makes of it.
+    replaced(
+        &project.path("names.ts"),
+        |names| names.replace("'name'", "'legacy_id'"),
+        || {
+            let other = "+ ALTER TABLE \"users\" ALTER COLUMN \"legacy_id\" SET DATA TYPE text;";
+            push(
+                &planned,
+                &["drizzle-kit shows other statements", other, "- ALTER TABLE \"users\" DROP COLUMN \"legacy_id\";"],
+            );
+        },
+    );
+    replaced(
+        &project.path("push.plan.json"),
+        |plan| plan.replace("legacy_id", "name"),
+        || {
+            push(&planned, &["was changed after it was made"]);
+        },
+    );
+    replaced(&project.path("push.plan.json"), |_| "{}".to_owned(), || push(&planned, &["is no plan of this version"]));
+    push(&["--plan", "push.plan.json", "--accept-data-loss"], &["--accept-data-loss"]);
+
+    let kit = project.path("node_modules");
+    let newest = std::fs::read_link(&kit).expect("it is a link");
+    let older = newest.parent().and_then(Path::parent).expect("it lies in the laboratory").join("0.28.1/node_modules");
+    let install = |from: &Path| {
+        std::fs::remove_file(&kit).expect("the folder is ours");
+        std::os::unix::fs::symlink(from, &kit).expect("the folder is ours");
+    };
+    install(&older);
+    push(&planned, &["drizzle-kit is 0.28.1 and was 0.31.11"]);
+    install(&newest);
+
+    project.pilot(&["plan", "--out", "old.plan.json", "--expires", "0s"]).run().expect(2);
+    push(&["--plan", "old.plan.json"], &["expired at"]);
+
+    // Everything is back, and the same file is good again.
+    project.pilot(&["push", "--plan", "push.plan.json", "--apply", "transaction"]).run().expect(0).database("changed");
+    assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"]);
+}
+
+/// Changes a file for as long as something is done.
+fn replaced(file: &Path, change: impl FnOnce(String) -> String, then: impl FnOnce()) {
+    let text = std::fs::read_to_string(file).expect("the file is ours");
+    std::fs::write(file, change(text.clone())).expect("the file is ours");
+    then();
+    std::fs::write(file, text).expect("the file is ours");
+}
+
+/// The policy judges the rows of the day, also those of a plan.
+#[test]
+fn rows_that_came_later_count_against_the_limit_of_the_policy() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    make(&project, "push.plan.json");
+    database.sql("INSERT INTO users VALUES (4, 'dee', NULL)");
+    let before = database.everything();
+    let ran = project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(3).says(&["max_rows"]);
+    assert_eq!(database.everything(), before, "{ran}");
+}
+
+#[test]
+fn no_plan_is_written_of_what_is_refused_or_of_nothing() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database).without_policy();
+    let ran = project.pilot(&["plan", "--out", "push.plan.json"]).run().expect(3);
+    assert!(!project.path("push.plan.json").exists(), "{ran}");
+    database.sql("ALTER TABLE users DROP COLUMN legacy_id");
+    let ran = project.pilot(&["plan", "--out", "push.plan.json"]).run().expect(0);
+    assert!(!project.path("push.plan.json").exists(), "{ran}");
+    project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(64).says(&["reading the plan push.plan.json"]);
+}
