@@ -15,9 +15,10 @@ const MOST: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns advice for each change of type among the statements that says nothing of USING and would fail without it.
-pub fn advise<'a>(dsn: &Dsn, statements: impl IntoIterator<Item = &'a str>, patience: Duration) -> Vec<String> {
+pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Vec<String> {
     let end = Instant::now() + PATIENCE.min(patience);
-    let effects = statements.into_iter().flat_map(|statement| sql::read(statement, Dialect::Postgres).effects);
+    let truncates = !sql::rewrite::skippable_truncates(statements).is_empty();
+    let effects = statements.iter().flat_map(|statement| sql::read(statement, Dialect::Postgres).effects);
     let changes = effects.filter_map(|effect| match effect {
         Effect::ChangeType { column, to, using: Using::Assignment } => Some((column, to.text)),
         _ => None,
@@ -30,14 +31,14 @@ pub fn advise<'a>(dsn: &Dsn, statements: impl IntoIterator<Item = &'a str>, pati
         // Advice is no part of the run: where the server cannot be asked there is none.
         let examined = cast::examine(dsn, &relation, name, &new_type, end.saturating_duration_since(Instant::now()));
         if let Ok(Examined::Tried(tried)) = examined {
-            advice.extend(told(&column.to_string(), &tried));
+            advice.extend(told(&column.to_string(), &tried, truncates));
         }
     }
     advice
 }
 
-/// Returns the advice on one column; none where the server needs no help.
-fn told(column: &str, tried: &Tried) -> Option<String> {
+/// Returns the advice on one column; none where the server needs no help. drizzle-kit 0.20 to 0.30 truncates first.
+fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
     if tried.assigns {
         return None;
     }
@@ -51,10 +52,11 @@ fn told(column: &str, tried: &Tried) -> Option<String> {
                 Some(Outcome::Blanks { n_null }) => format!("keeps {rows}; {n_null} blank ones become NULL"),
                 _ => format!("keeps {rows}"),
             };
+            let skip = if truncates { "[hazards]\n      truncate = \"skip\"\n      " } else { "" };
             let (key, value) = (toml::Value::from(column), toml::Value::from(using));
             let _ = write!(
                 text,
-                "; USING {using} {kept}\n  in the policy, for push --apply transaction:\n      [using]\n      {key} = {value}\n  \
+                "; USING {using} {kept}\n  in the policy, for push --apply transaction:\n      {skip}[using]\n      {key} = {value}\n  \
                  in a migration:\n      {statement}"
             );
             if tried.has_default {

@@ -350,8 +350,8 @@ impl<'a> Copilot<'a> {
         };
         match &self.dsn {
             Some(dsn) if concerns_types => {
-                let statements = self.statements.iter().map(|statement| statement.sql.as_str());
-                casting::add(verdict, casting::advise(dsn, statements, self.patience()))
+                let statements: Vec<String> = self.statements.iter().map(|statement| statement.sql.clone()).collect();
+                casting::add(verdict, casting::advise(dsn, &statements, self.patience()))
             }
             _ => verdict,
         }

@@ -37,9 +37,11 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
         Err(error) => {
             let verdict = failed(&error);
             let advice = match (&error, &verdict.error) {
-                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
-                    casting::advise(&apart.dsn, [statement.as_str()], shared.timeout.saturating_sub(started.elapsed()))
-                }
+                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => casting::advise(
+                    &apart.dsn,
+                    std::slice::from_ref(statement),
+                    shared.timeout.saturating_sub(started.elapsed()),
+                ),
                 _ => Vec::new(),
             };
             return casting::add(verdict, advice);

@@ -23,6 +23,7 @@ macro_rules! on_every_kit {
 
 mod apply;
 mod cast;
+mod casting;
 mod changes;
 mod fingerprint;
 mod gate;
