@@ -419,7 +419,7 @@ impl<'a> Copilot<'a> {
     /// Answers the last question, to which the policy consents.
     fn consent(&mut self, choice: usize) -> Answer {
         match self.mission.consent {
-            Consent::Never(_) => return Answer::Decline,
+            Consent::Never(_) => return self.decline_because("only the plan is wanted"),
             Consent::Planned(plan) => {
                 self.stale = self.unplanned(plan);
                 if self.stale.is_some() {
@@ -434,12 +434,20 @@ impl<'a> Copilot<'a> {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
                 let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
                 self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen) });
-                Answer::Decline
+                self.decline_because("allowed; the statements run in one transaction instead")
             }
             (Apply::Transaction, _, _) => {
                 Answer::Unclear("the database was not seen before its schema was read".to_owned())
             }
         }
+    }
+
+    /// Declines the last question for a reason that is none of the policy's.
+    fn decline_because(&mut self, reason: &str) -> Answer {
+        if let Some(rule) = self.rules.last_mut() {
+            reason.clone_into(rule);
+        }
+        Answer::Decline
     }
 
     /// Says whose a table is that this project's migrations never spoke of.

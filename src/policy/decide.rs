@@ -85,10 +85,11 @@ pub enum Count {
 /// The consent of the policy to stakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
-    /// The rule for each stake, in their order.
+    /// The rule for each stake. Those come first that allow what is refused where no rule speaks.
     pub because: Vec<RuleRef>,
     /// One for each stake.
     pub warnings: Vec<String>,
+    n_grave: usize,
 }
 
 /// Decides a prompt.
@@ -119,7 +120,7 @@ pub fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Decision {
 /// # Errors
 /// The refusal names everything that is not allowed, and the lines that would allow all of it.
 pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Consent, Refusal> {
-    let mut consent = Consent { because: Vec::new(), warnings: Vec::new() };
+    let mut consent = Consent { because: Vec::new(), warnings: Vec::new(), n_grave: 0 };
     let mut refused: Vec<(&Stake, RuleRef, String)> = Vec::new();
     for stake in stakes {
         match judge(policy, stake, scope) {
@@ -473,7 +474,7 @@ fn data_loss(policy: &Policy, losses: &[Loss], scope: &Scope<'_>) -> Decision {
 /// Answers the last question by what is decided about everything at stake.
 pub fn consenting(decided: Result<Consent, Refusal>) -> Decision {
     match decided {
-        Ok(Consent { because, warnings }) => {
+        Ok(Consent { because, warnings, .. }) => {
             let because = because.into_iter().next().unwrap_or_else(|| RuleRef::built_in(""));
             Decision::Choose { choice: 1, because, warnings }
         }
@@ -600,7 +601,10 @@ fn set_hazard(policy: &Policy, draft: &mut Draft, hazard: Hazard, rule: &HazardR
 impl Consent {
     fn add(&mut self, stake: &Stake, rule: RuleRef) {
         self.warnings.push(one_line(&format!("{} ({rule})", stake.accepted())));
-        self.because.push(rule);
+        let is_grave = stake.hazard.class().refused_by_default();
+        let position = if is_grave { self.n_grave } else { self.because.len() };
+        self.n_grave += usize::from(is_grave);
+        self.because.insert(position, rule);
     }
 }
 
