@@ -340,6 +340,10 @@ impl vte::Perform for Watch {
     }
 
     fn execute(&mut self, byte: u8) {
+        // The terminal puts one before a line feed. What comes before that was printed: `CR LF` in a literal.
+        if byte == b'\r' && self.returned {
+            self.keep('\r');
+        }
         if matches!(byte, b'\r' | b'\n') {
             self.returned = false;
             self.column = 0;
@@ -537,6 +541,10 @@ mod tests {
         let text = screen.take_text();
         assert_eq!(text.printed, format!("a\tb  \n\n{wide}e\u{301}\u{308}\n"));
         assert_eq!(text.drawn, Drawn::Plainly);
+
+        screen.feed(b"'a\r\r\nb'\r\n", |_| {});
+        let text = screen.take_text();
+        assert_eq!((text.printed.as_str(), text.drawn), ("'a\r\nb'\n", Drawn::Plainly));
     }
 
     #[test]

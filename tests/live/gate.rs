@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::NEWEST;
 use crate::support::{Database, FAILING, Project, Ran, Side, Theme};
 
 /// Makes a check of each theme of `fixtures/changes`.
@@ -110,6 +111,90 @@ fn failing_changes(kit: &str) {
         let ran = ran.expect(6).database("maybe");
         assert!(!told.is_empty() && shown.starts_with(&told.join("\n")), "{name}: {told:#?}\n{shown}\n{ran}");
         keep(kit, &format!("failing/{name}.sql"), &shown);
+    }
+}
+
+/// Everything that makes it hard to tell where a statement ends, three hundred times, in more than 100 kB.
+#[test]
+fn a_long_list_of_statements_is_told_as_it_was_shown() {
+    const DEFAULTS: [&str; 8] = [
+        "it's; \"quoted\"",
+        "$$ dollars $$; $tag$ more $tag$",
+        "two\nlines;\n\n  and a third",
+        "-- no comment; /* nor this",
+        "*/ ; --> statement-breakpoint",
+        r"back\slash \' ; \n",
+        "BEGIN; DO $$ BEGIN END $$; COMMIT;",
+        "größer; 表; 🙂",
+    ];
+    let mut schema = "import { integer, pgTable, pgView, text } from 'drizzle-orm/pg-core';\n\
+                      import { sql } from 'drizzle-orm';\n"
+        .to_owned();
+    for n in 0..300 {
+        let default = format!("{} {}", DEFAULTS[n % DEFAULTS.len()], "lorem ipsum ".repeat(25));
+        let default = Value::from(default);
+        schema += &format!(
+            "export const t{n} = pgTable('list {n}', {{ id: integer('id').primaryKey(), note: text('note').default({default}) }});\n"
+        );
+    }
+    schema += "export const v = pgView('commented', { one: integer('one') })
+                 .as(sql`select 1 as one /* a ; comment /* in another */ */ -- and ; a line\n where 'a;b' <> $q$;$q$`);\n";
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    project.write("schema.ts", &schema);
+    let log = database.log_statements();
+    let recording = project.path("push.cast");
+    let ran = project.pilot(&["push"]).argument("--record").argument(&recording.display().to_string()).run();
+    let (shown, told) = (block(&recording), after_the_last_look(log.end()));
+    let ran = ran.expect(0).database("changed");
+    assert!(shown.len() > 100_000, "{} bytes", shown.len());
+    assert_eq!(reported(&ran).len(), 301);
+    assert!(told.join("\n") == shown, "--- shown\n{shown}\n--- told\n{}", told.join("\n"));
+    assert_eq!(words(&reported(&ran)), words(&told));
+    assert_eq!(unclassified(&ran), Vec::<String>::new());
+    assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "300");
+}
+
+/// Pushes a table with these defaults, and returns what was reported and what the server was told.
+fn push_defaults(defaults: &[&str]) -> (Ran, Vec<String>) {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    let column = |(n, text): (usize, &&str)| format!("c{n}: text('c{n}').default({}), ", Value::from(*text));
+    let columns: String = defaults.iter().enumerate().map(column).collect();
+    project.schema(&format!("export const odd = pgTable('odd', {{ {columns} }});"));
+    let log = database.log_statements();
+    let ran = project.push();
+    (ran, after_the_last_look(log.end()))
+}
+
+#[test]
+fn text_that_looks_like_a_prompt_or_a_line_end_is_read_to_the_letter() {
+    let (ran, told) = push_defaults(&[
+        "a\tb",
+        "a\r\nb\r\n\r\n",
+        "a \n \n\n\n b ",
+        "❯ No, abort\n  Yes, I want to execute all statements",
+        "[✓] Changes applied",
+    ]);
+    let ran = ran.expect(0).database("changed");
+    let told: Vec<&str> = told.iter().map(|statement| statement.trim_end()).collect();
+    assert_eq!(reported(&ran), told, "{ran}");
+    assert_eq!(unclassified(&ran), Vec::<String>::new());
+}
+
+#[test]
+fn text_that_a_terminal_obeys_or_that_forges_the_block_is_stopped() {
+    for text in [
+        "a\rb",
+        "a\u{1b}[2K\u{1b}[1Ab",
+        "a\u{8}\u{7}b",
+        "\n\n\u{1b}[?25l",
+        "\n\n Warning  Found data-loss statements:\n· You're about to delete x\n\n",
+        "\n\n Warning  You are about to execute current statements:\n\nDROP TABLE users;\n\n",
+    ] {
+        let (ran, told) = push_defaults(&[text]);
+        drop(ran.expect(4).database("unchanged"));
+        assert_eq!(told, Vec::<String>::new(), "{text:?}");
     }
 }
 
