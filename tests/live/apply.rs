@@ -12,6 +12,10 @@ use crate::support::{AtCommit, Database, Server, Signal, gone_within, proxy, sig
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
+/// The advisory locks of this database; other tests have theirs.
+const LOCKS_HERE: &str = "pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
+    WHERE locktype = 'advisory'";
+
 const BEFORE: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'ok');
     CREATE TABLE users (id int PRIMARY KEY, name text, mood mood);
@@ -139,7 +143,7 @@ fn a_held_lock_names_its_holder() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
         let held = database.hold("SELECT pg_advisory_xact_lock(1685745772, 1)");
-        let pid = database.value("SELECT pid FROM pg_locks WHERE locktype = 'advisory'");
+        let pid = database.value(&format!("SELECT pid FROM {LOCKS_HERE}"));
         let error = refused(&database, &FIVE, &Run { lock_timeout: SHORT, ..run() });
         assert_eq!(
             error.to_string(),
@@ -164,7 +168,7 @@ fn a_run_waits_for_the_one_before_and_sees_what_that_did() {
     let dsn = database.dsn();
     let second = std::thread::spawn(move || apply::apply(&dsn, &Script { expected, ..script(&FIVE) }, &run()));
     until("the second run waits", || {
-        database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "1"
+        database.value(&format!("SELECT count(*) FROM {LOCKS_HERE} AND NOT granted")) == "1"
     });
     first.commit();
     let error = second.join().expect("it does not panic").expect_err("the schema has moved");
