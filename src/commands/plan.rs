@@ -4,8 +4,10 @@ use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
 use crate::commands::flight::{self, Asks, Consent, Keep, Mission, Touches};
+use crate::commands::plan_file::PlanFile;
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::report::Verdict;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
@@ -24,5 +26,8 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
         apply: None,
         accept_data_loss: args.accept_data_loss,
     };
-    flight::fly(shared, &mission, console)
+    match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
+        Ok(()) => flight::fly(shared, &mission, console),
+        Err(reason) => flight::ground(shared, &mission, Verdict::nothing(Exit::Usage, reason), console),
+    }
 }

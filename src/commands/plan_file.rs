@@ -146,6 +146,23 @@ impl PlanFile {
         Ok(plan)
     }
 
+    /// Makes room for a plan: an older one goes, so that it is not taken for the new one where none is written.
+    ///
+    /// # Errors
+    /// With the reason in words, where something else is there, which is not overwritten.
+    pub fn make_room(path: &Path) -> Result<(), String> {
+        let shown = path.display();
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(format!("{shown}: {error}")),
+        };
+        if serde_json::from_str::<PlanFile>(&text).is_err() {
+            return Err(format!("{shown} is there, is no plan, and is not overwritten"));
+        }
+        fs::remove_file(path).map_err(|error| format!("{shown}: {error}"))
+    }
+
     /// Writes the plan, readable by this user alone: statements and catalog are nobody else's business.
     ///
     /// # Errors
@@ -263,6 +280,12 @@ mod tests {
         fs::write(&path, "{").expect("the folder is ours");
         assert!(matches!(PlanFile::read(&path), Err(PlanError::Malformed { .. })));
         assert!(matches!(PlanFile::read(&folder.path().join("none")), Err(PlanError::Read { .. })));
+
+        assert!(PlanFile::make_room(&path).expect_err("it is no plan").contains("not overwritten"));
+        fs::write(&path, &text).expect("the folder is ours");
+        assert_eq!(PlanFile::make_room(&path), Ok(()));
+        assert!(!path.exists());
+        assert_eq!(PlanFile::make_room(&path), Ok(()));
 
         super::tests::plan(Duration::ZERO).write(&path).expect("the folder is ours");
         assert!(matches!(PlanFile::read(&path), Err(PlanError::Expired { .. })));

@@ -6,12 +6,15 @@ use std::time::Duration;
 use drizzle_pilot::db::Dsn;
 use drizzle_pilot::db::apply::{self, Applied, ApplyError, Cut, Effect, Expected, LOCK, Proof, Run, Script};
 use drizzle_pilot::db::fingerprint::{self, Fingerprint};
-use url::Url;
 
 use crate::support::{AtCommit, Database, Server, Signal, gone_within, proxy, signal, until};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
+
+/// The advisory locks of this database; other tests have theirs.
+const LOCKS_HERE: &str = "pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
+    WHERE locktype = 'advisory'";
 
 const BEFORE: &str = "
     CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -140,7 +143,7 @@ fn a_held_lock_names_its_holder() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
         let held = database.hold("SELECT pg_advisory_xact_lock(1685745772, 1)");
-        let pid = database.value("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+        let pid = database.value(&format!("SELECT pid FROM {LOCKS_HERE}"));
         let error = refused(&database, &FIVE, &Run { lock_timeout: SHORT, ..run() });
         assert_eq!(
             error.to_string(),
@@ -165,7 +168,7 @@ fn a_run_waits_for_the_one_before_and_sees_what_that_did() {
     let dsn = database.dsn();
     let second = std::thread::spawn(move || apply::apply(&dsn, &Script { expected, ..script(&FIVE) }, &run()));
     until("the second run waits", || {
-        database.value("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()") == "1"
+        database.value(&format!("SELECT count(*) FROM {LOCKS_HERE} AND NOT granted")) == "1"
     });
     first.commit();
     let error = second.join().expect("it does not panic").expect_err("the schema has moved");
@@ -312,27 +315,22 @@ fn a_database_that_is_read_only_stays_so() {
     assert_eq!(fault.sqlstate, "25006");
 }
 
-/// Where the child process finds its database, and its deadline in seconds.
+/// Where the child process finds its database.
 const CHILD: &str = "DRIZZLE_PILOT_TEST_APPLY";
-const CHILD_DEADLINE: &str = "DRIZZLE_PILOT_TEST_APPLY_DEADLINE";
 
 /// Is no test by itself: signals go to a whole process, and so the tests below start this one alone in a new process.
 #[test]
 fn as_a_child() {
     let Ok(url) = std::env::var(CHILD) else { return };
     let dsn = Dsn::from_url(&url, &|_| None).expect("the URL is right");
-    let deadline = std::env::var(CHILD_DEADLINE).ok().and_then(|seconds| seconds.parse().ok());
-    let deadline = Duration::from_secs(deadline.expect("the parent sets it"));
-    let run = Run { deadline, commit_patience: SHORT, ..run() };
-    println!("ending: {:?}", apply::apply(&dsn, &script(&["CREATE TABLE a ()", FIVE[1]]), &run));
+    println!("ending: {:?}", apply::apply(&dsn, &script(&["CREATE TABLE a ()", FIVE[1]]), &run()));
 }
 
-fn start_child(url: &Url, deadline: Duration) -> Child {
+fn start_child(database: &Database) -> Child {
     let program = std::env::current_exe().expect("the test knows itself");
     Command::new(program)
         .args(["apply::as_a_child", "--exact", "--nocapture"])
-        .env(CHILD, url.as_str())
-        .env(CHILD_DEADLINE, deadline.as_secs().to_string())
+        .env(CHILD, database.url().as_str())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the test can be started again")
@@ -344,7 +342,7 @@ fn a_signal_before_the_commit_leaves_nothing() {
         let database = prepared(server);
         let before = database.everything();
         let held = database.hold("LOCK TABLE users");
-        let child = start_child(&database.url(), LONG);
+        let child = start_child(&database);
         until("the second statement waits", || waiting(&database).iter().any(|row| row[2] == "relation"));
         signal(child.id(), Signal::TERM);
         let output = child.wait_with_output().expect("the child was started");
@@ -358,23 +356,12 @@ fn a_signal_before_the_commit_leaves_nothing() {
 }
 
 #[test]
-fn a_signal_after_the_commit_was_sent_is_told_beside_the_outcome() {
-    let database = prepared(Server::Postgres15);
-    let child = start_child(&proxy(database.url(), AtCommit::SwallowReply), Duration::from_secs(5));
-    until("the server has committed", || database.state().iter().any(|table| table.starts_with("public.a ")));
-    signal(child.id(), Signal::TERM);
-    let output = child.wait_with_output().expect("the child was started");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("ending: Ok(Applied { n_statements: 2, proof: Asked, signal: Some(15) })"), "{told}");
-}
-
-#[test]
 fn a_run_that_is_killed_leaves_nothing() {
     for server in [Server::Postgres13, Server::Postgres15] {
         let database = prepared(server);
         let before = database.everything();
         let held = database.hold("LOCK TABLE users");
-        let mut child = start_child(&database.url(), LONG);
+        let mut child = start_child(&database);
         until("the second statement waits", || waiting(&database).iter().any(|row| row[2] == "relation"));
         child.kill().expect("the child is ours");
         child.wait().expect("the child was started");
