@@ -159,7 +159,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// How long the plan file may be used
-    #[arg(long, value_name = "DUR", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", default_value = "24h", value_parser = lifetime)]
     pub expires: Duration,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
@@ -229,6 +229,13 @@ pub struct ReportArgs {
 pub enum ReportCommand {
     /// Print the JSON schema of `--report` and `--format json`
     Schema,
+}
+
+/// Reads how long a plan may be used. After a year no plan fits any more.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime > LONGEST { Err("a plan may be used for a year at most".to_owned()) } else { Ok(lifetime) }
 }
 
 impl PlanArgs {

@@ -24,7 +24,7 @@ use crate::kit::session::Answer;
 use crate::migrations;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Hazard};
 use crate::term::redact::Secrets;
 
 /// Time for our own look at the database. A server that is silent for longer is called unavailable.
@@ -181,6 +181,11 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Returns the target in one line.
+    fn address(&self) -> String {
+        self.target.as_ref().map(report::Target::text).unwrap_or_default()
+    }
+
     /// Writes the plan, where that was asked for. Returns the file.
     ///
     /// # Errors
@@ -188,7 +193,7 @@ impl<'a> Copilot<'a> {
     pub fn keep_plan(&self) -> Result<Option<String>, String> {
         let Consent::Never(Keep::File(file, lifetime)) = self.mission.consent else { return Ok(None) };
         let seen = self.seen.as_ref().ok_or("the schema of the database was not seen")?;
-        let target = self.target.as_ref().map(report::Target::text).unwrap_or_default();
+        let target = self.address();
         let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
         let plan = PlanFile::new(target, self.surroundings(), &self.answered, statements, seen, lifetime);
         plan.write(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -212,7 +217,7 @@ impl<'a> Copilot<'a> {
         };
         let seen = db::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| unavailable(&error))?;
         if let Consent::Planned(plan) = self.mission.consent
-            && let Some(reason) = plan.moved(&self.surroundings()).or_else(|| plan.elsewhere(&seen))
+            && let Some(reason) = plan.moved(&self.surroundings()).or_else(|| plan.elsewhere(&self.address(), &seen))
         {
             self.stale = Some(reason);
             return Err(verdict::stale(self));
@@ -245,7 +250,7 @@ impl<'a> Copilot<'a> {
         }
         // Questions may have taken a while: the schema is looked at once more, right before consent.
         match db::fingerprint::fingerprint(self.dsn.as_ref()?, self.patience()) {
-            Ok(seen) => plan.elsewhere(&seen),
+            Ok(seen) => plan.elsewhere(&self.address(), &seen),
             Err(error) => Some(format!("the schema could not be looked at again: {error}")),
         }
     }
@@ -255,6 +260,18 @@ impl<'a> Copilot<'a> {
         match plan.choice(self.answered.len(), prompt) {
             Some(choice) => {
                 self.rules.push("the plan".to_owned());
+                let because = self.policy.as_ref().map(|policy| policy.hazard(Hazard::AddUnique).1);
+                if let Some(because) = because {
+                    let decision = Decision::Choose { choice, because, warnings: Vec::new() };
+                    let scope = Scope {
+                        schemas: &self.schemas,
+                        tables_named: &|table| db::backends::tables_named(self.dsn.as_ref()?, table, LOOK).ok(),
+                        renamed: &self.renamed,
+                        accept_data_loss: self.mission.accept_data_loss,
+                    };
+                    let truncated = gate::chosen_truncation(prompt, &decision, &scope);
+                    self.truncated.extend(truncated);
+                }
                 Answer::Choose(choice)
             }
             None => {
@@ -557,7 +574,10 @@ impl Pilot for Copilot<'_> {
                     in_transaction: self.apply() == Apply::Transaction,
                     current_schema: self.current_schema.as_deref(),
                     truncated: &self.truncated,
-                    look_up: &|wanted| db::reach::look_up(dsn?, wanted, patience).ok(),
+                    look_up: &|wanted| {
+                        let dsn = dsn.ok_or("there is no connection of our own to this database")?;
+                        db::reach::look_up(dsn, wanted, patience).map_err(|error| error.to_string())
+                    },
                     whose: &|table| self.whose(table),
                 };
                 gate.decide(prompt)

@@ -26,8 +26,8 @@ pub struct Gate<'a> {
     pub current_schema: Option<&'a str>,
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
     pub truncated: &'a [(ObjectName, RuleRef)],
-    /// Looks into the database; none where there is no way to.
-    pub look_up: &'a dyn Fn(&Wanted) -> Option<reach::Facts>,
+    /// Looks into the database; fails with the reason in words.
+    pub look_up: &'a dyn Fn(&Wanted) -> Result<reach::Facts, String>,
     /// Says whose a table is, where that is worth a word: it belongs to an extension, or this project never had it.
     pub whose: &'a dyn Fn(&ObjectName) -> Option<String>,
 }
@@ -36,6 +36,8 @@ pub struct Gate<'a> {
 #[derive(Debug)]
 pub struct Judged {
     pub statements: Vec<report::Statement>,
+    /// Why the database could not be looked into, where that was wanted.
+    pub blind: Option<String>,
     pub decision: Result<Consent, Refusal>,
 }
 
@@ -45,6 +47,20 @@ struct Held {
     stake: Stake,
     /// The rule that has consented to it already.
     settled: Option<RuleRef>,
+    /// The server would not show us all of its rows, so that no number is to be believed.
+    is_hidden: bool,
+}
+
+impl Held {
+    fn by(statement_idx: Option<usize>, stake: Stake) -> Held {
+        Held { statement_idx, stake, settled: None, is_hidden: false }
+    }
+
+    /// Something that nobody knows enough about.
+    fn in_doubt(statement_idx: usize, note: String) -> Held {
+        let stake = Stake { hazard: Hazard::Unclassified, objects: Objects::Unknown, count: None, note: Some(note) };
+        Held::by(Some(statement_idx), stake)
+    }
 }
 
 impl Gate<'_> {
@@ -70,8 +86,12 @@ impl Gate<'_> {
             Kind::DataLoss(losses) => losses,
             _ => &[],
         };
-        let Judged { statements, decision } = self.judge(&statements, losses);
-        (decide::consenting(decision), statements)
+        let Judged { statements, blind, decision } = self.judge(&statements, losses);
+        let mut decision = decide::consenting(decision);
+        if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, blind) {
+            warnings.push(format!("our own look at what the statements reach failed: {reason}"));
+        }
+        (decision, statements)
     }
 
     /// Returns the statements of the block above a question.
@@ -118,18 +138,23 @@ impl Gate<'_> {
         let dialect = self.dialect.unwrap_or(Dialect::Postgres);
         let mut assessed = sql::assess(statements, dialect, &sql::Facts::default());
         let wanted = wanted(&assessed);
-        let facts = if wanted.is_empty() { Some(reach::Facts::default()) } else { (self.look_up)(&wanted) };
+        let looked = if wanted.is_empty() { Ok(reach::Facts::default()) } else { (self.look_up)(&wanted) };
+        let (facts, blind) = match looked {
+            Ok(facts) => (Some(facts), None),
+            Err(reason) => (None, Some(reason)),
+        };
         if let Some(facts) = facts.as_ref().filter(|facts| !facts.primary_keys.is_empty()) {
             let primary_keys = facts.primary_keys.iter();
             let primary_keys = primary_keys.map(|(table, name)| named(table).child(name)).collect();
             assessed = sql::assess(statements, dialect, &sql::Facts { primary_keys });
         }
         let mut held = self.held(&assessed, facts.as_ref());
+        held.extend(unseen(&assessed, dialect, blind.as_deref()));
         for loss in losses {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
-        self.conclude(&assessed, &held)
+        Judged { blind, ..self.conclude(&assessed, &held) }
     }
 
     /// Returns what is at stake in the statements, one object at a time, and in what a CASCADE reaches beyond them.
@@ -139,7 +164,7 @@ impl Gate<'_> {
             for found in &statement.hazards {
                 let mut hold = |objects: Objects, count: Option<Count>, note: Option<String>| {
                     let stake = Stake { hazard: found.hazard, objects, count, note };
-                    held.push(Held { statement_idx: Some(statement_idx), stake, settled: None });
+                    held.push(Held::by(Some(statement_idx), stake));
                 };
                 if found.hazard == Hazard::Unclassified {
                     hold(Objects::Unknown, None, Some(format!("the statement is {}", excerpt(&statement.sql))));
@@ -150,8 +175,12 @@ impl Gate<'_> {
                 }
                 for (object_idx, object) in found.objects.iter().enumerate() {
                     let before = before(found, object_idx);
-                    let count = counted_relation(found.hazard, before).and_then(|relation| count(&relation, facts?));
-                    hold(Objects::All(vec![object.clone()]), count, self.note(found.hazard, object, before, facts));
+                    let relation = counted_relation(found.hazard, before);
+                    let rows = relation.and_then(|relation| Some(facts?.relations.get(&relation)?.rows));
+                    let note = self.note(found.hazard, object, before, facts);
+                    let (objects, count) = (Objects::All(vec![object.clone()]), rows.and_then(count));
+                    let stake = Stake { hazard: found.hazard, objects, count, note };
+                    held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..Held::by(Some(statement_idx), stake) });
                 }
             }
         }
@@ -213,15 +242,20 @@ impl Gate<'_> {
                 matches!(stake.hazard, Hazard::ChangeType | Hazard::RecreateEnum)
                     && stake.objects.names().iter().any(|object| object.last() == column)
             }),
-            LossKind::Truncate { .. } => Box::new(|stake| stake.hazard == Hazard::Truncate),
+            // SQLite has no TRUNCATE.
+            LossKind::Truncate { .. } => {
+                Box::new(|stake| matches!(stake.hazard, Hazard::Truncate | Hazard::DeleteRows))
+            }
             LossKind::Unknown => Box::new(|_| false),
         };
         let mut explained: Vec<&mut Held> = held.iter_mut().filter(|held| means(&held.stake)).collect();
-        if let [only] = explained.as_mut_slice() {
-            only.stake.count = announced.first().and_then(|stake| stake.count).or(only.stake.count);
+        if let [only] = explained.as_mut_slice()
+            && !only.is_hidden
+        {
+            only.stake.count = more(only.stake.count, announced.first().and_then(|stake| stake.count));
         }
         if explained.is_empty() {
-            held.extend(announced.into_iter().map(|stake| Held { statement_idx: None, stake, settled: None }));
+            held.extend(announced.into_iter().map(|stake| Held::by(None, stake)));
         }
     }
 
@@ -251,7 +285,7 @@ impl Gate<'_> {
                 hazards,
             }
         });
-        Judged { statements: statements.collect(), decision }
+        Judged { statements: statements.collect(), blind: None, decision }
     }
 
     fn hazard(&self, held: &Held) -> report::Hazard {
@@ -263,7 +297,7 @@ impl Gate<'_> {
         };
         let (rows, is_estimate) = match stake.count {
             Some(Count::Rows(rows)) => (Some(rows), false),
-            Some(Count::About(rows)) => (Some(rows), true),
+            Some(Count::About(rows) | Count::AtLeast(rows)) => (Some(rows), true),
             Some(Count::Tables(_)) | None => (None, false),
         };
         report::Hazard {
@@ -335,12 +369,56 @@ fn counted_relation(hazard: Hazard, object: &ObjectName) -> Option<Relation> {
     }
 }
 
-fn count(relation: &Relation, facts: &reach::Facts) -> Option<Count> {
-    match facts.relations.get(relation)?.rows {
+fn count(rows: Rows) -> Option<Count> {
+    match rows {
         Rows::Exact(rows) => Some(Count::Rows(rows)),
+        Rows::AtLeast(rows) => Some(Count::AtLeast(rows)),
         Rows::Estimate(rows) => Some(Count::About(rows)),
-        Rows::Unknown => None,
+        Rows::Hidden | Rows::Unknown => None,
     }
+}
+
+/// Returns the greater of our own count and of the one that drizzle-kit announced.
+fn more(own: Option<Count>, announced: Option<Count>) -> Option<Count> {
+    let rows = |count: Count| match count {
+        Count::Rows(rows) | Count::AtLeast(rows) | Count::About(rows) | Count::Tables(rows) => rows,
+    };
+    match (own, announced) {
+        (Some(own), Some(announced)) if rows(own) >= rows(announced) => Some(own),
+        (own, announced) => announced.or(own),
+    }
+}
+
+/// Returns what is in doubt because the database could not be looked into, or cannot be for this dialect.
+fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<Held> {
+    let mut held = Vec::new();
+    let mut checks_references = true;
+    for (statement_idx, statement) in assessed.iter().enumerate() {
+        let words = statement.sql.to_lowercase();
+        if statement.kind == "pragma" && words.contains("foreign_keys") {
+            checks_references = !words.contains("off");
+        }
+        for found in &statement.hazards {
+            match (dialect, found.hazard, blind) {
+                // Without a look nobody can tell a primary key from another constraint.
+                (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) => {
+                    let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
+                    let note =
+                        format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
+                    held.push(Held::in_doubt(statement_idx, note));
+                }
+                // SQLite deletes the rows of a dropped table one by one, and with them those that refer to them.
+                (Dialect::Sqlite | Dialect::Turso, Hazard::DropTable | Hazard::DeleteRows, _) if checks_references => {
+                    let note = "rows of other tables that refer to these with ON DELETE CASCADE go as well";
+                    let (hazard, note) = (Hazard::DeleteRows, Some(note.to_owned()));
+                    let stake = Stake { hazard, objects: Objects::Unknown, count: None, note };
+                    held.push(Held::by(Some(statement_idx), stake));
+                }
+                _ => {}
+            }
+        }
+    }
+    held
 }
 
 /// Returns what the statements leave to be looked up.
@@ -388,15 +466,13 @@ fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
         statement.hazards.iter().filter(|found| found.cascade).map(move |found| (statement_idx, found))
     });
     let cascading: Vec<(usize, &Found)> = cascading.collect();
-    let hold = |statement_idx: usize, stake: Stake| Held { statement_idx: Some(statement_idx), stake, settled: None };
+    let hold = |statement_idx: usize, stake: Stake| Held::by(Some(statement_idx), stake);
     let Some(facts) = facts else {
         // Nothing is destroyed that the policy does not name, and nobody can say what this would destroy.
         let unknown = cascading.iter().map(|(statement_idx, found)| {
             let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
             let note = format!("what the CASCADE of {} reaches could not be looked up", names.join(", "));
-            let stake =
-                Stake { hazard: Hazard::Unclassified, objects: Objects::Unknown, count: None, note: Some(note) };
-            hold(*statement_idx, stake)
+            Held::in_doubt(*statement_idx, note)
         });
         return unknown.collect();
     };
@@ -417,9 +493,18 @@ fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
                     continue;
                 }
                 let note = Some(format!("reached by the CASCADE of {table}"));
-                let (objects, count) = (Objects::All(vec![name]), count(reached, facts));
+                let rows = facts.relations.get(reached).map(|found| found.rows);
+                let (objects, count) = (Objects::All(vec![name]), rows.and_then(count));
                 held.push(hold(*statement_idx, Stake { hazard: Hazard::Truncate, objects, count, note }));
             }
+        }
+    }
+    for (statement_idx, found) in &cascading {
+        let is_followed =
+            found.hazard == Hazard::Truncate || found.objects.iter().all(|object| root(found.hazard, object).is_some());
+        if !is_followed {
+            let note = format!("what the CASCADE of {} reaches is not known", excerpt(&assessed[*statement_idx].sql));
+            held.push(Held::in_doubt(*statement_idx, note));
         }
     }
     let dropping = cascading.iter().find(|(_, found)| found.hazard != Hazard::Truncate);

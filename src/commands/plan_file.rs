@@ -27,7 +27,7 @@ pub struct PlanFile {
     /// When it was made, and until when it may be used (RFC 3339).
     made: String,
     expires: String,
-    /// Host, port, database and user, for the reader. What decides is `database` and `server`.
+    /// Host, port, database and user.
     target: String,
     database: String,
     /// PostgreSQL's system identifier, where the role may know it.
@@ -210,8 +210,11 @@ impl PlanFile {
         (self.schema_files != *schema_files).then(|| "the schema files were changed".to_owned())
     }
 
-    /// Says what in the database is not as it was.
-    pub fn elsewhere(&self, seen: &Fingerprint) -> Option<String> {
+    /// Says what in the database is not as it was. A copy of a server has its identifier, so the address counts too.
+    pub fn elsewhere(&self, target: &str, seen: &Fingerprint) -> Option<String> {
+        if self.target != target {
+            return Some(format!("the target is {target}, and was {}", self.target));
+        }
         let Expected { identity, digest, .. } = self.expected();
         if identity != seen.identity {
             return Some(format!("this is {}, and the plan was made for {identity}", seen.identity));

@@ -100,7 +100,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                                 in_transaction: false,
                                 current_schema: None,
                                 truncated: &truncated,
-                                look_up: &|_| Some(Facts::default()),
+                                look_up: &|_| Ok(Facts::default()),
                                 whose: &|_| None,
                             };
                             gate.decide(&prompt).0

@@ -90,6 +90,7 @@ fn witness(
     // drizzle-kit shows some statements again and again, whatever the database has (names over 63 bytes, NULLS NOT
     // DISTINCT, some defaults). Those were run and committed; nothing else may be left.
     if matches!(verdict.exit, Exit::Changes | Exit::Refused)
+        && !left.is_empty()
         && left.iter().all(|sql| apart.statements.iter().any(|done| done == sql))
     {
         console

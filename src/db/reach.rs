@@ -16,7 +16,7 @@ use super::url::Dsn;
 const COUNTED: u64 = 100_000;
 
 /// Limits of time for one query of ours: for a lock, and for all of it. Milliseconds.
-const LIMITS: &str = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000";
+const LIMITS: &str = "SET LOCAL row_security = off; SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000";
 
 /// A table, view or other relation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +62,10 @@ impl Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     Exact(u64),
+    /// Counting was ended at a bound.
+    AtLeast(u64),
+    /// Row level security would keep rows from being counted, and a DROP takes them all the same.
+    Hidden,
     /// `pg_class.reltuples`, where counting would take long or is not allowed.
     Estimate(u64),
     Unknown,
@@ -176,10 +180,11 @@ async fn count(client: &Client, relation: &Relation, estimate: u64) -> Result<Ro
     Ok(match counted {
         Ok(row) => match row.get::<_, i64>(0).unsigned_abs() {
             rows if rows <= COUNTED => Rows::Exact(rows),
-            rows => Rows::Estimate(rows.max(estimate)),
+            rows => Rows::AtLeast(rows),
         },
-        // Locked, too slow or forbidden. An estimate of 0 is what a table has that was never analysed.
-        Err(_) if estimate > 0 => Rows::Estimate(estimate),
+        // With row_security off the server refuses to count what a policy would hide, and what we may not read.
+        Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Rows::Hidden,
+        // Locked, or too slow. The estimate is no help: it may be that of a table which was small once.
         Err(_) => Rows::Unknown,
     })
 }

@@ -76,6 +76,8 @@ pub enum Objects {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     Rows(u64),
+    /// As many, and perhaps more. No limit is met by that.
+    AtLeast(u64),
     /// The server's own estimate of the rows, where counting them would take long.
     About(u64),
     /// A schema is counted in tables, and no limit of rows applies to it.
@@ -709,6 +711,7 @@ impl Stake {
         match self.count {
             Some(Count::Rows(rows) | Count::About(rows)) if rows <= max_rows => None,
             Some(Count::Rows(rows)) => Some(format!("{rows} are more than max_rows = {max_rows}")),
+            Some(Count::AtLeast(rows)) => Some(format!("there are at least {rows}, and how many more is not known")),
             Some(Count::About(rows)) => Some(format!("about {rows} are more than max_rows = {max_rows}")),
             Some(Count::Tables(_)) | None => Some("the number of rows is not known".to_owned()),
         }
@@ -721,7 +724,7 @@ impl Stake {
         }
         let rows = match self.count {
             Some(Count::Rows(rows) | Count::About(rows)) => Some(rows),
-            Some(Count::Tables(_)) | None => None,
+            Some(Count::Tables(_) | Count::AtLeast(_)) | None => None,
         };
         let limit = |only: Option<Vec<Pattern>>, max_rows: Option<u64>| match (&only, max_rows) {
             (None, None) => HazardRule::Approve,
@@ -790,6 +793,8 @@ impl Stake {
             (Count::Tables(count), _) => ("", count, "table", "tables"),
             (Count::Rows(count), Hazard::DropColumn | Hazard::ChangeType) => ("", count, "value", "values"),
             (Count::About(count), Hazard::DropColumn | Hazard::ChangeType) => ("about ", count, "value", "values"),
+            (Count::AtLeast(count), Hazard::DropColumn | Hazard::ChangeType) => ("at least ", count, "value", "values"),
+            (Count::AtLeast(count), _) => ("at least ", count, "row", "rows"),
             (Count::Rows(count), _) => ("", count, "row", "rows"),
             (Count::About(count), _) => ("about ", count, "row", "rows"),
         };

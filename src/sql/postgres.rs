@@ -237,7 +237,15 @@ fn alter_column(table: &ObjectName, action: &SyntaxNode) -> Option<Vec<Effect>> 
         }
         K::SET_NOT_NULL => vec![Effect::RequireValue { column }],
         // The values stay; what is new gets none.
-        K::DROP_DEFAULT | K::DROP_IDENTITY | K::DROP_EXPRESSION => vec![Effect::DropDefault { column }],
+        K::DROP_DEFAULT | K::DROP_EXPRESSION => vec![Effect::DropDefault { column }],
+        // The sequence goes as well, and with it where it stood. PostgreSQL's and drizzle's own name for it is this one.
+        K::DROP_IDENTITY => {
+            let parts = column.parent().map(|table| table.parts().to_vec()).unwrap_or_default();
+            let [schema, table] = parts.as_slice() else { return None };
+            let name = ObjectName::new([schema.clone(), format!("{table}_{}_seq", column.last())]);
+            let sequence = Effect::Drop { kind: Kind::Sequence, name, reach: Reach::Alone };
+            vec![Effect::DropDefault { column }, sequence]
+        }
         K::DROP_NOT_NULL | K::SET_DEFAULT => Vec::new(),
         K::ADD_GENERATED => {
             let known = [

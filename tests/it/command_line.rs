@@ -39,6 +39,8 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
     check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
     check(&["push", "--kit", "'"], 64, &["is no command line"]);
+    check(&["plan", "--out", "p.json", "--expires", "9000years"], 64, &["a year at most"]);
+    check(&["push", "--format", "sql"], 64, &["show a plan"]);
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
 }
 

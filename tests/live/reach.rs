@@ -111,3 +111,30 @@ fn rows_extensions_and_primary_keys_are_found() {
     assert!(!facts.relations.contains_key(&relation("no such table")));
     assert_eq!(facts.primary_keys, [(relation("keyed"), "odd name".to_owned())]);
 }
+
+#[test]
+fn a_number_that_may_be_too_small_is_told_from_a_count() {
+    let database = Database::create();
+    let role = format!("reach_{}", database.value("SELECT current_database()"));
+    database.sql(&format!(
+        "CREATE TABLE many WITH (autovacuum_enabled = false) AS SELECT generate_series(1, 100002);
+         CREATE ROLE {role} LOGIN PASSWORD 'reach';
+         CREATE TABLE tenants AS SELECT generate_series(1, 3);
+         ALTER TABLE tenants OWNER TO {role};
+         ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE tenants FORCE ROW LEVEL SECURITY"
+    ));
+    let many = look_up(&database, &Wanted { counted: vec![relation("many")], ..Wanted::default() });
+    assert_eq!(many.relations[&relation("many")].rows, Rows::AtLeast(100_001));
+
+    // Its owner would count no row, and drops all of them.
+    let mut url = database.url();
+    url.set_username(&role).and_then(|()| url.set_password(Some("reach"))).expect("a postgres URL has a user");
+    let credentials = serde_json::json!({ "url": url.as_str() });
+    let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
+    let dsn = dsn.expect("PostgreSQL has an address").expect("the URL is right");
+    let wanted = Wanted { counted: vec![relation("tenants")], ..Wanted::default() };
+    let hidden = reach::look_up(&dsn, &wanted, Duration::from_secs(10)).expect("the laboratory answers");
+    assert_eq!(hidden.relations[&relation("tenants")].rows, Rows::Hidden);
+    database.sql(&format!("DROP TABLE tenants; DROP ROLE {role}"));
+}

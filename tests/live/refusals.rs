@@ -1,5 +1,6 @@
 //! What drizzle-kit does without a word: refused, with each object and its rows named, and nothing touched.
 
+use crate::NEWEST;
 use crate::support::{Database, Project, Ran};
 
 on_every_kit! {
@@ -182,4 +183,36 @@ fn row_level_security_is_not_switched_off(kit: &str) {
     project.paste(&ran.allow_with());
     project.push().expect(0).database("changed");
     assert_eq!(is_on(), "f");
+}
+
+/// Without a look of our own nobody can tell a primary key by another name from any other constraint.
+#[test]
+fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
+    let database = Database::create();
+    let role = format!("single_{}", database.value("SELECT current_database()"));
+    database.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'single' CONNECTION LIMIT 1;
+         CREATE TABLE orders (a integer NOT NULL, b integer NOT NULL, CONSTRAINT orders_key PRIMARY KEY (a, b));
+         ALTER TABLE orders OWNER TO {role}"
+    ));
+    let project = Project::new(NEWEST, &database);
+    project
+        .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
+    let mut url = database.url();
+    url.set_username(&role).and_then(|()| url.set_password(Some("single"))).expect("a postgres URL has a user");
+    // drizzle-kit has the only connection while it asks.
+    let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
+    ran.says(&["orders_key is a primary key could not be looked up"]);
+    project.push().expect(3).says(&["drop_primary_key public.orders"]);
+    database.sql(&format!("ALTER TABLE orders OWNER TO CURRENT_USER; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_truncation_that_the_plan_chose_is_chosen_again() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "unique", &database);
+    project.policy("[hazards]\nadd_unique = 'truncate'\n");
+    project.pilot(&["plan", "--out", "p.json"]).run().expect(2).says(&["truncate public.users"]);
+    let ran = project.pilot(&["push", "--plan", "p.json"]).run().expect(0).database("changed");
+    assert_eq!(database.value("SELECT count(*) FROM users"), "0", "{ran}");
 }

@@ -67,3 +67,22 @@ fn nothing_to_do_is_a_success() {
     );
     project.push().expect(0).database("unchanged");
 }
+
+/// libSQL checks references, and a dropped table takes along the rows that refer to it: no statement names them.
+#[test]
+fn a_dropped_table_takes_no_other_rows_along_unasked() {
+    let project = users(
+        "const users = sqliteTable('users', { id: integer('id').primaryKey() });
+         export const orders = sqliteTable('orders', {
+           id: integer('id').primaryKey(),
+           user: integer('user').references(() => users.id, { onDelete: 'cascade' }) });",
+    );
+    project.libsql(&[
+        "CREATE TABLE orders (id integer PRIMARY KEY NOT NULL, user integer,
+           FOREIGN KEY (user) REFERENCES users(id) ON UPDATE no action ON DELETE cascade)",
+        "INSERT INTO orders VALUES (1, 1)",
+    ]);
+    project.policy("[hazards]\ndrop_table = { only = ['users'] }\n");
+    let ran = project.push().expect(3).says(&["ON DELETE CASCADE", "delete_rows"]).database("unchanged");
+    assert_eq!(project.libsql(&["SELECT count(*) FROM orders"]), json!([[1]]), "{ran}");
+}
