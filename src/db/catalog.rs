@@ -92,7 +92,8 @@ pub struct Object {
     pub id: ObjectId,
     /// As `pg_identify_object` says: `table`, `view`, `type`, `operator class`, `table constraint` …
     pub kind: String,
-    /// As `pg_identify_object_as_address` says: most often schema and name. A type has its schema and its name here too.
+    /// As `pg_identify_object_as_address` says: most often schema and name. A type has its schema and its name here too,
+    /// and a cast both of its types.
     pub names: Vec<String>,
     /// What the name does not tell: the types that a routine or an operator takes.
     pub arguments: Vec<Argument>,
@@ -241,7 +242,8 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
         )
         SELECT w.classid, w.objid, w.objsubid, address.type,
                CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
-                    ELSE address.object_names END,
+                    WHEN w.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass) THEN address.object_names
+                    ELSE address.object_names || address.object_args END,
                n.nspname::text,
                CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
                o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),

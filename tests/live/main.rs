@@ -29,6 +29,7 @@ mod gate;
 mod reach;
 mod refusals;
 mod renames;
+mod reset;
 
 mod failures;
 mod surroundings;
