@@ -9,7 +9,7 @@ use std::fmt;
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::catalog::{Catalog, Extension, Object, ObjectId, class};
+use super::catalog::{Catalog, Dependency, Extension, Object, ObjectId, class};
 use super::reach::Relation;
 
 /// Names in one statement. One statement for each object is quadratic in one transaction, and so is one for all.
@@ -453,9 +453,9 @@ fn kept(catalog: &Catalog, scope: &Scope, graph: &Graph) -> HashSet<ObjectId> {
     let mut kept: HashSet<ObjectId> = named.map(|object| object.id).collect();
     let mut open: Vec<ObjectId> = kept.iter().copied().collect();
     while let Some(id) = open.pop() {
-        for (of, _, kind) in graph.dependents(id) {
-            let part = ObjectId { column: 0, ..of };
-            if matches!(kind, 'a' | 'i' | 'P' | 'S') && kept.insert(part) {
+        for dependency in graph.dependents(id) {
+            let part = ObjectId { column: 0, ..dependency.of };
+            if matches!(dependency.kind, 'a' | 'i' | 'P' | 'S') && kept.insert(part) {
                 open.push(part);
             }
         }
@@ -490,7 +490,7 @@ fn collateral(
     graph: &Graph,
     kept: &HashSet<ObjectId>,
     targets: &[&Object],
-    closure: &HashMap<(u32, u32), Reach>,
+    closure: &HashMap<Key, Reach>,
 ) -> Result<Vec<Taken>, Refusal> {
     let target_ids: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
     let mut owners: BTreeSet<&str> = targets.iter().filter_map(|object| object.owner.as_deref()).collect();
@@ -722,9 +722,10 @@ enum Reach {
 
 /// What depends on what, ready to be walked.
 struct Graph<'a> {
-    /// For each object, what needs it: who, which column of it, and how.
-    dependents: HashMap<(u32, u32), Vec<(ObjectId, i32, char)>>,
-    needs: HashMap<(u32, u32), Vec<(ObjectId, ObjectId, char)>>,
+    /// For each object, what needs it or a column of it.
+    dependents: HashMap<Key, Vec<&'a Dependency>>,
+    /// For each object, what it or a column of it needs.
+    needs: HashMap<Key, Vec<&'a Dependency>>,
     /// Objects that stand in a schema by themselves.
     contained: HashSet<ObjectId>,
     /// Members of extensions, with the extension.
@@ -732,7 +733,10 @@ struct Graph<'a> {
     catalog: &'a Catalog,
 }
 
-fn key(id: ObjectId) -> (u32, u32) {
+/// An object as a whole: its catalog and its number.
+type Key = (u32, u32);
+
+fn key(id: ObjectId) -> Key {
     (id.class, id.oid)
 }
 
@@ -747,8 +751,8 @@ impl<'a> Graph<'a> {
         };
         for dependency in &catalog.dependencies {
             let (of, on, kind) = (dependency.of, dependency.on, dependency.kind);
-            graph.dependents.entry(key(on)).or_default().push((of, on.column, kind));
-            graph.needs.entry(key(of)).or_default().push((of, on, kind));
+            graph.dependents.entry(key(on)).or_default().push(dependency);
+            graph.needs.entry(key(of)).or_default().push(dependency);
             if of.column != 0 {
                 continue;
             }
@@ -762,14 +766,14 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn dependents(&self, id: ObjectId) -> impl Iterator<Item = (ObjectId, i32, char)> {
+    fn dependents(&self, id: ObjectId) -> impl Iterator<Item = &'a Dependency> {
         self.dependents.get(&key(id)).into_iter().flatten().copied()
     }
 
     /// Returns what all of an object needs, and how.
     fn needs(&self, id: ObjectId) -> impl Iterator<Item = (ObjectId, char)> {
         let needs = self.needs.get(&key(id)).into_iter().flatten();
-        needs.filter(|(of, ..)| of.column == 0).map(|(_, on, kind)| (*on, *kind))
+        needs.filter(|dependency| dependency.of.column == 0).map(|dependency| (dependency.on, dependency.kind))
     }
 
     fn is_target(&self, object: &Object, schemas: &BTreeSet<String>, scope: &Scope, kept: &HashSet<ObjectId>) -> bool {
@@ -784,8 +788,8 @@ impl<'a> Graph<'a> {
 
     /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
     /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
-    fn closure(&self, targets: &[&Object]) -> HashMap<(u32, u32), Reach> {
-        let mut closure: HashMap<(u32, u32), Reach> = HashMap::new();
+    fn closure(&self, targets: &[&Object]) -> HashMap<Key, Reach> {
+        let mut closure: HashMap<Key, Reach> = HashMap::new();
         let mut open: Vec<ObjectId> = targets.iter().map(|object| object.id).collect();
         while let Some(id) = open.pop() {
             let news = match closure.get_mut(&key(id)) {
@@ -800,8 +804,8 @@ impl<'a> Graph<'a> {
             if !news || id.class == class::EXTENSION {
                 continue;
             }
-            let below = self.dependents(id).filter(|(_, column, _)| id.column == 0 || *column == id.column);
-            open.extend(below.map(|(of, ..)| of));
+            let below = self.dependents(id).filter(|below| id.column == 0 || below.on.column == id.column);
+            open.extend(below.map(|below| below.of));
             if id.column == 0 {
                 open.extend(self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')).map(|(on, _)| on));
             }
@@ -810,7 +814,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Returns the extensions that would fall, each with a member by which it is reached.
-    fn extensions_reached(&self, closure: &HashMap<(u32, u32), Reach>) -> Vec<(ObjectId, u32)> {
+    fn extensions_reached(&self, closure: &HashMap<Key, Reach>) -> Vec<(ObjectId, u32)> {
         let extensions =
             self.catalog.extensions.iter().filter(|extension| closure.contains_key(&(class::EXTENSION, extension.oid)));
         extensions
@@ -820,5 +824,182 @@ impl<'a> Graph<'a> {
                 (reached.unwrap_or(ObjectId { class: class::EXTENSION, oid: extension.oid, column: 0 }), extension.oid)
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::{Argument, Facts, Schema};
+    use super::super::fingerprint::Identity;
+    use super::*;
+
+    const PUBLIC: u32 = 2200;
+    const SHOP: u32 = 20_000;
+    const PG_PROC: u32 = 1255;
+    const PG_OPERATOR: u32 = 2617;
+
+    fn id(class: u32, oid: u32) -> ObjectId {
+        ObjectId { class, oid, column: 0 }
+    }
+
+    fn empty() -> Catalog {
+        let schema =
+            |oid, name: &str| Schema { oid, name: name.to_owned(), owner: "app".to_owned(), mine: true, usable: true };
+        Catalog {
+            facts: Facts {
+                identity: Identity { system_identifier: None, database: "d".to_owned() },
+                version_num: 150_018,
+                in_recovery: false,
+                read_only: false,
+                database: "d".to_owned(),
+                user: "app".to_owned(),
+                superuser: false,
+                lock_capacity: 100,
+            },
+            schemas: vec![schema(PUBLIC, "public"), schema(SHOP, "shop")],
+            extensions: Vec::new(),
+            objects: Vec::new(),
+            dependencies: Vec::new(),
+            roles: BTreeSet::from(["app".to_owned()]),
+        }
+    }
+
+    /// Puts an object into a schema.
+    fn put(catalog: &mut Catalog, id: ObjectId, kind: &str, schema: u32, name: &str) {
+        let of = if schema == PUBLIC { "public" } else { "shop" };
+        catalog.objects.push(Object {
+            id,
+            kind: kind.to_owned(),
+            names: vec![of.to_owned(), name.to_owned()],
+            arguments: Vec::new(),
+            schema: Some(of.to_owned()),
+            owner: Some("app".to_owned()),
+            mine: true,
+            part_of: None,
+            rows: None,
+            lockable: kind == "table",
+        });
+        need(catalog, id, self::id(class::SCHEMA, schema), 'n');
+    }
+
+    fn need(catalog: &mut Catalog, of: ObjectId, on: ObjectId, kind: char) {
+        catalog.dependencies.push(Dependency { of, on, kind });
+    }
+
+    fn scope(schemas: &[&str]) -> Scope {
+        Scope {
+            schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
+            keep: BTreeSet::new(),
+            migrations: None,
+        }
+    }
+
+    fn sql(catalog: &Catalog, scope: &Scope) -> Vec<String> {
+        let plan = plan(catalog, scope).unwrap_or_else(|refusal| panic!("{refusal}"));
+        plan.statements().map(|step| step.sql.clone()).collect()
+    }
+
+    #[test]
+    fn names_are_quoted_and_arguments_are_types_with_their_schemas() {
+        let mut catalog = empty();
+        put(&mut catalog, id(class::RELATION, 30_001), "table", PUBLIC, "a\"; DROP TABLE users; --");
+        put(&mut catalog, id(PG_PROC, 30_002), "function", PUBLIC, "f");
+        put(&mut catalog, id(PG_PROC, 30_003), "procedure", SHOP, "p");
+        put(&mut catalog, id(PG_PROC, 30_004), "aggregate", SHOP, "n");
+        put(&mut catalog, id(PG_OPERATOR, 30_005), "operator", SHOP, "=#=");
+        let of_type = |schema: &str, name: &str| Some((schema.to_owned(), name.to_owned()));
+        let argument = |mode, of_type| Argument { mode, of_type };
+        catalog.objects[1].arguments = vec![argument(None, of_type("my\"x", "_mood"))];
+        catalog.objects[2].arguments = vec![
+            argument(Some('i'), of_type("pg_catalog", "int4")),
+            argument(Some('o'), of_type("pg_catalog", "text")),
+        ];
+        catalog.objects[4].arguments = vec![argument(None, None), argument(None, of_type("pg_catalog", "int4"))];
+        let expected = [
+            "LOCK TABLE ONLY \"public\".\"a\"\"; DROP TABLE users; --\" IN ACCESS EXCLUSIVE MODE",
+            "DROP TABLE IF EXISTS \"public\".\"a\"\"; DROP TABLE users; --\" CASCADE",
+            "DROP OPERATOR IF EXISTS \"shop\".=#= (NONE, \"pg_catalog\".\"int4\") CASCADE",
+            "DROP AGGREGATE IF EXISTS \"shop\".\"n\"(*) CASCADE",
+            "DROP PROCEDURE IF EXISTS \"shop\".\"p\"(IN \"pg_catalog\".\"int4\", OUT \"pg_catalog\".\"text\") CASCADE",
+            "DROP FUNCTION IF EXISTS \"public\".\"f\"(\"my\"\"x\".\"_mood\") CASCADE",
+            "DROP SCHEMA IF EXISTS \"shop\" RESTRICT",
+        ];
+        assert_eq!(sql(&catalog, &scope(&["public", "shop"])), expected);
+    }
+
+    #[test]
+    fn a_kind_or_a_name_that_is_unknown_is_refused() {
+        for (kind, name) in [("property graph", "g"), ("operator", "+; DROP TABLE users"), ("operator", "/*")] {
+            let mut catalog = empty();
+            put(&mut catalog, id(9999, 30_001), kind, PUBLIC, name);
+            catalog.objects[0].arguments = vec![Argument { mode: None, of_type: None }; 2];
+            let refusal = plan(&catalog, &scope(&["public"])).expect_err("it cannot be dropped");
+            assert!(matches!(refusal, Refusal::UnknownKind(_)), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_journal_goes_first_and_a_statement_has_a_hundred_names_at_most() {
+        let mut catalog = empty();
+        for idx in 0..250 {
+            put(&mut catalog, id(class::RELATION, 30_000 + idx), "table", PUBLIC, &format!("t{idx}"));
+        }
+        put(&mut catalog, id(class::RELATION, 40_000), "table", SHOP, "journal");
+        let migrations = Some(Relation { schema: "shop".to_owned(), name: "journal".to_owned() });
+        let plan = plan(&catalog, &Scope { migrations, ..scope(&["public"]) }).expect("all of it is ours");
+        assert_eq!(plan.steps[0].sql, "DROP TABLE IF EXISTS \"shop\".\"journal\" CASCADE");
+        let n_names = |steps: &[Step]| steps.iter().map(|step| step.objects.len()).collect::<Vec<_>>();
+        assert_eq!((n_names(&plan.locking), n_names(&plan.steps)), (vec![100, 100, 51], vec![1, 100, 100, 50]));
+        assert_eq!((plan.n_locks, plan.room()), (251, Room::No));
+    }
+
+    #[test]
+    fn an_extension_is_reached_through_its_member() {
+        let (ours, member) = (id(class::RELATION, 30_001), id(PG_PROC, 30_002));
+        let mut catalog = empty();
+        put(&mut catalog, ours, "table", PUBLIC, "users");
+        put(&mut catalog, member, "function", PUBLIC, "helper");
+        catalog.extensions.push(Extension {
+            name: "pgcrypto".to_owned(),
+            version: "1".to_owned(),
+            schema: "public".to_owned(),
+            n_members: 1,
+            oid: 30_000,
+        });
+        need(&mut catalog, member, id(class::EXTENSION, 30_000), 'e');
+        assert_eq!(sql(&catalog, &scope(&["public"])).len(), 2);
+        need(&mut catalog, member, ours, 'n');
+        let refusal = plan(&catalog, &scope(&["public"])).expect_err("the extension would fall");
+        let told = "dropping would take along:\n  extension pgcrypto, because of its member function public.helper()";
+        assert_eq!(refusal.to_string(), told);
+    }
+
+    #[test]
+    fn a_column_goes_alone_and_takes_only_what_needs_it() {
+        let (mood, table) = (id(1247, 30_001), id(class::RELATION, 30_002));
+        let (by_mood, by_other) = (id(class::RELATION, 30_003), id(class::RELATION, 30_004));
+        let mut catalog = empty();
+        put(&mut catalog, mood, "type", PUBLIC, "mood");
+        for (id, name) in [(table, "t"), (by_mood, "by_mood"), (by_other, "by_other")] {
+            put(&mut catalog, id, "table", SHOP, name);
+        }
+        let column = |column| ObjectId { column, ..table };
+        need(&mut catalog, column(2), mood, 'n');
+        need(&mut catalog, by_mood, column(2), 'n');
+        need(&mut catalog, by_other, column(1), 'n');
+        let Err(Refusal::Collateral(offences)) = plan(&catalog, &scope(&["public"])) else { panic!("it reaches shop") };
+        let told: Vec<_> = offences.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["table shop.by_mood, in schema shop, which is not in scope"]);
+    }
+
+    #[test]
+    fn schemas_of_services_are_known_by_their_names_and_by_their_roles() {
+        let mut catalog = empty();
+        catalog.schemas[1].name = "auth".to_owned();
+        assert!(plan(&catalog, &scope(&["auth"])).is_ok());
+        catalog.roles.insert("supabase_admin".to_owned());
+        assert!(matches!(plan(&catalog, &scope(&["auth"])), Err(Refusal::Managed(_))));
+        let plan = plan(&catalog, &Scope { schemas: Schemas::All, ..scope(&[]) }).expect("it is left out");
+        assert!(plan.is_empty() && plan.stays[0].why == "belongs to Supabase", "{plan:?}");
     }
 }
