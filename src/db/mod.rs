@@ -5,12 +5,17 @@
 pub mod apply;
 pub mod backends;
 pub mod cast;
+pub mod catalog;
 pub mod connect;
 pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
+pub mod guard;
 pub mod reach;
+pub mod reset;
+pub mod reset_plan;
 mod tls;
+mod transaction;
 pub mod url;
 
 pub use connect::{ConnectError, Server, Session};

@@ -31,6 +31,7 @@ mod plan;
 mod reach;
 mod refusals;
 mod renames;
+mod reset;
 mod transaction;
 
 mod failures;

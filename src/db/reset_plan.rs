@@ -1,0 +1,1005 @@
+//! Decides which statements empty a database, from what was read of it. Pure: a catalog in, a plan or a refusal out.
+//!
+//! Objects go one by one and never by dropping `public`, because that would take extensions, grants, default
+//! privileges and the owner along. With `CASCADE`, because cycles leave no other order; what it takes along is found
+//! here first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use postgres_protocol::escape::escape_identifier;
+
+use super::catalog::{Catalog, Dependency, Extension, Object, ObjectId, class};
+use super::reach::Relation;
+
+/// Names in one statement. One statement for each object is quadratic in one transaction, and so is one for all.
+const AT_MOST: usize = 100;
+
+/// What is to be emptied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    pub schemas: Schemas,
+    /// Objects that stay, by schema and name.
+    pub keep: BTreeSet<Relation>,
+    /// The table of the migrations: goes first, also from a schema that is not in scope.
+    pub migrations: Option<Relation>,
+}
+
+/// Which schemas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schemas {
+    /// These, where they exist.
+    Named(BTreeSet<String>),
+    /// Every one but the system's and those of a managed service.
+    All,
+}
+
+/// A statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub sql: String,
+    /// What it names, for a reader.
+    pub objects: Vec<String>,
+    pub why: &'static str,
+}
+
+/// Something that goes without being named by a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub object: String,
+    pub owner: Option<String>,
+}
+
+/// Something in scope that stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stays {
+    pub object: String,
+    pub why: String,
+}
+
+/// How a database is emptied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetPlan {
+    pub scope: Scope,
+    /// Run first: they keep everyone out of the tables, so that what was planned stays true.
+    pub locking: Vec<Step>,
+    /// What drops.
+    pub steps: Vec<Step>,
+    /// What `CASCADE` takes along that is no part of what the statements name, and may go.
+    pub collateral: Vec<Taken>,
+    pub stays: Vec<Stays>,
+    /// Must be the same afterwards.
+    pub extensions: Vec<Extension>,
+    pub n_objects: usize,
+    /// The server's estimate for all of the tables together.
+    pub rows: u64,
+    /// Who owns what goes, where that is not us: the owner with the number of objects.
+    pub owners: BTreeMap<String, usize>,
+    /// Relations that have to be locked, by their numbers.
+    pub relations: Vec<u32>,
+    /// Locks that the statements take, one for each object that goes.
+    pub n_locks: u64,
+    pub lock_capacity: u64,
+}
+
+/// Whether the server has room for the locks of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    Surely,
+    /// The server was seen to have room for 1.7 times what it promises.
+    Perhaps,
+    No,
+}
+
+/// Why a database is not emptied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the schemas of the system are never emptied: {}", .0.join(", "))]
+    System(Vec<String>),
+    #[error("the schemas of a managed service are never emptied:{}", list(.0))]
+    Managed(Vec<ManagedSchema>),
+    /// Dropping needs USAGE on the schema, even of what is our own.
+    #[error("the objects of these schemas cannot be named without USAGE on the schema: {}", .0.join(", "))]
+    Unusable(Vec<String>),
+    #[error("these objects are not ours to drop:{}", list(.0))]
+    NotMine(Vec<Foreign>),
+    #[error("it is unknown how to drop these objects:{}", list(.0))]
+    UnknownKind(Vec<String>),
+    #[error("dropping would take along:{}", list(.0))]
+    Collateral(Vec<Offence>),
+}
+
+impl Refusal {
+    /// Returns what would allow it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Refusal::System(_) | Refusal::Managed(_) => "leave these schemas out of the scope",
+            Refusal::Unusable(_) => "connect as the owner of the schemas, or leave them out of the scope",
+            Refusal::NotMine(_) => "connect as their owner, leave their schema out of the scope, or keep them by name",
+            Refusal::UnknownKind(_) => "drop them by hand, or keep them by name",
+            Refusal::Collateral(_) => {
+                "take their schema into the scope, keep what they need by name, or drop them by hand if they may go"
+            }
+        }
+    }
+}
+
+/// A schema that belongs to a managed service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedSchema {
+    pub schema: String,
+    pub service: &'static str,
+    /// Where it is said.
+    pub source: &'static str,
+}
+
+/// An object of another role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    pub object: String,
+    pub owner: String,
+}
+
+/// Something that `CASCADE` must not take along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offence {
+    pub object: String,
+    pub why: Why,
+}
+
+/// Why it must not go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// An extension falls with any of its members.
+    ExtensionBy {
+        member: String,
+    },
+    PartOfExtension(String),
+    OtherRole(String),
+    OtherSchema(String),
+    Kept,
+}
+
+impl fmt::Display for ManagedSchema {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "schema {} of {} ({})", self.schema, self.service, self.source)
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} of {}", self.object, self.owner)
+    }
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Offence { object, why } = self;
+        match why {
+            Why::ExtensionBy { member } => write!(f, "{object}, because of its member {member}"),
+            Why::PartOfExtension(extension) => write!(f, "{object}, a part of extension {extension}"),
+            Why::OtherRole(owner) => write!(f, "{object} of {owner}"),
+            Why::OtherSchema(schema) => write!(f, "{object}, in schema {schema}, which is not in scope"),
+            Why::Kept => write!(f, "{object}, which is to be kept"),
+        }
+    }
+}
+
+fn list<T: fmt::Display>(of: &[T]) -> String {
+    of.iter().map(|one| format!("\n  {one}")).collect()
+}
+
+impl ResetPlan {
+    /// Returns everything that runs, in order.
+    pub fn statements(&self) -> impl Iterator<Item = &Step> {
+        self.locking.iter().chain(&self.steps)
+    }
+
+    /// Tells whether there is nothing to drop.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Tells whether the server has room for the locks.
+    pub fn room(&self) -> Room {
+        match self.n_locks {
+            n_locks if n_locks <= self.lock_capacity => Room::Surely,
+            n_locks if n_locks <= self.lock_capacity.saturating_mul(17) / 10 => Room::Perhaps,
+            _ => Room::No,
+        }
+    }
+
+    /// Tells whether another plan would do the same, whatever the server estimates meanwhile.
+    pub fn does_the_same_as(&self, other: &ResetPlan) -> bool {
+        self.locking == other.locking
+            && self.steps == other.steps
+            && self.collateral == other.collateral
+            && self.extensions == other.extensions
+    }
+}
+
+/// Says how a database is emptied.
+///
+/// # Errors
+/// With everything of one kind that stands against it, named.
+pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
+    let mut stays = Vec::new();
+    let schemas = schemas_in_scope(catalog, scope, &mut stays)?;
+    let graph = Graph::of(catalog);
+    let kept = kept(catalog, scope, &graph);
+    let targets: Vec<&Object> =
+        catalog.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept)).collect();
+    may_be_dropped(catalog, &targets)?;
+
+    let target_ids: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
+    let closure = graph.closure(&targets);
+    let collateral = collateral(catalog, &schemas, &graph, &kept, &targets, &closure)?;
+
+    let mut steps = Vec::new();
+    // A sequence that a column owns goes with its table.
+    let owned = |object: &Object| {
+        object.kind == "sequence"
+            && graph.needs(object.id).any(|(on, kind)| {
+                kind == 'a' && on.class == class::RELATION && target_ids.contains(&ObjectId { column: 0, ..on })
+            })
+    };
+    let (journal, rest): (Vec<&Object>, Vec<&Object>) =
+        targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope));
+    drops(&journal, "the records of the migrations go first, so that no half of a reset looks migrated", &mut steps)?;
+    drops(&rest, "in scope", &mut steps)?;
+    let dropped = emptied_schemas(catalog, &schemas, &graph, &target_ids, &mut stays);
+    for names in dropped.chunks(AT_MOST) {
+        let list: Vec<_> = names.iter().map(|name| escape_identifier(name)).collect();
+        steps.push(Step {
+            sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
+            objects: names.iter().map(|name| format!("schema {name}")).collect(),
+            why: "emptied by then; what stands in it after all stops the reset",
+        });
+    }
+
+    let lockable: Vec<&Object> = targets.iter().copied().filter(|object| object.lockable).collect();
+    let locking = lockable.chunks(AT_MOST).map(|tables| {
+        let list: Vec<_> = tables.iter().map(|table| format!("ONLY {}", qualified(&table.names))).collect();
+        Step {
+            sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
+            objects: tables.iter().map(|table| table.told()).collect(),
+            why: "nobody may come to depend on them any more",
+        }
+    });
+    let mut owners = BTreeMap::new();
+    for owner in targets.iter().filter_map(|object| object.owner.as_ref()).filter(|owner| **owner != catalog.facts.user)
+    {
+        *owners.entry(owner.clone()).or_default() += 1;
+    }
+    let mut relations: Vec<u32> =
+        closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| *oid).collect();
+    relations.extend(
+        catalog
+            .objects
+            .iter()
+            .filter(|object| closure.contains_key(&key(object.id)))
+            .filter_map(|object| object.part_of),
+    );
+    relations.sort_unstable();
+    relations.dedup();
+    Ok(ResetPlan {
+        scope: scope.clone(),
+        locking: locking.collect(),
+        collateral,
+        stays,
+        extensions: catalog.extensions.clone(),
+        n_objects: targets.len() + dropped.len(),
+        rows: targets.iter().filter_map(|object| object.rows).sum(),
+        owners,
+        relations,
+        n_locks: (closure.len() + dropped.len()) as u64,
+        lock_capacity: catalog.facts.lock_capacity,
+        steps,
+    })
+}
+
+/// Names what is in scope and still there: what a reset has to leave behind empty.
+pub(super) fn left(catalog: &Catalog, scope: &Scope) -> Vec<String> {
+    let Ok(schemas) = schemas_in_scope(catalog, scope, &mut Vec::new()) else { return Vec::new() };
+    let graph = Graph::of(catalog);
+    let kept = kept(catalog, scope, &graph);
+    let left = catalog.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept));
+    left.map(Object::told).collect()
+}
+
+/// Names what is gone and was in no plan: outside of what the statements name and of what that takes along.
+pub(super) fn unplanned(before: &Catalog, after: &Catalog, scope: &Scope) -> Vec<String> {
+    let Ok(schemas) = schemas_in_scope(before, scope, &mut Vec::new()) else { return Vec::new() };
+    let graph = Graph::of(before);
+    let kept = kept(before, scope, &graph);
+    let targets: Vec<&Object> =
+        before.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept)).collect();
+    let closure = graph.closure(&targets);
+    let there: HashSet<ObjectId> = after.objects.iter().map(|object| object.id).collect();
+    // The temporary objects of others come and go.
+    let temporary = |object: &Object| object.schema.as_ref().is_some_and(|schema| schema.starts_with("pg_"));
+    let gone = before.objects.iter().filter(|object| !there.contains(&object.id) && !temporary(object));
+    let mut unplanned: Vec<String> =
+        gone.filter(|object| !closure.contains_key(&key(object.id))).map(Object::told).collect();
+    for extension in before.extensions.iter().filter(|extension| !after.extensions.contains(extension)) {
+        unplanned.push(format!("extension {}, or a part of it", extension.name));
+    }
+    unplanned
+}
+
+fn schemas_in_scope(catalog: &Catalog, scope: &Scope, stays: &mut Vec<Stays>) -> Result<BTreeSet<String>, Refusal> {
+    let existing = catalog.schemas.iter().map(|schema| &schema.name);
+    match &scope.schemas {
+        Schemas::All => Ok(existing
+            .filter(|name| match managed(catalog, name) {
+                Some(found) => {
+                    stays
+                        .push(Stays { object: format!("schema {name}"), why: format!("belongs to {}", found.service) });
+                    false
+                }
+                None => true,
+            })
+            .cloned()
+            .collect()),
+        Schemas::Named(names) => {
+            let system = names.iter().filter(|name| name.starts_with("pg_") || *name == "information_schema");
+            let system: Vec<_> = system.cloned().collect();
+            if !system.is_empty() {
+                return Err(Refusal::System(system));
+            }
+            let refused: Vec<_> = names.iter().filter_map(|name| managed(catalog, name)).collect();
+            if !refused.is_empty() {
+                return Err(Refusal::Managed(refused));
+            }
+            Ok(existing.filter(|name| names.contains(*name)).cloned().collect())
+        }
+    }
+}
+
+/// A managed service, and how its schemas are known.
+struct Service {
+    name: &'static str,
+    /// A role that is there wherever the service is. Without it, names that others may use as well mean nothing.
+    role: Option<&'static str>,
+    /// A `*` at the end stands for anything.
+    schemas: &'static [&'static str],
+    source: &'static str,
+}
+
+const SERVICES: [Service; 8] = [
+    Service {
+        name: "Supabase",
+        role: Some("supabase_admin"),
+        schemas: &[
+            "auth",
+            "storage",
+            "realtime",
+            "_realtime",
+            "_analytics",
+            "_supavisor",
+            "extensions",
+            "graphql",
+            "graphql_public",
+            "vault",
+            "pgsodium*",
+            "pgtle",
+            "pgmq",
+            "pgbouncer",
+            "net",
+            "cron",
+            "supabase_functions",
+            "supabase_migrations",
+        ],
+        source: "supabase/postgres, migrations/db; supabase/cli, the schemas that a diff leaves out",
+    },
+    Service {
+        name: "Neon",
+        role: None,
+        schemas: &["neon", "neon_*"],
+        source: "neondatabase/neon, pgxn/neon; Neon Auth",
+    },
+    Service {
+        name: "Amazon RDS",
+        role: None,
+        schemas: &["rds_*", "aws_*"],
+        source: "the manual of RDS for PostgreSQL, extensions",
+    },
+    Service {
+        name: "Google Cloud SQL",
+        role: None,
+        schemas: &["cloudsql*", "google_*"],
+        source: "the manual of Cloud SQL, extensions",
+    },
+    Service { name: "Hasura", role: None, schemas: &["hdb_*"], source: "hasura/graphql-engine, metadata storage" },
+    Service {
+        name: "Heroku",
+        role: None,
+        schemas: &["heroku_ext"],
+        source: "the manual of Heroku Postgres, extensions",
+    },
+    Service {
+        name: "Timescale",
+        role: None,
+        schemas: &["_timescaledb*", "timescaledb_*"],
+        source: "timescale/timescaledb, sql",
+    },
+    Service {
+        name: "PostGIS",
+        role: None,
+        schemas: &["tiger", "tiger_data", "topology"],
+        source: "the manual of PostGIS, extensions",
+    },
+];
+
+fn managed(catalog: &Catalog, schema: &str) -> Option<ManagedSchema> {
+    let service = SERVICES.iter().find(|service| {
+        service.role.is_none_or(|role| catalog.roles.contains(role))
+            && service.schemas.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(start) => schema.starts_with(start),
+                None => schema == *pattern,
+            })
+    })?;
+    Some(ManagedSchema { schema: schema.to_owned(), service: service.name, source: service.source })
+}
+
+/// Finds what is to be kept, and what is a part of it: the sequences of its columns, its partitions.
+fn kept(catalog: &Catalog, scope: &Scope, graph: &Graph) -> HashSet<ObjectId> {
+    let named = catalog.objects.iter().filter(|object| {
+        graph.contained.contains(&object.id)
+            && object.schema.as_ref().zip(object.names.last()).is_some_and(|(schema, name)| {
+                scope.keep.contains(&Relation { schema: schema.clone(), name: name.clone() })
+            })
+    });
+    let mut kept: HashSet<ObjectId> = named.map(|object| object.id).collect();
+    let mut open: Vec<ObjectId> = kept.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        for dependency in graph.dependents(id) {
+            let part = ObjectId { column: 0, ..dependency.of };
+            if matches!(dependency.kind, 'a' | 'i' | 'P' | 'S') && kept.insert(part) {
+                open.push(part);
+            }
+        }
+    }
+    kept
+}
+
+fn is_journal(object: &Object, scope: &Scope) -> bool {
+    let named = |table: &Relation| object.names == [table.schema.as_str(), table.name.as_str()];
+    object.id.class == class::RELATION && object.part_of.is_none() && scope.migrations.as_ref().is_some_and(named)
+}
+
+fn may_be_dropped(catalog: &Catalog, targets: &[&Object]) -> Result<(), Refusal> {
+    let wanted: BTreeSet<&String> = targets.iter().filter_map(|object| object.schema.as_ref()).collect();
+    let unusable = catalog.schemas.iter().filter(|schema| !schema.usable && wanted.contains(&schema.name));
+    let unusable: Vec<String> = unusable.map(|schema| schema.name.clone()).collect();
+    if !unusable.is_empty() {
+        return Err(Refusal::Unusable(unusable));
+    }
+    let foreign: Vec<Foreign> = targets
+        .iter()
+        .filter(|object| !object.mine)
+        .map(|object| Foreign { object: object.told(), owner: object.owner.clone().unwrap_or_default() })
+        .collect();
+    if foreign.is_empty() { Ok(()) } else { Err(Refusal::NotMine(foreign)) }
+}
+
+/// Finds what goes along, and refuses what must not.
+fn collateral(
+    catalog: &Catalog,
+    schemas: &BTreeSet<String>,
+    graph: &Graph,
+    kept: &HashSet<ObjectId>,
+    targets: &[&Object],
+    closure: &HashMap<Key, Reach>,
+) -> Result<Vec<Taken>, Refusal> {
+    let target_ids: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
+    let mut owners: BTreeSet<&str> = targets.iter().filter_map(|object| object.owner.as_deref()).collect();
+    owners.insert(&catalog.facts.user);
+    let whole = |class: u32, oid: u32| matches!(closure.get(&(class, oid)), Some(Reach::Whole));
+    let extension =
+        |oid: u32| catalog.extensions.iter().find(|extension| extension.oid == oid).map(|found| found.name.clone());
+
+    let mut offences = Vec::new();
+    for (member, oid) in graph.extensions_reached(closure) {
+        let name = extension(oid).unwrap_or_default();
+        let member = catalog.objects.iter().find(|object| object.id == member).map(Object::told).unwrap_or_default();
+        offences.push(Offence { object: format!("extension {name}"), why: Why::ExtensionBy { member } });
+    }
+    let mut taken = Vec::new();
+    for object in &catalog.objects {
+        let ObjectId { class, oid, column } = object.id;
+        let reached = match closure.get(&(class, oid)) {
+            Some(Reach::Whole) => column == 0,
+            Some(Reach::Columns(columns)) => column != 0 && columns.contains(&column),
+            None => false,
+        };
+        if !reached || target_ids.contains(&object.id) || class == class::EXTENSION {
+            continue;
+        }
+        // A part goes with its whole. What stands in a schema by itself is more than a part.
+        let part_of_gone = object.part_of.is_some_and(|oid| whole(class::RELATION, oid))
+            || (!graph.contained.contains(&object.id)
+                && graph
+                    .needs(object.id)
+                    .any(|(on, kind)| matches!(kind, 'a' | 'P') && on.column == 0 && whole(on.class, on.oid)));
+        // So does the sequence of a column. One in another schema than its table is a thing of its own to somebody.
+        let owned = object.kind == "sequence"
+            && graph.needs(object.id).any(|(on, kind)| {
+                let table = ObjectId { column: 0, ..on };
+                kind == 'a'
+                    && whole(on.class, on.oid)
+                    && catalog
+                        .objects
+                        .binary_search_by_key(&table, |object| object.id)
+                        .is_ok_and(|idx| catalog.objects[idx].schema == object.schema)
+            });
+        if part_of_gone || owned || graph.member_of.contains_key(&object.id) {
+            continue;
+        }
+        let relation = object.part_of.map(|oid| ObjectId { class: class::RELATION, oid, column: 0 });
+        let of_extension = relation.filter(|_| column != 0).and_then(|relation| graph.member_of.get(&relation));
+        let why = if let Some(oid) = of_extension {
+            Some(Why::PartOfExtension(extension(*oid).unwrap_or_default()))
+        } else if kept.contains(&object.id) || relation.is_some_and(|relation| kept.contains(&relation)) {
+            Some(Why::Kept)
+        } else if let Some(schema) = object.schema.as_ref().filter(|schema| !schemas.contains(*schema)) {
+            Some(Why::OtherSchema(schema.clone()))
+        } else {
+            let other = object.owner.as_ref().filter(|owner| !object.mine || !owners.contains(owner.as_str()));
+            other.map(|owner| Why::OtherRole(owner.clone()))
+        };
+        match why {
+            Some(why) => offences.push(Offence { object: object.told(), why }),
+            None => taken.push(Taken { object: object.told(), owner: object.owner.clone() }),
+        }
+    }
+    if offences.is_empty() { Ok(taken) } else { Err(Refusal::Collateral(offences)) }
+}
+
+/// Finds the schemas in which nothing is left, and says of the others why they stay.
+fn emptied_schemas(
+    catalog: &Catalog,
+    schemas: &BTreeSet<String>,
+    graph: &Graph,
+    targets: &HashSet<ObjectId>,
+    stays: &mut Vec<Stays>,
+) -> Vec<String> {
+    let mut occupied: BTreeMap<&str, &Object> = BTreeMap::new();
+    for object in catalog.objects.iter().filter(|object| graph.contained.contains(&object.id)) {
+        if let Some(schema) = object.schema.as_deref().filter(|_| !targets.contains(&object.id)) {
+            occupied.entry(schema).or_insert(object);
+        }
+    }
+    let mut dropped = Vec::new();
+    for schema in catalog.schemas.iter().filter(|schema| schemas.contains(&schema.name)) {
+        let id = ObjectId { class: class::SCHEMA, oid: schema.oid, column: 0 };
+        let lodger = catalog.extensions.iter().find(|extension| extension.schema == schema.name);
+        let why = if schema.name == "public" {
+            "with its owner, its grants, its default privileges and its comment".to_owned()
+        } else if graph.member_of.contains_key(&id) {
+            "belongs to an extension".to_owned()
+        } else if let Some(extension) = lodger {
+            format!("extension {} lives in it", extension.name)
+        } else if let Some(object) = occupied.get(schema.name.as_str()) {
+            format!("{} stays in it", object.told())
+        } else if !schema.mine {
+            format!("belongs to {}", schema.owner)
+        } else {
+            dropped.push(schema.name.clone());
+            continue;
+        };
+        stays.push(Stays { object: format!("schema {}", schema.name), why });
+    }
+    dropped
+}
+
+/// How a kind of object is dropped.
+struct Kind {
+    /// As `pg_identify_object` says.
+    name: &'static str,
+    keyword: &'static str,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Name,
+    Routine,
+    Operator,
+    /// `schema.name USING access method`, and one to a statement.
+    OfMethod,
+}
+
+/// In the order of dropping. Any order would do; in this one the least is taken along. What needs an access method goes
+/// before the function that is the method, because `IF EXISTS` does not cover the method.
+const KINDS: [Kind; 19] = [
+    Kind { name: "view", keyword: "VIEW", form: Form::Name },
+    Kind { name: "materialized view", keyword: "MATERIALIZED VIEW", form: Form::Name },
+    Kind { name: "table", keyword: "TABLE", form: Form::Name },
+    Kind { name: "foreign table", keyword: "FOREIGN TABLE", form: Form::Name },
+    Kind { name: "sequence", keyword: "SEQUENCE", form: Form::Name },
+    Kind { name: "statistics object", keyword: "STATISTICS", form: Form::Name },
+    Kind { name: "text search configuration", keyword: "TEXT SEARCH CONFIGURATION", form: Form::Name },
+    Kind { name: "text search dictionary", keyword: "TEXT SEARCH DICTIONARY", form: Form::Name },
+    Kind { name: "text search template", keyword: "TEXT SEARCH TEMPLATE", form: Form::Name },
+    Kind { name: "text search parser", keyword: "TEXT SEARCH PARSER", form: Form::Name },
+    Kind { name: "operator class", keyword: "OPERATOR CLASS", form: Form::OfMethod },
+    Kind { name: "operator family", keyword: "OPERATOR FAMILY", form: Form::OfMethod },
+    Kind { name: "operator", keyword: "OPERATOR", form: Form::Operator },
+    Kind { name: "aggregate", keyword: "AGGREGATE", form: Form::Routine },
+    Kind { name: "procedure", keyword: "PROCEDURE", form: Form::Routine },
+    Kind { name: "function", keyword: "FUNCTION", form: Form::Routine },
+    Kind { name: "type", keyword: "TYPE", form: Form::Name },
+    Kind { name: "collation", keyword: "COLLATION", form: Form::Name },
+    Kind { name: "conversion", keyword: "CONVERSION", form: Form::Name },
+];
+
+/// Appends the statements that drop these objects.
+fn drops(objects: &[&Object], why: &'static str, steps: &mut Vec<Step>) -> Result<(), Refusal> {
+    let mut by_kind: BTreeMap<usize, Vec<(&Object, String)>> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for object in objects {
+        let kind_idx = KINDS.iter().position(|kind| kind.name == object.kind);
+        match kind_idx.and_then(|idx| Some((idx, name(object, KINDS[idx].form)?))) {
+            Some((idx, name)) => by_kind.entry(idx).or_default().push((object, name)),
+            None => unknown.push(object.told()),
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Refusal::UnknownKind(unknown));
+    }
+    for (idx, objects) in by_kind {
+        let Kind { keyword, form, .. } = KINDS[idx];
+        let at_most = if form == Form::OfMethod { 1 } else { AT_MOST };
+        for objects in objects.chunks(at_most) {
+            let list: Vec<&str> = objects.iter().map(|(_, name)| name.as_str()).collect();
+            steps.push(Step {
+                sql: format!("DROP {keyword} IF EXISTS {} CASCADE", list.join(", ")),
+                objects: objects.iter().map(|(object, _)| object.told()).collect(),
+                why,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes an object's name for the server. `None` where the catalog says something that has no place in a name.
+fn name(object: &Object, form: Form) -> Option<String> {
+    match (form, &object.names[..]) {
+        (Form::Name, names @ [_, _]) => Some(qualified(names)),
+        (Form::Routine, names @ [_, _]) => {
+            // An aggregate over rows takes nothing, and says so.
+            if object.kind == "aggregate" && object.arguments.is_empty() {
+                return Some(format!("{}(*)", qualified(names)));
+            }
+            let types: Option<Vec<_>> = object
+                .arguments
+                .iter()
+                .map(|argument| {
+                    let mode = match argument.mode {
+                        None => "",
+                        Some('i') => "IN ",
+                        Some('o') => "OUT ",
+                        Some('b') => "INOUT ",
+                        Some('v') => "VARIADIC ",
+                        Some(_) => return None,
+                    };
+                    Some(format!("{mode}{}", type_name(argument.of_type.as_ref()?)))
+                })
+                .collect();
+            Some(format!("{}({})", qualified(names), types?.join(", ")))
+        }
+        (Form::Operator, [schema, operator]) => {
+            // These are all that an operator can consist of; it cannot be quoted.
+            let plain = !operator.is_empty() && operator.chars().all(|char| "+-*/<>=~!@#%^&|`?".contains(char));
+            let comment = operator.contains("--") || operator.contains("/*");
+            let [left, right] = &object.arguments[..] else { return None };
+            let side = |side: &Option<(String, String)>| side.as_ref().map_or_else(|| "NONE".to_owned(), type_name);
+            let (left, right) = (side(&left.of_type), side(&right.of_type));
+            (plain && !comment).then(|| format!("{}.{operator} ({left}, {right})", escape_identifier(schema)))
+        }
+        (Form::OfMethod, [method, names @ ..]) if names.len() == 2 => {
+            Some(format!("{} USING {}", qualified(names), escape_identifier(method)))
+        }
+        _ => None,
+    }
+}
+
+fn type_name((schema, name): &(String, String)) -> String {
+    format!("{}.{}", escape_identifier(schema), escape_identifier(name))
+}
+
+fn qualified(names: &[String]) -> String {
+    names.iter().map(|name| escape_identifier(name)).collect::<Vec<_>>().join(".")
+}
+
+/// How much of an object goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reach {
+    Whole,
+    Columns(BTreeSet<i32>),
+}
+
+/// What depends on what, ready to be walked.
+struct Graph<'a> {
+    /// For each object, what needs it or a column of it.
+    dependents: HashMap<Key, Vec<&'a Dependency>>,
+    /// For each object, what it or a column of it needs.
+    needs: HashMap<Key, Vec<&'a Dependency>>,
+    /// Objects that stand in a schema by themselves.
+    contained: HashSet<ObjectId>,
+    /// Members of extensions, with the extension.
+    member_of: HashMap<ObjectId, u32>,
+    catalog: &'a Catalog,
+}
+
+/// An object as a whole: its catalog and its number.
+type Key = (u32, u32);
+
+fn key(id: ObjectId) -> Key {
+    (id.class, id.oid)
+}
+
+impl<'a> Graph<'a> {
+    fn of(catalog: &'a Catalog) -> Graph<'a> {
+        let mut graph = Graph {
+            dependents: HashMap::new(),
+            needs: HashMap::new(),
+            contained: HashSet::new(),
+            member_of: HashMap::new(),
+            catalog,
+        };
+        for dependency in &catalog.dependencies {
+            let (of, on, kind) = (dependency.of, dependency.on, dependency.kind);
+            graph.dependents.entry(key(on)).or_default().push(dependency);
+            graph.needs.entry(key(of)).or_default().push(dependency);
+            if of.column != 0 {
+                continue;
+            }
+            if kind == 'n' && on.class == class::SCHEMA && of.class != class::EXTENSION {
+                graph.contained.insert(of);
+            }
+            if kind == 'e' && on.class == class::EXTENSION {
+                graph.member_of.insert(of, on.oid);
+            }
+        }
+        graph
+    }
+
+    fn dependents(&self, id: ObjectId) -> impl Iterator<Item = &'a Dependency> {
+        self.dependents.get(&key(id)).into_iter().flatten().copied()
+    }
+
+    /// Returns what all of an object needs, and how.
+    fn needs(&self, id: ObjectId) -> impl Iterator<Item = (ObjectId, char)> {
+        let needs = self.needs.get(&key(id)).into_iter().flatten();
+        needs.filter(|dependency| dependency.of.column == 0).map(|dependency| (dependency.on, dependency.kind))
+    }
+
+    fn is_target(&self, object: &Object, schemas: &BTreeSet<String>, scope: &Scope, kept: &HashSet<ObjectId>) -> bool {
+        let in_scope =
+            object.schema.as_ref().is_some_and(|schema| schemas.contains(schema)) || is_journal(object, scope);
+        object.id.column == 0
+            && in_scope
+            && self.contained.contains(&object.id)
+            && !self.member_of.contains_key(&object.id)
+            && !kept.contains(&object.id)
+    }
+
+    /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
+    /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
+    fn closure(&self, targets: &[&Object]) -> HashMap<Key, Reach> {
+        let mut closure: HashMap<Key, Reach> = HashMap::new();
+        let mut open: Vec<ObjectId> = targets.iter().map(|object| object.id).collect();
+        while let Some(id) = open.pop() {
+            let news = match closure.get_mut(&key(id)) {
+                Some(Reach::Whole) => false,
+                Some(Reach::Columns(columns)) if id.column != 0 => columns.insert(id.column),
+                _ => {
+                    let reach = if id.column == 0 { Reach::Whole } else { Reach::Columns(BTreeSet::from([id.column])) };
+                    closure.insert(key(id), reach);
+                    true
+                }
+            };
+            if !news || id.class == class::EXTENSION {
+                continue;
+            }
+            let below = self.dependents(id).filter(|below| id.column == 0 || below.on.column == id.column);
+            open.extend(below.map(|below| below.of));
+            if id.column == 0 {
+                open.extend(self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')).map(|(on, _)| on));
+            }
+        }
+        closure
+    }
+
+    /// Returns the extensions that would fall, each with a member by which it is reached.
+    fn extensions_reached(&self, closure: &HashMap<Key, Reach>) -> Vec<(ObjectId, u32)> {
+        let extensions =
+            self.catalog.extensions.iter().filter(|extension| closure.contains_key(&(class::EXTENSION, extension.oid)));
+        extensions
+            .map(|extension| {
+                let members = self.member_of.iter().filter(|(_, oid)| **oid == extension.oid).map(|(id, _)| *id);
+                let reached = members.filter(|id| closure.get(&key(*id)) == Some(&Reach::Whole)).min();
+                (reached.unwrap_or(ObjectId { class: class::EXTENSION, oid: extension.oid, column: 0 }), extension.oid)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::{Argument, Facts, Schema};
+    use super::super::fingerprint::Identity;
+    use super::*;
+
+    const PUBLIC: u32 = 2200;
+    const SHOP: u32 = 20_000;
+    const PG_PROC: u32 = 1255;
+    const PG_OPERATOR: u32 = 2617;
+
+    fn id(class: u32, oid: u32) -> ObjectId {
+        ObjectId { class, oid, column: 0 }
+    }
+
+    fn empty() -> Catalog {
+        let schema =
+            |oid, name: &str| Schema { oid, name: name.to_owned(), owner: "app".to_owned(), mine: true, usable: true };
+        Catalog {
+            facts: Facts {
+                identity: Identity { system_identifier: None, database: "d".to_owned() },
+                version_num: 150_018,
+                in_recovery: false,
+                read_only: false,
+                database: "d".to_owned(),
+                user: "app".to_owned(),
+                superuser: false,
+                lock_capacity: 100,
+            },
+            schemas: vec![schema(PUBLIC, "public"), schema(SHOP, "shop")],
+            extensions: Vec::new(),
+            objects: Vec::new(),
+            dependencies: Vec::new(),
+            roles: BTreeSet::from(["app".to_owned()]),
+        }
+    }
+
+    /// Puts an object into a schema.
+    fn put(catalog: &mut Catalog, id: ObjectId, kind: &str, schema: u32, name: &str) {
+        let of = if schema == PUBLIC { "public" } else { "shop" };
+        catalog.objects.push(Object {
+            id,
+            kind: kind.to_owned(),
+            names: vec![of.to_owned(), name.to_owned()],
+            arguments: Vec::new(),
+            schema: Some(of.to_owned()),
+            owner: Some("app".to_owned()),
+            mine: true,
+            part_of: None,
+            rows: None,
+            lockable: kind == "table",
+        });
+        need(catalog, id, self::id(class::SCHEMA, schema), 'n');
+    }
+
+    fn need(catalog: &mut Catalog, of: ObjectId, on: ObjectId, kind: char) {
+        catalog.dependencies.push(Dependency { of, on, kind });
+    }
+
+    fn scope(schemas: &[&str]) -> Scope {
+        Scope {
+            schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
+            keep: BTreeSet::new(),
+            migrations: None,
+        }
+    }
+
+    fn sql(catalog: &Catalog, scope: &Scope) -> Vec<String> {
+        let plan = plan(catalog, scope).unwrap_or_else(|refusal| panic!("{refusal}"));
+        plan.statements().map(|step| step.sql.clone()).collect()
+    }
+
+    #[test]
+    fn names_are_quoted_and_arguments_are_types_with_their_schemas() {
+        let mut catalog = empty();
+        put(&mut catalog, id(class::RELATION, 30_001), "table", PUBLIC, "a\"; DROP TABLE users; --");
+        put(&mut catalog, id(PG_PROC, 30_002), "function", PUBLIC, "f");
+        put(&mut catalog, id(PG_PROC, 30_003), "procedure", SHOP, "p");
+        put(&mut catalog, id(PG_PROC, 30_004), "aggregate", SHOP, "n");
+        put(&mut catalog, id(PG_OPERATOR, 30_005), "operator", SHOP, "=#=");
+        let of_type = |schema: &str, name: &str| Some((schema.to_owned(), name.to_owned()));
+        let argument = |mode, of_type| Argument { mode, of_type };
+        catalog.objects[1].arguments = vec![argument(None, of_type("my\"x", "_mood"))];
+        catalog.objects[2].arguments = vec![
+            argument(Some('i'), of_type("pg_catalog", "int4")),
+            argument(Some('o'), of_type("pg_catalog", "text")),
+        ];
+        catalog.objects[4].arguments = vec![argument(None, None), argument(None, of_type("pg_catalog", "int4"))];
+        let expected = [
+            "LOCK TABLE ONLY \"public\".\"a\"\"; DROP TABLE users; --\" IN ACCESS EXCLUSIVE MODE",
+            "DROP TABLE IF EXISTS \"public\".\"a\"\"; DROP TABLE users; --\" CASCADE",
+            "DROP OPERATOR IF EXISTS \"shop\".=#= (NONE, \"pg_catalog\".\"int4\") CASCADE",
+            "DROP AGGREGATE IF EXISTS \"shop\".\"n\"(*) CASCADE",
+            "DROP PROCEDURE IF EXISTS \"shop\".\"p\"(IN \"pg_catalog\".\"int4\", OUT \"pg_catalog\".\"text\") CASCADE",
+            "DROP FUNCTION IF EXISTS \"public\".\"f\"(\"my\"\"x\".\"_mood\") CASCADE",
+            "DROP SCHEMA IF EXISTS \"shop\" RESTRICT",
+        ];
+        assert_eq!(sql(&catalog, &scope(&["public", "shop"])), expected);
+    }
+
+    #[test]
+    fn a_kind_or_a_name_that_is_unknown_is_refused() {
+        for (kind, name) in [("property graph", "g"), ("operator", "+; DROP TABLE users"), ("operator", "/*")] {
+            let mut catalog = empty();
+            put(&mut catalog, id(9999, 30_001), kind, PUBLIC, name);
+            catalog.objects[0].arguments = vec![Argument { mode: None, of_type: None }; 2];
+            let refusal = plan(&catalog, &scope(&["public"])).expect_err("it cannot be dropped");
+            assert!(matches!(refusal, Refusal::UnknownKind(_)), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_journal_goes_first_and_a_statement_has_a_hundred_names_at_most() {
+        let mut catalog = empty();
+        for idx in 0..250 {
+            put(&mut catalog, id(class::RELATION, 30_000 + idx), "table", PUBLIC, &format!("t{idx}"));
+        }
+        put(&mut catalog, id(class::RELATION, 40_000), "table", SHOP, "journal");
+        let migrations = Some(Relation { schema: "shop".to_owned(), name: "journal".to_owned() });
+        let plan = plan(&catalog, &Scope { migrations, ..scope(&["public"]) }).expect("all of it is ours");
+        assert_eq!(plan.steps[0].sql, "DROP TABLE IF EXISTS \"shop\".\"journal\" CASCADE");
+        let n_names = |steps: &[Step]| steps.iter().map(|step| step.objects.len()).collect::<Vec<_>>();
+        assert_eq!((n_names(&plan.locking), n_names(&plan.steps)), (vec![100, 100, 51], vec![1, 100, 100, 50]));
+        assert_eq!((plan.n_locks, plan.room()), (251, Room::No));
+    }
+
+    #[test]
+    fn an_extension_is_reached_through_its_member() {
+        let (ours, member) = (id(class::RELATION, 30_001), id(PG_PROC, 30_002));
+        let mut catalog = empty();
+        put(&mut catalog, ours, "table", PUBLIC, "users");
+        put(&mut catalog, member, "function", PUBLIC, "helper");
+        catalog.extensions.push(Extension {
+            name: "pgcrypto".to_owned(),
+            version: "1".to_owned(),
+            schema: "public".to_owned(),
+            n_members: 1,
+            oid: 30_000,
+        });
+        need(&mut catalog, member, id(class::EXTENSION, 30_000), 'e');
+        assert_eq!(sql(&catalog, &scope(&["public"])).len(), 2);
+        need(&mut catalog, member, ours, 'n');
+        let refusal = plan(&catalog, &scope(&["public"])).expect_err("the extension would fall");
+        let told = "dropping would take along:\n  extension pgcrypto, because of its member function public.helper()";
+        assert_eq!(refusal.to_string(), told);
+    }
+
+    #[test]
+    fn a_column_goes_alone_and_takes_only_what_needs_it() {
+        let (mood, table) = (id(1247, 30_001), id(class::RELATION, 30_002));
+        let (by_mood, by_other) = (id(class::RELATION, 30_003), id(class::RELATION, 30_004));
+        let mut catalog = empty();
+        put(&mut catalog, mood, "type", PUBLIC, "mood");
+        for (id, name) in [(table, "t"), (by_mood, "by_mood"), (by_other, "by_other")] {
+            put(&mut catalog, id, "table", SHOP, name);
+        }
+        let column = |column| ObjectId { column, ..table };
+        need(&mut catalog, column(2), mood, 'n');
+        need(&mut catalog, by_mood, column(2), 'n');
+        need(&mut catalog, by_other, column(1), 'n');
+        let Err(Refusal::Collateral(offences)) = plan(&catalog, &scope(&["public"])) else { panic!("it reaches shop") };
+        let told: Vec<_> = offences.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["table shop.by_mood, in schema shop, which is not in scope"]);
+    }
+
+    #[test]
+    fn schemas_of_services_are_known_by_their_names_and_by_their_roles() {
+        let mut catalog = empty();
+        catalog.schemas[1].name = "auth".to_owned();
+        assert!(plan(&catalog, &scope(&["auth"])).is_ok());
+        catalog.roles.insert("supabase_admin".to_owned());
+        assert!(matches!(plan(&catalog, &scope(&["auth"])), Err(Refusal::Managed(_))));
+        let plan = plan(&catalog, &Scope { schemas: Schemas::All, ..scope(&[]) }).expect("it is left out");
+        assert!(plan.is_empty() && plan.stays[0].why == "belongs to Supabase", "{plan:?}");
+    }
+}

@@ -1,0 +1,433 @@
+//! One transaction on a server, however it ends: the lock, the limits, COMMIT, and the question what became of it.
+//!
+//! Knows nothing of what is done between its begin and its end.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::error::{ErrorPosition, Severity};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, error::DbError};
+
+use super::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
+use super::explain;
+use super::fingerprint::{self, Identity};
+use super::url::Dsn;
+
+/// How long a backend gets to notice by itself that its client is gone, before we end it.
+const GRACE: Duration = Duration::from_millis(750);
+/// How long the server gets to tell what became of a transaction.
+const SETTLING: Duration = Duration::from_secs(10);
+/// The server offers no event for the end of another backend.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The two numbers of an advisory lock. Locks are per database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockKey {
+    pub class: i32,
+    pub object: i32,
+}
+
+/// The lock that every run of this program takes before it changes a schema: `pg_advisory_xact_lock(1685745772, 1)`.
+///
+/// The first number is "dzpl" in ASCII, the second stands for the schema of the database as a whole.
+pub const LOCK: LockKey = LockKey { class: 0x647a_706c, object: 1 };
+
+/// How a script is run. Limits of less than a millisecond are a millisecond.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// Shown in `pg_stat_activity`; the server cuts it after 63 bytes.
+    pub application_name: &'a str,
+    pub lock: LockKey,
+    /// For each wait for a lock: the advisory one, and those of the statements.
+    pub lock_timeout: Duration,
+    /// For each statement; `None` leaves what server, database and role have set.
+    pub statement_timeout: Option<Duration>,
+    /// For everything up to COMMIT.
+    pub deadline: Duration,
+    /// How long the reply to COMMIT may take, where more of the deadline is not left.
+    pub commit_patience: Duration,
+}
+
+/// How we know of the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The server answered COMMIT.
+    Answered,
+    /// The reply was lost, and the server said when asked that the transaction is committed.
+    Asked,
+}
+
+/// What an ending did to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Unchanged,
+    Changed,
+    Maybe,
+}
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub pid: i32,
+    pub application_name: String,
+    pub user: String,
+    /// As in `pg_stat_activity`: `active`, `idle in transaction` … Empty where we may not see it.
+    pub state: String,
+}
+
+/// An error as the server told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub sqlstate: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<u32>,
+}
+
+/// What ended a transaction from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum Cut {
+    #[error("signal {0}")]
+    Signal(i32),
+    #[error("the deadline of {0:?} passed")]
+    Deadline(Duration),
+    #[error(transparent)]
+    Lost(ConnectError),
+}
+
+impl Fault {
+    pub(super) fn of(error: &DbError) -> Box<Fault> {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let position = match error.position() {
+            Some(ErrorPosition::Original(position)) => Some(*position),
+            // A place in the body of a function.
+            Some(ErrorPosition::Internal { .. }) | None => None,
+        };
+        Box::new(Fault {
+            sqlstate: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: text(error.detail()),
+            hint: text(error.hint()),
+            position,
+        })
+    }
+
+    pub(super) fn advice(&self) -> String {
+        let shown = [Some(&self.message), self.detail.as_ref()].into_iter().flatten();
+        let shown = shown.map(String::as_str).collect::<Vec<_>>().join("\n");
+        let advice = explain::advice(&self.sqlstate, &shown).or_else(|| self.hint.clone());
+        advice.unwrap_or_else(|| "look into the log of the server".to_owned())
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Holder { pid, application_name, user, state } = self;
+        write!(f, "backend {pid} of {user}")?;
+        for (word, text) in [(", called ", application_name), (", ", state)] {
+            if !text.is_empty() {
+                write!(f, "{word}{text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a transaction ended.
+pub(super) enum Outcome<T, E> {
+    Committed {
+        value: T,
+        proof: Proof,
+        signal: Option<i32>,
+    },
+    /// Before COMMIT, and rolled back.
+    Refused(E),
+    /// By the server.
+    CommitRefused(Box<Fault>),
+    /// Before COMMIT was sent.
+    Stopped {
+        n_done: usize,
+        cut: Cut,
+        fate: Fate,
+    },
+    /// COMMIT was sent, no reply came, and the server did not say that it is committed.
+    Unanswered {
+        cut: Cut,
+        /// `None` for undone; else why it is not known.
+        unknown: Option<String>,
+    },
+}
+
+/// Why the work before COMMIT ended early.
+pub(super) enum Halt<E> {
+    /// The transaction is rolled back.
+    Refused(E),
+    /// The connection is gone.
+    Cut(Cut),
+}
+
+/// How the conversation ended.
+enum Ending<T, E> {
+    Committed { value: T, signal: Option<i32> },
+    Refused(E),
+    CommitRefused(Box<Fault>),
+    Cut(Cut),
+    Unanswered { value: T, cut: Cut, signal: Option<i32> },
+}
+
+/// How far a transaction has come, and how the server knows it.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub(super) n_done: usize,
+    pub(super) mark: Option<Mark>,
+    /// Set before the first statement.
+    pub(super) xid: Option<i64>,
+}
+
+/// By what a transaction is found in `pg_stat_activity`. Behind a pooler the backend serves others afterwards, with
+/// transactions that start later.
+pub(super) struct Mark {
+    pub(super) identity: Identity,
+    pid: i32,
+    /// `xact_start` in microseconds.
+    started: i64,
+}
+
+/// Does the work, which opens a connection and a transaction, commits, and finds out what became of it. Must not be
+/// called from asynchronous code.
+pub(super) fn transact<T, E>(
+    dsn: &Dsn,
+    run: &Run,
+    work: impl AsyncFnOnce(Patience, &mut Progress) -> Result<(Client, T), Halt<E>>,
+) -> Result<Outcome<T, E>, ConnectError> {
+    let mut progress = Progress::default();
+    // The end of the first conversation closes the connection, which is how the server learns that we are gone.
+    let ending = converse(dsn, async || one_transaction(dsn, run, &mut progress, work).await)?;
+    Ok(match ending {
+        Ending::Committed { value, signal } => Outcome::Committed { value, proof: Proof::Answered, signal },
+        Ending::Refused(error) => Outcome::Refused(error),
+        Ending::CommitRefused(fault) => Outcome::CommitRefused(fault),
+        Ending::Cut(cut) => Outcome::Stopped { n_done: progress.n_done, cut, fate: fate(dsn, run, &progress) },
+        Ending::Unanswered { value, cut, signal } => match fate(dsn, run, &progress) {
+            Fate::Committed => Outcome::Committed { value, proof: Proof::Asked, signal },
+            Fate::Undone => Outcome::Unanswered { cut, unknown: None },
+            Fate::Unknown(reason) => Outcome::Unanswered { cut, unknown: Some(reason) },
+        },
+    })
+}
+
+async fn one_transaction<T, E>(
+    dsn: &Dsn,
+    run: &Run<'_>,
+    progress: &mut Progress,
+    work: impl AsyncFnOnce(Patience, &mut Progress) -> Result<(Client, T), Halt<E>>,
+) -> Ending<T, E> {
+    let patience = Patience::from_now(run.deadline);
+    let mut signals = Signals::watch();
+    let worked = tokio::select! {
+        worked = timeout_at(patience.end, work(patience, progress)) => worked,
+        signal = signals.next() => return Ending::Cut(Cut::Signal(signal)),
+    };
+    let (client, value) = match worked {
+        Ok(Ok(worked)) => worked,
+        Ok(Err(Halt::Refused(error))) => return Ending::Refused(error),
+        Ok(Err(Halt::Cut(cut))) => return Ending::Cut(cut),
+        Err(_) => return Ending::Cut(Cut::Deadline(run.deadline)),
+    };
+
+    let started = Instant::now();
+    let end = patience.end.max(started + run.commit_patience);
+    let reply = timeout_at(end, client.batch_execute("COMMIT")).await;
+    let signal = tokio::select! {
+        biased;
+        signal = signals.next() => Some(signal),
+        () = tokio::task::yield_now() => None,
+    };
+    match reply {
+        Ok(Ok(())) => Ending::Committed { value, signal },
+        Ok(Err(error)) => match error.as_db_error() {
+            // What ends the session says nothing about the transaction.
+            Some(answer) if answer.parsed_severity() == Some(Severity::Error) => {
+                Ending::CommitRefused(Fault::of(answer))
+            }
+            _ => Ending::Unanswered { value, cut: Cut::Lost(explained(dsn, &error)), signal },
+        },
+        Err(_) => Ending::Unanswered { value, cut: Cut::Deadline(end - started), signal },
+    }
+}
+
+/// Opens the transaction, and sets what holds for its length alone.
+pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_postgres::Error> {
+    // A server that cannot watch its client says no to the first (before 14, or for want of the kernel event), and the
+    // keepalives make it find out within 35 s that a network has swallowed us, and not after two hours.
+    const WATCH: &str = "SAVEPOINT watch;
+        SELECT pg_catalog.set_config(name, '500', true) FROM pg_catalog.pg_settings
+         WHERE name = 'client_connection_check_interval'";
+    const KEEPALIVES: &str = "
+        SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3";
+    const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), (extract(epoch FROM pg_catalog.now()) * 1000000)::int8";
+
+    client.batch_execute("BEGIN").await?;
+    let row = client.query_typed_one(WHO, &[]).await?;
+    let mark = Mark { identity: fingerprint::identify(client).await?, pid: row.get(0), started: row.get(1) };
+    if client.batch_execute(WATCH).await.is_err() {
+        client.batch_execute("ROLLBACK TO SAVEPOINT watch").await?;
+    }
+    // The wait for the advisory lock has the lock's limit alone.
+    let limit = milliseconds(run.lock_timeout);
+    client
+        .batch_execute(&format!(
+            "RELEASE SAVEPOINT watch; {KEEPALIVES}; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0"
+        ))
+        .await?;
+    Ok(mark)
+}
+
+pub(super) enum Lock {
+    Taken,
+    Held { holder: Option<Holder>, waited: Duration },
+}
+
+pub(super) async fn lock(client: &Client, run: &Run<'_>) -> Result<Lock, tokio_postgres::Error> {
+    const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)";
+    const TRY: &str = "SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)";
+    let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&run.lock.class, Type::INT4), (&run.lock.object, Type::INT4)];
+    if client.query_typed_one(TRY, &key).await?.get(0) {
+        return Ok(Lock::Taken);
+    }
+    let first = holder(client, run.lock).await?;
+    let started = Instant::now();
+    match client.query_typed(LOCK, &key).await {
+        Ok(_) => Ok(Lock::Taken),
+        Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
+            client.batch_execute("ROLLBACK").await?;
+            let waited = started.elapsed();
+            Ok(Lock::Held { holder: holder(client, run.lock).await?.or(first), waited })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn holder(client: &Client, key: LockKey) -> Result<Option<Holder>, tokio_postgres::Error> {
+    // objsubid is 2 for a lock of two numbers, which are kept as oids.
+    const HOLDER: &str = "
+        SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, '')
+          FROM pg_catalog.pg_locks l
+          JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()
+          JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+           AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid
+         LIMIT 1";
+    let rows = client.query_typed(HOLDER, &[(&key.class, Type::INT4), (&key.object, Type::INT4)]).await?;
+    Ok(rows.first().map(|row| Holder {
+        pid: row.get(0),
+        application_name: row.get(1),
+        user: row.get(2),
+        state: row.get(3),
+    }))
+}
+
+/// Takes the transaction's number, by which the server can be asked later, and sets the statements' limit.
+pub(super) async fn mark_for_asking(client: &Client, run: &Run<'_>) -> Result<Option<i64>, tokio_postgres::Error> {
+    // A standby gives no numbers; there the first statement fails. The function has this name since PostgreSQL 8.3.
+    const NUMBER: &str = "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.txid_current() END";
+    let xid = client.query_typed_one(NUMBER, &[]).await?.get(0);
+    let limit = run.statement_timeout.map_or_else(|| "DEFAULT".to_owned(), |limit| milliseconds(limit).to_string());
+    client.batch_execute(&format!("SET LOCAL statement_timeout TO {limit}")).await?;
+    Ok(xid)
+}
+
+/// PostgreSQL takes 0 for "no limit", and holds milliseconds in an `int4`.
+pub(super) fn milliseconds(limit: Duration) -> u128 {
+    limit.as_millis().clamp(1, 2_147_483_647)
+}
+
+/// What became of a transaction.
+pub(super) enum Fate {
+    Committed,
+    Undone,
+    Unknown(String),
+}
+
+/// Asks over a new connection what became of the transaction, and sees to it that it does not go on.
+fn fate(dsn: &Dsn, run: &Run, progress: &Progress) -> Fate {
+    // Without a mark, the server has seen BEGIN at most.
+    let Some(mark) = &progress.mark else { return Fate::Undone };
+    let settled = converse(dsn, async || {
+        let patience = Patience::from_now(SETTLING);
+        match timeout_at(patience.end, settle(dsn, run, mark, progress.xid, patience)).await {
+            Ok(settled) => settled,
+            Err(_) => Ok(Fate::Unknown(format!("the server did not tell within {SETTLING:?}"))),
+        }
+    });
+    match settled {
+        Ok(Ok(fate)) => fate,
+        Ok(Err(error)) | Err(error) => Fate::Unknown(error.to_string()),
+    }
+}
+
+async fn settle(
+    dsn: &Dsn,
+    run: &Run<'_>,
+    mark: &Mark,
+    xid: Option<i64>,
+    patience: Patience,
+) -> Result<Fate, ConnectError> {
+    const RUNNING: &str = "
+        SELECT FROM pg_catalog.pg_stat_activity
+         WHERE pid = $1 AND (extract(epoch FROM xact_start) * 1000000)::int8 = $2";
+    const TERMINATE: &str = "
+        SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+         WHERE pid = $1 AND (extract(epoch FROM xact_start) * 1000000)::int8 = $2";
+    // NULL where the transaction is so old that the server has forgotten it.
+    const STATUS: &str = "SELECT pg_catalog.txid_status($1)";
+
+    // A name of its own: the run's name is looked for by who wants to see it gone.
+    let application_name = format!("ask {}", run.application_name);
+    let client = open(dsn, patience, &Session { application_name: &application_name, options: "" }).await?;
+    let told = |error| explained(dsn, &error);
+    if fingerprint::identify(&client).await.map_err(told)? != mark.identity {
+        return Ok(Fate::Unknown("another server answers at this address".to_owned()));
+    }
+    let backend: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&mark.pid, Type::INT4), (&mark.started, Type::INT8)];
+    let grace_ends = Instant::now() + GRACE;
+    loop {
+        let question = if Instant::now() < grace_ends { RUNNING } else { TERMINATE };
+        if client.query_typed(question, &backend).await.map_err(told)?.is_empty() {
+            let Some(xid) = xid else { return Ok(Fate::Undone) };
+            let row = client.query_typed_one(STATUS, &[(&xid, Type::INT8)]).await.map_err(told)?;
+            match row.get::<_, Option<&str>>(0) {
+                Some("committed") => return Ok(Fate::Committed),
+                Some("aborted") => return Ok(Fate::Undone),
+                Some("in progress") => {}
+                _ => return Ok(Fate::Unknown("the server has forgotten the transaction".to_owned())),
+            }
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_of_ours_means_no_limit_to_the_server() {
+        assert_eq!(milliseconds(Duration::ZERO), 1);
+        assert_eq!(milliseconds(Duration::from_micros(1)), 1);
+        assert_eq!(milliseconds(Duration::from_secs(3)), 3000);
+        assert_eq!(milliseconds(Duration::MAX), 2_147_483_647);
+    }
+
+    #[test]
+    fn the_lock_is_a_documented_constant() {
+        assert_eq!((LOCK.class.to_be_bytes(), LOCK.object), (*b"dzpl", 1));
+        assert_eq!(LOCK.class, 1_685_745_772);
+    }
+}

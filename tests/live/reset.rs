@@ -1,0 +1,415 @@
+//! An empty database on a real server: everything that must go is gone, and everything that must stay is there.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use drizzle_pilot::db::Dsn;
+use drizzle_pilot::db::apply::{Cut, Effect, LOCK, Proof, Run};
+use drizzle_pilot::db::catalog::{self, Catalog};
+use drizzle_pilot::db::guard::{self, Rules, Target};
+use drizzle_pilot::db::reach::Relation;
+use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
+use drizzle_pilot::db::reset_plan::{self, Refusal, ResetPlan, Room, Schemas, Scope};
+
+use crate::support::{AtCommit, Database, Server, proxy, until};
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(300);
+const BOTH: [Server; 2] = [Server::Postgres13, Server::Postgres15];
+
+fn quiet(_: Event<'_>) {}
+
+fn run() -> ResetRun<'static> {
+    ResetRun {
+        run: Run {
+            application_name: "reset-test",
+            lock: LOCK,
+            lock_timeout: LONG,
+            statement_timeout: None,
+            deadline: LONG,
+            commit_patience: LONG,
+        },
+        n_attempts: 3,
+        blockers: Blockers::Name,
+        watch: &quiet,
+    }
+}
+
+/// Does something of the test's own in the middle of a reset, whose thread is busy with its connection.
+fn aside<T: Send>(what: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(what).join().expect("it does not panic"))
+}
+
+fn impatient() -> ResetRun<'static> {
+    let run = run();
+    ResetRun { run: Run { lock_timeout: SHORT, ..run.run }, n_attempts: 2, ..run }
+}
+
+fn scope(schemas: &[&str]) -> Scope {
+    Scope {
+        schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
+        keep: BTreeSet::new(),
+        migrations: Some(Relation { schema: "drizzle".to_owned(), name: "__drizzle_migrations".to_owned() }),
+    }
+}
+
+fn read(database: &Database) -> Catalog {
+    catalog::catalog(&database.dsn(), LONG).expect("the laboratory answers")
+}
+
+fn target_by(dsn: &Dsn, catalog: &Catalog) -> Target {
+    let rules = Rules { hosts: vec!["127.0.0.1".to_owned()], ..Rules::default() };
+    guard::check(dsn, &catalog.facts, &rules).expect("the laboratory may be emptied")
+}
+
+fn planned(database: &Database, scope: &Scope) -> (Target, ResetPlan) {
+    let catalog = read(database);
+    let plan = reset_plan::plan(&catalog, scope).unwrap_or_else(|refusal| panic!("{refusal}"));
+    (target_by(&database.dsn(), &catalog), plan)
+}
+
+fn emptied(database: &Database, scope: &Scope) -> (ResetPlan, Emptied) {
+    let (target, plan) = planned(database, scope);
+    let emptied = reset::reset(&target, &plan, &run()).unwrap_or_else(|error| panic!("{error}: {}", error.hint()));
+    (plan, emptied)
+}
+
+fn refusal(database: &Database, scope: &Scope) -> Refusal {
+    reset_plan::plan(&read(database), scope).expect_err("it is to be refused")
+}
+
+/// Everything that a reset has to leave as it is, one line each.
+fn staying(database: &Database, schemas: &str) -> Vec<String> {
+    database.list(&format!(
+        "SELECT 'extension ' || extname || extversion || extnamespace::regnamespace || extowner::regrole FROM pg_extension
+         UNION ALL SELECT 'member ' || i.type || ' ' || i.identity || ' ' || d.objid || coalesce(c.relacl::text, p.proacl::text, '')
+           FROM pg_depend d LEFT JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+           LEFT JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass,
+                LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i WHERE d.deptype = 'e'
+         UNION ALL SELECT 'schema ' || nspname || nspowner::regrole || coalesce(nspacl::text, '') || coalesce(obj_description(oid, 'pg_namespace'), '')
+           FROM pg_namespace WHERE nspname IN ({schemas})
+         UNION ALL SELECT 'defaults ' || defaclrole::regrole || ' ' || defaclnamespace || ' ' || defaclobjtype::text || defaclacl::text FROM pg_default_acl
+         UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE current_database() || '%'
+         UNION ALL SELECT 'server ' || srvname FROM pg_foreign_server UNION ALL SELECT 'mapping ' || umuser FROM pg_user_mapping
+         UNION ALL SELECT 'publication ' || pubname FROM pg_publication
+         UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass('catalog_of_ours')
+         UNION ALL SELECT 'other ' || i.type || ' ' || i.identity || ' ' || d.objid FROM pg_depend d, LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+          WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace('other')
+         ORDER BY 1"
+    ))
+}
+
+/// What stands in schemas of ours and belongs to no extension.
+fn contents(database: &Database) -> Vec<String> {
+    database.list(
+        "SELECT i.type || ' ' || i.identity FROM pg_depend d JOIN pg_namespace n ON n.oid = d.refobjid,
+                LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+          WHERE d.refclassid = 'pg_namespace'::regclass AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'other')
+            AND d.classid <> 'pg_extension'::regclass AND d.deptype = 'n'
+            AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+          ORDER BY 1",
+    )
+}
+
+fn nasty(server: Server) -> Database {
+    let database = Database::create_on(server);
+    let second = format!("{}_second", database.value("SELECT current_database()"));
+    let sql = include_str!("nasty.sql").replace("{second}", &second).replace("{long}", &"x".repeat(63));
+    database.sql(&sql);
+    if matches!(server, Server::Postgres15) {
+        database.sql(
+            "CREATE TYPE ranged AS RANGE (subtype = int4, multirange_type_name = ranges);
+             CREATE TABLE of_ranges (r ranges); CREATE FUNCTION of_ranges(ranges) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             CREATE PROCEDURE q(IN int) LANGUAGE sql AS ''; CREATE PROCEDURE q(OUT a int) LANGUAGE sql AS 'SELECT 1';
+             CREATE FUNCTION even(n int) RETURNS bool LANGUAGE sql RETURN n = 0;
+             CREATE FUNCTION odd(n int) RETURNS bool LANGUAGE sql RETURN even(n - 1);
+             CREATE OR REPLACE FUNCTION even(n int) RETURNS bool LANGUAGE sql RETURN n = 0 OR odd(n - 1);
+             CREATE PUBLICATION whole FOR TABLES IN SCHEMA shop;
+             CREATE STATISTICS expressed ON (id + 1) FROM users",
+        );
+    }
+    database
+}
+
+const SCHEMAS: [&str; 4] = ["public", "shop", "my odd schema", "drizzle"];
+
+#[test]
+fn everything_goes_and_what_must_stay_stays() {
+    for server in BOTH {
+        let database = nasty(server);
+        let before = staying(&database, "'public', 'other', 'extras'");
+        assert!(contents(&database).len() > 100, "{:#?}", contents(&database));
+        let (plan, emptied) = emptied(&database, &scope(&SCHEMAS));
+        assert_eq!((emptied.proof, emptied.n_attempts, plan.room()), (Proof::Answered, 1, Room::Surely));
+        assert_eq!(contents(&database), Vec::<String>::new());
+        assert_eq!(staying(&database, "'public', 'other', 'extras'"), before);
+        let schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1";
+        assert_eq!(database.list(schemas), ["extras", "information_schema", "other", "public"]);
+        assert_eq!(database.list("SELECT note FROM catalog_of_ours"), ["stays"]);
+        assert_eq!(database.list("SELECT name FROM other.seen"), ["Ann"]);
+
+        let first = plan.steps.first().expect("there are steps");
+        assert_eq!(first.sql, "DROP TABLE IF EXISTS \"drizzle\".\"__drizzle_migrations\" CASCADE");
+        assert!(plan.statements().all(|step| step.objects.len() <= 100));
+        assert_eq!(plan.owners.values().sum::<usize>(), 2, "{:?}", plan.owners);
+        assert!(plan.rows >= 50);
+        let second = plan.owners.keys().next().expect("there is a second owner");
+        let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
+        let event_trigger = format!("event trigger on_ddl_{second}");
+        let expected = [
+            "cast public.base.text",
+            "cast public.mood.public.base",
+            "trigger public.catalog_of_ours.ours_on_theirs",
+            "access method method_of_ours",
+            &event_trigger,
+        ];
+        assert_eq!(taken.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(expected), "{taken:#?}");
+
+        // Nothing is left to do.
+        let (_, plan) = planned(&database, &scope(&SCHEMAS));
+        assert!(plan.is_empty(), "{plan:#?}");
+    }
+}
+
+#[test]
+fn as_many_locks_are_taken_as_were_predicted() {
+    for server in BOTH {
+        let database = Database::create_on(server);
+        database.sql(
+            "CREATE TYPE mood AS ENUM ('a');
+             CREATE TABLE root (id serial PRIMARY KEY);
+             DO $$ BEGIN FOR i IN 1..120 LOOP EXECUTE format(
+                 'CREATE TABLE t%s (id serial PRIMARY KEY, name text UNIQUE, at timestamptz DEFAULT now(), root int REFERENCES root, mood mood)', i);
+             END LOOP; END $$",
+        );
+        let (target, plan) = planned(&database, &scope(&["public"]));
+        assert_eq!(plan.steps.iter().map(|step| step.objects.len()).collect::<Vec<_>>(), [100, 21, 1]);
+        let most = RefCell::new(0);
+        let watch = |event: Event<'_>| {
+            if let Event::Step { idx, n_steps, .. } = event
+                && idx + 1 == n_steps
+            {
+                // The last drop is still to come: it takes the two locks of the type and its array.
+                let count = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'reset-test'
+                             AND a.datname = current_database() AND locktype IN ('relation', 'object')
+                             AND (l.objid >= 16384 OR l.relation >= 16384) AND mode = 'AccessExclusiveLock'";
+                *most.borrow_mut() = aside(|| database.value(count)).parse::<u64>().expect("a count is a number");
+            }
+        };
+        reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(plan.n_locks, most.into_inner() + 2);
+    }
+}
+
+#[test]
+fn what_is_to_be_kept_stays_with_its_parts() {
+    let database = Database::create();
+    database.sql(
+        "CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE kept (id serial PRIMARY KEY); CREATE TABLE gone (id serial, m mood);
+         CREATE SCHEMA shop; CREATE TABLE shop.kept (id int); CREATE TABLE shop.gone (id int)",
+    );
+    let keep = ["public", "shop"].map(|schema| Relation { schema: schema.to_owned(), name: "kept".to_owned() });
+    let scope = Scope { keep: BTreeSet::from(keep), ..scope(&["public", "shop"]) };
+    let (plan, _) = emptied(&database, &scope);
+    assert_eq!(contents(&database), ["sequence public.kept_id_seq", "table public.kept", "table shop.kept"]);
+    let stays: Vec<_> = plan.stays.iter().map(|stays| format!("{}: {}", stays.object, stays.why)).collect();
+    let why = "schema public: with its owner, its grants, its default privileges and its comment";
+    assert_eq!(stays, [why, "schema shop: table shop.kept stays in it"]);
+}
+
+#[test]
+fn what_must_not_fall_is_refused_before_anything_is_dropped() {
+    for server in BOTH {
+        let database = Database::create_on(server);
+        let second = format!("{}_second", database.value("SELECT current_database()"));
+        database.sql(&format!(
+            "CREATE ROLE {second};
+             CREATE EXTENSION pgcrypto; CREATE SCHEMA other; CREATE SCHEMA auth AUTHORIZATION {second};
+             CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE users (id int PRIMARY KEY);
+             CREATE FUNCTION helper(mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             ALTER EXTENSION pgcrypto ADD FUNCTION helper(mood);
+             CREATE TABLE other.orders (id int REFERENCES users, m mood); CREATE VIEW other.seen AS SELECT id FROM users;
+             CREATE TABLE kept (m mood)"
+        ));
+        let before = contents(&database);
+        let keep = BTreeSet::from([Relation { schema: "public".to_owned(), name: "kept".to_owned() }]);
+        let told = refusal(&database, &Scope { keep, ..scope(&["public"]) }).to_string();
+        let expected = "dropping would take along:
+  extension pgcrypto, because of its member function public.helper(public.mood)
+  table column other.orders.m, in schema other, which is not in scope
+  table column public.kept.m, which is to be kept
+  view other.seen, in schema other, which is not in scope
+  table constraint other.orders.orders_id_fkey, in schema other, which is not in scope";
+        let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&told), sorted(expected));
+        assert!(matches!(refusal(&database, &scope(&["pg_catalog"])), Refusal::System(_)));
+        let told = refusal(&database, &scope(&["neon_auth"])).to_string();
+        assert!(told.contains("schema neon_auth of Neon"), "{told}");
+        assert_eq!(contents(&database), before);
+    }
+}
+
+#[test]
+fn what_is_of_another_role_is_refused_and_named() {
+    for server in BOTH {
+        let database = Database::create_on(server);
+        let name = database.value("SELECT current_database()");
+        database.sql(&format!(
+            "CREATE ROLE {name}_app LOGIN PASSWORD 'app'; CREATE ROLE {name}_admin;
+             CREATE SCHEMA app AUTHORIZATION {name}_app; GRANT USAGE, CREATE ON SCHEMA public TO {name}_app;
+             SET ROLE {name}_app; CREATE TABLE app.mine (id int PRIMARY KEY); CREATE TYPE app.mood AS ENUM ('a');
+             CREATE CAST (app.mood AS int) WITH INOUT; RESET ROLE;
+             CREATE TABLE app.theirs (id int REFERENCES app.mine); CREATE TABLE public.theirs (id int);
+             ALTER TABLE public.theirs OWNER TO {name}_admin; CREATE SCHEMA closed; CREATE TABLE closed.t (id int);
+             ALTER TABLE closed.t OWNER TO {name}_app"
+        ));
+        let mut url = database.url();
+        url.set_username(&format!("{name}_app")).expect("the URL has a host");
+        url.set_password(Some("app")).expect("the URL has a host");
+        let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
+        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let refused = |schemas: &[&str]| {
+            reset_plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string()
+        };
+        let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
+        assert_eq!(refused(&["public", "app"]), told);
+        assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
+        // The owner of a schema may drop what others have put there.
+        let plan = reset_plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert_eq!(plan.owners.into_keys().collect::<Vec<_>>(), ["postgres"]);
+        let plan = reset_plan::plan(&catalog, &scope(&["app"])).expect("it was planned before");
+        reset::reset(&target_by(&dsn, &catalog), &plan, &run()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(contents(&database), ["table closed.t", "table public.theirs"]);
+    }
+}
+
+#[test]
+fn a_database_that_moved_is_left_alone() {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id int); CREATE TABLE orders (id int)");
+    let (target, plan) = planned(&database, &scope(&["public"]));
+    database.sql("CREATE VIEW late AS SELECT * FROM users");
+    let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
+    assert_eq!(error.to_string(), "the database has moved since it was looked at\n  appeared: view public.late");
+    assert_eq!(error.effect(), Effect::Unchanged);
+    database.sql("DROP TABLE orders");
+    let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
+    assert!(matches!(error, ResetError::Moved { .. }), "{error:?}");
+    assert_eq!(contents(&database), ["table public.users", "view public.late"]);
+    let elsewhere = Database::create();
+    let target = target_by(&elsewhere.dsn(), &read(&database));
+    assert!(matches!(reset::reset(&target, &plan, &run()), Err(ResetError::Elsewhere { .. })));
+}
+
+#[test]
+fn an_event_trigger_that_forbids_drops_is_told() {
+    let database = Database::create();
+    database.sql(
+        "CREATE SCHEMA other; CREATE FUNCTION other.no() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not here''; END';
+         CREATE TABLE users (id int); CREATE EVENT TRIGGER no ON sql_drop EXECUTE FUNCTION other.no()",
+    );
+    let (target, plan) = planned(&database, &scope(&["public"]));
+    let error = reset::reset(&target, &plan, &run()).expect_err("it is forbidden");
+    assert_eq!(error.to_string(), "DROP TABLE IF EXISTS \"public\".\"users\" CASCADE failed: not here");
+    assert_eq!((error.effect(), contents(&database)), (Effect::Unchanged, vec!["table public.users".to_owned()]));
+}
+
+#[test]
+fn who_blocks_is_named_and_ended_only_when_asked() {
+    for server in BOTH {
+        let database = Database::create_on(server);
+        database.sql("CREATE TABLE users (id int); CREATE TABLE orders (id int)");
+        let held = database.hold("SELECT FROM users");
+        let (target, plan) = planned(&database, &scope(&["public"]));
+        let n_events = RefCell::new(0);
+        let watch = |event: Event<'_>| {
+            if let Event::Blocked { by, .. } = event {
+                assert_eq!(by.len(), 1);
+                *n_events.borrow_mut() += 1;
+            }
+        };
+        let error =
+            reset::reset(&target, &plan, &ResetRun { watch: &watch, ..impatient() }).expect_err("it is blocked");
+        assert_eq!((error.effect(), n_events.into_inner()), (Effect::Unchanged, 1));
+        let ResetError::Blocked { by, n_attempts: 2, .. } = &error else { panic!("{error:?}") };
+        let told = by[0].to_string();
+        assert!(told.contains(", called live-test, idle in transaction, "), "{told}");
+        assert!(told.ends_with(", holds public.users"), "{told}");
+        assert!(error.hint().contains("SELECT pg_terminate_backend(pid)"), "{}", error.hint());
+        assert_eq!(contents(&database), ["table public.orders", "table public.users"]);
+
+        let run = ResetRun { blockers: Blockers::TerminateOwn, ..impatient() };
+        let emptied = reset::reset(&target, &plan, &run).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((emptied.n_attempts, emptied.terminated.len()), (2, 1));
+        assert_eq!(contents(&database), Vec::<String>::new());
+        drop(held);
+    }
+}
+
+#[test]
+fn two_at_once_end_well() {
+    for server in BOTH {
+        let database = nasty(server);
+        let (target, plan) = planned(&database, &scope(&SCHEMAS));
+        let outcomes = thread::scope(|scope| {
+            let runs = [(); 2].map(|()| scope.spawn(|| reset::reset(&target, &plan, &run())));
+            runs.map(|run| run.join().expect("no run panics"))
+        });
+        let n_done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(n_done, 1, "{outcomes:?}");
+        let late = outcomes.iter().find_map(|outcome| outcome.as_ref().err()).expect("one came late");
+        assert!(matches!(late, ResetError::Moved { .. }), "{late:?}");
+        assert_eq!(contents(&database), Vec::<String>::new());
+
+        let held = database.hold(&format!("SELECT pg_advisory_xact_lock({}, {})", LOCK.class, LOCK.object));
+        let error = reset::reset(&target, &plan, &impatient()).expect_err("another run holds the lock");
+        assert!(error.to_string().contains("called live-test, idle in transaction"), "{error}");
+        held.release();
+    }
+}
+
+#[test]
+fn a_lost_commit_is_told_truly() {
+    for (at_commit, committed) in [
+        (AtCommit::CutBefore, false),
+        (AtCommit::CutAfter, true),
+        (AtCommit::SwallowCommit, false),
+        (AtCommit::SwallowReply, true),
+    ] {
+        for server in BOTH {
+            let database = Database::create_on(server);
+            database.sql("CREATE TABLE users (id int)");
+            let plan = planned(&database, &scope(&["public"])).1;
+            let dsn = Dsn::from_url(proxy(database.url(), at_commit).as_str(), &|_| None).expect("the URL is right");
+            let target = target_by(&dsn, &read(&database));
+            let quick = Run { deadline: Duration::from_secs(5), commit_patience: SHORT, ..run().run };
+            let outcome = reset::reset(&target, &plan, &ResetRun { run: quick, ..run() });
+            match (&outcome, committed) {
+                (Ok(Emptied { proof: Proof::Asked, .. }), true) => {}
+                (Err(ResetError::Undone { cut: Cut::Lost(_) | Cut::Deadline(_) }), false) => {}
+                _ => panic!("{at_commit:?}: {outcome:?}"),
+            }
+            assert_eq!(contents(&database).is_empty(), committed, "{at_commit:?}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_while_it_runs_undoes_it() {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id int)");
+    let (target, plan) = planned(&database, &scope(&["public"]));
+    let watch = |event: Event<'_>| {
+        if let Event::Step { step, .. } = event
+            && step.sql.starts_with("DROP")
+        {
+            aside(|| database.sql("CREATE TYPE late AS ENUM ('a')"));
+        }
+    };
+    let error = reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).expect_err("something is left");
+    assert_eq!(error.to_string(), "after the drops there is still\n  type public.late");
+    assert_eq!(contents(&database), ["table public.users", "type public.late"]);
+    until("the backend is gone", || database.foreign_backends().is_empty());
+}
