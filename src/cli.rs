@@ -38,6 +38,7 @@ pub struct Cli {
 pub enum Command {
     Push(PushArgs),
     Plan(PlanArgs),
+    Reset(ResetArgs),
     Generate(GenerateArgs),
     Run(RunArgs),
     Policy(PolicyArgs),
@@ -114,7 +115,7 @@ pub enum Color {
 ///
 /// Runs the project's `drizzle-kit push`. Questions about renames are answered by the policy, and statements are
 /// executed only if everything drizzle-kit announces is allowed. A refusal prints the policy lines that would allow it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot push
   drizzle-pilot push --dry-run                      as `drizzle-pilot plan`
@@ -164,6 +165,60 @@ pub struct PlanArgs {
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
+}
+
+/// Empty a database, without dropping the database itself
+///
+/// Drops every object of the schemas in scope in one transaction: all of it, or nothing. Extensions, grants, roles and the
+/// schema public itself stay. Only databases on the hosts that the policy names under [guard] are touched, and none
+/// where something says that this is production.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot reset --dry-run                       what would run
+  drizzle-pilot reset --yes                           where there is no terminal
+  drizzle-pilot reset --yes --then push               and build the schema again
+  drizzle-pilot reset --url postgres://localhost/test --schema public --schema shop --confirm-database test --yes")]
+pub struct ResetArgs {
+    /// The database, instead of DATABASE_URL
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub url: Option<String>,
+    /// A schema to empty; may be repeated
+    #[arg(long, value_name = "NAME", default_value = "public")]
+    pub schema: Vec<String>,
+    /// Empty every schema but those of the system and of managed services
+    #[arg(long, conflicts_with = "schema")]
+    pub all_schemas: bool,
+    /// A table, view or the like that stays; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub keep: Vec<String>,
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Do it only in a database of this name
+    #[arg(long, value_name = "NAME")]
+    pub confirm_database: Option<String>,
+    /// Show exactly what would run, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Time for each wait for a lock; it is waited for three times
+    #[arg(long, value_name = "DUR", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Duration,
+    /// End the sessions of our own role that hold what has to be dropped
+    #[arg(long)]
+    pub terminate_blockers: bool,
+    /// What to run afterwards
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Then::None)]
+    pub then: Then,
+}
+
+/// What follows a reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Then {
+    /// `drizzle-pilot push`
+    Push,
+    /// `drizzle-kit migrate`
+    Migrate,
+    None,
 }
 
 /// Generate a migration; questions about renames are answered by the policy

@@ -53,6 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let mut console = Console::new(loudness, commands::copilot::secrets_of_env());
     let is_plan = match &cli.command {
         Command::Push(args) => args.dry_run,
+        Command::Reset(args) => args.dry_run,
         Command::Plan(_) => true,
         _ => false,
     };
@@ -65,6 +66,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     match &cli.command {
         Command::Push(args) => commands::push::run(shared, args, &mut console),
         Command::Plan(args) => commands::plan::run(shared, args, &mut console),
+        Command::Reset(args) => commands::reset::run(shared, args, &mut console),
         Command::Generate(args) => commands::generate::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
         Command::Policy(args) => judge_policy(shared, args, &mut console),

@@ -643,12 +643,19 @@ pub fn unavailable(error: &ConnectError) -> Verdict {
 }
 
 fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
-    let dialect = config.dialect().to_owned();
-    let Some(address) = dsn.map(Dsn::address) else {
-        return report::Target { dialect, ..report::Target::default() };
-    };
+    match dsn {
+        Some(dsn) => {
+            report::Target { dialect: config.dialect().to_owned(), schemas: config.schemas(), ..postgres_target(dsn) }
+        }
+        None => report::Target { dialect: config.dialect().to_owned(), ..report::Target::default() },
+    }
+}
+
+/// Returns what a report says of a PostgreSQL server.
+pub fn postgres_target(dsn: &Dsn) -> report::Target {
+    let address = dsn.address();
     report::Target {
-        dialect,
+        dialect: "postgresql".to_owned(),
         host: Some(match &address.host {
             Host::Tcp(name) => name.clone(),
             Host::Socket(folder) => folder.display().to_string(),
@@ -656,7 +663,7 @@ fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
         port: Some(address.port),
         database: Some(address.database.clone()),
         user: Some(address.user.clone()),
-        schemas: config.schemas(),
+        schemas: Vec::new(),
     }
 }
 

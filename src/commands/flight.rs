@@ -8,22 +8,20 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::cli::{Format, Shared};
+use crate::cli::Shared;
 use crate::commands::copilot::{Apart, Copilot};
+use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::plan_file::PlanFile;
 use crate::commands::transaction;
 use crate::commands::verdict;
-use crate::console::{Console, clean_json};
+use crate::console::Console;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
 use crate::kit::config;
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
-use crate::policy::model::Source;
-use crate::policy::{self, Policies, PolicyError};
-use crate::report::{self, Report, Verdict};
+use crate::report::{self, Verdict};
 use crate::term::pty::{Ended, Pty};
-use crate::term::redact::Secrets;
 use crate::term::stream::{FileRecorder, ScreenStream};
 
 /// What drizzle-kit is started for.
@@ -87,6 +85,11 @@ pub enum Touches {
 }
 
 impl Mission<'_> {
+    /// Returns how the run is shown.
+    fn view(&self) -> View {
+        if self.only_plans() { View::Plan } else { View::Run }
+    }
+
     /// Tells whether only the plan is wanted.
     pub fn only_plans(&self) -> bool {
         matches!(self.consent, Consent::Never(_))
@@ -134,77 +137,21 @@ pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
         Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console),
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    finish(shared, mission, console, log, verdict)
+    log.close(shared, mission.command, mission.view(), console, verdict)
 }
 
 /// Ends a mission before it began, with a report as any other ending has.
 pub fn ground(shared: &Shared, mission: &Mission, verdict: Verdict, console: &mut Console) -> Exit {
     let mut log = Logbook::new(shared);
-    let verdict = prepare_report(shared, mission, console.secrets(), &mut log).err().unwrap_or(verdict);
-    finish(shared, mission, console, log, verdict)
-}
-
-/// What is put into the report besides the verdict.
-#[derive(Debug)]
-struct Logbook {
-    policy: report::Policy,
-    profile: Option<String>,
-    kit: Option<report::Kit>,
-    target: Option<report::Target>,
-    prompts: Vec<report::Prompt>,
-    statements: Vec<report::Statement>,
-    warnings: Vec<String>,
-    refusals: Vec<report::Refusal>,
-    timings: report::Timings,
-    /// Whether notices are made. A second look at the same run makes none.
-    speaks: bool,
-    /// The file of `--report`, once it was proved that it can be written.
-    report_to: Option<PathBuf>,
-}
-
-impl Logbook {
-    fn new(shared: &Shared) -> Logbook {
-        Logbook {
-            policy: report::Policy::default(),
-            profile: shared.profile.clone(),
-            kit: None,
-            target: None,
-            prompts: Vec::new(),
-            statements: Vec::new(),
-            warnings: Vec::new(),
-            refusals: Vec::new(),
-            timings: report::Timings::default(),
-            speaks: true,
-            report_to: None,
-        }
-    }
-
-    fn report(&self, command: &str, verdict: &Verdict) -> Report {
-        Report {
-            schema: 1,
-            command: command.to_owned(),
-            outcome: verdict.exit.name().to_owned(),
-            code: verdict.exit.code(),
-            database: verdict.database,
-            summary: verdict.summary.clone(),
-            target: self.target.clone(),
-            kit: self.kit.clone(),
-            profile: self.profile.clone(),
-            policy: self.policy.clone(),
-            prompts: self.prompts.clone(),
-            statements: self.statements.clone(),
-            warnings: self.warnings.clone(),
-            refusals: self.refusals.clone(),
-            error: verdict.error.as_deref().cloned(),
-            timings: self.timings.clone(),
-        }
-    }
+    let verdict = log.promise(shared, mission.command, console.secrets()).err().unwrap_or(verdict);
+    log.close(shared, mission.command, mission.view(), console, verdict)
 }
 
 /// Runs drizzle-kit once more and returns what it came to, without a report of its own.
 pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Vec<report::Statement>) {
     let shared = Shared { report: None, record: None, ..shared.clone() };
-    let mut log = Logbook { speaks: false, ..Logbook::new(&shared) };
+    let mut log = Logbook::new(&shared);
+    log.speaks = false;
     match attempt(&shared, mission, console, &mut log) {
         Ok((verdict, _)) | Err(verdict) => (verdict, log.statements),
     }
@@ -218,10 +165,10 @@ fn attempt(
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<(Verdict, Option<Apart>), Verdict> {
-    prepare_report(shared, mission, console.secrets(), log)?;
+    log.promise(shared, mission.command, console.secrets())?;
     refuse_force(shared, mission)?;
-    let cwd = project(shared)?;
-    let policies = load_policy(shared, &cwd, console, log)?;
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
     let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console);
     if !policies.needs_host() {
         copilot.guard(None)?;
@@ -333,42 +280,6 @@ fn config_of(shared: &Shared, mission: &Mission) -> Result<(Option<PathBuf>, Vec
     Ok((named, kit_args))
 }
 
-/// Returns the project's folder as an absolute path.
-fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
-    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
-    let found = cwd
-        .canonicalize()
-        .map_err(|error| Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display())))?;
-    if found.is_dir() {
-        return Ok(found);
-    }
-    Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
-}
-
-fn load_policy(shared: &Shared, cwd: &Path, console: &mut Console, log: &mut Logbook) -> Result<Policies, Verdict> {
-    // A policy that cannot be used is named in the report as well.
-    log.policy.file = policy::find(shared.policy.as_deref(), cwd).map(|path| path.display().to_string());
-    let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
-    let file = match policies.source() {
-        Source::BuiltIn => None,
-        Source::File { path, .. } => Some(path.clone()),
-    };
-    tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
-    if file.is_none() && log.speaks {
-        console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
-    }
-    log.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
-    Ok(policies)
-}
-
-fn policy_error(error: &PolicyError) -> Verdict {
-    let summary = match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => format!("the policy cannot be used\n{error}"),
-    };
-    Verdict::nothing(Exit::Config, summary)
-}
-
 /// The first version that this program does not drive yet.
 const TOO_NEW: u64 = 1;
 
@@ -397,16 +308,6 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
         );
     }
     Ok(kit)
-}
-
-/// Proves before anything happens that the report can be written: a report that is promised must not be lost.
-fn prepare_report(shared: &Shared, mission: &Mission, secrets: &Secrets, log: &mut Logbook) -> Result<(), Verdict> {
-    let Some(path) = &shared.report else { return Ok(()) };
-    let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
-    std::fs::write(path, log.report(mission.command, &started).json(secrets))
-        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display())))?;
-    log.report_to = Some(path.clone());
-    Ok(())
 }
 
 fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> Result<Option<FileRecorder>, Verdict> {
@@ -463,51 +364,4 @@ fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
         })
         .collect()
-}
-
-/// Writes the report, says the result and the closing sentence.
-fn finish(shared: &Shared, mission: &Mission, console: &mut Console, log: Logbook, verdict: Verdict) -> Exit {
-    console.settle();
-    let report = log.report(mission.command, &verdict);
-    let json = report.json(console.secrets());
-    if let Some(path) = &log.report_to
-        && let Err(error) = std::fs::write(path, &json)
-    {
-        // The run itself is what it was; its code must not say otherwise.
-        console.error("error", &format!("the report {} could not be written: {error}", path.display()));
-    }
-    match shared.format {
-        Format::Json => console.result(&clean_json(&json)),
-        Format::Sql => console.result(&console.clean(&report.sql())),
-        Format::Markdown => console.result(&console.clean(&report.markdown())),
-        Format::Text if mission.only_plans() => {
-            // The one result that has colours of its own: what comes from outside is cleaned before they are added.
-            let text = report.cleaned(|text| console.clean(text)).plan_text();
-            console.result(&text);
-        }
-        Format::Text if shared.quiet => {}
-        Format::Text => {
-            let text = console.clean(&report.text());
-            console.result(&text);
-        }
-    }
-    if verdict.exit == Exit::Ok {
-        return verdict.exit;
-    }
-    if log.refusals.is_empty() {
-        console.error(verdict.exit.name(), &verdict.summary);
-    }
-    for refusal in &log.refusals {
-        console.insist(&refusal.text);
-    }
-    if let Some(error) = &verdict.error
-        && let Some(detail) = &error.detail
-    {
-        console.insist(&format!("detail: {detail}"));
-    }
-    if let Some(hint) = &verdict.hint {
-        console.insist(&format!("hint: {hint}"));
-    }
-    console.insist(verdict.database.sentence());
-    verdict.exit
 }

@@ -45,7 +45,7 @@ pub enum Guarded {
     Banned { profile: String },
     #[error("this looks like production: {}", signals.join(", "))]
     Production { signals: Vec<String> },
-    #[error("host {host} is not among those that may be touched ({})", hosts.join(", "))]
+    #[error("host {host} is not among those that may be touched ({})", named(hosts))]
     Host { host: String, hosts: Vec<String> },
     #[error("the pattern {pattern:?} of a host cannot be read")]
     Pattern { pattern: String },
@@ -57,6 +57,10 @@ pub enum Guarded {
     ReadOnly { database: String },
 }
 
+fn named(hosts: &[String]) -> String {
+    if hosts.is_empty() { "none is named".to_owned() } else { hosts.join(", ") }
+}
+
 impl Guarded {
     /// Returns what would allow it.
     pub fn hint(&self) -> String {
@@ -66,7 +70,7 @@ impl Guarded {
                 "run it where these are not set, or change what the policy takes for production".to_owned()
             }
             Guarded::Host { host, .. } => {
-                format!("add the host to the policy, if it is no production: hosts = [{host:?}]")
+                format!("add the host to [guard] of the policy, if it is no production: hosts = [{host:?}]")
             }
             Guarded::Pattern { .. } => "correct the list of hosts in the policy".to_owned(),
             Guarded::OtherDatabase { .. } => "correct the address, or the name".to_owned(),

@@ -415,9 +415,9 @@ impl Policy {
         self.accept_data_loss.as_ref().filter(|accept| !accept.value).map(|accept| &accept.rule)
     }
 
-    /// Tells whether `guard.hosts` names this host, so that `reset` may touch it.
-    pub fn guards_host(&self, host: &str) -> bool {
-        self.hosts.iter().any(|pattern| pattern.matches(host))
+    /// Returns the patterns of `guard.hosts`: what `reset` may touch.
+    pub fn guarded_hosts(&self) -> Vec<String> {
+        self.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
     }
 
     /// Returns the line of the file that speaks of a hazard.

@@ -1,0 +1,181 @@
+//! Keeps what a run decides and learns, and closes it: the report, the result, and the sentence at the end.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Format, Shared};
+use crate::console::{Console, clean_json};
+use crate::exit::Exit;
+use crate::policy::model::Source;
+use crate::policy::{self, Policies, PolicyError};
+use crate::report::{self, Report, Verdict};
+use crate::term::redact::Secrets;
+
+/// How a run is shown in text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    Run,
+    /// By hazard, and with the statements in full.
+    Plan,
+}
+
+/// What is put into the report besides the verdict.
+#[derive(Debug)]
+pub struct Logbook {
+    pub policy: report::Policy,
+    pub profile: Option<String>,
+    pub kit: Option<report::Kit>,
+    pub target: Option<report::Target>,
+    pub prompts: Vec<report::Prompt>,
+    pub statements: Vec<report::Statement>,
+    pub warnings: Vec<String>,
+    pub refusals: Vec<report::Refusal>,
+    pub timings: report::Timings,
+    /// Whether notices are made. A second look at the same run makes none.
+    pub speaks: bool,
+    /// The file of `--report`, once it was proved that it can be written.
+    report_to: Option<PathBuf>,
+}
+
+impl Logbook {
+    /// Makes an empty one.
+    pub fn new(shared: &Shared) -> Logbook {
+        Logbook {
+            policy: report::Policy::default(),
+            profile: shared.profile.clone(),
+            kit: None,
+            target: None,
+            prompts: Vec::new(),
+            statements: Vec::new(),
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+            timings: report::Timings::default(),
+            speaks: true,
+            report_to: None,
+        }
+    }
+
+    fn report(&self, command: &str, verdict: &Verdict) -> Report {
+        Report {
+            schema: 1,
+            command: command.to_owned(),
+            outcome: verdict.exit.name().to_owned(),
+            code: verdict.exit.code(),
+            database: verdict.database,
+            summary: verdict.summary.clone(),
+            target: self.target.clone(),
+            kit: self.kit.clone(),
+            profile: self.profile.clone(),
+            policy: self.policy.clone(),
+            prompts: self.prompts.clone(),
+            statements: self.statements.clone(),
+            warnings: self.warnings.clone(),
+            refusals: self.refusals.clone(),
+            error: verdict.error.as_deref().cloned(),
+            timings: self.timings.clone(),
+        }
+    }
+
+    /// Proves before anything happens that the report can be written: a report that is promised must not be lost.
+    ///
+    /// # Errors
+    /// With the verdict, where it cannot.
+    pub fn promise(&mut self, shared: &Shared, command: &str, secrets: &Secrets) -> Result<(), Verdict> {
+        let Some(path) = &shared.report else { return Ok(()) };
+        let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
+        std::fs::write(path, self.report(command, &started).json(secrets)).map_err(|error| {
+            Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display()))
+        })?;
+        self.report_to = Some(path.clone());
+        Ok(())
+    }
+
+    /// Reads the policy, and takes note of it.
+    ///
+    /// # Errors
+    /// With the verdict, where it cannot be used.
+    pub fn load_policy(&mut self, shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Policies, Verdict> {
+        // A policy that cannot be used is named in the report as well.
+        self.policy.file = policy::find(shared.policy.as_deref(), cwd).map(|path| path.display().to_string());
+        let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
+        let file = match policies.source() {
+            Source::BuiltIn => None,
+            Source::File { path, .. } => Some(path.clone()),
+        };
+        tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
+        if file.is_none() && self.speaks {
+            console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
+        }
+        self.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
+        Ok(policies)
+    }
+
+    /// Writes the report, says the result and the closing sentence.
+    pub fn close(self, shared: &Shared, command: &str, view: View, console: &mut Console, verdict: Verdict) -> Exit {
+        console.settle();
+        let report = self.report(command, &verdict);
+        let json = report.json(console.secrets());
+        if let Some(path) = &self.report_to
+            && let Err(error) = std::fs::write(path, &json)
+        {
+            // The run itself is what it was; its code must not say otherwise.
+            console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+        }
+        match shared.format {
+            Format::Json => console.result(&clean_json(&json)),
+            Format::Sql => console.result(&console.clean(&report.sql())),
+            Format::Markdown => console.result(&console.clean(&report.markdown())),
+            Format::Text if view == View::Plan => {
+                // The one result that has colours of its own: what comes from outside is cleaned before they are added.
+                let text = report.cleaned(|text| console.clean(text)).plan_text();
+                console.result(&text);
+            }
+            Format::Text if shared.quiet => {}
+            Format::Text => {
+                let text = console.clean(&report.text());
+                console.result(&text);
+            }
+        }
+        if verdict.exit == Exit::Ok {
+            return verdict.exit;
+        }
+        if self.refusals.is_empty() {
+            console.error(verdict.exit.name(), &verdict.summary);
+        }
+        for refusal in &self.refusals {
+            console.insist(&refusal.text);
+        }
+        if let Some(error) = &verdict.error
+            && let Some(detail) = &error.detail
+        {
+            console.insist(&format!("detail: {detail}"));
+        }
+        if let Some(hint) = &verdict.hint {
+            console.insist(&format!("hint: {hint}"));
+        }
+        console.insist(verdict.database.sentence());
+        verdict.exit
+    }
+}
+
+/// Returns the project's folder as an absolute path.
+///
+/// # Errors
+/// With the verdict, where there is none.
+pub fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
+    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
+    let found = cwd
+        .canonicalize()
+        .map_err(|error| Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display())))?;
+    if found.is_dir() {
+        return Ok(found);
+    }
+    Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
+}
+
+fn policy_error(error: &PolicyError) -> Verdict {
+    let summary = match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => format!("the policy cannot be used\n{error}"),
+    };
+    Verdict::nothing(Exit::Config, summary)
+}

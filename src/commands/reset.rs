@@ -1,0 +1,233 @@
+//! `reset`: read the catalog, guard, plan, show, ask, apply, look again; then push or migrate.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::{BufRead, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::cli::{PushArgs, ResetArgs, RunArgs, Shared, Then};
+use crate::commands::copilot;
+use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::{push, run};
+use crate::console::Console;
+use crate::db::apply::{Cut, Effect, LOCK, Run};
+use crate::db::catalog::{self, Catalog};
+use crate::db::guard::{self, Rules, Target};
+use crate::db::reach::Relation;
+use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
+use crate::db::reset_plan::{self, ResetPlan, Schemas, Scope};
+use crate::db::{Dsn, DsnError};
+use crate::exit::{Database, Exit};
+use crate::policy::{ObjectName, Policy};
+use crate::report::{self, Verdict};
+use crate::sql::PUBLIC;
+
+const COMMAND: &str = "reset";
+/// Time to read the catalog, beside the time of the whole run.
+const LOOK: Duration = Duration::from_secs(60);
+/// How long the reply to COMMIT may take, where less than that is left of the run's time.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
+    let started = Instant::now();
+    let mut log = Logbook::new(shared);
+    let verdict = match attempt(shared, args, started, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    let exit = log.close(shared, COMMAND, View::Run, console, verdict);
+    if exit != Exit::Ok || args.dry_run {
+        return exit;
+    }
+    // The report is that of the reset; what follows says what it did by itself.
+    let shared = Shared { report: None, ..shared.clone() };
+    match args.then {
+        Then::None => exit,
+        Then::Push => push::run(&shared, &PushArgs::default(), console),
+        Then::Migrate => run::run(&shared, &RunArgs { kit_args: vec![OsString::from("migrate")] }, console),
+    }
+}
+
+fn attempt(
+    shared: &Shared,
+    args: &ResetArgs,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    log.promise(shared, COMMAND, console.secrets())?;
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    let dsn = dsn(args)?.in_dir(&cwd);
+    for secret in dsn.secrets() {
+        console.secrets_mut().add_password(&secret, &[&dsn.address().user, &dsn.address().database]);
+    }
+    let rest = || shared.timeout.saturating_sub(started.elapsed());
+
+    let catalog = catalog::catalog(&dsn, LOOK.min(rest())).map_err(|error| copilot::unavailable(&error))?;
+    log.target = Some(copilot::postgres_target(&dsn));
+    let host = log.target.as_ref().and_then(|target| target.host.clone());
+    let policy = policies
+        .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), host.as_deref())
+        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
+    log.profile = policy.profile().map(str::to_owned);
+    let target = guard::check(&dsn, &catalog.facts, &rules(&policy, args))
+        .map_err(|guarded| Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint()))?;
+    let plan = reset_plan::plan(&catalog, &scope(args))
+        .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
+    log.statements = plan.statements().map(statement).collect();
+    show(&plan, &catalog, console);
+    if args.dry_run {
+        let exit = if plan.is_empty() { Exit::Ok } else { Exit::Changes };
+        return Ok(Verdict::nothing(exit, format!("{} objects would be dropped", plan.n_objects)));
+    }
+    if plan.is_empty() {
+        return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
+    }
+    ask(args, &catalog, console)?;
+    apply(&target, &plan, args, rest(), console)
+}
+
+/// Reads where to connect, as node-pg does.
+fn dsn(args: &ResetArgs) -> Result<Dsn, Verdict> {
+    let Some(url) = &args.url else {
+        return Err(Verdict::nothing(Exit::Config, "no database is named").hint("give --url, or set DATABASE_URL"));
+    };
+    let credentials = serde_json::json!({ "url": url });
+    let wrong = |error: &DsnError| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint());
+    match Dsn::from_credentials("postgresql", &credentials, &|name| std::env::var(name).ok()) {
+        Some(dsn) => dsn.map_err(|error| wrong(&error)),
+        None => Err(Verdict::nothing(Exit::Config, "the URL is none of PostgreSQL")),
+    }
+}
+
+fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
+    let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
+    let signal = policy.bans_environment(&|name| std::env::var(name).ok());
+    Rules {
+        hosts: policy.guarded_hosts(),
+        signals: signal.map(|(rule, variable)| format!("{variable} [{rule}]")).into_iter().collect(),
+        banned_by: banned,
+        confirmed_database: args.confirm_database.clone(),
+    }
+}
+
+fn scope(args: &ResetArgs) -> Scope {
+    let keep = args.keep.iter().map(|name| match name.split_once('.') {
+        Some((schema, name)) => Relation { schema: schema.to_owned(), name: name.to_owned() },
+        None => Relation { schema: PUBLIC.to_owned(), name: name.clone() },
+    });
+    Scope {
+        schemas: if args.all_schemas { Schemas::All } else { Schemas::Named(args.schema.iter().cloned().collect()) },
+        keep: keep.collect::<BTreeSet<_>>(),
+        // drizzle-kit's own default; it goes as well, or migrate would take the empty database for a full one.
+        migrations: Some(Relation { schema: "drizzle".to_owned(), name: "__drizzle_migrations".to_owned() }),
+    }
+}
+
+fn statement(step: &reset_plan::Step) -> report::Statement {
+    report::Statement {
+        sql: step.sql.clone(),
+        kind: COMMAND.to_owned(),
+        objects: step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect(),
+        hazards: Vec::new(),
+        verdict: report::Judgement::Allowed,
+    }
+}
+
+/// Says what is at stake, before anything happens.
+fn show(plan: &ResetPlan, catalog: &Catalog, console: &mut Console) {
+    let facts = &catalog.facts;
+    console.say(&format!("{} of {}: {} objects, about {} rows", facts.database, facts.user, plan.n_objects, plan.rows));
+    for taken in &plan.collateral {
+        console.say(&format!("  goes along: {}", taken.object));
+    }
+    for stays in &plan.stays {
+        console.detail(&format!("  stays: {} ({})", stays.object, stays.why));
+    }
+}
+
+/// Asks on a terminal for the name of the database. Elsewhere it needs `--yes`.
+fn ask(args: &ResetArgs, catalog: &Catalog, console: &mut Console) -> Result<(), Verdict> {
+    if args.yes {
+        return Ok(());
+    }
+    let database = &catalog.facts.database;
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Verdict::nothing(Exit::Guarded, format!("{database} is not emptied without --yes"))
+            .hint("look at it with --dry-run first"));
+    }
+    console.settle();
+    console.insist(&format!("Type the name of the database to empty it ({database}):"));
+    let mut typed = String::new();
+    let read = std::io::stderr().flush().and_then(|()| std::io::stdin().lock().read_line(&mut typed));
+    match read {
+        Ok(_) if typed.trim_end() == database => Ok(()),
+        _ => Err(Verdict::nothing(Exit::Guarded, "the name was not typed")),
+    }
+}
+
+fn apply(
+    target: &Target,
+    plan: &ResetPlan,
+    args: &ResetArgs,
+    rest: Duration,
+    console: &mut Console,
+) -> Result<Verdict, Verdict> {
+    let application_name = format!("drizzle-pilot-{} reset", std::process::id());
+    let said = std::cell::RefCell::new(console);
+    let watch = |event: Event<'_>| match event {
+        Event::Step { idx, n_steps, step } => {
+            said.borrow_mut().progress(&format!("{} of {n_steps}: {}", idx + 1, step.why));
+        }
+        Event::Blocked { n_attempts, by } => {
+            let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+            said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {}", by.join("; ")));
+        }
+    };
+    let run = ResetRun {
+        run: Run {
+            application_name: &application_name,
+            lock: LOCK,
+            lock_timeout: args.lock_timeout,
+            statement_timeout: None,
+            deadline: rest,
+            commit_patience: COMMIT_PATIENCE,
+        },
+        n_attempts: reset::N_ATTEMPTS,
+        blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
+        watch: &watch,
+    };
+    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error))?;
+    let summary = format!("{} objects dropped in one transaction, and none is left", emptied.n_objects);
+    let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
+    Ok(Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) })
+}
+
+/// Says why nothing was dropped; or, where that cannot be known, so.
+fn failed(error: &ResetError) -> Verdict {
+    let exit = match error {
+        ResetError::Unready(error) => return copilot::unavailable(error),
+        ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
+        ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
+        ResetError::Refused(_) => Exit::Refused,
+        ResetError::Statement { .. }
+        | ResetError::Left { .. }
+        | ResetError::Unplanned { .. }
+        | ResetError::Commit { .. }
+        | ResetError::Undone { .. } => Exit::Failed,
+        ResetError::Stopped { cut, .. } => match cut {
+            Cut::Signal(signal) => Exit::Signal(*signal),
+            Cut::Deadline(_) => Exit::Timeout,
+            Cut::Lost(_) => Exit::Unavailable,
+        },
+        ResetError::Unknown { .. } => Exit::Unproven,
+    };
+    let database = match error.effect() {
+        Effect::Unchanged => Database::Unchanged,
+        Effect::Changed => Database::Changed,
+        Effect::Maybe => Database::Maybe,
+    };
+    Verdict { database, ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint())
+}
