@@ -170,7 +170,7 @@ pub struct PlanArgs {
 /// Empty a database, without dropping the database itself
 ///
 /// Drops every object of the schemas in scope in one transaction: all of it, or nothing. Extensions, grants, roles and the
-/// schema public itself stay. Only databases on the hosts that the policy names under [guard] are touched, and none
+/// schema public itself stay. Only databases on the hosts that the policy names under `guard` are touched, and none
 /// where something says that this is production.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -1075,7 +1075,10 @@ mod tests {
             Some("p.toml:34 profiles.production.commands")
         );
         assert!(production.bans_command("migrate").is_none());
-        assert!(production.refuse_env.is_empty() && production.guards_host("db"), "keys merge one by one");
+        assert!(
+            production.refuse_env.is_empty() && production.guarded_hosts().contains(&"db".to_owned()),
+            "keys merge one by one"
+        );
     }
 
     #[test]
