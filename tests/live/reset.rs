@@ -159,7 +159,7 @@ fn everything_goes_and_what_must_stay_stays() {
         let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
         let event_trigger = format!("event trigger on_ddl_{second}");
         let expected = [
-            "cast public.base.text",
+            "cast public.base.pg_catalog.text",
             "cast public.mood.public.base",
             "trigger public.catalog_of_ours.ours_on_theirs",
             "access method method_of_ours",
