@@ -8,7 +8,7 @@ use std::time::Duration;
 use drizzle_pilot::db::Dsn;
 use drizzle_pilot::db::apply::{Cut, Effect, LOCK, Proof, Run};
 use drizzle_pilot::db::catalog::{self, Catalog};
-use drizzle_pilot::db::guard::{self, Rules, Target};
+use drizzle_pilot::db::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reach::Relation;
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
 use drizzle_pilot::db::reset_plan::{self, Refusal, ResetPlan, Room, Schemas, Scope};
@@ -159,7 +159,7 @@ fn everything_goes_and_what_must_stay_stays() {
         let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
         let event_trigger = format!("event trigger on_ddl_{second}");
         let expected = [
-            "cast public.base.text",
+            "cast public.base.pg_catalog.text",
             "cast public.mood.public.base",
             "trigger public.catalog_of_ours.ours_on_theirs",
             "access method method_of_ours",
@@ -412,4 +412,42 @@ fn what_comes_while_it_runs_undoes_it() {
     assert_eq!(error.to_string(), "after the drops there is still\n  type public.late");
     assert_eq!(contents(&database), ["table public.users", "type public.late"]);
     until("the backend is gone", || database.foreign_backends().is_empty());
+}
+
+#[test]
+fn what_was_in_no_plan_must_not_go() {
+    for server in BOTH {
+        let database = Database::create_on(server);
+        database.sql(
+            "CREATE EXTENSION citext; CREATE SCHEMA other; CREATE TABLE other.victim (id int); CREATE TABLE users (id int);
+             CREATE FUNCTION other.too() RETURNS event_trigger LANGUAGE plpgsql AS
+                 'BEGIN IF to_regclass(''other.victim'') IS NOT NULL THEN DROP TABLE other.victim; DROP EXTENSION citext; END IF; END';
+             CREATE EVENT TRIGGER too ON ddl_command_end WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION other.too()",
+        );
+        let (target, plan) = planned(&database, &scope(&["public"]));
+        let error = reset::reset(&target, &plan, &run()).expect_err("more than the plan is gone");
+        let ResetError::Unplanned { objects } = &error else { panic!("{error:?}") };
+        assert!(objects.contains(&"table other.victim".to_owned()), "{objects:?}");
+        assert!(objects.contains(&"extension citext, or a part of it".to_owned()), "{objects:?}");
+        assert_eq!((error.effect(), contents(&database)), (Effect::Unchanged, vec!["table public.users".to_owned()]));
+        assert_eq!(database.value("SELECT count(*) FROM other.victim"), "0");
+    }
+}
+
+#[test]
+fn a_database_that_is_read_only_is_guarded_and_read_nevertheless() {
+    let database = Database::create();
+    database.sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$");
+    let catalog = read(&database);
+    let rules = Rules { hosts: vec!["*".to_owned()], ..Rules::default() };
+    let guarded = guard::check(&database.dsn(), &catalog.facts, &rules).expect_err("it is read only");
+    assert!(matches!(guarded, Guarded::ReadOnly { .. }), "{guarded}");
+}
+
+#[test]
+fn a_temporary_table_of_another_session_is_not_taken_along() {
+    let database = Database::create();
+    database.sql("CREATE TYPE mood AS ENUM ('sad'); CREATE TEMP TABLE scratch (id int, m mood)");
+    let told = refusal(&database, &scope(&["public"])).to_string();
+    assert!(told.contains("table column pg_temp") && told.contains(".scratch.m, in schema pg_temp_"), "{told}");
 }
