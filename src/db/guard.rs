@@ -166,7 +166,7 @@ mod tests {
         }
         let refused = "host localhost.example.com is not among those that may be touched (localhost, ::1, db-*)";
         check("postgres://app@localhost.example.com/shop", &facts(), &rules(), Some(refused));
-        let nowhere = "host localhost is not among those that may be touched ()";
+        let nowhere = "host localhost is not among those that may be touched (none is named)";
         check("postgres://app@localhost/shop", &facts(), &Rules::default(), Some(nowhere));
         let unreadable = Rules { hosts: vec!["localhost".to_owned(), "db[".to_owned()], ..Rules::default() };
         check(
