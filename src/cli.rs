@@ -179,8 +179,8 @@ pub struct PlanArgs {
   drizzle-pilot reset --yes --then push               and build the schema again
   drizzle-pilot reset --url postgres://localhost/test --schema public --schema shop --confirm-database test --yes")]
 pub struct ResetArgs {
-    /// The database, instead of DATABASE_URL
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// A schema to empty; may be repeated
     #[arg(long, value_name = "NAME", default_value = "public")]

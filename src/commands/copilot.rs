@@ -9,6 +9,7 @@ use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::commands::plan_file::{PlanFile, Surroundings};
+use crate::commands::target;
 use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
@@ -486,9 +487,9 @@ impl<'a> Copilot<'a> {
         self.schemas = config.schemas();
         self.dialect = Dialect::from_name(config.dialect());
         self.schema_files = schema_files::digest(self.cwd, config.schema.as_ref());
-        self.out = self.cwd.join(config.out.as_deref().unwrap_or("drizzle"));
+        self.out = self.cwd.join(config.out());
         let dsn = self.dsn(config)?;
-        self.target = Some(target(config, dsn.as_ref()));
+        self.target = Some(reported(config, dsn.as_ref()));
         hide(self.console.secrets_mut(), config, dsn.as_ref());
         if self.policy.is_none() || self.policies.needs_host() {
             let host = self.target.as_ref().and_then(|target| target.host.clone());
@@ -509,21 +510,7 @@ impl<'a> Copilot<'a> {
             APPLICATION_NAME => Some(self.run_id.clone()),
             name => std::env::var(name).ok(),
         };
-        let mut credentials = config.db_credentials.clone();
-        if let (Some(driver), Some(credentials)) = (&config.driver, credentials.as_object_mut()) {
-            credentials.entry("driver").or_insert_with(|| driver.clone().into());
-        }
-        // Before 0.22 drizzle-kit handed credentials in parts to pg as they are (its `preparePostgresDB`).
-        let takes_raw_parts = self.kit_version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 22));
-        let dialect = if takes_raw_parts && config.dialect() == "postgresql" { "pg" } else { config.dialect() };
-        match Dsn::from_credentials(dialect, &credentials, &env) {
-            Some(Ok(dsn)) => Ok(Some(dsn.in_dir(self.cwd))),
-            Some(Err(error)) => {
-                let summary = format!("dbCredentials of drizzle's config: {error}");
-                Err(Verdict::nothing(Exit::Config, summary).hint(error.hint()))
-            }
-            None => Ok(None),
-        }
+        target::of_config(config, self.kit_version.as_ref(), self.cwd, &env)
     }
 }
 
@@ -642,7 +629,7 @@ pub fn unavailable(error: &ConnectError) -> Verdict {
     Verdict::nothing(Exit::Unavailable, format!("{error}{code}")).hint(error.hint()).because(cause)
 }
 
-fn target(config: &Config, dsn: Option<&Dsn>) -> report::Target {
+fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {
     match dsn {
         Some(dsn) => {
             report::Target { dialect: config.dialect().to_owned(), schemas: config.schemas(), ..postgres_target(dsn) }
@@ -668,7 +655,7 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
 }
 
 /// Hides every secret among the credentials: the password and its forms in URLs, and the tokens of other dialects.
-fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
+pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
     if let Some(dsn) = dsn {
         let address = dsn.address();
         let server = address.server();

@@ -173,7 +173,8 @@ fn attempt(
     if !policies.needs_host() {
         copilot.guard(None)?;
     }
-    let kit = locate(shared, mission, &cwd)?;
+    let kit = locate(shared, &cwd)?;
+    speaks_of_dialects(&kit, mission)?;
     copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;
     log.kit = Some(report::Kit {
         version: kit.version.as_ref().map(ToString::to_string),
@@ -182,8 +183,7 @@ fn attempt(
     let (named, kit_args) = config_of(shared, mission)?;
     let config = config::find(&cwd, named.as_deref());
     if let Some(missing) = config.as_ref().filter(|config| !config.path.is_file()) {
-        let summary = format!("drizzle's config file {} does not exist", missing.path.display());
-        return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
+        return Err(no_config_file(&missing.path));
     }
     if config.is_none() && mission.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
@@ -191,16 +191,12 @@ fn attempt(
     }
     let recorder = record(shared, mission, &kit, copilot.console())?;
 
-    let (mailbox, mail) = Mailbox::create().map_err(|error| {
-        Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
-            .hint("set TMPDIR to a folder that can be written")
-    })?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
     let call =
         Call { cwd: &cwd, args: &kit_args, config: config.as_ref(), asks: mission.asks == Asks::BeforeExecuting };
     let command = kit.start(&call, &mailbox);
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
-    let pty = Pty::spawn(&command)
-        .map_err(|error| Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}")))?;
+    let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let flight = ScreenStream::new(pty, Some(mail), recorder)
         .and_then(|stream| driver::fly(stream, mailbox, deadlines, &mut copilot))
@@ -223,6 +219,23 @@ fn attempt(
     (log.target, log.warnings, log.refusals, log.statements) = (target, warnings, refusals, statements);
     let is_apart = verdict.exit == Exit::Changes && !mission.only_plans();
     Ok((verdict, apart.filter(|_| is_apart)))
+}
+
+/// Says that there is no config file of that name.
+pub fn no_config_file(path: &Path) -> Verdict {
+    Verdict::nothing(Exit::Config, format!("drizzle's config file {} does not exist", path.display()))
+        .hint("name it with --config, or the project with --cwd")
+}
+
+/// Says why the hook and we have no pipes to speak through.
+pub fn no_mailbox(error: &std::io::Error) -> Verdict {
+    Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
+        .hint("set TMPDIR to a folder that can be written")
+}
+
+/// Says why drizzle-kit was not started.
+pub fn not_started(error: &anyhow::Error) -> Verdict {
+    Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}"))
 }
 
 /// drizzle-kit's own `--force` takes the decision away from the policy.
@@ -283,7 +296,11 @@ fn config_of(shared: &Shared, mission: &Mission) -> Result<(Option<PathBuf>, Vec
 /// The first version that this program does not drive yet.
 const TOO_NEW: u64 = 1;
 
-fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict> {
+/// Finds the project's drizzle-kit, in a version that this program drives.
+///
+/// # Errors
+/// With the verdict, where there is none.
+pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     let kit = command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
         let exit = match &error {
             LocateError::NoNode | LocateError::NoKit { .. } | LocateError::NoProgram { .. } => Exit::NotFound,
@@ -300,14 +317,22 @@ fn locate(shared: &Shared, mission: &Mission, cwd: &Path) -> Result<Kit, Verdict
             "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
         ));
     }
-    if (version.major, version.minor) < (0, 21) && matches!(mission.command, "push" | "plan" | "generate") {
+    Ok(kit)
+}
+
+/// Before 0.21 drizzle-kit's commands had the dialect in their names.
+fn speaks_of_dialects(kit: &Kit, mission: &Mission) -> Result<(), Verdict> {
+    let Some(version) = kit.version.as_ref().filter(|version| (version.major, version.minor) < (0, 21)) else {
+        return Ok(());
+    };
+    if matches!(mission.command, "push" | "plan" | "generate") {
         let command = mission.kit_command();
         let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
         return Err(
             Verdict::nothing(Exit::CannotRun, summary).hint(format!("use its own: drizzle-pilot run -- {command}:pg"))
         );
     }
-    Ok(kit)
+    Ok(())
 }
 
 fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> Result<Option<FileRecorder>, Verdict> {

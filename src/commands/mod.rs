@@ -13,5 +13,6 @@ pub mod push;
 pub mod replay;
 pub mod reset;
 pub mod run;
+pub mod target;
 pub mod transaction;
 pub mod verdict;

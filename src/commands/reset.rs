@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{PushArgs, ResetArgs, RunArgs, Shared, Then};
 use crate::commands::copilot;
 use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
 use crate::db::apply::{Cut, Effect, LOCK, Run};
@@ -16,8 +17,8 @@ use crate::db::guard::{self, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, ResetPlan, Schemas, Scope};
-use crate::db::{Dsn, DsnError};
 use crate::exit::{Database, Exit};
+use crate::kit::config::Config;
 use crate::policy::{ObjectName, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
@@ -59,10 +60,7 @@ fn attempt(
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let dsn = dsn(args)?.in_dir(&cwd);
-    for secret in dsn.secrets() {
-        console.secrets_mut().add_password(&secret, &[&dsn.address().user, &dsn.address().database]);
-    }
+    let Place { dsn, drizzle, .. } = target::find(shared, args.url.as_deref(), &cwd, console)?;
     let rest = || shared.timeout.saturating_sub(started.elapsed());
 
     let catalog = catalog::catalog(&dsn, LOOK.min(rest())).map_err(|error| copilot::unavailable(&error))?;
@@ -74,7 +72,7 @@ fn attempt(
     log.profile = policy.profile().map(str::to_owned);
     let target = guard::check(&dsn, &catalog.facts, &rules(&policy, args))
         .map_err(|guarded| Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint()))?;
-    let plan = reset_plan::plan(&catalog, &scope(args))
+    let plan = reset_plan::plan(&catalog, &scope(args, drizzle.as_ref()))
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
     show(&plan, &catalog, console);
@@ -89,19 +87,6 @@ fn attempt(
     apply(&target, &plan, args, rest(), console)
 }
 
-/// Reads where to connect, as node-pg does.
-fn dsn(args: &ResetArgs) -> Result<Dsn, Verdict> {
-    let Some(url) = &args.url else {
-        return Err(Verdict::nothing(Exit::Config, "no database is named").hint("give --url, or set DATABASE_URL"));
-    };
-    let credentials = serde_json::json!({ "url": url });
-    let wrong = |error: &DsnError| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint());
-    match Dsn::from_credentials("postgresql", &credentials, &|name| std::env::var(name).ok()) {
-        Some(dsn) => dsn.map_err(|error| wrong(&error)),
-        None => Err(Verdict::nothing(Exit::Config, "the URL is none of PostgreSQL")),
-    }
-}
-
 fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
     let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
     let signal = policy.bans_environment(&|name| std::env::var(name).ok());
@@ -113,16 +98,18 @@ fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
     }
 }
 
-fn scope(args: &ResetArgs) -> Scope {
+fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
     let keep = args.keep.iter().map(|name| match name.split_once('.') {
         Some((schema, name)) => Relation { schema: schema.to_owned(), name: name.to_owned() },
         None => Relation { schema: PUBLIC.to_owned(), name: name.clone() },
     });
+    // It goes as well, or migrate would take the empty database for a full one.
+    let (schema, name) =
+        drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
     Scope {
         schemas: if args.all_schemas { Schemas::All } else { Schemas::Named(args.schema.iter().cloned().collect()) },
         keep: keep.collect::<BTreeSet<_>>(),
-        // drizzle-kit's own default; it goes as well, or migrate would take the empty database for a full one.
-        migrations: Some(Relation { schema: "drizzle".to_owned(), name: "__drizzle_migrations".to_owned() }),
+        migrations: Some(Relation { schema, name }),
     }
 }
 

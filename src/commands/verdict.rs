@@ -56,14 +56,19 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
     }
 }
 
+/// Says why drizzle's config could not be loaded.
+pub fn config_not_loaded(error: &str) -> Verdict {
+    let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    let cause = report::Error { message: error.to_owned(), ..report::Error::default() };
+    Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause)
+}
+
 /// Says what a run came to that ended by itself.
 fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copilot) -> Verdict {
     let consented = flight.session.consented();
     let text = &flight.session.last_text().lines;
     if let (Some(error), false) = (&flight.config_error, flight.cleared) {
-        let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-        let cause = report::Error { message: error.clone(), ..report::Error::default() };
-        return Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause);
+        return config_not_loaded(error);
     }
     let command = mission.kit_command();
     let declined = flight.session.declined();

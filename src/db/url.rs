@@ -172,6 +172,11 @@ impl Dsn {
         Given::from_url(text)?.settle(env)
     }
 
+    /// Reads what the `PG*` variables alone say.
+    pub fn from_env(env: Env) -> Result<Dsn, DsnError> {
+        Given::nothing().settle(env)
+    }
+
     /// Reads credentials in parts (`host`, `port`, `user`, `password`, `database`, `ssl`), as drizzle-kit reads them
     /// from 0.22 on.
     ///

@@ -38,7 +38,7 @@ pub fn find(cwd: &Path, named: Option<&Path>) -> Option<ConfigFile> {
 }
 
 /// Drizzle's config, as far as it matters here.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
     #[serde(default)]
@@ -53,15 +53,27 @@ pub struct Config {
     pub schema: Option<OneOrMany>,
     #[serde(default)]
     pub schema_filter: Option<OneOrMany>,
+    /// Where `migrate` keeps its records.
+    #[serde(default)]
+    pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
+}
+
+/// The table in which `migrate` records what it has applied, as far as the config names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Migrations {
+    #[serde(default)]
+    pub table: Option<String>,
+    #[serde(default)]
+    pub schema: Option<String>,
 }
 
 impl std::fmt::Debug for Config {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Config { dialect, driver, out, schema, schema_filter, db_credentials: _ } = self;
-        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {schema_filter:?} }}")
+        let Config { dialect, driver, out, schema, schema_filter, migrations, db_credentials: _ } = self;
+        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {schema_filter:?}, {migrations:?} }}")
     }
 }
 
@@ -95,6 +107,20 @@ impl Config {
             (None, _) => Vec::new(),
         }
     }
+
+    /// Returns the folder of the migrations, below the project's (drizzle-kit 0.20 to 0.31, `out`).
+    pub fn out(&self) -> &str {
+        self.out.as_deref().unwrap_or("drizzle")
+    }
+
+    /// Returns the schema and the name of the table of the migrations, with drizzle's defaults for PostgreSQL
+    /// (drizzle-orm 0.45, pg-core/dialect).
+    pub fn migrations_table(&self) -> (String, String) {
+        let Migrations { table, schema } = self.migrations.clone().unwrap_or_default();
+        let given =
+            |name: Option<String>, or: &str| name.filter(|name| !name.is_empty()).unwrap_or_else(|| or.to_owned());
+        (given(schema, "drizzle"), given(table, "__drizzle_migrations"))
+    }
 }
 
 /// What the hook inside drizzle-kit's node sends us.
@@ -125,6 +151,18 @@ mod tests {
         check(r#"{"dialect":"postgresql","schemaFilter":["public","auth"]}"#, "postgresql", &["public", "auth"]);
         check(r#"{"driver":"pg"}"#, "postgresql", &["public"]);
         check(r#"{"dialect":"sqlite"}"#, "sqlite", &[]);
+    }
+
+    #[test]
+    fn the_table_of_the_migrations_has_drizzles_defaults() {
+        let check = |json: &str, schema: &str, table: &str| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            assert_eq!(config.migrations_table(), (schema.to_owned(), table.to_owned()));
+        };
+        check("{}", "drizzle", "__drizzle_migrations");
+        check(r#"{"migrations":{}}"#, "drizzle", "__drizzle_migrations");
+        check(r#"{"migrations":{"table":"log"}}"#, "drizzle", "log");
+        check(r#"{"migrations":{"schema":"public","table":"log"}}"#, "public", "log");
     }
 
     #[test]

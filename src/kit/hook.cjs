@@ -59,8 +59,8 @@ if (mail && file) {
     const config = loaded && loaded.default ? loaded.default : loaded;
     if (!told) {
       told = true;
-      const { dialect, driver, out, schema, schemaFilter, dbCredentials } = config ?? {};
-      send({ config: { dialect, driver, out, schema, schemaFilter, dbCredentials } });
+      const { dialect, driver, out, schema, schemaFilter, migrations, dbCredentials } = config ?? {};
+      send({ config: { dialect, driver, out, schema, schemaFilter, migrations, dbCredentials } });
       const reply = receive();
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
