@@ -17,7 +17,7 @@ use crate::support::{AtCommit, Database, Server, proxy, until};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
-const BOTH: [Server; 2] = [Server::Postgres13, Server::Postgres15];
+const EACH: [Server; 3] = [Server::Postgres13, Server::Postgres15, Server::Postgres18];
 
 fn quiet(_: Event<'_>) {}
 
@@ -118,7 +118,7 @@ fn nasty(server: Server) -> Database {
     let second = format!("{}_second", database.value("SELECT current_database()"));
     let sql = include_str!("nasty.sql").replace("{second}", &second).replace("{long}", &"x".repeat(63));
     database.sql(&sql);
-    if matches!(server, Server::Postgres15) {
+    if matches!(server, Server::Postgres15 | Server::Postgres18) {
         database.sql(
             "CREATE TYPE ranged AS RANGE (subtype = int4, multirange_type_name = ranges);
              CREATE TABLE of_ranges (r ranges); CREATE FUNCTION of_ranges(ranges) RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -137,7 +137,7 @@ const SCHEMAS: [&str; 4] = ["public", "shop", "my odd schema", "drizzle"];
 
 #[test]
 fn everything_goes_and_what_must_stay_stays() {
-    for server in BOTH {
+    for server in EACH {
         let database = nasty(server);
         let before = staying(&database, "'public', 'other', 'extras'");
         assert!(contents(&database).len() > 100, "{:#?}", contents(&database));
@@ -175,7 +175,7 @@ fn everything_goes_and_what_must_stay_stays() {
 
 #[test]
 fn as_many_locks_are_taken_as_were_predicted() {
-    for server in BOTH {
+    for server in EACH {
         let database = Database::create_on(server);
         database.sql(
             "CREATE TYPE mood AS ENUM ('a');
@@ -221,7 +221,7 @@ fn what_is_to_be_kept_stays_with_its_parts() {
 
 #[test]
 fn what_must_not_fall_is_refused_before_anything_is_dropped() {
-    for server in BOTH {
+    for server in EACH {
         let database = Database::create_on(server);
         let second = format!("{}_second", database.value("SELECT current_database()"));
         database.sql(&format!(
@@ -253,7 +253,7 @@ fn what_must_not_fall_is_refused_before_anything_is_dropped() {
 
 #[test]
 fn what_is_of_another_role_is_refused_and_named() {
-    for server in BOTH {
+    for server in EACH {
         let database = Database::create_on(server);
         let name = database.value("SELECT current_database()");
         database.sql(&format!(
@@ -318,7 +318,7 @@ fn an_event_trigger_that_forbids_drops_is_told() {
 
 #[test]
 fn who_blocks_is_named_and_ended_only_when_asked() {
-    for server in BOTH {
+    for server in EACH {
         let database = Database::create_on(server);
         database.sql("CREATE TABLE users (id int); CREATE TABLE orders (id int)");
         let held = database.hold("SELECT FROM users");
@@ -350,7 +350,7 @@ fn who_blocks_is_named_and_ended_only_when_asked() {
 
 #[test]
 fn two_at_once_end_well() {
-    for server in BOTH {
+    for server in EACH {
         let database = nasty(server);
         let (target, plan) = planned(&database, &scope(&SCHEMAS));
         let outcomes = thread::scope(|scope| {
@@ -378,7 +378,7 @@ fn a_lost_commit_is_told_truly() {
         (AtCommit::SwallowCommit, false),
         (AtCommit::SwallowReply, true),
     ] {
-        for server in BOTH {
+        for server in EACH {
             let database = Database::create_on(server);
             database.sql("CREATE TABLE users (id int)");
             let plan = planned(&database, &scope(&["public"])).1;
@@ -416,7 +416,7 @@ fn what_comes_while_it_runs_undoes_it() {
 
 #[test]
 fn what_was_in_no_plan_must_not_go() {
-    for server in BOTH {
+    for server in EACH {
         let database = Database::create_on(server);
         database.sql(
             "CREATE EXTENSION citext; CREATE SCHEMA other; CREATE TABLE other.victim (id int); CREATE TABLE users (id int);

@@ -28,15 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Server {
     Postgres13,
     Postgres15,
+    Postgres18,
 }
 
 impl Server {
     fn url(self) -> &'static Url {
         static POSTGRES_13: OnceLock<Url> = OnceLock::new();
         static POSTGRES_15: OnceLock<Url> = OnceLock::new();
+        static POSTGRES_18: OnceLock<Url> = OnceLock::new();
         let (cell, name) = match self {
             Self::Postgres13 => (&POSTGRES_13, "DRIZZLE_PILOT_LAB_URL_13"),
             Self::Postgres15 => (&POSTGRES_15, "DRIZZLE_PILOT_LAB_URL"),
+            Self::Postgres18 => (&POSTGRES_18, "DRIZZLE_PILOT_LAB_URL_18"),
         };
         cell.get_or_init(|| lab_variable(name).parse().expect("scripts/lab prints a URL"))
     }
