@@ -6,6 +6,7 @@ pub mod flight;
 pub mod gate;
 pub mod generate;
 pub mod logbook;
+pub mod look;
 pub mod plan;
 pub mod plan_file;
 pub mod policy;
