@@ -17,7 +17,7 @@ use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
 use crate::exit::Exit;
-use crate::kit::config::Config;
+use crate::kit::config::{Config, Overlay};
 use crate::kit::driver::{self, Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
@@ -82,6 +82,8 @@ pub struct Copilot<'a> {
     current_schema: Option<String>,
     /// The migrations folder that drizzle's config names.
     out: PathBuf,
+    /// What drizzle-kit gets otherwise than its config says.
+    overlay: Overlay,
     /// The statements that drizzle-kit showed, judged.
     pub statements: Vec<report::Statement>,
     /// What the policy file's digest is; part of a plan.
@@ -135,6 +137,7 @@ impl<'a> Copilot<'a> {
             dialect: None,
             current_schema: None,
             out: PathBuf::new(),
+            overlay: mission.overlay.clone(),
             statements: Vec::new(),
             policy_digest: None,
             schema_files: String::new(),
@@ -517,8 +520,8 @@ impl<'a> Copilot<'a> {
 impl Pilot for Copilot<'_> {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
-        match self.clear(config) {
-            Ok(env) => Clearance::Go { env, secrets: self.console.secrets().clone() },
+        match self.clear(&self.overlay.over(config)) {
+            Ok(env) => Clearance::Go { env, config: self.overlay.clone(), secrets: self.console.secrets().clone() },
             Err(verdict) => {
                 self.verdict = Some(verdict);
                 Clearance::Stop
