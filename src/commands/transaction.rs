@@ -77,6 +77,7 @@ fn witness(
         consent: Consent::Never(Keep::Nothing),
         apply: Some(Apply::Kit),
         accept_data_loss: false,
+        overlay: mission.overlay.clone(),
     };
     let shared = Shared { timeout: clock.rest(), ..shared.clone() };
     let (verdict, left) = flight::look_again(&shared, &look, console);
