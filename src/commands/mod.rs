@@ -4,6 +4,7 @@ pub mod casting;
 pub mod copilot;
 pub mod doctor;
 pub mod flight;
+pub mod folder;
 pub mod gate;
 pub mod generate;
 pub mod logbook;
