@@ -132,6 +132,16 @@ pub struct Dependency {
 impl Object {
     /// Writes the object down for a reader: `function shop.price(integer)` without any quoting.
     pub fn told(&self) -> String {
+        if let ("default acl", [role, schema, objects]) = (&*self.kind, &self.names[..]) {
+            let objects = match &**objects {
+                "r" => "tables",
+                "S" => "sequences",
+                "f" => "functions",
+                "T" => "types",
+                other => other,
+            };
+            return format!("default privileges of {role} for {objects} in schema {schema}");
+        }
         let mut told = format!("{} {}", self.kind, self.names.join("."));
         if matches!(&*self.kind, "function" | "procedure" | "aggregate" | "operator") {
             let types: Vec<_> = self.arguments.iter().map(Argument::told).collect();

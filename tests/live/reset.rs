@@ -91,6 +91,7 @@ fn staying(database: &Database, schemas: &str) -> Vec<String> {
          UNION ALL SELECT 'schema ' || nspname || nspowner::regrole || coalesce(nspacl::text, '') || coalesce(obj_description(oid, 'pg_namespace'), '')
            FROM pg_namespace WHERE nspname IN ({schemas})
          UNION ALL SELECT 'defaults ' || defaclrole::regrole || ' ' || defaclnamespace || ' ' || defaclobjtype::text || defaclacl::text FROM pg_default_acl
+           WHERE defaclnamespace = 0 OR defaclnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ({schemas}))
          UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE current_database() || '%'
          UNION ALL SELECT 'server ' || srvname FROM pg_foreign_server UNION ALL SELECT 'mapping ' || umuser FROM pg_user_mapping
          UNION ALL SELECT 'publication ' || pubname FROM pg_publication
@@ -158,12 +159,15 @@ fn everything_goes_and_what_must_stay_stays() {
         let second = plan.owners.keys().next().expect("there is a second owner");
         let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
         let event_trigger = format!("event trigger on_ddl_{second}");
+        let privileges = format!("default privileges of {second} for sequences in schema my odd schema");
         let expected = [
             "cast public.base.pg_catalog.text",
             "cast public.mood.public.base",
             "trigger public.catalog_of_ours.ours_on_theirs",
             "access method method_of_ours",
             &event_trigger,
+            "default privileges of postgres for tables in schema shop",
+            &privileges,
         ];
         assert_eq!(taken.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(expected), "{taken:#?}");
 
