@@ -176,11 +176,9 @@ pub fn catalog(dsn: &Dsn, deadline: Duration) -> Result<Catalog, ConnectError> {
         );
         let mut n_attempts = 0;
         let outcome = loop {
-            let outcome = async {
-                client.batch_execute(&begin).await?;
-                read(&client).await
-            };
-            let outcome = outcome.await;
+            // One journey for all of it.
+            let (begun, outcome) = tokio::join!(biased; client.batch_execute(&begin), read(&client));
+            let outcome = begun.and(outcome);
             // Poolers hand the connection on: nothing of ours may stay behind.
             let _ = client.batch_execute("ROLLBACK").await;
             n_attempts += 1;

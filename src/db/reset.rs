@@ -304,7 +304,7 @@ async fn prepare(
 ) -> Result<(Client, Tries), Halt<ResetError>> {
     // Whatever the user, the database or the role have set: names are written out, and only we decide when to give up.
     const SETTINGS: &str = "SET LOCAL search_path = pg_catalog;
-        SET LOCAL idle_in_transaction_session_timeout = 0;
+        SET LOCAL statement_timeout = 0;
         SET LOCAL client_min_messages = warning";
     let Run { application_name, .. } = reset.run;
     let dsn = target.dsn();

@@ -321,6 +321,26 @@ fn an_event_trigger_that_forbids_drops_is_told() {
 }
 
 #[test]
+fn limits_of_the_database_do_not_end_a_long_reset() {
+    for server in EACH {
+        let database = Database::create_on(server);
+        let name = database.value("SELECT current_database()");
+        database.sql(&format!(
+            "CREATE SCHEMA other; CREATE FUNCTION other.slowly() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.4); END';
+             CREATE TABLE users (id int); CREATE EVENT TRIGGER slowly ON sql_drop EXECUTE FUNCTION other.slowly();
+             ALTER DATABASE {name} SET statement_timeout = '200ms'"
+        ));
+        let limit =
+            "SELECT name FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout')";
+        for limit in database.list(limit) {
+            database.sql(&format!("ALTER DATABASE {name} SET {limit} = '300ms'"));
+        }
+        emptied(&database, &scope(&["public"]));
+        assert_eq!(contents(&database), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn who_blocks_is_named_and_ended_only_when_asked() {
     for server in EACH {
         let database = Database::create_on(server);
