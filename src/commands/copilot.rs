@@ -17,12 +17,12 @@ use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn};
 use crate::exit::Exit;
-use crate::kit::config::Config;
+use crate::kit::config::{Config, Overlay};
 use crate::kit::driver::{self, Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
-use crate::migrations;
+use crate::migrations::{Folder, tables};
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{Dialect, Hazard};
@@ -82,6 +82,8 @@ pub struct Copilot<'a> {
     current_schema: Option<String>,
     /// The migrations folder that drizzle's config names.
     out: PathBuf,
+    /// What drizzle-kit gets otherwise than its config says.
+    overlay: Overlay,
     /// The statements that drizzle-kit showed, judged.
     pub statements: Vec<report::Statement>,
     /// What the policy file's digest is; part of a plan.
@@ -135,6 +137,7 @@ impl<'a> Copilot<'a> {
             dialect: None,
             current_schema: None,
             out: PathBuf::new(),
+            overlay: mission.overlay.clone(),
             statements: Vec::new(),
             policy_digest: None,
             schema_files: String::new(),
@@ -470,14 +473,14 @@ impl<'a> Copilot<'a> {
 
     /// Says whose a table is that this project's migrations never spoke of.
     fn whose(&self, table: &ObjectName) -> Option<String> {
-        match migrations::tables::known(&self.out, self.dialect?) {
-            Some(known) if known.contains(table) => None,
-            Some(_) => Some(
+        match Folder::read(&self.out) {
+            Ok(folder) if tables::known(&folder, self.dialect?).contains(table) => None,
+            Ok(_) => Some(
                 "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, \
                  nor in the migrations"
                     .to_owned(),
             ),
-            None => {
+            Err(_) => {
                 Some("perhaps foreign: it is not in the schema files, and there are no migrations to tell".to_owned())
             }
         }
@@ -517,8 +520,8 @@ impl<'a> Copilot<'a> {
 impl Pilot for Copilot<'_> {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
-        match self.clear(config) {
-            Ok(env) => Clearance::Go { env, secrets: self.console.secrets().clone() },
+        match self.clear(&self.overlay.over(config)) {
+            Ok(env) => Clearance::Go { env, config: self.overlay.clone(), secrets: self.console.secrets().clone() },
             Err(verdict) => {
                 self.verdict = Some(verdict);
                 Clearance::Stop

@@ -17,7 +17,7 @@ use crate::commands::verdict;
 use crate::console::Console;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
-use crate::kit::config;
+use crate::kit::config::{self, Overlay};
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
 use crate::report::{self, Verdict};
@@ -37,6 +37,8 @@ pub struct Mission<'a> {
     /// None: what the policy says.
     pub apply: Option<Apply>,
     pub accept_data_loss: bool,
+    /// What drizzle-kit gets otherwise than the project's config says.
+    pub overlay: Overlay,
 }
 
 /// What is answered to the last question.

@@ -6,6 +6,7 @@ use crate::cli::{self, GenerateArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::kit::config::Overlay;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {
@@ -19,6 +20,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         consent: Consent::ByPolicy,
         apply: Some(Apply::Kit),
         accept_data_loss: false,
+        overlay: Overlay::default(),
     };
     flight::fly(shared, &mission, console)
 }

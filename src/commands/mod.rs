@@ -3,6 +3,7 @@
 pub mod casting;
 pub mod copilot;
 pub mod flight;
+pub mod folder;
 pub mod gate;
 pub mod generate;
 pub mod logbook;

@@ -7,6 +7,7 @@ use crate::commands::flight::{self, Asks, Consent, Keep, Mission, Touches};
 use crate::commands::plan_file::PlanFile;
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::kit::config::Overlay;
 use crate::report::Verdict;
 
 /// Runs the command.
@@ -25,6 +26,7 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
         consent: Consent::Never(keep),
         apply: None,
         accept_data_loss: args.accept_data_loss,
+        overlay: Overlay::default(),
     };
     match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
         Ok(()) => flight::fly(shared, &mission, console),

@@ -8,6 +8,7 @@ use crate::commands::plan;
 use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::kit::config::Overlay;
 use crate::report::Verdict;
 
 /// Runs the command.
@@ -26,6 +27,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
         consent: plan.as_ref().ok().and_then(Option::as_ref).map_or(Consent::ByPolicy, Consent::Planned),
         apply: args.apply,
         accept_data_loss: args.accept_data_loss,
+        overlay: Overlay::default(),
     };
     match &plan {
         Ok(_) => flight::fly(shared, &mission, console),

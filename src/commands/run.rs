@@ -6,6 +6,7 @@ use crate::cli::{self, RunArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
 use crate::console::Console;
 use crate::exit::{Database, Exit};
+use crate::kit::config::Overlay;
 
 /// The drizzle-kit commands that write to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
 const HARMLESS: [&str; 9] = ["generate", "check", "up", "export", "introspect", "pull", "drop", "help", "version"];
@@ -45,6 +46,7 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         consent: Consent::ByPolicy,
         apply: Some(Apply::Kit),
         accept_data_loss: false,
+        overlay: Overlay::default(),
     };
     flight::fly(shared, &mission, console)
 }

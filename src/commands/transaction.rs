@@ -77,6 +77,7 @@ fn witness(
         consent: Consent::Never(Keep::Nothing),
         apply: Some(Apply::Kit),
         accept_data_loss: false,
+        overlay: mission.overlay.clone(),
     };
     let rest = shared.timeout.saturating_sub(started.elapsed());
     let shared = Shared { timeout: rest, ..shared.clone() };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
 const FILES: [&str; 7] = [
@@ -53,6 +53,9 @@ pub struct Config {
     pub schema: Option<OneOrMany>,
     #[serde(default)]
     pub schema_filter: Option<OneOrMany>,
+    /// Patterns of table names, without their schemas.
+    #[serde(default)]
+    pub tables_filter: Option<OneOrMany>,
     /// Where `migrate` keeps its records.
     #[serde(default)]
     pub migrations: Option<Migrations>,
@@ -72,8 +75,9 @@ pub struct Migrations {
 impl std::fmt::Debug for Config {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Config { dialect, driver, out, schema, schema_filter, migrations, db_credentials: _ } = self;
-        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {schema_filter:?}, {migrations:?} }}")
+        let Config { dialect, driver, out, schema, schema_filter, tables_filter, migrations, db_credentials: _ } = self;
+        let filters = (schema_filter, tables_filter);
+        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
 
@@ -123,6 +127,42 @@ impl Config {
     }
 }
 
+/// What one run has otherwise than the project's config says. The file itself stays as it is: the hook hands drizzle-kit
+/// its config with these parts replaced. What is `None` here is the project's.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overlay {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_credentials: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables_filter: Option<Vec<String>>,
+}
+
+impl Overlay {
+    /// Returns the config as drizzle-kit will have it.
+    pub fn over(&self, config: &Config) -> Config {
+        let Overlay { db_credentials, out, tables_filter } = self.clone();
+        let config = config.clone();
+        Config {
+            db_credentials: db_credentials.unwrap_or(config.db_credentials),
+            out: out.or(config.out),
+            tables_filter: tables_filter.map(OneOrMany::Many).or(config.tables_filter),
+            ..config
+        }
+    }
+}
+
+impl std::fmt::Debug for Overlay {
+    /// Shows everything but the credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Overlay { db_credentials, out, tables_filter } = self;
+        let credentials = if db_credentials.is_some() { "others" } else { "the project's" };
+        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {tables_filter:?} }}")
+    }
+}
+
 /// What the hook inside drizzle-kit's node sends us.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -163,6 +203,25 @@ mod tests {
         check(r#"{"migrations":{}}"#, "drizzle", "__drizzle_migrations");
         check(r#"{"migrations":{"table":"log"}}"#, "drizzle", "log");
         check(r#"{"migrations":{"schema":"public","table":"log"}}"#, "public", "log");
+    }
+
+    #[test]
+    fn an_overlay_replaces_what_it_names_and_nothing_else() {
+        let json =
+            r#"{"dialect":"postgresql","out":"m","tablesFilter":"a_*","dbCredentials":{"url":"postgres://u@h/d"}}"#;
+        let config: Config = serde_json::from_str(json).expect("the case is JSON");
+        let shown = |config: &Config| format!("{config:?} {}", config.db_credentials);
+        assert_eq!(shown(&Overlay::default().over(&config)), shown(&config));
+        let overlay = Overlay {
+            db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/other" })),
+            out: Some("steps".to_owned()),
+            tables_filter: Some(vec!["a_*".to_owned(), "!b".to_owned()]),
+        };
+        let over = overlay.over(&config);
+        assert_eq!(over.out(), "steps");
+        assert_eq!(over.db_credentials["url"], "postgres://u@h/other");
+        assert_eq!(serde_json::to_value(&overlay).expect("it is JSON")["tablesFilter"][1], "!b");
+        assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{debug, trace};
 
-use crate::kit::config::{Config, Mail};
+use crate::kit::config::{Config, Mail, Overlay};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
@@ -52,9 +52,11 @@ pub trait Pilot {
 /// Whether drizzle-kit may go on to its database.
 #[derive(Debug)]
 pub enum Clearance {
-    /// Yes, with these variables; the secrets will be left out of recordings.
+    /// Yes, with these variables, and with these parts of its config replaced; the secrets will be left out of
+    /// recordings.
     Go {
         env: Vec<(&'static str, String)>,
+        config: Overlay,
         secrets: Secrets,
     },
     Stop,
@@ -233,9 +235,9 @@ impl Driver {
     fn take_mail(&mut self, line: &str, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
         match serde_json::from_str(line) {
             Ok(Mail::Config { config }) => match pilot.config(&config) {
-                Clearance::Go { env, secrets } => {
+                Clearance::Go { env, config, secrets } => {
                     self.terminal.get_stream_mut().hide(&secrets);
-                    self.mailbox.go(&env)?;
+                    self.mailbox.go(&env, &config)?;
                     self.flight.cleared = true;
                 }
                 Clearance::Stop => {

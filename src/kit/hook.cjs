@@ -44,6 +44,7 @@ if (mail && file) {
   };
 
   let told = false;
+  let overlay = {};
   const load = Module._load;
   Module._load = function (request, ...rest) {
     const isConfig = typeof request === 'string' && path.isAbsolute(request) && real(request) === wanted;
@@ -59,17 +60,20 @@ if (mail && file) {
     const config = loaded && loaded.default ? loaded.default : loaded;
     if (!told) {
       told = true;
-      const { dialect, driver, out, schema, schemaFilter, migrations, dbCredentials } = config ?? {};
-      send({ config: { dialect, driver, out, schema, schemaFilter, migrations, dbCredentials } });
+      const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
+      send({ config: { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } });
       const reply = receive();
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
+      overlay = reply.config ?? {};
       delete process.env.DRIZZLE_PILOT_MAIL;
       delete process.env.DRIZZLE_PILOT_CONFIG;
       delete process.env.DRIZZLE_PILOT_ASK;
     }
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
-    return ask ? { default: { ...config, strict: true, verbose: true } } : loaded;
+    const asking = ask ? { strict: true, verbose: true } : {};
+    const ours = { ...overlay, ...asking };
+    return Object.keys(ours).length > 0 ? { default: { ...config, ...ours } } : loaded;
   };
 }

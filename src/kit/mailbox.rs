@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
+use crate::kit::config::Overlay;
+
 /// The script that node loads before drizzle-kit.
 const HOOK: &str = include_str!("hook.cjs");
 
@@ -47,14 +49,14 @@ impl Mailbox {
         self.dir.path().to_owned()
     }
 
-    /// Lets drizzle-kit go on, with these variables in its environment.
+    /// Lets drizzle-kit go on, with these variables in its environment, and these parts of its config replaced.
     ///
     /// # Errors
     /// As `write(2)`.
-    pub fn go(&mut self, env: &[(&str, String)]) -> std::io::Result<()> {
+    pub fn go(&mut self, env: &[(&str, String)], overlay: &Overlay) -> std::io::Result<()> {
         let env: serde_json::Map<String, serde_json::Value> =
             env.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
-        self.reply(&serde_json::json!({ "env": env }))
+        self.reply(&serde_json::json!({ "env": env, "config": overlay }))
     }
 
     /// Ends drizzle-kit before it connects.
