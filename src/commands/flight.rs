@@ -109,6 +109,10 @@ impl Mission<'_> {
 
     /// Returns the name among our own commands of what drizzle-kit is told to do by another of them.
     pub fn known_as(&self) -> Option<&'static str> {
+        // `check` has drizzle-kit generate into a copy, of which nothing stays.
+        if self.command == "check" {
+            return None;
+        }
         let command = self.kit_command();
         let name = command.split(':').next().unwrap_or_default(); // 0.20 says `push:pg`
         ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name && *known != self.command)
