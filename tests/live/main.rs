@@ -40,5 +40,6 @@ mod surroundings;
 mod doctor;
 mod emptying;
 mod endings;
+mod npm;
 
 mod sqlite;

@@ -19,6 +19,6 @@ pub(crate) use run::{Ran, Run, Running};
 pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
-fn lab_variable(name: &str) -> String {
+pub(crate) fn lab_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, or see scripts/lab"))
 }
