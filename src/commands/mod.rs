@@ -2,6 +2,7 @@
 
 pub mod casting;
 pub mod copilot;
+pub mod doctor;
 pub mod flight;
 pub mod folder;
 pub mod gate;
