@@ -8,6 +8,7 @@ mod processes;
 mod project;
 mod proxy;
 mod run;
+mod server;
 mod wait;
 
 pub(crate) use change::{FAILING, Side, Theme};
@@ -16,6 +17,7 @@ pub(crate) use processes::{Signal, signal};
 pub(crate) use project::Project;
 pub(crate) use proxy::{AtCommit, proxy};
 pub(crate) use run::{Ran, Run, Running};
+pub(crate) use server::OwnServer;
 pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
