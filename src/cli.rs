@@ -42,6 +42,7 @@ pub enum Command {
     Generate(GenerateArgs),
     Run(RunArgs),
     Policy(PolicyArgs),
+    Doctor(DoctorArgs),
 
     Replay(ReplayArgs),
     Report(ReportArgs),
@@ -274,6 +275,17 @@ pub enum DialectName {
     Sqlite,
     Turso,
 }
+
+/// Say everything that decides how a run will go, and run nothing
+///
+/// Looks at node, drizzle-kit, drizzle's config, the policy and its profile, the target and whether it can be reached; each
+/// with what to do about it. Ends with 0 where nothing stands in the way, else with the code of a run that meets the
+/// first problem.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot doctor
+  drizzle-pilot doctor --profile production --format json")]
+pub struct DoctorArgs {}
 
 /// Print the JSON schema of the report
 #[derive(Debug, Args)]

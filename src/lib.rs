@@ -70,6 +70,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Generate(args) => commands::generate::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
         Command::Policy(args) => judge_policy(shared, args, &mut console),
+        Command::Doctor(_) => commands::doctor::run(shared, &mut console),
         Command::Replay(args) => commands::replay::run(shared, args, &mut console),
         Command::Report(args) => match args.command {
             ReportCommand::Schema => {

@@ -24,7 +24,7 @@ use crate::kit::driver::{self, Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
-use crate::migrations;
+use crate::migrations::{Folder, tables};
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{Dialect, Hazard};
@@ -520,14 +520,14 @@ impl<'a> Copilot<'a> {
 
     /// Says whose a table is that this project's migrations never spoke of.
     fn whose(&self, table: &ObjectName) -> Option<String> {
-        match migrations::tables::known(&self.out, self.dialect?) {
-            Some(known) if known.contains(table) => None,
-            Some(_) => Some(
+        match Folder::read(&self.out) {
+            Ok(folder) if tables::known(&folder, self.dialect?).contains(table) => None,
+            Ok(_) => Some(
                 "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, \
                  nor in the migrations"
                     .to_owned(),
             ),
-            None => {
+            Err(_) => {
                 Some("perhaps foreign: it is not in the schema files, and there are no migrations to tell".to_owned())
             }
         }

@@ -2,7 +2,9 @@
 
 pub mod casting;
 pub mod copilot;
+pub mod doctor;
 pub mod flight;
+pub mod folder;
 pub mod gate;
 pub mod generate;
 pub mod logbook;

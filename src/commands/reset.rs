@@ -187,8 +187,11 @@ fn apply(
         watch: &watch,
     };
     let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error))?;
-    let summary = format!("{} objects dropped in one transaction, and none is left", emptied.n_objects);
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
+    if emptied.n_objects == 0 {
+        return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
+    }
+    let summary = format!("{} objects dropped in one transaction, and none is left", emptied.n_objects);
     Ok(Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) })
 }
 

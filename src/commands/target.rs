@@ -60,8 +60,20 @@ impl Drizzle {
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
 pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Console) -> Result<Place, Verdict> {
+    settle(load(shared, cwd)?, url, cwd, console)
+}
+
+/// Finds the PostgreSQL database where drizzle's config was loaded already.
+///
+/// # Errors
+/// As [`find`].
+pub fn settle(
+    drizzle: Option<Drizzle>,
+    url: Option<&str>,
+    cwd: &Path,
+    console: &mut Console,
+) -> Result<Place, Verdict> {
     let env = |name: &str| std::env::var(name).ok();
-    let drizzle = load(shared, cwd)?;
     if let Some(drizzle) = &drizzle {
         super::copilot::hide(console.secrets_mut(), &drizzle.config, None);
     }

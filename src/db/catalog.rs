@@ -132,6 +132,16 @@ pub struct Dependency {
 impl Object {
     /// Writes the object down for a reader: `function shop.price(integer)` without any quoting.
     pub fn told(&self) -> String {
+        if let ("default acl", [role, schema, objects]) = (&*self.kind, &self.names[..]) {
+            let objects = match &**objects {
+                "r" => "tables",
+                "S" => "sequences",
+                "f" => "functions",
+                "T" => "types",
+                other => other,
+            };
+            return format!("default privileges of {role} for {objects} in schema {schema}");
+        }
         let mut told = format!("{} {}", self.kind, self.names.join("."));
         if matches!(&*self.kind, "function" | "procedure" | "aggregate" | "operator") {
             let types: Vec<_> = self.arguments.iter().map(Argument::told).collect();
@@ -166,11 +176,9 @@ pub fn catalog(dsn: &Dsn, deadline: Duration) -> Result<Catalog, ConnectError> {
         );
         let mut n_attempts = 0;
         let outcome = loop {
-            let outcome = async {
-                client.batch_execute(&begin).await?;
-                read(&client).await
-            };
-            let outcome = outcome.await;
+            // One journey for all of it.
+            let (begun, outcome) = tokio::join!(biased; client.batch_execute(&begin), read(&client));
+            let outcome = begun.and(outcome);
             // Poolers hand the connection on: nothing of ours may stay behind.
             let _ = client.batch_execute("ROLLBACK").await;
             n_attempts += 1;

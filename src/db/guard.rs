@@ -94,11 +94,8 @@ pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded>
     if !rules.signals.is_empty() {
         return Err(Guarded::Production { signals: rules.signals.clone() });
     }
-    let host = match &dsn.address().host {
-        Host::Tcp(name) => name.trim_end_matches('.').to_owned(),
-        Host::Socket(_) => "localhost".to_owned(),
-    };
-    if !is_allowed(&host, &rules.hosts)? {
+    if !allows(dsn, &rules.hosts)? {
+        let host = host(dsn);
         return Err(Guarded::Host { host, hosts: rules.hosts.clone() });
     }
     if let Some(confirmed) = rules.confirmed_database.as_ref().filter(|name| **name != facts.database) {
@@ -114,13 +111,25 @@ pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded>
     Ok(Target { dsn: dsn.clone(), identity: facts.identity.clone() })
 }
 
-fn is_allowed(host: &str, patterns: &[String]) -> Result<bool, Guarded> {
+fn host(dsn: &Dsn) -> String {
+    match &dsn.address().host {
+        Host::Tcp(name) => name.trim_end_matches('.').to_owned(),
+        Host::Socket(_) => "localhost".to_owned(),
+    }
+}
+
+/// Tells whether these patterns let the host of a database be touched.
+///
+/// # Errors
+/// Where one of them cannot be read.
+pub fn allows(dsn: &Dsn, patterns: &[String]) -> Result<bool, Guarded> {
+    let host = host(dsn);
     let mut allowed = false;
     for pattern in patterns {
         // A list that cannot be read in full may forbid what it seems to allow.
         let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
         let glob = glob.map_err(|_| Guarded::Pattern { pattern: pattern.clone() })?;
-        allowed |= glob.compile_matcher().is_match(host);
+        allowed |= glob.compile_matcher().is_match(&host);
     }
     Ok(allowed)
 }

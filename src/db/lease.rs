@@ -160,10 +160,6 @@ async fn take(
     request: &Request<'_>,
     waits: &mut dyn FnMut(Option<&Holder>),
 ) -> Result<(Client, OwnedFd, i32), LeaseError> {
-    // The transaction does nothing, for longer than any limit that server, database or role may have set for such.
-    const UNLIMITED: &str = "
-        SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
-         WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')";
     // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
     // comes, and with it the rows that a vacuum could remove.
     const LAST: &str = "SELECT";
@@ -183,11 +179,7 @@ async fn take(
         deadline,
         commit_patience: Duration::ZERO,
     };
-    let begun = async {
-        let mark = transaction::begin(&client, &run).await?;
-        client.batch_execute(UNLIMITED).await?;
-        Ok(mark)
-    };
+    let begun = transaction::begin(&client, &run);
     let mark = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
     // The server ends the wait by itself; a server that has fallen silent does not.
     let locked = tokio::time::timeout_at(end, transaction::lock(&client, &run, waits)).await;

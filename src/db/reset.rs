@@ -107,9 +107,10 @@ impl fmt::Display for Blocker {
     }
 }
 
-/// A database that was emptied.
+/// A database that is empty now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emptied {
+    /// None where another run has emptied it while we waited for the lock.
     pub n_statements: usize,
     pub n_objects: usize,
     pub n_attempts: u32,
@@ -265,9 +266,9 @@ pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptie
         prepare(target, plan, run, patience, progress).await
     });
     match outcome.map_err(ResetError::Unready)? {
-        Outcome::Committed { value: Tries { n_attempts, terminated }, proof, signal } => Ok(Emptied {
-            n_statements: plan.statements().count(),
-            n_objects: plan.n_objects,
+        Outcome::Committed { value: Tries { n_attempts, terminated, ended }, proof, signal } => Ok(Emptied {
+            n_statements: if ended == Ended::Dropped { plan.statements().count() } else { 0 },
+            n_objects: if ended == Ended::Dropped { plan.n_objects } else { 0 },
             n_attempts,
             terminated,
             proof,
@@ -294,6 +295,16 @@ pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptie
 struct Tries {
     n_attempts: u32,
     terminated: Vec<Blocker>,
+    ended: Ended,
+}
+
+/// How an attempt went well.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Ended {
+    #[default]
+    Dropped,
+    /// There was nothing to drop any more.
+    WasEmpty,
 }
 
 /// Does everything up to COMMIT.
@@ -306,7 +317,7 @@ async fn prepare(
 ) -> Result<(Client, Tries), Halt<ResetError>> {
     // Whatever the user, the database or the role have set: names are written out, and only we decide when to give up.
     const SETTINGS: &str = "SET LOCAL search_path = pg_catalog;
-        SET LOCAL idle_in_transaction_session_timeout = 0;
+        SET LOCAL statement_timeout = 0;
         SET LOCAL client_min_messages = warning";
     let Run { application_name, .. } = reset.run;
     let dsn = target.dsn();
@@ -334,10 +345,10 @@ async fn prepare(
         // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
         client.batch_execute("SAVEPOINT attempt").await.map_err(cut)?;
         let (sql, fault) = match attempt(dsn, &client, plan, reset, progress).await {
-            Ok(()) if !holds(&client, &reset.run).await.map_err(cut)? => {
+            Ok(_) if !holds(&client, &reset.run).await.map_err(cut)? => {
                 return refuse(&client, ResetError::LeaseLost).await;
             }
-            Ok(()) => return Ok((client, tries)),
+            Ok(ended) => return Ok((client, Tries { ended, ..tries })),
             Err(Failure::Cut(cut)) => return Err(Halt::Cut(cut)),
             Err(Failure::Refused(error)) => return refuse(&client, error).await,
             Err(Failure::Fault { sql, fault }) => (sql, fault),
@@ -400,7 +411,7 @@ async fn attempt(
     plan: &ResetPlan,
     reset: &ResetRun<'_>,
     progress: &mut Progress,
-) -> Result<(), Failure> {
+) -> Result<Ended, Failure> {
     let n_steps = plan.locking.len() + plan.steps.len();
     let look = async || catalog::read(client).await.map_err(|error| Failure::of(dsn, "reading the catalog", &error));
     let run = async |idx: usize, step: &Step| {
@@ -409,33 +420,55 @@ async fn attempt(
     };
 
     for (idx, step) in plan.locking.iter().enumerate() {
-        // A table that is gone has no place in the plan any more, and so the plan is another one.
-        if let Err(failure) = run(idx, step).await {
-            return Err(match failure {
-                Failure::Fault { fault, .. } if fault.sqlstate == "42P01" || fault.sqlstate == "3F000" => {
-                    let disappeared = vec![fault.message];
-                    Failure::Refused(ResetError::Moved { appeared: Vec::new(), disappeared })
-                }
-                other => other,
-            });
+        match run(idx, step).await {
+            Ok(()) => progress.n_done += 1,
+            // A table or a schema is gone: a look says what else is.
+            Err(Failure::Fault { fault, .. }) if matches!(&*fault.sqlstate, "42P01" | "3F000") => {
+                client
+                    .batch_execute("ROLLBACK TO SAVEPOINT attempt")
+                    .await
+                    .map_err(|error| Failure::of(dsn, "ROLLBACK", &error))?;
+                progress.n_done = 0;
+                let now = still(plan, &look().await?).map_err(Failure::Refused)?;
+                return match now {
+                    Still::Empty => Ok(Ended::WasEmpty),
+                    // It is there again.
+                    Still::So => Err(Failure::Fault { sql: step.sql.clone(), fault }),
+                };
+            }
+            Err(failure) => return Err(failure),
         }
-        progress.n_done += 1;
     }
     let before = look().await?;
-    still(plan, &before).map_err(Failure::Refused)?;
+    match still(plan, &before).map_err(Failure::Refused)? {
+        Still::Empty => return Ok(Ended::WasEmpty),
+        Still::So => {}
+    }
     for (idx, step) in plan.steps.iter().enumerate() {
         run(plan.locking.len() + idx, step).await?;
         progress.n_done += 1;
     }
     let after = look().await?;
-    prove(plan, &before, &after).map_err(Failure::Refused)
+    prove(plan, &before, &after).map_err(Failure::Refused)?;
+    Ok(Ended::Dropped)
+}
+
+/// How a database stands to a plan that was made for it.
+enum Still {
+    /// As it was.
+    So,
+    /// Nothing of it is left, and nothing else has come.
+    Empty,
 }
 
 /// Checks that the plan is the one that would be made now.
-fn still(plan: &ResetPlan, found: &Catalog) -> Result<(), ResetError> {
+fn still(plan: &ResetPlan, found: &Catalog) -> Result<Still, ResetError> {
     let now = reset_plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
     if now.does_the_same_as(plan) {
-        return Ok(());
+        return Ok(Still::So);
+    }
+    if now.is_empty() {
+        return Ok(Still::Empty);
     }
     let all = |plan: &ResetPlan| {
         let named = plan.steps.iter().flat_map(|step| step.objects.clone());

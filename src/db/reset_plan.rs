@@ -9,7 +9,7 @@ use std::fmt;
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::catalog::{Catalog, Dependency, Extension, Object, ObjectId, class};
+use super::catalog::{Catalog, Dependency, Extension, Object, ObjectId, Schema, class};
 use super::reach::Relation;
 
 /// Names in one statement. One statement for each object is quadratic in one transaction, and so is one for all.
@@ -223,17 +223,13 @@ impl ResetPlan {
 /// # Errors
 /// With everything of one kind that stands against it, named.
 pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
-    let mut stays = Vec::new();
-    let schemas = schemas_in_scope(catalog, scope, &mut stays)?;
-    let graph = Graph::of(catalog);
-    let kept = kept(catalog, scope, &graph);
-    let targets: Vec<&Object> =
-        catalog.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept)).collect();
-    may_be_dropped(catalog, &targets)?;
+    let chosen = Chosen::of(catalog, scope)?;
+    let Chosen { graph, targets, emptied, .. } = &chosen;
+    may_be_dropped(catalog, targets)?;
 
-    let target_ids: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
-    let closure = graph.closure(&targets);
-    let collateral = collateral(catalog, &schemas, &graph, &kept, &targets, &closure)?;
+    let target_ids = chosen.target_ids();
+    let closure = chosen.closure();
+    let collateral = collateral(catalog, &chosen, &closure)?;
 
     let mut steps = Vec::new();
     // A sequence that a column owns goes with its table.
@@ -247,12 +243,11 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
         targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope));
     drops(&journal, "the records of the migrations go first, so that no half of a reset looks migrated", &mut steps)?;
     drops(&rest, "in scope", &mut steps)?;
-    let dropped = emptied_schemas(catalog, &schemas, &graph, &target_ids, &mut stays);
-    for names in dropped.chunks(AT_MOST) {
-        let list: Vec<_> = names.iter().map(|name| escape_identifier(name)).collect();
+    for schemas in emptied.chunks(AT_MOST) {
+        let list: Vec<_> = schemas.iter().map(|schema| escape_identifier(&schema.name)).collect();
         steps.push(Step {
             sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
-            objects: names.iter().map(|name| format!("schema {name}")).collect(),
+            objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
             why: "emptied by then; what stands in it after all stops the reset",
         });
     }
@@ -286,35 +281,28 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
         scope: scope.clone(),
         locking: locking.collect(),
         collateral,
-        stays,
         extensions: catalog.extensions.clone(),
-        n_objects: targets.len() + dropped.len(),
+        n_objects: targets.len() + emptied.len(),
         rows: targets.iter().filter_map(|object| object.rows).sum(),
         owners,
         relations,
-        n_locks: (closure.len() + dropped.len()) as u64,
+        n_locks: closure.len() as u64,
         lock_capacity: catalog.facts.lock_capacity,
         steps,
+        stays: chosen.stays,
     })
 }
 
 /// Names what is in scope and still there: what a reset has to leave behind empty.
 pub(super) fn left(catalog: &Catalog, scope: &Scope) -> Vec<String> {
-    let Ok(schemas) = schemas_in_scope(catalog, scope, &mut Vec::new()) else { return Vec::new() };
-    let graph = Graph::of(catalog);
-    let kept = kept(catalog, scope, &graph);
-    let left = catalog.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept));
-    left.map(Object::told).collect()
+    let chosen = Chosen::of(catalog, scope);
+    chosen.map(|chosen| chosen.targets.iter().map(|object| object.told()).collect()).unwrap_or_default()
 }
 
 /// Names what is gone and was in no plan: outside of what the statements name and of what that takes along.
 pub(super) fn unplanned(before: &Catalog, after: &Catalog, scope: &Scope) -> Vec<String> {
-    let Ok(schemas) = schemas_in_scope(before, scope, &mut Vec::new()) else { return Vec::new() };
-    let graph = Graph::of(before);
-    let kept = kept(before, scope, &graph);
-    let targets: Vec<&Object> =
-        before.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept)).collect();
-    let closure = graph.closure(&targets);
+    let Ok(chosen) = Chosen::of(before, scope) else { return Vec::new() };
+    let closure = chosen.closure();
     let there: HashSet<ObjectId> = after.objects.iter().map(|object| object.id).collect();
     // The temporary objects of others come and go.
     let temporary = |object: &Object| object.schema.as_ref().is_some_and(|schema| schema.starts_with("pg_"));
@@ -325,6 +313,41 @@ pub(super) fn unplanned(before: &Catalog, after: &Catalog, scope: &Scope) -> Vec
         unplanned.push(format!("extension {}, or a part of it", extension.name));
     }
     unplanned
+}
+
+/// What a scope means in a database.
+struct Chosen<'a> {
+    schemas: BTreeSet<String>,
+    graph: Graph<'a>,
+    kept: HashSet<ObjectId>,
+    targets: Vec<&'a Object>,
+    /// The schemas in which nothing is left, and which go as well.
+    emptied: Vec<&'a Schema>,
+    stays: Vec<Stays>,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(catalog: &'a Catalog, scope: &Scope) -> Result<Chosen<'a>, Refusal> {
+        let mut stays = Vec::new();
+        let schemas = schemas_in_scope(catalog, scope, &mut stays)?;
+        let graph = Graph::of(catalog);
+        let kept = kept(catalog, scope, &graph);
+        let targets: Vec<&Object> =
+            catalog.objects.iter().filter(|object| graph.is_target(object, &schemas, scope, &kept)).collect();
+        let emptied = emptied_schemas(catalog, &schemas, &graph, &targets, &mut stays);
+        Ok(Chosen { schemas, graph, kept, targets, emptied, stays })
+    }
+
+    fn target_ids(&self) -> HashSet<ObjectId> {
+        self.targets.iter().map(|object| object.id).collect()
+    }
+
+    /// Returns all that goes. A schema takes along what needs it without standing in it: default privileges, its place
+    /// in a publication.
+    fn closure(&self) -> HashMap<Key, Reach> {
+        let schemas = self.emptied.iter().map(|schema| ObjectId { class: class::SCHEMA, oid: schema.oid, column: 0 });
+        self.graph.closure(self.targets.iter().map(|object| object.id).chain(schemas))
+    }
 }
 
 fn schemas_in_scope(catalog: &Catalog, scope: &Scope, stays: &mut Vec<Stays>) -> Result<BTreeSet<String>, Refusal> {
@@ -484,15 +507,9 @@ fn may_be_dropped(catalog: &Catalog, targets: &[&Object]) -> Result<(), Refusal>
 }
 
 /// Finds what goes along, and refuses what must not.
-fn collateral(
-    catalog: &Catalog,
-    schemas: &BTreeSet<String>,
-    graph: &Graph,
-    kept: &HashSet<ObjectId>,
-    targets: &[&Object],
-    closure: &HashMap<Key, Reach>,
-) -> Result<Vec<Taken>, Refusal> {
-    let target_ids: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
+fn collateral(catalog: &Catalog, chosen: &Chosen, closure: &HashMap<Key, Reach>) -> Result<Vec<Taken>, Refusal> {
+    let Chosen { schemas, graph, kept, targets, .. } = chosen;
+    let target_ids = chosen.target_ids();
     let mut owners: BTreeSet<&str> = targets.iter().filter_map(|object| object.owner.as_deref()).collect();
     owners.insert(&catalog.facts.user);
     let whole = |class: u32, oid: u32| matches!(closure.get(&(class, oid)), Some(Reach::Whole));
@@ -513,15 +530,16 @@ fn collateral(
             Some(Reach::Columns(columns)) => column != 0 && columns.contains(&column),
             None => false,
         };
-        if !reached || target_ids.contains(&object.id) || class == class::EXTENSION {
+        if !reached || target_ids.contains(&object.id) || matches!(class, class::EXTENSION | class::SCHEMA) {
             continue;
         }
         // A part goes with its whole. What stands in a schema by itself is more than a part.
         let part_of_gone = object.part_of.is_some_and(|oid| whole(class::RELATION, oid))
             || (!graph.contained.contains(&object.id)
-                && graph
-                    .needs(object.id)
-                    .any(|(on, kind)| matches!(kind, 'a' | 'P') && on.column == 0 && whole(on.class, on.oid)));
+                && graph.needs(object.id).any(|(on, kind)| {
+                    // Default privileges are no part of their schema: somebody has set them.
+                    matches!(kind, 'a' | 'P') && on.column == 0 && on.class != class::SCHEMA && whole(on.class, on.oid)
+                }));
         // So does the sequence of a column. One in another schema than its table is a thing of its own to somebody.
         let owned = object.kind == "sequence"
             && graph.needs(object.id).any(|(on, kind)| {
@@ -557,13 +575,14 @@ fn collateral(
 }
 
 /// Finds the schemas in which nothing is left, and says of the others why they stay.
-fn emptied_schemas(
-    catalog: &Catalog,
+fn emptied_schemas<'a>(
+    catalog: &'a Catalog,
     schemas: &BTreeSet<String>,
     graph: &Graph,
-    targets: &HashSet<ObjectId>,
+    targets: &[&Object],
     stays: &mut Vec<Stays>,
-) -> Vec<String> {
+) -> Vec<&'a Schema> {
+    let targets: HashSet<ObjectId> = targets.iter().map(|object| object.id).collect();
     let mut occupied: BTreeMap<&str, &Object> = BTreeMap::new();
     for object in catalog.objects.iter().filter(|object| graph.contained.contains(&object.id)) {
         if let Some(schema) = object.schema.as_deref().filter(|_| !targets.contains(&object.id)) {
@@ -585,7 +604,7 @@ fn emptied_schemas(
         } else if !schema.mine {
             format!("belongs to {}", schema.owner)
         } else {
-            dropped.push(schema.name.clone());
+            dropped.push(schema);
             continue;
         };
         stays.push(Stays { object: format!("schema {}", schema.name), why });
@@ -788,9 +807,9 @@ impl<'a> Graph<'a> {
 
     /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
     /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
-    fn closure(&self, targets: &[&Object]) -> HashMap<Key, Reach> {
+    fn closure(&self, of: impl Iterator<Item = ObjectId>) -> HashMap<Key, Reach> {
         let mut closure: HashMap<Key, Reach> = HashMap::new();
-        let mut open: Vec<ObjectId> = targets.iter().map(|object| object.id).collect();
+        let mut open: Vec<ObjectId> = of.collect();
         while let Some(id) = open.pop() {
             let news = match closure.get_mut(&key(id)) {
                 Some(Reach::Whole) => false,
@@ -829,7 +848,7 @@ impl<'a> Graph<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{Argument, Facts, Schema};
+    use super::super::catalog::{Argument, Facts};
     use super::super::fingerprint::Identity;
     use super::*;
 

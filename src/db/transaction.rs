@@ -263,30 +263,38 @@ async fn one_transaction<T, E>(
 
 /// Opens the transaction, and sets what holds for its length alone.
 pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_postgres::Error> {
-    // A server that cannot watch its client says no to the first (before 14, or for want of the kernel event), and the
-    // keepalives make it find out within 35 s that a network has swallowed us, and not after two hours.
-    const WATCH: &str = "SAVEPOINT watch;
+    // The keepalives make the server find out within 35 s that a network has swallowed us, and not after two hours. A
+    // limit that the user, the database or the server have set for transactions (17 and later) is not for us.
+    const SETTINGS: &str = "
+        SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3;
+        SET LOCAL idle_in_transaction_session_timeout = 0;
+        SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout';
+        SAVEPOINT watch";
+    // A server that cannot watch its client says no: before 14, or for want of the kernel event.
+    const WATCH: &str = "
         SELECT pg_catalog.set_config(name, '500', true) FROM pg_catalog.pg_settings
          WHERE name = 'client_connection_check_interval'";
-    const KEEPALIVES: &str = "
-        SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3";
     const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), (extract(epoch FROM pg_catalog.now()) * 1000000)::int8";
 
-    // Each look has to see what others have committed meanwhile, and a transaction that only waits holds up no vacuum.
-    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    let row = client.query_typed_one(WHO, &[]).await?;
-    let mark = Mark { identity: fingerprint::identify(client).await?, pid: row.get(0), started: row.get(1) };
-    if client.batch_execute(WATCH).await.is_err() {
-        client.batch_execute("ROLLBACK TO SAVEPOINT watch").await?;
-    }
     // The wait for the advisory lock has the lock's limit alone.
     let limit = milliseconds(run.lock_timeout);
-    client
-        .batch_execute(&format!(
-            "RELEASE SAVEPOINT watch; {KEEPALIVES}; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0"
-        ))
-        .await?;
-    Ok(mark)
+    // Each look has to see what others have committed meanwhile, and a transaction that only waits holds up no vacuum.
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0;{SETTINGS}"
+    );
+    let (begun, who, watched) = tokio::join!(
+        biased;
+        client.batch_execute(&begin),
+        client.query_typed_one(WHO, &[]),
+        client.batch_execute(WATCH)
+    );
+    begun?;
+    let who = who?;
+    let over = if watched.is_ok() { "" } else { "ROLLBACK TO SAVEPOINT watch; " };
+    let over = format!("{over}RELEASE SAVEPOINT watch");
+    let (over, identity) = tokio::join!(biased; client.batch_execute(&over), fingerprint::identify(client));
+    over?;
+    Ok(Mark { identity: identity?, pid: who.get(0), started: who.get(1) })
 }
 
 pub(super) enum Lock {
@@ -363,10 +371,11 @@ async fn holder(client: &Client) -> Result<Option<Holder>, tokio_postgres::Error
 pub(super) async fn mark_for_asking(client: &Client, run: &Run<'_>) -> Result<Option<i64>, tokio_postgres::Error> {
     // A standby gives no numbers; there the first statement fails. The function has this name since PostgreSQL 8.3.
     const NUMBER: &str = "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.txid_current() END";
-    let xid = client.query_typed_one(NUMBER, &[]).await?.get(0);
     let limit = run.statement_timeout.map_or_else(|| "DEFAULT".to_owned(), |limit| milliseconds(limit).to_string());
-    client.batch_execute(&format!("SET LOCAL statement_timeout TO {limit}")).await?;
-    Ok(xid)
+    let limit = format!("SET LOCAL statement_timeout TO {limit}");
+    let (xid, limited) = tokio::join!(biased; client.query_typed_one(NUMBER, &[]), client.batch_execute(&limit));
+    limited?;
+    Ok(xid?.get(0))
 }
 
 /// PostgreSQL takes 0 for "no limit", and holds milliseconds in an `int4`.

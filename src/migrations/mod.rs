@@ -1,3 +1,12 @@
-//! The project's migrations folder, as far as it tells what the project ever had.
+//! The project's migrations folder: what is in it, and what is wrong with it.
 
+pub mod finding;
+pub mod folder;
+pub mod journal_file;
+pub mod snapshot;
 pub mod tables;
+
+pub use finding::{Finding, Level, Place};
+pub use folder::{Folder, FolderError, SqlFile};
+pub use journal_file::{Entry, JournalFile};
+pub use snapshot::Snapshot;

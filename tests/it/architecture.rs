@@ -86,6 +86,11 @@ fn the_database_knows_nothing_of_drizzle_kit() {
 }
 
 #[test]
+fn the_migrations_know_statements_alone() {
+    check("migrations", &["sql"]);
+}
+
+#[test]
 fn the_policy_knows_prompts_and_hazards_alone() {
     check("policy", &["kit", "sql"]);
     let prompts = Regex::new(r"\bcrate::kit::(\w+)").expect("the pattern is right");
@@ -142,6 +147,10 @@ fn pure_files_reach_for_nothing_outside() {
         "db/conversions.rs",
         "db/guard.rs",
         "db/reset_plan.rs",
+        "migrations/finding.rs",
+        "migrations/journal_file.rs",
+        "migrations/snapshot.rs",
+        "migrations/tables.rs",
     ];
     for file in pure.iter().flat_map(|path| files(Path::new(path))) {
         let code = code(&file);

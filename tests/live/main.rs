@@ -38,6 +38,7 @@ mod transaction;
 mod failures;
 mod surroundings;
 
+mod doctor;
 mod emptying;
 mod endings;
 

@@ -29,6 +29,8 @@ CREATE VIEW other.seen AS SELECT * FROM other.kept;
 CREATE FUNCTION other.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 
 CREATE SCHEMA shop; CREATE SCHEMA "my odd schema"; CREATE SCHEMA drizzle;
+ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO {second};
+ALTER DEFAULT PRIVILEGES FOR ROLE {second} IN SCHEMA "my odd schema" GRANT USAGE ON SEQUENCES TO postgres;
 CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
 INSERT INTO drizzle.__drizzle_migrations (hash) VALUES ('a'), ('b');
 

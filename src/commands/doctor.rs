@@ -1,0 +1,344 @@
+//! `doctor`: everything that decides how a run will go, found out without running one.
+//!
+//! It looks with the very code that a run looks with, so what is well here is well there. Nothing is executed, and the
+//! one connection reads.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::{Format, Shared};
+use crate::commands::logbook::{self, Logbook};
+use crate::commands::target::{self, Drizzle};
+use crate::commands::{copilot, flight};
+use crate::console::{Console, clean_json};
+use crate::db::connect::{self, Server};
+use crate::db::{Dsn, guard};
+use crate::exit::{Database, Exit};
+use crate::kit::command::Kit;
+use crate::kit::mailbox::Mailbox;
+use crate::policy::model::Source;
+use crate::policy::{Policies, Policy};
+use crate::report::Verdict;
+
+/// Time for the one look at the database.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What was found out about one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    found: String,
+    /// What to do about it.
+    hint: Option<String>,
+    /// How a run that needs this will end.
+    #[serde(skip)]
+    exit: Exit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// A run goes another way than somebody may expect.
+    Warning,
+    /// A run that needs this will fail.
+    Problem,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Problem => "problem",
+        }
+    }
+}
+
+impl Check {
+    fn ok(name: &'static str, found: impl Into<String>) -> Check {
+        Check { name, state: State::Ok, found: found.into(), hint: None, exit: Exit::Ok }
+    }
+
+    fn warning(name: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Check {
+        Check { state: State::Warning, hint: Some(hint.into()), ..Check::ok(name, found) }
+    }
+
+    fn problem(name: &'static str, verdict: Verdict) -> Check {
+        let Verdict { exit, summary, hint, .. } = verdict;
+        Check { name, state: State::Problem, found: summary, hint, exit }
+    }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Examination<'a> {
+    schema: u32,
+    command: &'static str,
+    outcome: &'static str,
+    code: u8,
+    checks: &'a [Check],
+}
+
+/// Runs the command. Ends with 0 where nothing stands in the way, else as a run will that meets the first problem.
+pub fn run(shared: &Shared, console: &mut Console) -> Exit {
+    let checks = examine(shared, console);
+    let exit = checks.iter().find(|check| check.state == State::Problem).map_or(Exit::Ok, |check| check.exit);
+    if shared.format == Format::Json {
+        let examination =
+            Examination { schema: 1, command: "doctor", outcome: exit.name(), code: exit.code(), checks: &checks };
+        let value = serde_json::to_value(&examination).expect("an examination has only strings and numbers");
+        let json = format!("{:#}\n", console.secrets().redact_json(value));
+        console.result(&clean_json(&json));
+    } else {
+        console.result(&console.clean(&text(&checks)));
+    }
+    if exit != Exit::Ok {
+        console.insist(Database::Unchanged.sentence());
+    }
+    exit
+}
+
+fn text(checks: &[Check]) -> String {
+    let mut text = String::new();
+    let wide = checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
+    for Check { name, state, found, hint, .. } in checks {
+        let mut lines = found.lines();
+        let _ = writeln!(text, "{:<8} {name:<wide$}  {}", state.word(), lines.next().unwrap_or_default());
+        for line in lines.chain(hint.iter().flat_map(|hint| hint.lines())) {
+            let _ = writeln!(text, "{:<8} {:<wide$}  {line}", "", "");
+        }
+    }
+    text
+}
+
+/// Looks at one thing after the other. What rests on a thing that is not there is not looked at.
+fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
+    let cwd = match logbook::project(shared) {
+        Ok(cwd) => cwd,
+        Err(verdict) => return vec![Check::problem("project", verdict)],
+    };
+    let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), mailbox()];
+    let mut log = Logbook::new(shared);
+    log.speaks = false;
+    let policies = log.load_policy(shared, &cwd, console);
+    checks.push(match &policies {
+        Ok(policies) => policy_file(policies),
+        Err(verdict) => Check::problem("policy", verdict.clone()),
+    });
+    let located = flight::locate(shared, &cwd);
+    checks.push(match &located {
+        Ok(kit) => kit_check(kit),
+        Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),
+    });
+    let loaded = located.ok().map(|_| target::load(shared, &cwd));
+    checks.extend(loaded.as_ref().map(|loaded| match loaded {
+        Ok(Some(drizzle)) => config(drizzle),
+        Ok(None) => {
+            Check::warning("config", "none", "push and generate need a drizzle.config.ts; name it with --config")
+        }
+        Err(verdict) => Check::problem("config", verdict.clone()),
+    }));
+    let drizzle = loaded.and_then(|loaded| loaded.ok().flatten());
+    let is_postgres = drizzle.as_ref().is_none_or(|drizzle| drizzle.config.dialect() == "postgresql");
+    let place = if is_postgres { Some(target::settle(drizzle, None, &cwd, console)) } else { None };
+    let dsn = match place {
+        Some(Ok(place)) => {
+            checks.push(Check::ok("target", format!("{} (by {})", place.dsn, place.named_by)));
+            Some(place.dsn)
+        }
+        Some(Err(verdict)) => {
+            checks.push(Check::problem("target", verdict));
+            None
+        }
+        None => None,
+    };
+    if let Ok(policies) = &policies {
+        let host = dsn.as_ref().and_then(|dsn| copilot::postgres_target(dsn).host);
+        checks.extend(by_policy(policies, shared.profile.as_deref(), host.as_deref(), dsn.as_ref()));
+    }
+    checks.extend(dsn.as_ref().map(server));
+    checks
+}
+
+fn node() -> Check {
+    let missing = |summary: &str| {
+        let verdict = Verdict::nothing(Exit::NotFound, summary);
+        Check::problem(
+            "node",
+            verdict.hint("install Node.js, or run this where it is on the PATH (npm and pnpm scripts have it)"),
+        )
+    };
+    let Ok(path) = which::which("node") else { return missing("node is not on the PATH") };
+    match std::process::Command::new(&path).arg("--version").output() {
+        Ok(output) if output.status.success() => {
+            let version = String::from_utf8_lossy(&output.stdout);
+            Check::ok("node", format!("{} ({})", version.trim(), path.display()))
+        }
+        _ => missing(&format!("{} does not run", path.display())),
+    }
+}
+
+/// Makes what drizzle-kit's node and we speak through, and takes it away again.
+fn mailbox() -> Check {
+    match Mailbox::create() {
+        Ok(_) => Check::ok("temporary", std::env::temp_dir().display().to_string()),
+        Err(error) => Check::problem("temporary", flight::no_mailbox(&error)),
+    }
+}
+
+fn policy_file(policies: &Policies) -> Check {
+    match policies.source() {
+        Source::File { path, .. } => Check::ok("policy", path.clone()),
+        Source::BuiltIn => Check::warning(
+            "policy",
+            "built-in, which refuses every loss and every rename: there is no drizzle-pilot.toml",
+            "write a commented one: drizzle-pilot policy init",
+        ),
+    }
+}
+
+fn kit_check(kit: &Kit) -> Check {
+    match &kit.version {
+        Some(version) if (version.major, version.minor) < (0, 21) => Check::warning(
+            "drizzle-kit",
+            format!("{version} ({}), whose commands have other names", kit.path.display()),
+            "use its own: drizzle-pilot run -- push:pg",
+        ),
+        Some(version) => Check::ok("drizzle-kit", format!("{version} ({})", kit.path.display())),
+        None => Check::warning(
+            "drizzle-kit",
+            format!("of an unknown version ({})", kit.path.display()),
+            "install it in the project as well, so that its package.json tells",
+        ),
+    }
+}
+
+fn config(drizzle: &Drizzle) -> Check {
+    let config = &drizzle.config;
+    let schemas = config.schemas();
+    let schemas = if schemas.is_empty() { String::new() } else { format!(", schemas {}", schemas.join(", ")) };
+    Check::ok("config", format!("{}: {}{schemas}, migrations in {}", drizzle.name(), config.dialect(), config.out()))
+}
+
+/// Says what the policy makes of this environment and target.
+fn by_policy(policies: &Policies, profile: Option<&str>, host: Option<&str>, dsn: Option<&Dsn>) -> Vec<Check> {
+    let env = |name: &str| std::env::var(name).ok();
+    let policy = match policies.select(profile, &env, host) {
+        Ok(policy) => policy,
+        Err(error) => {
+            let verdict = Verdict::nothing(Exit::Config, error.to_string());
+            return vec![Check::problem("profile", verdict.hint(error.hint()))];
+        }
+    };
+    let mut checks = vec![profile_check(policies, &policy, profile, &env, host)];
+    if let Some((rule, variable)) = policy.bans_environment(&env) {
+        checks.push(Check::warning(
+            "environment",
+            format!("no command that changes a database runs under {variable} [{rule}]"),
+            "run it where that variable is not set, or change [guard] refuse_env in a reviewed line",
+        ));
+    }
+    if let Some(dsn) = dsn {
+        checks.push(reset(&policy, dsn));
+    }
+    checks
+}
+
+fn profile_check(
+    policies: &Policies,
+    policy: &Policy,
+    named: Option<&str>,
+    env: &dyn Fn(&str) -> Option<String>,
+    host: Option<&str>,
+) -> Check {
+    let Some(profile) = policy.profile() else {
+        let names: Vec<&str> = policies.profile_names().collect();
+        let others = if names.is_empty() { String::new() } else { format!(" (there are {})", names.join(", ")) };
+        return Check::ok("profile", format!("none{others}"));
+    };
+    let because = match named {
+        Some(_) => "it was named".to_owned(),
+        None => policies.matching(env, host).into_iter().next().map(|found| found.because).unwrap_or_default(),
+    };
+    let banned =
+        ["push", "generate", "migrate", "reset"].into_iter().filter(|command| policy.bans_command(command).is_some());
+    let banned: Vec<&str> = banned.collect();
+    let found = format!("{profile}, because {because}");
+    if banned.is_empty() {
+        return Check::ok("profile", found);
+    }
+    Check::warning(
+        "profile",
+        format!("{found}; it does not allow {}", banned.join(", ")),
+        "use one of the commands that the profile names, or change its `commands`",
+    )
+}
+
+/// Says whether `reset` may touch the target, which is no problem where it may not.
+fn reset(policy: &Policy, dsn: &Dsn) -> Check {
+    let hosts = policy.guarded_hosts();
+    match guard::allows(dsn, &hosts) {
+        Ok(true) => Check::ok("reset", "this host may be emptied"),
+        Ok(false) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
+        Err(guarded) => {
+            let verdict = Verdict::nothing(Exit::Config, guarded.to_string());
+            Check::problem("reset", verdict.hint(guarded.hint()))
+        }
+    }
+}
+
+fn server(dsn: &Dsn) -> Check {
+    let name = "server";
+    let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
+    match connect::preflight(dsn, &run_id, LOOK) {
+        Ok(server) => reached(name, &server),
+        Err(error) => Check::problem(name, copilot::unavailable(&error)),
+    }
+}
+
+fn reached(name: &'static str, server: &Server) -> Check {
+    let Server { version_num, current_user, current_database, .. } = server;
+    let (major, minor) = (version_num / 10_000, version_num % 10_000);
+    let found = format!("PostgreSQL {major}.{minor}, {current_database} as {current_user}");
+    if server.in_recovery {
+        return Check::warning(name, format!("{found}: a standby"), "connect to the primary to change anything");
+    }
+    if server.read_only {
+        return Check::warning(
+            name,
+            format!("{found}: read-only (default_transaction_read_only)"),
+            "statements will fail there; somebody meant it",
+        );
+    }
+    Check::ok(name, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_says_its_state_and_what_to_do() {
+        let checks = [
+            Check::ok("node", "v20"),
+            Check::warning("policy", "built-in", "write one"),
+            Check::problem(
+                "drizzle-kit",
+                Verdict::nothing(Exit::NotFound, "not installed\nanywhere").hint("install it"),
+            ),
+        ];
+        let expected = "\
+ok       node         v20
+warning  policy       built-in
+                      write one
+problem  drizzle-kit  not installed
+                      anywhere
+                      install it
+";
+        assert_eq!(text(&checks), expected);
+    }
+}
