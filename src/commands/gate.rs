@@ -275,15 +275,9 @@ impl Gate<'_> {
         let decision = decide::stakes(self.policy, &open, self.scope);
         let statements = assessed.iter().enumerate().map(|(statement_idx, statement)| {
             let of_statement = held.iter().filter(|held| held.statement_idx == Some(statement_idx));
-            let hazards: Vec<report::Hazard> = of_statement.map(|held| self.hazard(held)).collect();
-            let is_refused = hazards.iter().any(|hazard| hazard.verdict == report::Judgement::Refused);
-            report::Statement {
-                sql: statement.sql.clone(),
-                kind: statement.kind.clone(),
-                objects: statement.objects.iter().map(ToString::to_string).collect(),
-                verdict: if is_refused { report::Judgement::Refused } else { report::Judgement::Allowed },
-                hazards,
-            }
+            let hazards = of_statement.map(|held| self.hazard(held)).collect();
+            let objects = statement.objects.iter().map(ToString::to_string).collect();
+            report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
         Judged { statements: statements.collect(), blind: None, decision }
     }
@@ -295,17 +289,17 @@ impl Gate<'_> {
             (None, Ok(rule)) => (report::Judgement::Allowed, rule),
             (None, Err((rule, _))) => (report::Judgement::Refused, rule),
         };
-        let (rows, is_estimate) = match stake.count {
-            Some(Count::Rows(rows)) => (Some(rows), false),
-            Some(Count::About(rows) | Count::AtLeast(rows)) => (Some(rows), true),
-            Some(Count::Tables(_)) | None => (None, false),
+        let rows = match stake.count {
+            Some(Count::Rows(rows) | Count::About(rows) | Count::AtLeast(rows)) => Some(rows),
+            Some(Count::Tables(_)) | None => None,
         };
         report::Hazard {
             hazard: stake.hazard.name().to_owned(),
             class: stake.hazard.class().name().to_owned(),
             objects: stake.objects.names().iter().map(ToString::to_string).collect(),
             rows,
-            is_estimate,
+            is_estimate: matches!(stake.count, Some(Count::About(_))),
+            is_minimum: matches!(stake.count, Some(Count::AtLeast(_))),
             note: stake.note.clone(),
             verdict,
             rule: rule.to_string(),
