@@ -15,6 +15,7 @@ use crate::commands::plan_file::PlanFile;
 use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::Console;
+use crate::db::Lease;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
 use crate::kit::config::{self, Overlay};
@@ -39,6 +40,7 @@ pub struct Mission<'a> {
     pub accept_data_loss: bool,
     /// What drizzle-kit gets otherwise than the project's config says.
     pub overlay: Overlay,
+    pub lock: Locking<'a>,
 }
 
 /// What is answered to the last question.
@@ -77,6 +79,17 @@ pub enum Asks {
     AsItLikes,
 }
 
+/// Whether no other run of this program may change the database meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub enum Locking<'a> {
+    /// Others may.
+    None,
+    /// The run takes the lock before drizzle-kit connects, waits so long for another to end, and keeps it to its own end.
+    Take(Duration),
+    /// The lock is held for this run by who started it.
+    Held(&'a Lease),
+}
+
 /// What a command may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touches {
@@ -107,15 +120,15 @@ impl Mission<'_> {
         self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Returns the name among our own commands of what drizzle-kit is told to do by another of them.
+    /// Returns the name among our own commands of what `run` has drizzle-kit do. The other commands are what they are
+    /// called: a plan uses drizzle-kit's push, and is none.
     pub fn known_as(&self) -> Option<&'static str> {
-        // `check` has drizzle-kit generate into a copy, of which nothing stays.
-        if self.command == "check" {
+        if self.command != "run" {
             return None;
         }
         let command = self.kit_command();
         let name = command.split(':').next().unwrap_or_default(); // 0.20 says `push:pg`
-        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name && *known != self.command)
+        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name)
     }
 
     /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.
@@ -221,10 +234,11 @@ fn attempt(
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;
     log.timings.preflight_ms = copilot.preflight_ms;
-    let Copilot { target, warnings, refusals, statements, apart, .. } = copilot;
+    let Copilot { target, warnings, refusals, statements, apart, lease, .. } = copilot;
     (log.target, log.warnings, log.refusals, log.statements) = (target, warnings, refusals, statements);
     let is_apart = verdict.exit == Exit::Changes && !mission.only_plans();
-    Ok((verdict, apart.filter(|_| is_apart)))
+    // The lock goes along with what is left to do under it.
+    Ok((verdict, apart.filter(|_| is_apart).map(|apart| Apart { lease, ..apart })))
 }
 
 /// Says that there is no config file of that name.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use crate::cli::Shared;
-use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
@@ -32,6 +32,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
         accept_data_loss: false,
         // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
         overlay: Overlay { out: Some(relative(cwd, &path).display().to_string()), ..Overlay::default() },
+        lock: Locking::None,
     };
     let (verdict, _) = flight::look_again(shared, &mission, console);
     match verdict.exit {

@@ -12,7 +12,7 @@ use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
-use crate::db::apply::{Cut, Effect, LOCK, Run};
+use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Rules, Target};
 use crate::db::reach::Relation;
@@ -115,13 +115,8 @@ fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
 }
 
 fn statement(step: &reset_plan::Step) -> report::Statement {
-    report::Statement {
-        sql: step.sql.clone(),
-        kind: COMMAND.to_owned(),
-        objects: step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect(),
-        hazards: Vec::new(),
-        verdict: report::Judgement::Allowed,
-    }
+    let objects = step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect();
+    report::Statement::new(step.sql.clone(), COMMAND.to_owned(), objects, Vec::new())
 }
 
 /// Says what is at stake, before anything happens.
@@ -177,7 +172,7 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: LOCK,
+            lock: Hold::Take,
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
@@ -201,6 +196,7 @@ fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
         ResetError::Unready(error) => return look::failed(error, clock),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
+        ResetError::LeaseLost => Exit::Unavailable,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
         ResetError::Statement { .. }

@@ -27,11 +27,13 @@ mod casting;
 mod changes;
 mod fingerprint;
 mod gate;
+mod lease;
 mod plan;
 mod reach;
 mod refusals;
 mod renames;
 mod reset;
+mod reset_faults;
 mod transaction;
 
 mod failures;
@@ -40,5 +42,7 @@ mod surroundings;
 mod doctor;
 mod emptying;
 mod endings;
+mod logins;
+mod npm;
 
 mod sqlite;

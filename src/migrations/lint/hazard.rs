@@ -83,8 +83,9 @@ fn is_part_of_more(source: &Source<'_>, statement_idx: usize, found: &Found, obj
         Hazard::RecreateEnum => !effects
             .any(|(idx, effect)| idx == statement_idx && matches!(effect, Effect::Drop { kind: Kind::Type, .. })),
         // The old enum, renamed before, whose successor has its name.
-        Hazard::DropType => found.formerly.iter().any(|former| {
-            source.effects().any(|(_, effect)| matches!(effect, Effect::CreateEnum { name, .. } if name == former))
+        Hazard::DropType => found.objects.iter().zip(&found.before).any(|(dropped, before)| {
+            let succeeds = |effect: &Effect| matches!(effect, Effect::CreateEnum { name, .. } if name == before);
+            dropped == object && dropped != before && source.effects().any(|(_, effect)| succeeds(effect))
         }),
         // SQLite changes a table by making it anew under another name (drizzle-kit writes `__new_` before it).
         Hazard::DropTable => effects.any(|(_, effect)| is_successor(effect, |to| to == object)),

@@ -53,7 +53,7 @@ impl<'a> Source<'a> {
         Source {
             path: folder.path.join(&file.name),
             text: &file.text,
-            hazards: sql::weigh(&readings, &Facts::default()),
+            hazards: sql::weigh(&readings, &Facts::default()).into_iter().map(|weighed| weighed.hazards).collect(),
             breakpoints: breakpoint::places(&file.text),
             has_breakpoints: entry.is_none_or(|entry| entry.breakpoints),
             ignores: ignore::read(&script),
