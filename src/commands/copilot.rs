@@ -529,7 +529,11 @@ impl<'a> Copilot<'a> {
         self.dialect = Dialect::from_name(config.dialect());
         self.schema_files = schema_files::digest(self.cwd, config.schema.as_ref());
         self.out = self.cwd.join(config.out());
-        let dsn = self.dsn(config)?;
+        let dsn = match self.dsn(config) {
+            // Where no database is touched none need be named: CI generates without DATABASE_URL.
+            Err(_) if self.mission.touches == Touches::Files => None,
+            dsn => dsn?,
+        };
         self.target = Some(reported(config, dsn.as_ref()));
         hide(self.console.secrets_mut(), config, dsn.as_ref());
         if self.policy.is_none() || self.policies.needs_host() {

@@ -138,3 +138,16 @@ fn a_bad_example_has_exactly_its_finding_and_a_good_one_has_none() {
         assert_eq!(found(&of_statements(good)), Vec::<&str>::new(), "{good}");
     }
 }
+
+#[test]
+fn folders_that_real_kits_made_and_merges_broke_are_named_right() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/migrations");
+    let index = std::fs::read_to_string(fixtures.join("index.tsv")).expect("the fixtures are part of the repository");
+    for kit in ["0.22.8", "0.31.11"] {
+        for line in index.lines() {
+            let (name, expected) = line.split_once('\t').expect("a line has a name and rules");
+            let folder = Folder::read(&fixtures.join(kit).join(name)).expect("the folder can be read");
+            assert_eq!(found(&folder), expected.split_whitespace().collect::<Vec<_>>(), "{kit} {name}");
+        }
+    }
+}

@@ -45,4 +45,5 @@ mod endings;
 mod logins;
 mod npm;
 
+mod check;
 mod sqlite;

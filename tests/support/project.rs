@@ -62,6 +62,13 @@ impl Project {
         project
     }
 
+    /// Makes a project whose database nobody needs.
+    pub(crate) fn without_database(kit: &str) -> Self {
+        let project = Self::empty(kit);
+        project.config("export default { dialect: 'postgresql', schema: './schema.ts', out: './drizzle' };\n");
+        project
+    }
+
     fn empty(kit: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("live project ").tempdir().expect("there is a temporary folder");
         let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB")).join(kit).join("node_modules");

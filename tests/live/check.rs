@@ -1,0 +1,186 @@
+//! `check` on folders that real drizzle-kits made and real merges broke, and the search for a forgotten migration.
+//!
+//! `UPDATE_MIGRATIONS=1 cargo test --test live check` writes the folders to `fixtures/migrations` anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::Project;
+
+const USERS: &str = "export const users = pgTable('users', { id: serial('id').primaryKey() });\n";
+const POSTS: &str = "export const posts = pgTable('posts', { id: serial('id').primaryKey() });\n";
+const LIKES: &str = "export const likes = pgTable('likes', { id: serial('id').primaryKey() });\n";
+
+macro_rules! on_old_and_new {
+    ($($case:ident)*) => {
+        mod kit_0_22_8 { $(#[test] fn $case() { super::$case("0.22.8"); })* }
+        mod kit_0_31_11 { $(#[test] fn $case() { super::$case("0.31.11"); })* }
+    };
+}
+
+on_old_and_new! {
+    folders_that_merges_broke_are_named_right
+    a_forgotten_migration_is_found_and_nothing_is_written
+}
+
+fn generate(project: &Project, schema: &str, name: &str) {
+    project.schema(schema);
+    project.pilot(&["generate", "--", &format!("--name={name}")]).without_report().run().expect(0);
+}
+
+fn git(project: &Project, args: &[&str]) -> bool {
+    let git = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
+        .args(args)
+        .current_dir(project.path(""))
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output();
+    git.expect("git is installed: apt-get install git").status.success()
+}
+
+fn commit(project: &Project) {
+    assert!(git(project, &["add", "drizzle", "schema.ts"]));
+    assert!(git(project, &["commit", "-q", "-m", "all"]));
+}
+
+/// Returns the names of the rules that find something.
+fn found(project: &Project) -> Vec<String> {
+    let args = ["check", "--migrations", "drizzle", "--format", "json"];
+    let ran = project.pilot(&args).without_report().run();
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("the report is JSON");
+    let findings = report["findings"].as_array().expect("a report has findings");
+    findings.iter().map(|finding| finding["id"].as_str().expect("an id is a string").to_owned()).collect()
+}
+
+/// Returns every file below a folder.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("there is a folder") {
+        let path = entry.expect("it can be read").path();
+        match path.is_dir() {
+            true => contents.extend(self::contents(&path)),
+            false => drop(contents.insert(path.clone(), std::fs::read(&path).expect("it can be read"))),
+        }
+    }
+    contents
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/migrations")
+}
+
+/// Checks that a folder has the findings that `index.tsv` names.
+#[track_caller]
+fn check(project: &Project, kit: &str, name: &str) {
+    let index = std::fs::read_to_string(fixtures().join("index.tsv")).expect("the fixtures are part of the repository");
+    let line = index.lines().find_map(|line| line.split_once('\t').filter(|(named, _)| *named == name));
+    let (_, expected) = line.unwrap_or_else(|| panic!("index.tsv has no line for {name}"));
+    assert_eq!(found(project), expected.split_whitespace().collect::<Vec<_>>(), "{kit} {name}");
+    if std::env::var_os("UPDATE_MIGRATIONS").is_some_and(|update| update == "1") {
+        let to = fixtures().join(kit).join(name);
+        let _ = std::fs::remove_dir_all(&to); // it is not there the first time
+        for (path, content) in contents(&project.path("drizzle")) {
+            let path = to.join(path.strip_prefix(project.path("drizzle")).expect("it lies there"));
+            std::fs::create_dir_all(path.parent().expect("it is a file")).expect("the fixtures can be written");
+            std::fs::write(path, content).expect("the fixtures can be written");
+        }
+    }
+}
+
+fn read(project: &Project, file: &str) -> String {
+    std::fs::read_to_string(project.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn folders_that_merges_broke_are_named_right(kit: &str) {
+    const JOURNAL: &str = "drizzle/meta/_journal.json";
+    let project = Project::without_database(kit);
+    assert!(git(&project, &["init", "-q"]));
+    generate(&project, USERS, "users");
+    commit(&project);
+    assert!(git(&project, &["checkout", "-q", "-b", "likes"]));
+    generate(&project, &format!("{USERS}{LIKES}"), "likes");
+    commit(&project);
+    let (likes, likes_snapshot) = (read(&project, JOURNAL), read(&project, "drizzle/meta/0001_snapshot.json"));
+    assert!(git(&project, &["checkout", "-q", "main"]));
+    generate(&project, &format!("{USERS}{POSTS}"), "posts");
+    commit(&project);
+    check(&project, kit, "clean");
+    let posts = read(&project, JOURNAL);
+
+    assert!(!git(&project, &["merge", "-q", "likes"]), "both branches changed the journal");
+    check(&project, kit, "conflicted");
+
+    // Both entries are kept as they are, and the snapshot of one side.
+    let entries = |journal: &str| -> Vec<serde_json::Value> {
+        let journal: serde_json::Value = serde_json::from_str(journal).expect("a journal is JSON");
+        journal["entries"].as_array().expect("a journal has entries").clone()
+    };
+    let write = |entries: Vec<serde_json::Value>| {
+        let journal = serde_json::json!({ "version": "7", "dialect": "postgresql", "entries": entries });
+        project.write(JOURNAL, &format!("{journal:#}"));
+    };
+    let [init, posts]: [serde_json::Value; 2] = entries(&posts).try_into().expect("there are two");
+    let likes = entries(&likes).pop().expect("there are two");
+    assert!(git(&project, &["checkout", "-q", "--ours", "drizzle/meta/0001_snapshot.json"]));
+    write(vec![init.clone(), likes.clone(), posts.clone()]);
+    check(&project, kit, "duplicated");
+
+    // The one is numbered anew, and its snapshot still knows nothing of the other.
+    let numbered = |entry: &serde_json::Value, idx: u64, when: i64| {
+        let mut entry = entry.clone();
+        entry["idx"] = idx.into();
+        entry["when"] = (entry["when"].as_i64().expect("it is a number") + when).into();
+        entry
+    };
+    project.write("drizzle/meta/0002_snapshot.json", &likes_snapshot);
+    let behind = 10_000_000;
+    write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
+    check(&project, kit, "forked");
+
+    // It is put behind, and keeps the time at which it was made.
+    let mended = read(&project, "drizzle/meta/0001_snapshot.json");
+    let mended: serde_json::Value = serde_json::from_str(&mended).expect("a snapshot is JSON");
+    let mut forked: serde_json::Value = serde_json::from_str(&likes_snapshot).expect("a snapshot is JSON");
+    forked["prevId"] = mended["id"].clone();
+    project.write("drizzle/meta/0002_snapshot.json", &format!("{forked:#}"));
+    write(vec![init.clone(), posts.clone(), numbered(&likes, 2, -behind)]);
+    check(&project, kit, "skipped");
+
+    write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
+    assert_eq!(found(&project), Vec::<String>::new());
+    let file = read(&project, "drizzle/0001_likes.sql");
+    std::fs::remove_file(project.path("drizzle/0001_likes.sql")).expect("it was generated");
+    check(&project, kit, "missing-file");
+    project.write("drizzle/0001_likes.sql", &file);
+    project.write("drizzle/0003_by_hand.sql", "SELECT 1;\n");
+    check(&project, kit, "unlisted");
+    std::fs::remove_file(project.path("drizzle/0003_by_hand.sql")).expect("it was written");
+    std::fs::rename(project.path("drizzle/meta/0002_snapshot.json"), project.path("drizzle/meta/0003_snapshot.json"))
+        .expect("it was written");
+    write(vec![init, posts, numbered(&likes, 3, behind)]);
+    check(&project, kit, "gap");
+}
+
+fn a_forgotten_migration_is_found_and_nothing_is_written(kit: &str) {
+    let project = Project::without_database(kit);
+    generate(&project, USERS, "users");
+    let before = contents(&project.path("drizzle"));
+    let look = || project.pilot(&["check", "--schema"]).without_report().run();
+    look().expect(0).says(&["check: nothing found in 1 migration"]);
+
+    project.schema(&format!("{USERS}{POSTS}"));
+    look()
+        .expect(2)
+        .says(&["drizzle.config.ts:1:1: error: a migration is missing: CREATE TABLE ", "[forgotten-migration]"]);
+
+    // drizzle-kit asks whether it was renamed; that it asks says enough.
+    project.schema(&USERS.replace("'users'", "'people'"));
+    look().expect(2).says(&["a migration is missing, and drizzle-kit asks what was renamed"]);
+    assert_eq!(contents(&project.path("drizzle")), before);
+
+    // Where drizzle-kit cannot tell, nothing is said to be well.
+    project.schema("export const broken = ;");
+    let broken = look();
+    assert!(!matches!(broken.code, 0 | 2), "{broken}");
+}
