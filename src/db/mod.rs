@@ -11,6 +11,7 @@ pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
 pub mod guard;
+pub mod history;
 pub mod reach;
 pub mod reset;
 pub mod reset_plan;

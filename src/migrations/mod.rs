@@ -4,9 +4,10 @@ pub mod finding;
 pub mod folder;
 pub mod journal_file;
 pub mod snapshot;
+pub mod state;
 pub mod tables;
 
 pub use finding::{Finding, Level, Place};
 pub use folder::{Folder, FolderError, SqlFile};
-pub use journal_file::{Entry, JournalFile};
+pub use journal_file::{Entry, Journal, JournalFile};
 pub use snapshot::Snapshot;
