@@ -7,6 +7,7 @@ pub mod allow;
 pub mod decide;
 pub mod explain;
 pub mod file;
+pub mod migrate;
 pub mod model;
 pub mod name;
 
