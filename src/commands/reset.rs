@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{PushArgs, ResetArgs, RunArgs, Shared, Then};
 use crate::commands::copilot;
 use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
@@ -61,9 +62,9 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let Place { dsn, drizzle, .. } = target::find(shared, args.url.as_deref(), &cwd, console)?;
-    let rest = || shared.timeout.saturating_sub(started.elapsed());
+    let clock = Clock::new(started, shared.timeout);
 
-    let catalog = catalog::catalog(&dsn, LOOK.min(rest())).map_err(|error| copilot::unavailable(&error))?;
+    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
     log.target = Some(copilot::postgres_target(&dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
     let policy = policies
@@ -84,7 +85,7 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
     }
     ask(args, &catalog, console)?;
-    apply(&target, &plan, args, rest(), console)
+    apply(&target, &plan, args, &clock, console)
 }
 
 fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
@@ -159,7 +160,7 @@ fn apply(
     target: &Target,
     plan: &ResetPlan,
     args: &ResetArgs,
-    rest: Duration,
+    clock: &Clock,
     console: &mut Console,
 ) -> Result<Verdict, Verdict> {
     let application_name = format!("drizzle-pilot-{} reset", std::process::id());
@@ -179,14 +180,14 @@ fn apply(
             lock: LOCK,
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
-            deadline: rest,
+            deadline: clock.rest(),
             commit_patience: COMMIT_PATIENCE,
         },
         n_attempts: reset::N_ATTEMPTS,
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
         watch: &watch,
     };
-    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error))?;
+    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
@@ -196,9 +197,9 @@ fn apply(
 }
 
 /// Says why nothing was dropped; or, where that cannot be known, so.
-fn failed(error: &ResetError) -> Verdict {
+fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ResetError::Unready(error) => return copilot::unavailable(error),
+        ResetError::Unready(error) => return look::failed(error, clock),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
