@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -116,4 +116,44 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
 /// Returns the name of a table as SQL has it.
 pub(super) fn qualified(table: &Relation) -> String {
     format!("{}.{}", escape_identifier(&table.schema), escape_identifier(&table.name))
+}
+
+/// One thing to write into the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// A row that is not there.
+    Insert { hash: String, created_at: i64 },
+    /// Another hash or time in a row that is there.
+    Change { id: i64, hash: String, created_at: i64 },
+}
+
+/// Returns the statements that make the table as drizzle's migrator does (drizzle-orm 0.45, `pg-core/dialect`), where it
+/// is not there.
+pub fn create(table: &Relation) -> Vec<String> {
+    vec![
+        format!("CREATE SCHEMA IF NOT EXISTS {}", escape_identifier(&table.schema)),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)",
+            qualified(table)
+        ),
+    ]
+}
+
+/// Returns the statements that write into the table, in their order.
+pub fn script(history: &History, writes: &[Write]) -> Vec<String> {
+    let table = qualified(&history.table);
+    let mut statements = match history.records {
+        Records::Absent => create(&history.table),
+        Records::Present(_) => Vec::new(),
+    };
+    statements.extend(writes.iter().map(|write| match write {
+        Write::Insert { hash, created_at } => {
+            format!("INSERT INTO {table} (hash, created_at) VALUES ({}, {created_at})", escape_literal(hash))
+        }
+        Write::Change { id, hash, created_at } => {
+            let hash = escape_literal(hash);
+            format!("UPDATE {table} SET hash = {hash}, created_at = {created_at} WHERE id = {id}")
+        }
+    }));
+    statements
 }

@@ -15,6 +15,7 @@ pub mod history;
 pub mod reach;
 pub mod reset;
 pub mod reset_plan;
+pub mod scratch;
 mod tls;
 mod transaction;
 pub mod url;

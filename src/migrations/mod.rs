@@ -1,8 +1,11 @@
 //! The project's migrations folder: what is in it, and what is wrong with it.
 
+pub mod baseline;
 pub mod finding;
 pub mod folder;
 pub mod journal_file;
+pub mod query;
+pub mod reorder;
 pub mod snapshot;
 pub mod state;
 pub mod tables;

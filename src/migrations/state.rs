@@ -64,6 +64,8 @@ pub struct Migration<'a> {
     pub entry: &'a Entry,
     pub file: Option<&'a SqlFile>,
     pub state: State,
+    /// The row of the history that it has, by its place in it.
+    pub record: Option<usize>,
 }
 
 /// A folder and a history, compared.
@@ -102,11 +104,13 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
     let mark = mark(records);
     let mut free: Vec<bool> = vec![true; records.len()];
     let files: Vec<Option<&SqlFile>> = journal.entries.iter().map(|entry| folder.file(entry)).collect();
-    let mut matched: Vec<Option<Match>> = vec![None; journal.entries.len()];
+    let mut matched: Vec<Option<(Match, usize)>> = vec![None; journal.entries.len()];
     // What fits exactly goes first, so that two files of one content do not take each other's rows.
     for how in [Match::Exact, Match::Time, Match::Hash] {
-        for (idx, entry) in journal.entries.iter().enumerate().filter(|(idx, _)| matched[*idx].is_none()).collect::<Vec<_>>()
-        {
+        for (idx, entry) in journal.entries.iter().enumerate() {
+            if matched[idx].is_some() {
+                continue;
+            }
             let fits = |record: &Record| {
                 let time = record.created_at == Some(entry.when);
                 let hash = files[idx].is_some_and(|file| file.hash == record.hash);
@@ -118,13 +122,13 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
             };
             if let Some(row) = (0..records.len()).find(|row| free[*row] && fits(&records[*row])) {
                 free[row] = false;
-                matched[idx] = Some(how);
+                matched[idx] = Some((how, row));
             }
         }
     }
     let migrations = journal.entries.iter().enumerate().map(|(idx, entry)| {
         let runs = mark.is_none_or(|mark| mark < entry.when);
-        let state = match (files[idx], runs, matched[idx]) {
+        let state = match (files[idx], runs, matched[idx].map(|(how, _)| how)) {
             (None, ..) => State::MissingFile,
             (Some(_), true, None) => State::Pending,
             (Some(_), true, Some(_)) => State::Repeated,
@@ -132,7 +136,7 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
             (Some(_), false, Some(Match::Time)) => State::Edited,
             (Some(_), false, Some(Match::Exact | Match::Hash)) => State::Applied,
         };
-        Migration { entry, file: files[idx], state }
+        Migration { entry, file: files[idx], state, record: matched[idx].map(|(_, row)| row) }
     });
     Status { migrations: migrations.collect(), unknown: (0..records.len()).filter(|row| free[*row]).collect() }
 }
