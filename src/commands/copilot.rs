@@ -1,12 +1,13 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use semver::Version;
 
 use crate::commands::casting;
-use crate::commands::flight::{Apply, Asks, Consent, Keep, Mission, Touches};
+use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
@@ -15,8 +16,9 @@ use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::Fingerprint;
+use crate::db::lease::{LeaseError, Request};
 use crate::db::url::Host;
-use crate::db::{self, ConnectError, Dsn};
+use crate::db::{self, ConnectError, Dsn, Lease};
 use crate::exit::Exit;
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver::{Clearance, Pilot};
@@ -56,6 +58,8 @@ pub struct Apart {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// The lock that the run has taken; none where it was held for it.
+    pub lease: Option<Lease>,
 }
 
 /// What one run decides and learns.
@@ -92,6 +96,10 @@ pub struct Copilot<'a> {
     seen: Option<Fingerprint>,
     /// The questions before the last one, as they were answered.
     answered: Vec<(Prompt, usize)>,
+    /// The lock that this run has taken.
+    pub lease: Option<Lease>,
+    /// The lock was lost before the run was done.
+    pub lease_lost: bool,
     /// Why a plan does not fit any more.
     pub stale: Option<String>,
     /// The statements that the policy consents to, where they are to run in one transaction.
@@ -141,6 +149,8 @@ impl<'a> Copilot<'a> {
             schema_files: String::new(),
             seen: None,
             answered: Vec::new(),
+            lease: None,
+            lease_lost: false,
             stale: None,
             apart: None,
             verdict: None,
@@ -394,6 +404,7 @@ impl<'a> Copilot<'a> {
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
+                self.take_lock(dsn)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 if server.options_accepted {
@@ -419,6 +430,33 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Takes the lock, where this run is to have it and nobody holds it for it already.
+    fn take_lock(&mut self, dsn: &Dsn) -> Result<(), Verdict> {
+        let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
+        let application_name = format!("{} lock", self.run_id);
+        let deadline = self.clock.rest();
+        let request = Request { application_name: &application_name, wait: wait.min(deadline), deadline };
+        let console = &mut self.console;
+        let lease = Lease::take(dsn, &request, &mut |holder| {
+            let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
+            console.say(&format!("waiting for another run that changes this database{holder}"));
+        });
+        self.lease = Some(lease.map_err(|error| match &error {
+            LeaseError::Unready(error) => self.unseen(error),
+            LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+        })?);
+        Ok(())
+    }
+
+    /// Returns the lock under which this run works, whoever took it.
+    fn lock(&self) -> Option<&Lease> {
+        match self.mission.lock {
+            Locking::Held(lease) => Some(lease),
+            Locking::Take(_) => self.lease.as_ref(),
+            Locking::None => None,
+        }
+    }
+
     /// Answers the last question, to which the policy consents.
     fn consent(&mut self, choice: usize) -> Answer {
         match self.mission.consent {
@@ -431,12 +469,16 @@ impl<'a> Copilot<'a> {
             }
             Consent::ByPolicy => {}
         }
+        if self.lock().is_some_and(|lease| !lease.lives()) {
+            self.lease_lost = true;
+            return self.decline_because("allowed; the lock on the database was lost");
+        }
         match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
             (Apply::Kit, _, _) => Answer::Choose(choice),
             (Apply::Transaction, Some(dsn), Some(seen)) => {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
                 let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
-                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen) });
+                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen), lease: None });
                 self.decline_because("allowed; the statements run in one transaction instead")
             }
             (Apply::Transaction, _, _) => {
@@ -503,7 +545,17 @@ impl Pilot for Copilot<'_> {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.clock.elapsed().as_secs_f64() * 1e3);
         match self.clear(&self.overlay.over(config)) {
-            Ok(env) => Clearance::Go { env, config: self.overlay.clone(), secrets: self.console.secrets().clone() },
+            Ok(env) => {
+                let leash = match self.lock().map(|lease| lease.as_fd().try_clone_to_owned()).transpose() {
+                    Ok(leash) => leash,
+                    Err(error) => {
+                        self.verdict = Some(verdict::internal("watching the lock", &error));
+                        return Clearance::Stop;
+                    }
+                };
+                let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
+                Clearance::Go { env, config, leash, secrets }
+            }
             Err(verdict) => {
                 self.verdict = Some(verdict);
                 Clearance::Stop
@@ -595,6 +647,11 @@ impl Pilot for Copilot<'_> {
                 Answer::Unclear(doubt.reason)
             }
         }
+    }
+
+    fn is_on_leash(&mut self) -> bool {
+        self.lease_lost = self.lock().is_some_and(|lease| !lease.lives());
+        !self.lease_lost
     }
 
     fn progress(&mut self, line: &str) {

@@ -12,7 +12,7 @@ use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
-use crate::db::apply::{Cut, Effect, LOCK, Run};
+use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Rules, Target};
 use crate::db::reach::Relation;
@@ -177,7 +177,7 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: LOCK,
+            lock: Hold::Take,
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
@@ -201,6 +201,7 @@ fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
         ResetError::Unready(error) => return look::failed(error, clock),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
+        ResetError::LeaseLost => Exit::Unavailable,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
         ResetError::Statement { .. }

@@ -9,7 +9,7 @@ use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::transaction;
 use crate::console::Console;
-use crate::db::apply::{self, Expected, Run, Script};
+use crate::db::apply::{self, Expected, Hold, Run, Script};
 use crate::db::history::{self, History, Write};
 use crate::exit::{Database, Exit};
 use crate::kit::driver;
@@ -88,7 +88,7 @@ fn attempt(
     let application_name = format!("drizzle-pilot-{} sync", std::process::id());
     let run = Run {
         application_name: &application_name,
-        lock: apply::LOCK,
+        lock: Hold::Take,
         lock_timeout: args.lock_timeout,
         statement_timeout: None,
         deadline: clock.rest(),

@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -186,6 +187,30 @@ impl ConnectError {
         .to_owned()
     }
 
+    /// Tells whether a database that is just being started gives this reason.
+    fn may_pass(&self) -> bool {
+        match self {
+            ConnectError::Refused { .. }
+            | ConnectError::UnknownHost { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::TimedOut { .. }
+            | ConnectError::Mute { .. }
+            | ConnectError::HungUp { .. }
+            | ConnectError::TooMany { .. }
+            | ConnectError::StartingUp { .. } => true,
+            ConnectError::NotPostgres { .. }
+            | ConnectError::Tls { .. }
+            | ConnectError::WrongPassword { .. }
+            | ConnectError::NoPassword { .. }
+            | ConnectError::LoginRefused { .. }
+            | ConnectError::UnknownDatabase { .. }
+            | ConnectError::OptionsRefused { .. }
+            | ConnectError::Interrupted { .. }
+            | ConnectError::Leftovers { .. }
+            | ConnectError::Other { .. } => false,
+        }
+    }
+
     /// Returns the server's SQLSTATE, where the server spoke.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
@@ -246,6 +271,50 @@ pub fn preflight(dsn: &Dsn, run_id: &str, deadline: Duration) -> Result<Server, 
             outcome => outcome,
         }?;
         ask_server(dsn, &client).await
+    })
+}
+
+/// Waits until the database can be used, and says each other reason why it cannot yet. Must not be called from
+/// asynchronous code.
+///
+/// # Errors
+/// With the last reason, when the time is over; at once, where waiting does not help: a wrong password, an unknown
+/// database, a certificate.
+pub fn await_server(
+    dsn: &Dsn,
+    run_id: &str,
+    wait: Duration,
+    told: &mut dyn FnMut(&str),
+) -> Result<Server, ConnectError> {
+    const EACH: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(250);
+    let application_name = format!("{run_id} wait");
+    let session = Session { application_name: &application_name, options: "" };
+    // The end of the last attempt says more than our own deadline would.
+    within(dsn, wait + EACH, async |patience| {
+        let end = patience.end - EACH;
+        let mut last = String::new();
+        loop {
+            let attempt = Patience::from_now(EACH.min(end.saturating_duration_since(Instant::now())));
+            let asked = async {
+                let client = open(dsn, attempt, &session).await?;
+                ask_server(dsn, &client).await
+            };
+            let error = match timeout_at(attempt.end, asked).await {
+                Ok(Ok(server)) => return Ok(server),
+                Ok(Err(error)) => error,
+                Err(_) => ConnectError::Mute { at: at(dsn), within: attempt.within },
+            };
+            if !error.may_pass() || Instant::now() + PAUSE >= end {
+                return Err(error);
+            }
+            let reason = error.to_string();
+            if reason != last {
+                told(&reason);
+                last = reason;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     })
 }
 
@@ -368,10 +437,28 @@ pub(super) fn converse<T>(dsn: &Dsn, conversation: impl AsyncFnOnce() -> T) -> R
 
 /// Connects by a deadline that is running already.
 pub(super) async fn open(dsn: &Dsn, patience: Patience, session: &Session<'_>) -> Result<Client, ConnectError> {
+    open_watched(dsn, patience, session).await.map(|(client, _)| client)
+}
+
+/// As [`open`]. The connection's descriptor comes along: what is readable there has not been read by the client.
+pub(super) async fn open_watched(
+    dsn: &Dsn,
+    patience: Patience,
+    session: &Session<'_>,
+) -> Result<(Client, OwnedFd), ConnectError> {
     let config = config(dsn, session);
+    let watch = |fd: BorrowedFd| fd.try_clone_to_owned().map_err(|error| unreachable(dsn, &error));
     match &dsn.address().host {
-        Host::Tcp(name) => log_in(dsn, &config, dial(dsn, name, patience).await?, patience).await,
-        Host::Socket(dir) => log_in(dsn, &config, dial_socket(dsn, dir, patience).await?, patience).await,
+        Host::Tcp(name) => {
+            let stream = dial(dsn, name, patience).await?;
+            let watched = watch(stream.as_fd())?;
+            Ok((log_in(dsn, &config, stream, patience).await?, watched))
+        }
+        Host::Socket(dir) => {
+            let stream = dial_socket(dsn, dir, patience).await?;
+            let watched = watch(stream.as_fd())?;
+            Ok((log_in(dsn, &config, stream, patience).await?, watched))
+        }
     }
 }
 

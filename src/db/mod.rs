@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod guard;
 pub mod history;
+pub mod lease;
 pub mod reach;
 pub mod reset;
 pub mod reset_plan;
@@ -21,4 +22,5 @@ mod transaction;
 pub mod url;
 
 pub use connect::{ConnectError, Server, Session};
+pub use lease::{Hold, Lease};
 pub use url::{Dsn, DsnError};

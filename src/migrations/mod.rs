@@ -8,6 +8,7 @@ pub mod query;
 pub mod reorder;
 pub mod snapshot;
 pub mod state;
+pub mod steps;
 pub mod tables;
 
 pub use finding::{Finding, Level, Place};

@@ -27,6 +27,8 @@ mod casting;
 mod changes;
 mod fingerprint;
 mod gate;
+mod lease;
+mod migrations;
 mod plan;
 mod reach;
 mod refusals;
