@@ -115,13 +115,8 @@ fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
 }
 
 fn statement(step: &reset_plan::Step) -> report::Statement {
-    report::Statement {
-        sql: step.sql.clone(),
-        kind: COMMAND.to_owned(),
-        objects: step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect(),
-        hazards: Vec::new(),
-        verdict: report::Judgement::Allowed,
-    }
+    let objects = step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect();
+    report::Statement::new(step.sql.clone(), COMMAND.to_owned(), objects, Vec::new())
 }
 
 /// Says what is at stake, before anything happens.
