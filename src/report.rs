@@ -377,7 +377,10 @@ impl Migrations {
     fn tell(&self, all: bool, line: &mut impl FnMut(&str, &str)) {
         let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         line("folder", &format!("{}, {}", self.folder, counted(self.entries.len(), "migration", "migrations")));
-        line("history", &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }));
+        line(
+            "history",
+            &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }),
+        );
         for Migration { tag, when, state, note, applied_now } in &self.entries {
             if !all && state == "applied" && !applied_now {
                 continue;
@@ -389,7 +392,10 @@ impl Migrations {
             let created_at = created_at.map_or_else(|| "no time".to_owned(), moment);
             let name = name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
             let hash: String = hash.chars().take(12).collect();
-            line("unknown", &format!("{created_at}  row {id} of the history{name}   (no migration here has its hash {hash}…)"));
+            line(
+                "unknown",
+                &format!("{created_at}  row {id} of the history{name}   (no migration here has its hash {hash}…)"),
+            );
         }
         for difference in self.differences.iter().flatten() {
             line("differs", difference);
@@ -405,7 +411,8 @@ fn moment(when: i64) -> String {
     const LAST: u64 = 253_402_300_799_999; // the end of the year 9999, which the format can show
     match u64::try_from(when) {
         Ok(when) if when <= LAST => {
-            humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_millis(when)).to_string()
+            humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_millis(when))
+                .to_string()
         }
         _ => format!("{when:<20}"),
     }

@@ -50,7 +50,8 @@ pub fn of_database(
         statements: all.iter().map(|query| query.text.to_owned()).collect(),
         history: (history.records != Records::Absent).then(|| history.table.clone()),
     };
-    let made = scratch::build(ground.dsn(), &blueprint, clock.rest()).map_err(|error| not_built(&error, &all, ground, clock))?;
+    let made = scratch::build(ground.dsn(), &blueprint, clock.rest())
+        .map_err(|error| not_built(&error, &all, ground, clock))?;
     let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| look::failed(&error, clock))?;
     let differences = fingerprint::difference(&made.lines, &seen.lines);
     Ok(Compared { seen, differences: differences.iter().map(ToString::to_string).collect() })

@@ -11,11 +11,13 @@ use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::status;
+use crate::commands::transaction::of_fault;
 use crate::console::Console;
 use crate::db::Lease;
 use crate::db::connect;
 use crate::db::history::History;
 use crate::db::lease::{LeaseError, Request};
+use crate::db::rehearsal::{self, Rehearsal};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
@@ -27,6 +29,8 @@ use crate::policy::{self, Policy};
 use crate::report::{self, Refusal, Verdict};
 
 const COMMAND: &str = "migrate";
+/// Time to try the statements once more.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
@@ -70,7 +74,8 @@ fn attempt(
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        connect::await_server(ground.dsn(), &run_id(), wait, &mut told).map_err(|error| look::failed(&error, &clock))?;
+        connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
+            .map_err(|error| look::failed(&error, &clock))?;
     }
     let lease = lease(&ground, args, &clock, console)?;
 
@@ -101,7 +106,14 @@ fn attempt(
     if let Some(unrecorded) = migrations::unrecorded(&before) {
         warn(log, console, &unrecorded);
     }
-    fly(&Flights { shared, args, ground: &ground, lease: &lease, clock: &clock, cwd: &cwd }, &steps, &pending, &before, console, log)
+    fly(
+        &Flights { shared, args, ground: &ground, lease: &lease, clock: &clock, cwd: &cwd },
+        &steps,
+        &pending,
+        &before,
+        console,
+        log,
+    )
 }
 
 /// Removes the ready file: what it says is not true yet.
@@ -149,9 +161,8 @@ fn will_run(state: State) -> bool {
 
 /// Refuses where folder and history do not fit together, unless the policy allows it.
 fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
-    let tags = |state: State| -> Vec<&str> {
-        status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect()
-    };
+    let tags =
+        |state: State| -> Vec<&str> { status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect() };
     let missing = tags(State::MissingFile);
     if !missing.is_empty() {
         let summary = format!("the journal names {}, and there is no such file", missing.join(", "));
@@ -161,7 +172,8 @@ fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verd
             None => verdict,
         });
     }
-    let states = [(State::Skipped, Anomaly::Skipped), (State::Edited, Anomaly::Edited), (State::Repeated, Anomaly::Repeated)];
+    let states =
+        [(State::Skipped, Anomaly::Skipped), (State::Edited, Anomaly::Edited), (State::Repeated, Anomaly::Repeated)];
     for (state, anomaly) in states {
         let tags = tags(state);
         let why = state.why().unwrap_or_default();
@@ -187,7 +199,7 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
     match obstacle {
         Obstacle::Alone { query, what } => {
             let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place(None).line);
-            let summary = format!("{file}:{line}: {what} cannot run inside a transaction, and drizzle-kit runs all migrations in one");
+            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and drizzle-kit runs all migrations in one");
             let error = report::Error {
                 sqlstate: Some("25001".to_owned()),
                 message: format!("{what} cannot run inside a transaction block"),
@@ -269,7 +281,7 @@ fn fly(
             format!("drizzle-kit says that it succeeded, and the history has {n_rows} of {}", in_words(pending.len()));
         return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what is there"));
     }
-    Err(failed(verdict, &Aftermath { ground, pending, before, n_applied, n_rows }, log))
+    Err(failed(verdict, &Aftermath { clock: after_all(clock), ground, pending, before, n_applied, n_rows }, log))
 }
 
 /// Time to look again, although that of the run may be over.
@@ -293,7 +305,12 @@ fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
 }
 
 /// Runs drizzle-kit once, with all entries of the journal or the first alone.
-fn step(flights: &Flights, n_entries: Option<usize>, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+fn step(
+    flights: &Flights,
+    n_entries: Option<usize>,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
     let Flights { shared, args, ground, lease, clock, cwd } = flights;
     let copy = n_entries.map(|n_entries| first_entries(ground, n_entries)).transpose().map_err(|error| {
         Verdict::nothing(Exit::Failed, format!("copying the first migrations into a temporary folder: {error}"))
@@ -338,6 +355,8 @@ fn first_entries(ground: &Ground, n_entries: usize) -> std::io::Result<tempfile:
 
 /// What is known after drizzle-kit failed.
 struct Aftermath<'a> {
+    /// For another look.
+    clock: Clock,
     ground: &'a Ground,
     pending: &'a [Migration<'a>],
     before: &'a History,
@@ -347,10 +366,12 @@ struct Aftermath<'a> {
 
 /// Says which statement failed, why, and what is left of it.
 fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict {
-    let Aftermath { ground, pending, before, n_applied, n_rows } = aftermath;
-    let control = pending.iter().filter_map(|migration| migration.file).flat_map(queries).find_map(|query| {
-        steps::control(&query).map(|what| (query, what))
-    });
+    let Aftermath { ground, pending, before, n_applied, n_rows, .. } = aftermath;
+    let control = pending
+        .iter()
+        .filter_map(|migration| migration.file)
+        .flat_map(queries)
+        .find_map(|query| steps::control(&query).map(|what| (query, what)));
     // The migrations of a step run in one transaction, which the server undoes whole when one statement fails.
     let database = match (*n_rows, &control, verdict.database) {
         (_, _, Database::Unchanged) => Database::Unchanged,
@@ -363,16 +384,19 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         (Exit::Partial | Exit::Failed, _) => Exit::Partial,
         (exit, _) => exit,
     };
-    let left = match (database, &control) {
+    let left = match (database, control) {
         (Database::Unchanged, _) => String::new(),
         (Database::Maybe, Some((query, what))) => {
             format!("; {} has {what}, so that what came before it was kept", ground.file(query.file.tag()).display())
         }
         _ => format!("; {n_applied} of {} migrations were applied", pending.len()),
     };
-    let failed = log.failed.take();
-    let found = failed.as_ref().and_then(|failed| find(pending, failed));
-    let error = verdict.error.clone();
+    let told = log.failed.take();
+    let known = told.as_ref().and_then(|failed| find(pending, failed));
+    let (found, error) = match (known, exit, control) {
+        (None, Exit::Failed, None) if told.is_none() => rehearsed(&verdict, aftermath),
+        (known, ..) => (known, verdict.error.clone()),
+    };
     let mut hint: Vec<String> = verdict.hint.clone().into_iter().collect();
     if let Some(code) = error.as_ref().and_then(|error| error.sqlstate.as_deref())
         && matches!(code, "42P07" | "42710" | "42P06" | "42701")
@@ -388,8 +412,8 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         }
         _ => format!("{}{left}", verdict.summary),
     };
-    if failed.is_none() && matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
-        hint.push("why it failed is not known: drizzle-kit did not say, and its driver could not be asked (it is asked where that is pg); look at the log of the server".to_owned());
+    if matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
+        hint.push("why is not known: drizzle-kit did not say, and the same statements run when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
     }
     let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
     match (found, verdict.error) {
@@ -404,6 +428,31 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         },
         (_, error) => Verdict { error, ..verdict },
     }
+}
+
+/// Tries the same statements once more and undoes them, where drizzle-kit's driver did not say which of them failed:
+/// drizzle-kit up to 0.22 has a driver within itself, and some projects have another one than pg.
+fn rehearsed<'a>(
+    verdict: &Verdict,
+    aftermath: &Aftermath<'a>,
+) -> (Option<(Query<'a>, usize)>, Option<Box<report::Error>>) {
+    let Aftermath { clock, ground, pending, .. } = aftermath;
+    let unknown = (None, verdict.error.clone());
+    let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
+    let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
+    let Ok(Rehearsal::Fails { idx, fault }) = rehearsal::rehearse(ground.dsn(), &statements, LOOK.min(clock.rest()))
+    else {
+        return unknown;
+    };
+    // Where drizzle-kit told another reason, what was tried is not what failed.
+    let is_told = |error: &report::Error| error.sqlstate.as_deref().is_none_or(|code| code == fault.sqlstate);
+    if !verdict.error.as_deref().is_none_or(is_told) {
+        return unknown;
+    }
+    let query = all[idx];
+    let at = fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1));
+    let error = verdict.error.clone().unwrap_or_else(|| Box::new(of_fault(&fault, None)));
+    (Some((query, query.place(at).line)), Some(error))
 }
 
 /// Finds the statement in the files, and the line of its fault.

@@ -53,13 +53,19 @@ fn attempt(
 pub fn advice(status: &Status) -> Option<&'static str> {
     let has = |state| status.in_state(state).next().is_some();
     if has(State::MissingFile) {
-        Some("bring the file back (git log --diff-filter=D finds it), or take its entry out of the journal if nothing has applied it")
+        Some(
+            "bring the file back (git log --diff-filter=D finds it), or take its entry out of the journal if nothing has applied it",
+        )
     } else if has(State::Skipped) {
-        Some("drizzle-pilot sync --repair-order makes what was skipped the newest of the journal; then drizzle-pilot migrate")
+        Some(
+            "drizzle-pilot sync --repair-order makes what was skipped the newest of the journal; then drizzle-pilot migrate",
+        )
     } else if has(State::Repeated) {
         Some("drizzle-pilot sync writes the new time into the history, after a proof that the database has it")
     } else if has(State::Edited) {
-        Some("bring the file back as it was applied, and put the change into a new migration; if the database has the change already, drizzle-pilot sync proves and records it")
+        Some(
+            "bring the file back as it was applied, and put the change into a new migration; if the database has the change already, drizzle-pilot sync proves and records it",
+        )
     } else if !status.unknown.is_empty() {
         Some("the database has migrations of another branch: this folder lacks them")
     } else {

@@ -70,7 +70,8 @@ fn attempt(
         reported.writes.clear();
         log.migrations = Some(reported);
         log.refusals.push(refusal);
-        let summary = format!("the database is not what the migrations make ({n} differences), so its history is not written");
+        let summary =
+            format!("the database is not what the migrations make ({n} differences), so its history is not written");
         return Err(Verdict::nothing(Exit::Refused, summary).hint(
             "bring the database and the migrations together first: a new migration for what only the database has, \
              or --to TAG where it has not all of them",
@@ -80,7 +81,10 @@ fn attempt(
     let n_rows = rows.len();
     let in_words = format!("{n_rows} {}", if n_rows == 1 { "row" } else { "rows" });
     if args.dry_run {
-        return Ok(Verdict::nothing(Exit::Changes, format!("{in_words} of the history would be written; the proof holds")));
+        return Ok(Verdict::nothing(
+            Exit::Changes,
+            format!("{in_words} of the history would be written; the proof holds"),
+        ));
     }
 
     let writes: Vec<Write> = rows.iter().filter_map(|row| write(row, &history)).collect();
@@ -108,7 +112,9 @@ fn read_back(
     signal: Option<i32>,
 ) -> Result<Verdict, Verdict> {
     let changed = |exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
-    let unseen = |verdict: Verdict| changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary));
+    let unseen = |verdict: Verdict| {
+        changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary))
+    };
     let history = ground.history(clock).map_err(unseen)?;
     let status = ground.status(&history);
     let writes = log.migrations.take().map(|before| before.writes).unwrap_or_default();
@@ -145,7 +151,10 @@ fn repair_order(
     let after = history.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
     let path = ground.folder.journal_path();
     let text = reorder::newest(ground.journal(), &skipped, after).ok_or_else(|| {
-        Verdict::nothing(Exit::BadMigrations, format!("the entries of {} cannot be put in another order", path.display()))
+        Verdict::nothing(
+            Exit::BadMigrations,
+            format!("the entries of {} cannot be put in another order", path.display()),
+        )
     })?;
     reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", ground.shown_folder)).collect();
     log.migrations = Some(reported);
@@ -155,8 +164,11 @@ fn repair_order(
     }
     replace(&path, &text)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {}: {error}", path.display())))?;
-    Ok(Verdict::nothing(Exit::Ok, format!("{names} is the newest of the journal now, and pending; the database is as it was"))
-        .hint("look at the migration once more, commit the journal, then drizzle-pilot migrate"))
+    Ok(Verdict::nothing(
+        Exit::Ok,
+        format!("{names} is the newest of the journal now, and pending; the database is as it was"),
+    )
+    .hint("look at the migration once more, commit the journal, then drizzle-pilot migrate"))
 }
 
 /// Writes a file anew, whole or not at all.
@@ -204,8 +216,9 @@ fn shown(row: &Row, history: &History) -> String {
 
 fn unplanned(error: &BaselineError) -> Verdict {
     match error {
-        BaselineError::NoSuchTag(_) => Verdict::nothing(Exit::Usage, error.to_string())
-            .hint("drizzle-pilot status shows the migrations"),
+        BaselineError::NoSuchTag(_) => {
+            Verdict::nothing(Exit::Usage, error.to_string()).hint("drizzle-pilot status shows the migrations")
+        }
         BaselineError::MissingFile(_) => Verdict::nothing(Exit::BadMigrations, error.to_string())
             .hint("bring the file back, or take its entry out of the journal if nothing has applied it"),
         BaselineError::WouldBeSkipped { .. } => Verdict::nothing(Exit::Refused, error.to_string())

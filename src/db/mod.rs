@@ -14,6 +14,7 @@ pub mod guard;
 pub mod history;
 pub mod lease;
 pub mod reach;
+pub mod rehearsal;
 pub mod reset;
 pub mod reset_plan;
 pub mod scratch;

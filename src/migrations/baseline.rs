@@ -19,7 +19,9 @@ pub enum BaselineError {
     #[error("the journal names {0}, and there is no such file")]
     MissingFile(String),
     /// drizzle's migrator would never run it afterwards.
-    #[error("{left} is to stay pending, and {written} has the same time or a later one: drizzle would never run {left}")]
+    #[error(
+        "{left} is to stay pending, and {written} has the same time or a later one: drizzle would never run {left}"
+    )]
     WouldBeSkipped { left: String, written: String },
 }
 

@@ -50,7 +50,10 @@ mod tests {
         let text = "CREATE TABLE a ();\n--> statement-breakpoint\n\nÄ BAD;--> statement-breakpoint\n";
         let file = SqlFile { name: "0000_a.sql".into(), text: text.into(), hash: String::new() };
         let all: Vec<Query> = queries(&file).collect();
-        assert_eq!(all.iter().map(|query| query.text).collect::<Vec<_>>(), ["CREATE TABLE a ();\n", "\n\nÄ BAD;", "\n"]);
+        assert_eq!(
+            all.iter().map(|query| query.text).collect::<Vec<_>>(),
+            ["CREATE TABLE a ();\n", "\n\nÄ BAD;", "\n"]
+        );
         assert!(all[2].is_blank() && !all[1].is_blank());
         let at = |line, column| Position { line, column };
         assert_eq!(all[0].place(None), at(1, 1));

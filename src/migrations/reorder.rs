@@ -60,7 +60,10 @@ mod tests {
             let entries = journal(&text).entries;
             let found: Vec<_> = entries.iter().map(|entry| (entry.tag.as_str(), entry.when, entry.idx)).collect();
             assert_eq!(found, expected);
-            assert!(text.starts_with("{\n  \"version\": \"7\",\n  \"dialect\": \"postgresql\",\n  \"entries\": [\n"), "{text}");
+            assert!(
+                text.starts_with("{\n  \"version\": \"7\",\n  \"dialect\": \"postgresql\",\n  \"entries\": [\n"),
+                "{text}"
+            );
         };
         check(20, &[("0000_a", 10, Some(0)), ("0001_b", 20, Some(1)), ("0001_late", 21, Some(2))]);
         // A row of the history may be newer than the whole journal.

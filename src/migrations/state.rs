@@ -200,7 +200,8 @@ mod tests {
             rows.iter().map(split).map(|(tag, created_at)| Record { hash: hash(&tag), created_at }).collect();
         let JournalFile::Read(journal) = &folder.journal else { panic!("it is a journal") };
         let status = compare(&folder, journal, &records);
-        let found = status.migrations.iter().map(|migration| format!("{} {}", migration.entry.tag, migration.state.word()));
+        let found =
+            status.migrations.iter().map(|migration| format!("{} {}", migration.entry.tag, migration.state.word()));
         let found: Vec<String> =
             found.chain(status.unknown.iter().map(|row| format!("{} unknown", rows[*row]))).collect();
         assert_eq!(found, expected);

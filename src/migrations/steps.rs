@@ -73,9 +73,13 @@ mod tests {
     /// Checks in which steps migrations of these times and texts run.
     #[track_caller]
     fn check(migrations: &[(i64, &str)], expected: Result<&[usize], &str>) {
-        let entries = migrations.iter().enumerate().map(|(idx, (when, _))| serde_json::json!({ "tag": format!("m{idx}"), "when": when }));
+        let entries = migrations
+            .iter()
+            .enumerate()
+            .map(|(idx, (when, _))| serde_json::json!({ "tag": format!("m{idx}"), "when": when }));
         let journal = serde_json::json!({ "entries": entries.collect::<Vec<_>>() }).to_string();
-        let files = migrations.iter().enumerate().map(|(idx, (_, text))| (format!("m{idx}.sql"), text.as_bytes().to_vec()));
+        let files =
+            migrations.iter().enumerate().map(|(idx, (_, text))| (format!("m{idx}.sql"), text.as_bytes().to_vec()));
         let contents = files.chain([("meta/_journal.json".to_owned(), journal.into_bytes())]).collect();
         let folder = Folder::of(Path::new("drizzle"), contents, Vec::new()).expect("the folder can be read");
         let status = state::compare(&folder, folder.journal().expect("it is a journal"), &[]);
@@ -94,7 +98,17 @@ mod tests {
     fn a_value_is_used_in_the_step_after_the_one_that_adds_it() {
         check(&[(1, CREATE), (2, "ALTER TABLE t ADD COLUMN n int")], Ok(&[2]));
         check(&[(1, CREATE), (2, ADD), (3, USE)], Ok(&[2, 3]));
-        check(&[(1, CREATE), (2, ADD), (3, "SELECT 1"), (4, USE), (5, "ALTER TYPE mood ADD VALUE 'mad'"), (6, "INSERT INTO t VALUES ('mad')")], Ok(&[3, 5, 6]));
+        check(
+            &[
+                (1, CREATE),
+                (2, ADD),
+                (3, "SELECT 1"),
+                (4, USE),
+                (5, "ALTER TYPE mood ADD VALUE 'mad'"),
+                (6, "INSERT INTO t VALUES ('mad')"),
+            ],
+            Ok(&[3, 5, 6]),
+        );
         check(&[], Ok(&[0]));
     }
 
@@ -107,12 +121,24 @@ mod tests {
 
     #[test]
     fn what_runs_outside_of_transactions_alone_is_named() {
-        check(&[(1, CREATE), (2, "SELECT 1;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON t (m)")], Err("m1.sql: CREATE INDEX CONCURRENTLY"));
+        check(
+            &[(1, CREATE), (2, "SELECT 1;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON t (m)")],
+            Err("m1.sql: CREATE INDEX CONCURRENTLY"),
+        );
     }
 
     #[test]
     fn what_the_server_has_to_judge_is_no_obstacle() {
-        check(&[(1, CREATE), (2, "ALTER TYPE mood ADD VALUE 'sad';--> statement-breakpoint\nALTER TABLE t ADD COLUMN x text DEFAULT 'sad'")], Ok(&[2]));
+        check(
+            &[
+                (1, CREATE),
+                (
+                    2,
+                    "ALTER TYPE mood ADD VALUE 'sad';--> statement-breakpoint\nALTER TABLE t ADD COLUMN x text DEFAULT 'sad'",
+                ),
+            ],
+            Ok(&[2]),
+        );
         check(&[(1, "COMMIT"), (2, ADD), (3, USE)], Ok(&[2, 3]));
     }
 }

@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::model::{
-    Anomaly, Apply, ApplyLine, COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin,
-    Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source,
-    Using, Variable, closest, quoted,
+    Anomaly, Apply, ApplyLine, COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer,
+    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section,
+    Source, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};

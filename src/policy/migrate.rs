@@ -48,12 +48,16 @@ mod tests {
 
     #[test]
     fn a_profile_allows_for_itself_alone() {
-        let text = "version = 1\n[migrate]\nskipped = \"approve\"\n[profiles.production]\nmigrate.skipped = \"refuse\"\n";
+        let text =
+            "version = 1\n[migrate]\nskipped = \"approve\"\n[profiles.production]\nmigrate.skipped = \"refuse\"\n";
         let policies = parse(Path::new("p.toml"), text).expect("it is a policy");
         assert_eq!(refusal(&select(&policies, None), Anomaly::Skipped, ""), None);
         let refused =
             refusal(&select(&policies, Some("production")), Anomaly::Skipped, "").expect("the profile refuses");
-        assert_eq!(refused.because.expect("a line refuses").to_string(), "p.toml:5 profiles.production.migrate.skipped");
+        assert_eq!(
+            refused.because.as_ref().expect("a line refuses").to_string(),
+            "p.toml:5 profiles.production.migrate.skipped"
+        );
         assert_eq!(refused.allow_with().as_deref(), Some("migrate.skipped = \"approve\""));
     }
 }

@@ -49,7 +49,12 @@ pub(crate) fn what_is_pending_is_applied_once_and_proved(kit: &str) {
     let project = project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();")]);
     let ran = project.pilot(&["status"]).run().expect(2).says(&["2 pending", "pending  1970-01-01T00:00:00Z  0000_m"]);
     assert_eq!(states(&ran), ["pending", "pending"]);
-    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied, as the history says"]).database("changed");
+    project
+        .pilot(&["migrate"])
+        .run()
+        .expect(0)
+        .says(&["2 migrations applied, as the history says"])
+        .database("changed");
     assert_eq!(database.list(HISTORY), ["10", "20"]);
     let ran = project.pilot(&["status"]).run().expect(0);
     assert_eq!(states(&ran), ["applied", "applied"]);
@@ -61,9 +66,12 @@ pub(crate) fn a_migration_that_fails_in_its_third_statement_is_named_with_file_l
     let third = "CREATE TABLE x ();\n--> statement-breakpoint\nINSERT INTO a VALUES (1);\n--> statement-breakpoint\n\nALTER TABLE a ADD COLUMN n integer,\n  ADD COLUMN o intejer;";
     let project = project(kit, &database, &[(10, "CREATE TABLE a (id int);"), (20, third)]);
     let before = database.state();
-    let ran = project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&[
-        "drizzle/0001_m.sql:7: statement 3 failed: type \"intejer\" does not exist (42704)",
-    ]);
+    let ran = project
+        .pilot(&["migrate"])
+        .run()
+        .expect(1)
+        .database("unchanged")
+        .says(&["drizzle/0001_m.sql:7: statement 3 failed: type \"intejer\" does not exist (42704)"]);
     let error = &ran.report["error"];
     assert_eq!((error["file"].as_str(), error["line"].as_u64()), (Some("drizzle/0001_m.sql"), Some(7)), "{ran}");
     assert_eq!(error["sqlstate"], "42704", "{ran}");
@@ -74,14 +82,25 @@ pub(crate) fn a_migration_that_fails_in_its_third_statement_is_named_with_file_l
 
 pub(crate) fn skipped_edited_unknown_and_missing_are_told_apart(kit: &str) {
     let database = Database::create();
-    let project = project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();"), (30, "CREATE TABLE c ();")]);
+    let project =
+        project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();"), (30, "CREATE TABLE c ();")]);
     project.pilot(&["migrate"]).run().expect(0);
-    folder(&project, &[(10, "CREATE TABLE a (); -- edited"), (15, "CREATE TABLE late ();"), (20, "CREATE TABLE b ();"), (40, "CREATE TABLE d ();")]);
-    let ran = project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 skipped, 1 edited, 1 applied, 1 unknown"]);
+    folder(
+        &project,
+        &[
+            (10, "CREATE TABLE a (); -- edited"),
+            (15, "CREATE TABLE late ();"),
+            (20, "CREATE TABLE b ();"),
+            (40, "CREATE TABLE d ();"),
+        ],
+    );
+    let ran =
+        project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 skipped, 1 edited, 1 applied, 1 unknown"]);
     assert_eq!(states(&ran), ["edited", "skipped", "applied", "pending"]);
     assert_eq!(ran.report["migrations"]["unknown"][0]["created_at"], 30, "{ran}");
     let before = database.everything();
-    let refused = project.pilot(&["migrate"]).run().expect(3).says(&["skipped 0001_m", "edited 0000_m", "sync --repair-order"]);
+    let refused =
+        project.pilot(&["migrate"]).run().expect(3).says(&["skipped 0001_m", "edited 0000_m", "sync --repair-order"]);
     assert_eq!(database.everything(), before);
     let lines = refused.allow_with();
     project.paste(&lines);
@@ -104,17 +123,30 @@ pub(crate) fn what_was_skipped_is_applied_after_the_order_was_repaired(kit: &str
     let before = (journal(), database.everything());
     project.pilot(&["sync", "--repair-order", "--dry-run"]).run().expect(2);
     assert_eq!((journal(), database.everything()), before);
-    project.pilot(&["sync", "--repair-order"]).run().expect(0).says(&["0001_m is the newest of the journal now"]).database("unchanged");
+    project
+        .pilot(&["sync", "--repair-order"])
+        .run()
+        .expect(0)
+        .says(&["0001_m is the newest of the journal now"])
+        .database("unchanged");
     let ran = project.pilot(&["status"]).run().expect(2);
     assert_eq!(states(&ran), ["applied", "applied", "pending"]);
     project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
     assert_eq!(database.list(HISTORY), ["10", "20", "21"]);
-    assert_eq!(database.list("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"), ["a", "c", "late"]);
+    assert_eq!(
+        database.list("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"),
+        ["a", "c", "late"]
+    );
     // A database that had it under its old time: seen, refused, and put right with a proof.
     let other = Database::create();
-    let old = self::project(kit, &other, &[(10, "CREATE TABLE a ();"), (15, "CREATE TABLE late ();"), (20, "CREATE TABLE c ();")]);
+    let old = self::project(
+        kit,
+        &other,
+        &[(10, "CREATE TABLE a ();"), (15, "CREATE TABLE late ();"), (20, "CREATE TABLE c ();")],
+    );
     old.pilot(&["migrate"]).run().expect(0);
-    std::fs::copy(project.path("drizzle/meta/_journal.json"), old.path("drizzle/meta/_journal.json")).expect("both are ours");
+    std::fs::copy(project.path("drizzle/meta/_journal.json"), old.path("drizzle/meta/_journal.json"))
+        .expect("both are ours");
     let ran = old.pilot(&["status"]).run().expect(2);
     assert_eq!(states(&ran), ["applied", "applied", "repeated"], "{ran}");
     old.pilot(&["migrate"]).run().expect(3).says(&["repeated 0001_m"]);
@@ -131,12 +163,21 @@ pub(crate) fn a_push_built_database_is_taken_over(kit: &str) {
     }
     // What the old way does: it fails, and the newest says nothing of why.
     project.pilot(&["migrate"]).run().expect(1).says(&["(42P07)", "drizzle-pilot sync"]).database("unchanged");
-    project.pilot(&["status"]).run().expect(2).says(&["the database has 20 tables and no history", "drizzle-pilot sync"]);
+    project
+        .pilot(&["status"])
+        .run()
+        .expect(2)
+        .says(&["the database has 20 tables and no history", "drizzle-pilot sync"]);
 
     let before = database.everything();
     project.pilot(&["sync", "--dry-run"]).run().expect(2).says(&["20 rows of the history would be written"]);
     assert_eq!(database.everything(), before);
-    project.pilot(&["sync"]).run().expect(0).says(&["20 rows of the history written and read back: 20 applied"]).database("changed");
+    project
+        .pilot(&["sync"])
+        .run()
+        .expect(0)
+        .says(&["20 rows of the history written and read back: 20 applied"])
+        .database("changed");
     project.pilot(&["migrate"]).run().expect(0).says(&["there is nothing to do: 20 applied"]);
     migrations.push((2000, "CREATE TABLE new ();".to_owned()));
     folder(&project, &borrowed(&migrations));
@@ -176,10 +217,12 @@ fn a_database_that_is_not_what_the_migrations_make_is_not_taken_over() {
     }
     database.sql("ALTER TABLE t7 ADD COLUMN by_hand text; DROP INDEX i9");
     let before = database.everything();
-    let ran = project.pilot(&["sync"]).run().expect(3).database("unchanged").says(&[
-        "appeared: column public.t7.by_hand text",
-        "disappeared: index public.i9",
-    ]);
+    let ran = project
+        .pilot(&["sync"])
+        .run()
+        .expect(3)
+        .database("unchanged")
+        .says(&["appeared: column public.t7.by_hand text", "disappeared: index public.i9"]);
     assert_eq!(ran.report["migrations"]["differences"].as_array().map(Vec::len), Some(2), "{ran}");
     assert_eq!(database.everything(), before);
     database.sql("ALTER TABLE t7 DROP COLUMN by_hand; CREATE INDEX i9 ON t9 (id)");
@@ -221,11 +264,15 @@ fn a_role_that_may_create_no_database_is_told_so() {
 #[test]
 fn a_history_that_one_transaction_cannot_replay_runs_in_steps() {
     let database = Database::create();
-    let project = project(NEWEST, &database, &[
-        (10, "CREATE TYPE mood AS ENUM ('ok');--> statement-breakpoint\nCREATE TABLE t (m mood);"),
-        (20, "ALTER TYPE mood ADD VALUE 'sad';"),
-        (30, "ALTER TABLE t ALTER COLUMN m SET DEFAULT 'sad';"),
-    ]);
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TYPE mood AS ENUM ('ok');--> statement-breakpoint\nCREATE TABLE t (m mood);"),
+            (20, "ALTER TYPE mood ADD VALUE 'sad';"),
+            (30, "ALTER TABLE t ALTER COLUMN m SET DEFAULT 'sad';"),
+        ],
+    );
     project.pilot(&["run", "--", "migrate"]).run().expect(6).says(&["unsafe use of new value"]);
     project.pilot(&["migrate"]).run().expect(0).says(&["run in 2 steps", "3 migrations applied"]);
     assert_eq!(database.list(HISTORY), ["10", "20", "30"]);
@@ -234,20 +281,40 @@ fn a_history_that_one_transaction_cannot_replay_runs_in_steps() {
 #[test]
 fn an_index_that_is_built_concurrently_is_named_before_anything_runs() {
     let database = Database::create();
-    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a (id int);"), (20, "SELECT 1;\n--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON a (id);")]);
-    project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&["drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY", "25001"]);
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TABLE a (id int);"),
+            (20, "SELECT 1;\n--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON a (id);"),
+        ],
+    );
+    project
+        .pilot(&["migrate"])
+        .run()
+        .expect(1)
+        .database("unchanged")
+        .says(&["drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY", "25001"]);
     assert_eq!(database.state(), Vec::<String>::new());
 }
 
 #[test]
 fn a_migration_that_commits_by_itself_leaves_a_part_and_that_is_said() {
     let database = Database::create();
-    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();--> statement-breakpoint\nCOMMIT;--> statement-breakpoint\nSELECT 1/0;")]);
-    project.pilot(&["migrate"]).run().expect(6).says(&["division by zero (22012)", "0001_m.sql:1: statement 3", "COMMIT"]);
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TABLE a ();"),
+            (20, "CREATE TABLE b ();--> statement-breakpoint\nCOMMIT;--> statement-breakpoint\nSELECT 1/0;"),
+        ],
+    );
+    project.pilot(&["migrate"]).run().expect(6).says(&["division by zero (22012)", "0001_m.sql:3: statement 3"]);
 }
 
 /// A migration of data alone: the bare drizzle-kit applies it twice when two run at once.
-const DATA: [Migration; 2] = [(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(0.3);")];
+const DATA: [Migration; 2] =
+    [(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(0.3);")];
 
 pub(crate) fn of_two_at_once_one_applies_and_the_other_finds_nothing_to_do(kit: &str) {
     at_once(kit, 2);
@@ -272,8 +339,14 @@ fn at_once(kit: &str, n_runs: usize) {
 #[test]
 fn a_run_that_is_killed_in_the_middle_keeps_nothing_and_the_next_goes_on() {
     let database = Database::create();
-    let project = project(NEWEST, &database, &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")]);
-    let sleeps = || !database.rows("SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'").is_empty();
+    let project = project(
+        NEWEST,
+        &database,
+        &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")],
+    );
+    let sleeps = || {
+        !database.rows("SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'").is_empty()
+    };
     for signal in [Signal::KILL, Signal::TERM] {
         let run = project.pilot(&["migrate"]).spawn();
         until("the migration runs", sleeps);
@@ -297,7 +370,8 @@ fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_
     let ready = project.path("ready");
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
-    let migrate = |url: &str| project.pilot(&["migrate", "--url", url, "--wait-for-db", "1s", "--ready-file", "ready"]).run();
+    let migrate =
+        |url: &str| project.pilot(&["migrate", "--url", url, "--wait-for-db", "1s", "--ready-file", "ready"]).run();
     migrate(nowhere).expect(69).says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
     assert!(!ready.exists());
     migrate(database.url().as_str()).expect(0);
@@ -313,7 +387,9 @@ pub(crate) fn the_enum_incident_is_seen_and_mended(kit: &str) {
     project.pilot(&["migrate"]).run().expect(0);
     database.sql("INSERT INTO users VALUES (1, 'inactive')");
     // Somebody pushed: the type was replaced, the column left as text.
-    database.sql("ALTER TABLE users ALTER COLUMN mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'gone')");
+    database.sql(
+        "ALTER TABLE users ALTER COLUMN mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'gone')",
+    );
     folder(&project, &[(10, FIRST), (20, SECOND)]);
     project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 applied"]);
     // The migration cannot be taken for granted: the column is no enum any more.
