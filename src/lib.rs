@@ -71,6 +71,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Migrate(args) => commands::migrate::run(shared, args, &mut console),
         Command::Status(args) => commands::status::run(shared, args, &mut console),
         Command::Sync(args) => commands::sync::run(shared, args, &mut console),
+        Command::Check(args) => commands::check::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
         Command::Policy(args) => judge_policy(shared, args, &mut console),
         Command::Doctor(_) => commands::doctor::run(shared, &mut console),

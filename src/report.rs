@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::exit::{Database, Exit};
+use crate::migrations::Level;
 use crate::policy;
 use crate::term::redact::Secrets;
 
@@ -36,6 +37,8 @@ pub struct Report {
     pub migrations: Option<Migrations>,
     pub warnings: Vec<String>,
     pub refusals: Vec<Refusal>,
+    /// What `check` found in the migrations.
+    pub findings: Vec<Finding>,
     pub error: Option<Error>,
     pub timings: Timings,
 }
@@ -259,6 +262,25 @@ impl Refusal {
     }
 }
 
+/// Something about the migrations that a person should look at.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The stable name of the rule.
+    pub id: String,
+    pub level: Level,
+    /// The file, as seen from the project.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// What is found.
+    pub sentence: String,
+    /// Why that matters.
+    pub why: String,
+    pub what_to_do: String,
+}
+
 /// What went wrong.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -336,6 +358,9 @@ impl Report {
         }
         if let Some(migrations) = &self.migrations {
             migrations.tell(self.command == "status", &mut line);
+        }
+        for finding in &self.findings {
+            text += &finding.text();
         }
         text
     }
@@ -415,6 +440,15 @@ fn moment(when: i64) -> String {
                 .to_string()
         }
         _ => format!("{when:<20}"),
+    }
+}
+
+impl Finding {
+    /// Returns the finding as compilers show theirs, with the reason and what to do.
+    fn text(&self) -> String {
+        let Finding { id, level, file, line, column, sentence, why, what_to_do } = self;
+        let level = level.name();
+        format!("{file}:{line}:{column}: {level}: {sentence} [{id}]\n    why: {why}\n    do:  {what_to_do}\n")
     }
 }
 

@@ -33,6 +33,7 @@ pub struct Logbook {
     pub failed: Option<FailedStatement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
     pub speaks: bool,
@@ -54,6 +55,7 @@ impl Logbook {
             failed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
+            findings: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
             report_to: None,
@@ -77,6 +79,7 @@ impl Logbook {
             migrations: self.migrations.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
+            findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
             timings: self.timings.clone(),
         }

@@ -3,9 +3,13 @@
 pub mod baseline;
 pub mod finding;
 pub mod folder;
+pub mod git;
+pub mod journal;
 pub mod journal_file;
+pub mod lint;
 pub mod query;
 pub mod reorder;
+pub mod rule;
 pub mod snapshot;
 pub mod state;
 pub mod steps;

@@ -4,6 +4,7 @@
 //! [`decide`] answers. Only [`mod@file`] touches the disk.
 
 pub mod allow;
+pub mod check;
 pub mod decide;
 pub mod explain;
 pub mod file;
@@ -11,6 +12,7 @@ pub mod migrate;
 pub mod model;
 pub mod name;
 
+pub use check::Check;
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, find, load};
 pub use model::{Policies, Policy, RuleRef, SelectError};
