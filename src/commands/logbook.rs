@@ -29,6 +29,7 @@ pub struct Logbook {
     pub statements: Vec<report::Statement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub steps: Vec<report::Step>,
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
     pub speaks: bool,
@@ -48,6 +49,7 @@ impl Logbook {
             statements: Vec::new(),
             warnings: Vec::new(),
             refusals: Vec::new(),
+            steps: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
             report_to: None,
@@ -71,6 +73,7 @@ impl Logbook {
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
             error: verdict.error.as_deref().cloned(),
+            steps: self.steps.clone(),
             timings: self.timings.clone(),
         }
     }

@@ -16,6 +16,7 @@ pub mod push;
 pub mod replay;
 pub mod reset;
 pub mod run;
+pub mod steps;
 pub mod target;
 pub mod transaction;
 pub mod verdict;
