@@ -30,6 +30,7 @@ pub struct Logbook {
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
     pub steps: Vec<report::Step>,
+    pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
     pub speaks: bool,
@@ -50,6 +51,7 @@ impl Logbook {
             warnings: Vec::new(),
             refusals: Vec::new(),
             steps: Vec::new(),
+            findings: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
             report_to: None,
@@ -72,6 +74,7 @@ impl Logbook {
             statements: self.statements.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
+            findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
             steps: self.steps.clone(),
             timings: self.timings.clone(),

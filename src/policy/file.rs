@@ -18,6 +18,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use super::check::{self, CheckEntry};
 use super::model::{
     Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer,
     Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section,
@@ -162,6 +163,9 @@ struct File {
     /// What a reset does beside emptying the database.
     #[serde(default)]
     reset: ResetEntry,
+    /// What `check` finds, and how bad that is.
+    #[serde(default)]
+    check: CheckEntry,
     /// Overrides, chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ProfileEntry>")]
@@ -211,6 +215,9 @@ struct ProfileEntry {
     /// What a reset does beside emptying the database.
     #[serde(default)]
     reset: ResetEntry,
+    /// What `check` finds, and how bad that is.
+    #[serde(default)]
+    check: CheckEntry,
 }
 
 type Names = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -558,7 +565,7 @@ fn counts_rows(key: HazardKey) -> bool {
 }
 
 /// Turns the file into policies and collects what is wrong with it.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a str,
     text: &'a str,
     problems: Vec<Problem>,
@@ -574,6 +581,7 @@ struct Sections<'a> {
     prompts: Option<&'a [Spanned<PromptEntry>]>,
     guard: &'a Guard,
     reset: &'a ResetEntry,
+    check: &'a CheckEntry,
 }
 
 impl Reader<'_> {
@@ -594,6 +602,7 @@ impl Reader<'_> {
             prompts: file.prompts.as_deref(),
             guard: &file.guard,
             reset: &file.reset,
+            check: &file.check,
         };
         self.lay(&mut base, None, &sections);
         let mut profiles = BTreeMap::new();
@@ -616,6 +625,7 @@ impl Reader<'_> {
             prompts: entry.prompts.as_deref(),
             guard: &entry.guard,
             reset: &entry.reset,
+            check: &entry.check,
         };
         self.lay(&mut policy, layer.clone(), &sections);
         if let Some(commands) = &entry.commands {
@@ -683,6 +693,7 @@ impl Reader<'_> {
             let rules = rules.filter_map(|(prompt_idx, prompt)| self.prompt(&layer, prompt_idx, prompt)).collect();
             policy.prompts = Prompts { rules, layer: layer.clone() };
         }
+        check::lay(self, &mut policy.check, sections.check);
         if let Some(hosts) = &sections.guard.hosts {
             policy.hosts = hosts.iter().filter_map(|host| self.host(host)).collect();
         }
@@ -943,7 +954,7 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&mut self, text: &Spanned<String>, shape: Shape) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, text: &Spanned<String>, shape: Shape) -> Option<Pattern> {
         match Pattern::parse(text.get_ref(), shape) {
             Ok(pattern) => Some(pattern),
             Err(message) => {
@@ -1029,7 +1040,7 @@ impl Reader<'_> {
         }
     }
 
-    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
+    pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
         let (line, column) = position(self.text, span.start);
         self.problems.push(Problem { message: message.into(), line, column, hint: None, span, also: None });
         self.problems.last_mut().expect("a problem was just added")
@@ -1037,7 +1048,7 @@ impl Reader<'_> {
 }
 
 impl Problem {
-    fn hint(&mut self, hint: impl Into<String>) {
+    pub(super) fn hint(&mut self, hint: impl Into<String>) {
         self.hint = Some(hint.into());
     }
 
@@ -1188,7 +1199,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`, `reset`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`, `reset`, `check`",
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",

@@ -7,6 +7,7 @@ use std::ops::Range;
 use globset::GlobMatcher;
 use regex::Regex;
 
+use super::check::Check;
 use super::name::{ObjectName, Pattern, Shape};
 use crate::kit::prompt::Entity;
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -85,6 +86,7 @@ pub struct Policy {
     pub(super) reset: Reset,
     pub(super) commands: Option<Ruled<Vec<String>>>,
     pub(super) accept_data_loss: Option<Ruled<bool>>,
+    pub(super) check: Check,
 }
 
 /// Where a policy comes from.
@@ -394,12 +396,18 @@ impl Policy {
             reset: Reset::default(),
             commands: None,
             accept_data_loss: None,
+            check: Check::default(),
         }
     }
 
     /// Returns where the policy comes from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Returns what is said about findings.
+    pub fn check(&self) -> &Check {
+        &self.check
     }
 
     /// Returns the name of the profile, if one was picked.
