@@ -41,6 +41,9 @@ pub enum Command {
     Plan(PlanArgs),
     Reset(ResetArgs),
     Generate(GenerateArgs),
+    Migrate(MigrateArgs),
+    Status(StatusArgs),
+    Sync(SyncArgs),
     Check(CheckArgs),
     Run(RunArgs),
     Policy(PolicyArgs),
@@ -246,6 +249,89 @@ pub struct GenerateArgs {
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
+}
+
+/// Apply the migrations that are pending, and prove it by the history
+///
+/// Takes the lock of this program on the database, so that of several runs at once one applies and the others wait and
+/// find nothing to do. Refuses where the folder and the history do not fit together (`drizzle-pilot status`), unless the
+/// policy allows it under [migrate]. Runs the project's `drizzle-kit migrate`, reads the history again, and says of a
+/// failure which statement of which file it was and why, which drizzle-kit itself does not say from 0.31.10 on.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot migrate
+  drizzle-pilot migrate --wait-for-db 60s --ready-file /tmp/migrated      in a container
+  drizzle-pilot migrate --config packages/db/drizzle.config.ts")]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// How long to wait for the database to accept connections
+    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    pub wait_for_db: Option<Duration>,
+    /// How long to wait for another run that changes the same database
+    #[arg(long, value_name = "DUR", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Duration,
+    /// A file to write when everything is applied, for a health check. It is removed at the start
+    #[arg(long, value_name = "PATH")]
+    pub ready_file: Option<PathBuf>,
+    /// Arguments for drizzle-kit
+    #[arg(last = true, value_name = "KIT ARGS")]
+    pub kit_args: Vec<OsString>,
+}
+
+/// Show every migration with its state in the database
+///
+/// Compares the journal with the history by the rule of drizzle's own migrator. `pending` will run, `skipped` never will
+/// (something newer was applied before), of `edited` the file is not what was applied, `repeated` would run once more,
+/// `missing` has no file, and `unknown` is in the history alone. Ends with 0 when everything is applied and nothing is
+/// wrong, else with 2.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot status
+  drizzle-pilot status --format json
+  drizzle-pilot status --migrations drizzle --url postgres://localhost/shop")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Write the rows that the history lacks, after a proof that they are true
+///
+/// For a database that was built by push, so that `migrate` can go on from there. Builds the migrations in a database of
+/// its own, compares its schema with that of the database, and writes only where they are the same (else 3, with the
+/// differences). All rows are written in one transaction and read back. Needs the right to create a database.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot sync --dry-run
+  drizzle-pilot sync
+  drizzle-pilot sync --to 0019_orders              what comes after stays pending
+  drizzle-pilot sync --repair-order                let `migrate` apply what was skipped; changes the journal alone")]
+pub struct SyncArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// The last migration that the database has
+    #[arg(long, value_name = "TAG", conflicts_with = "repair_order")]
+    pub to: Option<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Make skipped migrations the newest of the journal
+    #[arg(long)]
+    pub repair_order: bool,
+    /// How long to wait for another run that changes the same database
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Duration,
+}
+
+/// The database and the folder that a command on migrations works with.
+#[derive(Debug, Default, Clone, Args)]
+pub struct PlaceArgs {
+    /// The migrations folder, instead of the one that drizzle's config names
+    #[arg(long, value_name = "DIR")]
+    pub migrations: Option<PathBuf>,
+    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 /// Look at the migrations before they run

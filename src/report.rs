@@ -33,6 +33,8 @@ pub struct Report {
     pub prompts: Vec<Prompt>,
     /// The statements of the plan, in their order. Empty where drizzle-kit did not come so far.
     pub statements: Vec<Statement>,
+    /// The folder against the history: of `status`, `migrate` and `sync`.
+    pub migrations: Option<Migrations>,
     pub warnings: Vec<String>,
     pub refusals: Vec<Refusal>,
     /// What `check` found in the migrations.
@@ -214,6 +216,48 @@ impl Hazard {
     }
 }
 
+/// A migrations folder, compared with the history of a database.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Migrations {
+    pub folder: String,
+    /// The table of the history, with its schema.
+    pub table: String,
+    /// Whether there is such a table.
+    pub table_exists: bool,
+    /// In the order of the journal.
+    pub entries: Vec<Migration>,
+    /// Rows of the history that no migration of the folder explains.
+    pub unknown: Vec<HistoryRow>,
+    /// How the schema of the database differs from what the migrations make, one line each. Where it was compared.
+    pub differences: Option<Vec<String>>,
+    /// What `sync` writes, one line each.
+    pub writes: Vec<String>,
+}
+
+/// A migration of the folder.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Migration {
+    pub tag: String,
+    /// The `when` of the journal: milliseconds since 1970.
+    pub when: i64,
+    /// `applied`, `pending`, `skipped`, `edited`, `repeated` or `missing`.
+    pub state: String,
+    /// What that means, where it is not as it should be.
+    pub note: Option<String>,
+    /// Whether this run has applied it.
+    pub applied_now: bool,
+}
+
+/// A row of the history.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HistoryRow {
+    pub id: i64,
+    pub hash: String,
+    pub created_at: Option<i64>,
+    /// The folder of the migration, where drizzle-orm 1.0 has written it.
+    pub name: Option<String>,
+}
+
 /// Something the policy refused.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -261,6 +305,10 @@ pub struct Error {
     pub message: String,
     pub detail: Option<String>,
     pub statement: Option<String>,
+    /// The file of the migration that the statement stands in.
+    pub file: Option<String>,
+    /// Where in that file it failed, or the statement begins.
+    pub line: Option<usize>,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -326,6 +374,9 @@ impl Report {
                 line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
             }
         }
+        if let Some(migrations) = &self.migrations {
+            migrations.tell(self.command == "status", &mut line);
+        }
         for finding in &self.findings {
             text += &finding.text();
         }
@@ -361,6 +412,52 @@ impl Report {
             None => line("policy", policy),
         }
         text
+    }
+}
+
+impl Migrations {
+    /// Says what there is: all of it, or what is not as it was applied before.
+    fn tell(&self, all: bool, line: &mut impl FnMut(&str, &str)) {
+        let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+        line("folder", &format!("{}, {}", self.folder, counted(self.entries.len(), "migration", "migrations")));
+        line(
+            "history",
+            &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }),
+        );
+        for Migration { tag, when, state, note, applied_now } in &self.entries {
+            if !all && state == "applied" && !applied_now {
+                continue;
+            }
+            let note = note.as_ref().map(|note| format!("   ({note})")).unwrap_or_default();
+            line(state, &format!("{}  {tag}{note}", moment(*when)));
+        }
+        for HistoryRow { id, hash, created_at, name } in &self.unknown {
+            let created_at = created_at.map_or_else(|| "no time".to_owned(), moment);
+            let name = name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            let hash: String = hash.chars().take(12).collect();
+            line(
+                "unknown",
+                &format!("{created_at}  row {id} of the history{name}   (no migration here has its hash {hash}…)"),
+            );
+        }
+        for difference in self.differences.iter().flatten() {
+            line("differs", difference);
+        }
+        for write in &self.writes {
+            line("write", write);
+        }
+    }
+}
+
+/// Shows a `when` of the journal as people read it.
+fn moment(when: i64) -> String {
+    const LAST: u64 = 253_402_300_799_999; // the end of the year 9999, which the format can show
+    match u64::try_from(when) {
+        Ok(when) if when <= LAST => {
+            humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_millis(when))
+                .to_string()
+        }
+        _ => format!("{when:<20}"),
     }
 }
 

@@ -319,27 +319,13 @@ impl<'a> Copilot<'a> {
                 ));
             }
         }
-        let guarded =
-            |summary: String, rule: &policy::RuleRef| Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"));
-        let command = self.mission.command;
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
-        let banned = [Some(command), self.mission.known_as()].into_iter().flatten();
-        let banned = banned.filter_map(|command| Some((command, policy.bans_command(command)?))).next();
-        if let Some((command, rule)) = banned {
-            let profile = policy.profile().unwrap_or_default();
-            return Err(guarded(format!("the profile {profile} does not allow `{command}`"), rule)
-                .hint("use one of the commands that the profile names, or change its `commands`"));
-        }
-        if self.mission.touches == Touches::Database
-            && let Some((rule, variable)) = policy.bans_environment(&env)
-        {
-            return Err(guarded(format!("`{command}` does not run under {variable}"), rule)
-                .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
-        }
+        let commands: Vec<&str> = [Some(self.mission.command), self.mission.known_as()].into_iter().flatten().collect();
+        allows(&policy, &commands, self.mission.touches == Touches::Database)?;
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
-            return Err(guarded("--accept-data-loss is not allowed here".to_owned(), rule)
+            return Err(guarded("--accept-data-loss is not allowed here", rule)
                 .hint("name what may be lost under [hazards] instead"));
         }
         self.policy = Some(policy);
@@ -697,6 +683,29 @@ impl Pilot for Copilot<'_> {
     fn progress(&mut self, line: &str) {
         self.console.progress(line);
     }
+}
+
+/// Looks whether a command, by all its names, may run in this environment.
+///
+/// # Errors
+/// With the verdict, where it may not.
+pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool) -> Result<(), Verdict> {
+    let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
+    if let Some((command, rule)) = banned {
+        let profile = policy.profile().unwrap_or_default();
+        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), rule)
+            .hint("use one of the commands that the profile names, or change its `commands`"));
+    }
+    let banned = policy.bans_environment(&|name| std::env::var(name).ok());
+    if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
+        return Err(guarded(&format!("`{command}` does not run under {variable}"), rule)
+            .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
+    }
+    Ok(())
+}
+
+fn guarded(summary: &str, rule: &RuleRef) -> Verdict {
+    Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"))
 }
 
 fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {

@@ -182,6 +182,13 @@ pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> 
     }
 }
 
+/// Runs drizzle-kit within a run that reports by itself, and returns what it came to.
+pub fn steer(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Verdict {
+    match attempt(shared, mission, console, log) {
+        Ok((verdict, _)) | Err(verdict) => verdict,
+    }
+}
+
 /// The story: policy, guards, kit, files to write, start, fly, judge. An early end is an `Err` with its verdict.
 /// Where the policy consents to statements that are to run in one transaction, they come with the verdict.
 fn attempt(
@@ -236,6 +243,7 @@ fn attempt(
     }
     let verdict = copilot.with_casts(verdict);
     show_kit_text(mission, &verdict, &flight, copilot.console());
+    log.failed = flight.failed.clone();
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;

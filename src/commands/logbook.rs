@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Format, Shared};
 use crate::console::{Console, clean_json};
 use crate::exit::Exit;
+use crate::kit::config::FailedStatement;
 use crate::policy::model::Source;
 use crate::policy::{self, Policies, PolicyError};
 use crate::report::{self, Report, Verdict};
@@ -27,6 +28,9 @@ pub struct Logbook {
     pub target: Option<report::Target>,
     pub prompts: Vec<report::Prompt>,
     pub statements: Vec<report::Statement>,
+    pub migrations: Option<report::Migrations>,
+    /// The statement of a migration that failed, as drizzle-kit's driver told.
+    pub failed: Option<FailedStatement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
     pub steps: Vec<report::Step>,
@@ -48,6 +52,8 @@ impl Logbook {
             target: None,
             prompts: Vec::new(),
             statements: Vec::new(),
+            migrations: None,
+            failed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
             steps: Vec::new(),
@@ -72,6 +78,7 @@ impl Logbook {
             policy: self.policy.clone(),
             prompts: self.prompts.clone(),
             statements: self.statements.clone(),
+            migrations: self.migrations.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),

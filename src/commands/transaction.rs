@@ -109,7 +109,7 @@ fn witness(
 }
 
 /// Says why nothing was applied; or, where that cannot be known, so.
-fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
+pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
         ApplyError::Unready(error) => return look::failed(error, clock),
         ApplyError::Locked { .. } => Exit::Locked,
@@ -143,12 +143,14 @@ fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     }
 }
 
-fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
+/// Returns what a report says of an error of the server.
+pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
     report::Error {
         sqlstate: Some(fault.sqlstate.clone()),
         message: fault.message.clone(),
         detail: fault.detail.clone(),
         statement: statement.cloned(),
         hint: fault.hint.clone(),
+        ..report::Error::default()
     }
 }

@@ -5,6 +5,7 @@ use crate::commands::copilot::Copilot;
 use crate::commands::flight::{Asks, Consent, Mission, Touches};
 use crate::db;
 use crate::exit::{Database, Exit};
+use crate::kit::config::FailedStatement;
 use crate::kit::driver::{self, Ending, Flight};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::report::{self, Verdict};
@@ -143,7 +144,18 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
         Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
         Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
             .hint("look at the database before anything else; running the same command again shows what is left to do"),
-        Outcome::Failed { error, ended } => failed(mission, error, ended, database, consented, text, copilot),
+        Outcome::Failed { error, ended } => {
+            // The driver's own words are whole, and are there where drizzle-kit prints nothing.
+            let told = flight.failed.as_ref().map(FailedStatement::error);
+            let verdict = failed(mission, told.or(error), ended, database, consented, text, copilot);
+            match (verdict.error, &flight.failed) {
+                (Some(error), Some(failed)) => {
+                    let error = Box::new(report::Error { statement: Some(failed.statement.clone()), ..*error });
+                    Verdict { error: Some(error), ..verdict }
+                }
+                (error, _) => Verdict { error, ..verdict },
+            }
+        }
     }
 }
 
@@ -194,8 +206,8 @@ fn failed(
         sqlstate: error.code.clone(),
         message: error.message.clone(),
         detail: error.detail.clone(),
-        statement: None,
         hint: hint.clone().or_else(|| error.hint.clone()),
+        ..report::Error::default()
     };
     let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let doing = if consented { "a statement failed" } else { "drizzle-kit failed" };

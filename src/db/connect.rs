@@ -187,6 +187,30 @@ impl ConnectError {
         .to_owned()
     }
 
+    /// Tells whether a database that is just being started gives this reason.
+    fn may_pass(&self) -> bool {
+        match self {
+            ConnectError::Refused { .. }
+            | ConnectError::UnknownHost { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::TimedOut { .. }
+            | ConnectError::Mute { .. }
+            | ConnectError::HungUp { .. }
+            | ConnectError::TooMany { .. }
+            | ConnectError::StartingUp { .. } => true,
+            ConnectError::NotPostgres { .. }
+            | ConnectError::Tls { .. }
+            | ConnectError::WrongPassword { .. }
+            | ConnectError::NoPassword { .. }
+            | ConnectError::LoginRefused { .. }
+            | ConnectError::UnknownDatabase { .. }
+            | ConnectError::OptionsRefused { .. }
+            | ConnectError::Interrupted { .. }
+            | ConnectError::Leftovers { .. }
+            | ConnectError::Other { .. } => false,
+        }
+    }
+
     /// Returns the server's SQLSTATE, where the server spoke.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
@@ -247,6 +271,50 @@ pub fn preflight(dsn: &Dsn, run_id: &str, deadline: Duration) -> Result<Server, 
             outcome => outcome,
         }?;
         ask_server(dsn, &client).await
+    })
+}
+
+/// Waits until the database can be used, and says each other reason why it cannot yet. Must not be called from
+/// asynchronous code.
+///
+/// # Errors
+/// With the last reason, when the time is over; at once, where waiting does not help: a wrong password, an unknown
+/// database, a certificate.
+pub fn await_server(
+    dsn: &Dsn,
+    run_id: &str,
+    wait: Duration,
+    told: &mut dyn FnMut(&str),
+) -> Result<Server, ConnectError> {
+    const EACH: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(250);
+    let application_name = format!("{run_id} wait");
+    let session = Session { application_name: &application_name, options: "" };
+    // The end of the last attempt says more than our own deadline would.
+    within(dsn, wait + EACH, async |patience| {
+        let end = patience.end - EACH;
+        let mut last = String::new();
+        loop {
+            let attempt = Patience::from_now(EACH.min(end.saturating_duration_since(Instant::now())));
+            let asked = async {
+                let client = open(dsn, attempt, &session).await?;
+                ask_server(dsn, &client).await
+            };
+            let error = match timeout_at(attempt.end, asked).await {
+                Ok(Ok(server)) => return Ok(server),
+                Ok(Err(error)) => error,
+                Err(_) => ConnectError::Mute { at: at(dsn), within: attempt.within },
+            };
+            if !error.may_pass() || Instant::now() + PAUSE >= end {
+                return Err(error);
+            }
+            let reason = error.to_string();
+            if reason != last {
+                told(&reason);
+                last = reason;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     })
 }
 

@@ -201,6 +201,13 @@ impl Dsn {
         Given::from_parts(credentials, ssl).settle(env)
     }
 
+    /// Returns the way to another database of the same server, as the same user.
+    #[must_use]
+    pub fn of_database(&self, database: &str) -> Dsn {
+        let address = Address { database: database.to_owned(), ..self.address.clone() };
+        Dsn { address, ..self.clone() }
+    }
+
     /// Resolves relative certificate files against the directory that the kit runs in.
     pub fn in_dir(mut self, dir: &Path) -> Dsn {
         if let Tls::Required(trust) = &mut self.tls {

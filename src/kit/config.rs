@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::outcome::KitError;
+
 /// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
 const FILES: [&str; 7] = [
     "drizzle.config.ts",
@@ -204,6 +206,37 @@ pub enum Mail {
     Config { config: Box<Config> },
     /// Loading the config failed; drizzle-kit goes on to say so itself.
     Error { error: String },
+    /// A statement of a migration failed.
+    Failed { failed: Box<FailedStatement> },
+}
+
+/// A statement that the server refused, as the driver in drizzle-kit's node was told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FailedStatement {
+    /// Its beginning, where it is longer than [`FailedStatement::LONGEST`].
+    pub statement: String,
+    pub message: String,
+    pub code: Option<String>,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<String>,
+}
+
+impl FailedStatement {
+    /// The most of a statement that is told, in units of UTF-16.
+    pub const LONGEST: usize = 65536;
+
+    /// Returns the error alone.
+    pub fn error(&self) -> KitError {
+        let FailedStatement { message, code, detail, hint, .. } = self.clone();
+        KitError { message, code, detail, hint }
+    }
+
+    /// Returns the character at which it failed, counted from 0.
+    pub fn at(&self) -> Option<usize> {
+        self.position.as_ref()?.parse::<usize>().ok()?.checked_sub(1)
+    }
 }
 
 #[cfg(test)]

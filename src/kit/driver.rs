@@ -11,7 +11,7 @@ use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{debug, trace};
 
-use crate::kit::config::{Config, Mail, Overlay};
+use crate::kit::config::{Config, FailedStatement, Mail, Overlay};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
@@ -95,6 +95,8 @@ pub struct Flight {
     pub cleared: bool,
     /// What drizzle-kit said when it could not load its config.
     pub config_error: Option<String>,
+    /// The first statement of a migration that the server refused, as drizzle-kit's driver told.
+    pub failed: Option<FailedStatement>,
     /// Milliseconds from the opening of each prompt to the Enter that answered it.
     pub latencies_ms: Vec<f64>,
     /// The error met while the recording was written.
@@ -127,8 +129,8 @@ pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: 
         }
     };
     let recording = driver.terminal.get_stream_mut().finish_recording();
-    let Log { cleared, config_error, latencies_ms } = driver.flight;
-    Ok(Flight { ending, session: driver.session, cleared, config_error, latencies_ms, recording })
+    let Log { cleared, config_error, failed, latencies_ms } = driver.flight;
+    Ok(Flight { ending, session: driver.session, cleared, config_error, failed, latencies_ms, recording })
 }
 
 struct Driver {
@@ -149,6 +151,7 @@ struct Driver {
 struct Log {
     cleared: bool,
     config_error: Option<String>,
+    failed: Option<FailedStatement>,
     latencies_ms: Vec<f64>,
 }
 
@@ -258,6 +261,8 @@ impl Driver {
                 }
             },
             Ok(Mail::Error { error }) => self.flight.config_error = Some(error),
+            // What follows in its transaction fails because of the first.
+            Ok(Mail::Failed { failed }) => drop(self.flight.failed.get_or_insert(*failed)),
             // Only the hook writes here. What it cannot say in JSON is no config.
             Err(error) => self.flight.config_error = Some(format!("the config could not be handed over: {error}")),
         }

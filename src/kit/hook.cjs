@@ -33,12 +33,48 @@ if (mail && file) {
     });
     fs.writeFileSync(path.join(mail, 'up'), json + '\n');
   };
+  // From 0.31.10 on drizzle-kit prints no reason for a migration that failed. Its driver knows, and is asked to say so.
+  const overhear = () => {
+    let pg;
+    try {
+      pg = Module.createRequire(real(process.argv[1]))('pg');
+    } catch {
+      return; // another driver; drizzle-kit's own words are all there is
+    }
+    const up = fs.openSync(path.join(mail, 'up'), 'w');
+    const tell = (query, error) => {
+      if (!error || !error.severity) return; // not the server's
+      const text = String((query && query.text) || query);
+      const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
+      const { message, code, detail, hint, position } = error;
+      try {
+        fs.writeSync(up, JSON.stringify({ failed: { statement, message, code, detail, hint, position } }) + '\n');
+      } catch {
+        // nobody listens any more
+      }
+    };
+    const query = pg.Client.prototype.query;
+    pg.Client.prototype.query = function (...args) {
+      const last = args[args.length - 1];
+      if (typeof last === 'function') {
+        args[args.length - 1] = (error, ...rest) => {
+          tell(args[0], error);
+          return last(error, ...rest);
+        };
+        return query.apply(this, args);
+      }
+      const running = query.apply(this, args);
+      if (running && typeof running.then === 'function') running.then(undefined, (error) => tell(args[0], error));
+      return running;
+    };
+  };
   const receive = () => {
     const down = fs.openSync(path.join(mail, 'down'), 'r');
     const byte = Buffer.alloc(1);
     const line = [];
     while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
     fs.closeSync(down);
+    if (process.argv.includes('migrate')) overhear();
     fs.rmSync(mail, { recursive: true, force: true });
     return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
   };

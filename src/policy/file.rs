@@ -20,9 +20,9 @@ use toml::Spanned;
 
 use super::check::{self, CheckEntry};
 use super::model::{
-    Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer,
-    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section,
-    Source, Then, Using, Variable, closest, quoted,
+    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule,
+    HostPattern, Layer, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename,
+    RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -149,6 +149,9 @@ struct File {
     /// How a push that was approved is carried out.
     #[serde(default)]
     push: Push,
+    /// What `migrate` does where folder and history do not fit together.
+    #[serde(default)]
+    migrate: Migrate,
     /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
@@ -201,6 +204,9 @@ struct ProfileEntry {
     /// How a push that was approved is carried out.
     #[serde(default)]
     push: Push,
+    /// What `migrate` does where folder and history do not fit together.
+    #[serde(default)]
+    migrate: Migrate,
     /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
@@ -426,6 +432,37 @@ enum ApplyEntry {
     Transaction,
 }
 
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Migrate {
+    /// Migrations that were never applied and that drizzle will never run, because something newer was applied before.
+    #[schemars(with = "AnomalyEntry")]
+    skipped: Option<Spanned<AnomalyEntry>>,
+    /// Migrations whose file is not what was applied.
+    #[schemars(with = "AnomalyEntry")]
+    edited: Option<Spanned<AnomalyEntry>>,
+    /// Migrations that were applied and that drizzle would run once more.
+    #[schemars(with = "AnomalyEntry")]
+    repeated: Option<Spanned<AnomalyEntry>>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum AnomalyEntry {
+    Refuse,
+    Approve,
+}
+
+impl Migrate {
+    fn of(&self, anomaly: Anomaly) -> Option<&Spanned<AnomalyEntry>> {
+        match anomaly {
+            Anomaly::Skipped => self.skipped.as_ref(),
+            Anomaly::Edited => self.edited.as_ref(),
+            Anomaly::Repeated => self.repeated.as_ref(),
+        }
+    }
+}
+
 /// The answer to a question that this version does not know.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -577,6 +614,7 @@ struct Sections<'a> {
     create: &'a Creates,
     hazards: &'a Hazards,
     push: &'a Push,
+    migrate: &'a Migrate,
     using: &'a Names,
     prompts: Option<&'a [Spanned<PromptEntry>]>,
     guard: &'a Guard,
@@ -598,6 +636,7 @@ impl Reader<'_> {
             create: &file.create,
             hazards: &file.hazards,
             push: &file.push,
+            migrate: &file.migrate,
             using: &file.using,
             prompts: file.prompts.as_deref(),
             guard: &file.guard,
@@ -621,6 +660,7 @@ impl Reader<'_> {
             create: &entry.create,
             hazards: &entry.hazards,
             push: &entry.push,
+            migrate: &entry.migrate,
             using: &entry.using,
             prompts: entry.prompts.as_deref(),
             guard: &entry.guard,
@@ -684,6 +724,12 @@ impl Reader<'_> {
             };
             let rule = self.rule(&layer, "push.apply", apply.span());
             policy.apply = ApplyLine { value, layer: layer.clone(), rule };
+        }
+        for anomaly in Anomaly::ALL {
+            let Some(entry) = sections.migrate.of(anomaly) else { continue };
+            let rule = self.rule(&layer, &format!("migrate.{}", anomaly.key()), entry.span());
+            let value = matches!(entry.get_ref(), AnomalyEntry::Approve);
+            policy.migrate.insert(anomaly, Ruled { value, rule });
         }
         let using = self.using(&layer, sections.using);
         self.without_transaction(sections, &using);
@@ -1199,7 +1245,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`, `reset`, `check`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `using`, `prompts`, `guard`, `reset`, `check`",
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",

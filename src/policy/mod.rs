@@ -8,6 +8,7 @@ pub mod check;
 pub mod decide;
 pub mod explain;
 pub mod file;
+pub mod migrate;
 pub mod model;
 pub mod name;
 

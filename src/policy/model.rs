@@ -78,6 +78,7 @@ pub struct Policy {
     pub(super) create: BTreeMap<Section, Create>,
     pub(super) hazards: BTreeMap<HazardKey, HazardLine>,
     pub(super) apply: ApplyLine,
+    pub(super) migrate: BTreeMap<Anomaly, Ruled<bool>>,
     pub(super) using: BTreeMap<ObjectName, Using>,
     pub(super) prompts: Prompts,
     pub(super) hosts: Vec<HostPattern>,
@@ -143,6 +144,30 @@ pub enum Apply {
     Kit,
     /// The program itself, all or nothing, in one transaction of PostgreSQL.
     Transaction,
+}
+
+/// What is not as it should be between a migrations folder and the history of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Anomaly {
+    /// A migration that was never applied, and that drizzle will never run.
+    Skipped,
+    /// A migration whose file is not what was applied.
+    Edited,
+    /// A migration that was applied, and that drizzle would run once more.
+    Repeated,
+}
+
+impl Anomaly {
+    pub const ALL: [Anomaly; 3] = [Anomaly::Skipped, Anomaly::Edited, Anomaly::Repeated];
+
+    /// Returns the key in `[migrate]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Anomaly::Skipped => "skipped",
+            Anomaly::Edited => "edited",
+            Anomaly::Repeated => "repeated",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -389,6 +414,7 @@ impl Policy {
             create: BTreeMap::new(),
             hazards: BTreeMap::new(),
             apply: ApplyLine { value: Apply::Kit, layer: None, rule: RuleRef::built_in("push.apply") },
+            migrate: BTreeMap::new(),
             using: BTreeMap::new(),
             prompts: Prompts::default(),
             hosts: Vec::new(),
@@ -431,6 +457,14 @@ impl Policy {
     /// Returns who runs the statements of a push, unless the command line says otherwise.
     pub fn apply(&self) -> (Apply, RuleRef) {
         (self.apply.value, self.apply.rule.clone())
+    }
+
+    /// Tells whether `migrate` goes on although there is such a migration, and by which rule.
+    pub fn migrates_past(&self, anomaly: Anomaly) -> (bool, RuleRef) {
+        match self.migrate.get(&anomaly) {
+            Some(Ruled { value, rule }) => (*value, rule.clone()),
+            None => (false, RuleRef::built_in(&format!("migrate.{}", anomaly.key()))),
+        }
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.

@@ -273,6 +273,8 @@ impl ScreenStream {
         let n_bytes = self.read_burst(&mut buffer)?;
         if n_bytes == 0 {
             self.at_end = true;
+            // What was sent before the end is told before it.
+            self.take_mail();
             let text = self.screen.take_text();
             self.push(Record::Ended(text));
             return Ok(());

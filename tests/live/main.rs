@@ -28,6 +28,7 @@ mod changes;
 mod fingerprint;
 mod gate;
 mod lease;
+mod migrations;
 mod plan;
 mod reach;
 mod refusals;

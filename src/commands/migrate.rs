@@ -1,0 +1,469 @@
+//! `migrate`: under the lock, compare folder and history, let drizzle-kit apply what is pending, and look again.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cli::{self, MigrateArgs, Shared};
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::{self, Clock};
+use crate::commands::migrations::{self, Changes, Ground};
+use crate::commands::status;
+use crate::commands::transaction::of_fault;
+use crate::console::Console;
+use crate::db::Lease;
+use crate::db::connect;
+use crate::db::history::History;
+use crate::db::lease::{LeaseError, Request};
+use crate::db::rehearsal::{self, Rehearsal};
+use crate::exit::{Database, Exit};
+use crate::kit::config::{FailedStatement, Overlay};
+use crate::migrations::query::{Query, queries};
+use crate::migrations::state::{Migration, State, Status};
+use crate::migrations::steps::{self, Obstacle};
+use crate::migrations::{SqlFile, reorder};
+use crate::policy::model::Anomaly;
+use crate::policy::{self, Policy};
+use crate::report::{self, Refusal, Verdict};
+
+const COMMAND: &str = "migrate";
+/// Time to try the statements once more.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
+    let started = Instant::now();
+    let mut log = Logbook::new(shared);
+    let verdict = match attempt(shared, args, started, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    let verdict = match (&args.ready_file, verdict.exit) {
+        (Some(file), Exit::Ok) => match std::fs::write(file, "") {
+            Ok(()) => verdict,
+            Err(error) => not_ready(&verdict, file, &error),
+        },
+        _ => verdict,
+    };
+    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    log.close(shared, COMMAND, View::Run, console, verdict)
+}
+
+/// What was applied stays so; but whoever waits for the file waits in vain.
+fn not_ready(verdict: &Verdict, file: &Path, error: &std::io::Error) -> Verdict {
+    let summary = format!("{}, but the ready file {} could not be written: {error}", verdict.summary, file.display());
+    let exit = if verdict.database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
+    Verdict { database: verdict.database, ..Verdict::nothing(exit, summary) }
+}
+
+fn attempt(
+    shared: &Shared,
+    args: &MigrateArgs,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    let clock = Clock::new(started, shared.timeout);
+    log.promise(shared, COMMAND, console.secrets())?;
+    unready(args)?;
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    let policy = migrations::guard(COMMAND, Changes::Database, shared, &policies, log)?;
+    if let Some(wait) = args.wait_for_db {
+        let wait = wait.min(clock.rest());
+        let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
+        connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
+            .map_err(|error| look::failed(&error, &clock))?;
+    }
+    let lease = lease(&ground, args, &clock, console)?;
+
+    let before = ground.history(&clock)?;
+    let status = ground.status(&before);
+    log.migrations = Some(ground.reported(&before, &status));
+    if !status.unknown.is_empty() {
+        warn(log, console, "the history has migrations that are not in this folder; drizzle-pilot status shows them");
+    }
+    admit(&status, &policy, log)?;
+    let pending: Vec<Migration> =
+        status.migrations.iter().filter(|migration| will_run(migration.state)).copied().collect();
+    if pending.is_empty() {
+        return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to do: {}", status.text())));
+    }
+    let steps = steps::plan(&status).map_err(|obstacle| cannot_run(&ground, &obstacle))?;
+    if steps.len() > 1 {
+        warn(
+            log,
+            console,
+            &format!(
+                "these migrations run in {} steps, because PostgreSQL does not let a transaction use an enum value that \
+                 it has added itself (55P04); what a step has applied stays",
+                steps.len()
+            ),
+        );
+    }
+    if let Some(unrecorded) = migrations::unrecorded(&before) {
+        warn(log, console, &unrecorded);
+    }
+    fly(
+        &Flights { shared, args, ground: &ground, lease: &lease, clock: &clock, cwd: &cwd },
+        &steps,
+        &pending,
+        &before,
+        console,
+        log,
+    )
+}
+
+/// Removes the ready file: what it says is not true yet.
+fn unready(args: &MigrateArgs) -> Result<(), Verdict> {
+    let Some(file) = &args.ready_file else { return Ok(()) };
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Verdict::nothing(Exit::Failed, format!("removing the ready file {}: {error}", file.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn run_id() -> String {
+    format!("drizzle-pilot-{} migrate", std::process::id())
+}
+
+/// Takes the lock, and waits for whoever has it.
+fn lease(ground: &Ground, args: &MigrateArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+    let application_name = format!("{} lock", run_id());
+    let deadline = clock.rest();
+    let request = Request { application_name: &application_name, wait: args.lock_timeout.min(deadline), deadline };
+    let taken = Lease::take(ground.dsn(), &request, &mut |holder| {
+        let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
+        console.say(&format!("waiting for another run that changes this database{holder}"));
+    });
+    taken.map_err(|error| match &error {
+        LeaseError::Unready(error) => look::failed(error, clock),
+        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+    })
+}
+
+fn warn(log: &mut Logbook, console: &mut Console, text: &str) {
+    console.warn(text);
+    log.warnings.push(console.clean(text));
+}
+
+/// Tells whether drizzle's migrator runs a migration.
+fn will_run(state: State) -> bool {
+    match state {
+        State::Pending | State::Repeated => true,
+        State::Applied | State::Skipped | State::Edited | State::MissingFile => false,
+    }
+}
+
+/// Refuses where folder and history do not fit together, unless the policy allows it.
+fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
+    let tags =
+        |state: State| -> Vec<&str> { status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect() };
+    let missing = tags(State::MissingFile);
+    if !missing.is_empty() {
+        let summary = format!("the journal names {}, and there is no such file", missing.join(", "));
+        let verdict = Verdict::nothing(Exit::BadMigrations, summary);
+        return Err(match status::advice(status) {
+            Some(advice) => verdict.hint(advice),
+            None => verdict,
+        });
+    }
+    let states =
+        [(State::Skipped, Anomaly::Skipped), (State::Edited, Anomaly::Edited), (State::Repeated, Anomaly::Repeated)];
+    for (state, anomaly) in states {
+        let tags = tags(state);
+        let why = state.why().unwrap_or_default();
+        let what = format!("{} {}: {why}", state.word(), tags.join(", "));
+        if !tags.is_empty()
+            && let Some(refusal) = policy::migrate::refusal(policy, anomaly, &what)
+        {
+            log.refusals.push(Refusal::of(&refusal));
+        }
+    }
+    if log.refusals.is_empty() {
+        return Ok(());
+    }
+    let verdict = Verdict::nothing(Exit::Refused, format!("folder and history do not fit together: {}", status.text()));
+    Err(match status::advice(status) {
+        Some(advice) => verdict.hint(advice),
+        None => verdict,
+    })
+}
+
+/// Names what drizzle's migrator cannot run, before anything runs.
+fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
+    match obstacle {
+        Obstacle::Alone { query, what } => {
+            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place(None).line);
+            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and drizzle-kit runs all migrations in one");
+            let error = report::Error {
+                sqlstate: Some("25001".to_owned()),
+                message: format!("{what} cannot run inside a transaction block"),
+                statement: Some(query.text.trim().to_owned()),
+                file: Some(file),
+                line: Some(line),
+                ..report::Error::default()
+            };
+            Verdict::nothing(Exit::Failed, summary).because(error).hint(
+                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; \
+                 docs/migration-workflow.md has the steps",
+            )
+        }
+        Obstacle::Order { tag } => Verdict::nothing(
+            Exit::Failed,
+            format!("these migrations have to run in steps (55P04), and drizzle would pass over {tag}: its `when` is not the greatest"),
+        )
+        .hint("give it in the journal a `when` that is greater than those before it"),
+    }
+}
+
+/// What every run of drizzle-kit needs.
+struct Flights<'a> {
+    shared: &'a Shared,
+    args: &'a MigrateArgs,
+    ground: &'a Ground,
+    lease: &'a Lease,
+    clock: &'a Clock,
+    cwd: &'a Path,
+}
+
+/// Lets drizzle-kit run step by step, and looks after the last what is there.
+fn fly(
+    flights: &Flights,
+    steps: &[usize],
+    pending: &[Migration],
+    before: &History,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    let Flights { ground, clock, .. } = flights;
+    log.speaks = false;
+    let reported = log.migrations.take();
+    let warnings = std::mem::take(&mut log.warnings);
+    let mut verdict = Verdict::nothing(Exit::Ok, "");
+    for (step_idx, n_entries) in steps.iter().enumerate() {
+        if steps.len() > 1 {
+            console.say(&format!("step {} of {}", step_idx + 1, steps.len()));
+        }
+        verdict = step(flights, (steps.len() > 1).then_some(*n_entries), console, log)?;
+        if verdict.exit != Exit::Ok {
+            break;
+        }
+    }
+    log.migrations = reported;
+    log.warnings.splice(0..0, warnings);
+
+    // The history is written in the transaction of the statements: what it has is what was applied.
+    let after = match ground.history(&after_all(clock)) {
+        Ok(after) => after,
+        Err(unseen) => return Err(not_seen(&verdict, &unseen)),
+    };
+    let status = ground.status(&after);
+    let mut reported = ground.reported(&after, &status);
+    let was_pending = |tag: &str| pending.iter().any(|migration| migration.entry.tag == tag);
+    for entry in &mut reported.entries {
+        entry.applied_now = entry.state == State::Applied.word() && was_pending(&entry.tag);
+    }
+    let n_applied = reported.entries.iter().filter(|entry| entry.applied_now).count();
+    log.migrations = Some(reported);
+    let n_rows = after.records().len().saturating_sub(before.records().len());
+    let in_words = |n: usize| format!("{n} {}", if n == 1 { "migration" } else { "migrations" });
+    if verdict.exit == Exit::Ok {
+        if n_applied == pending.len() && n_rows >= pending.len() {
+            let summary = format!("{} applied, as the history says", in_words(n_applied));
+            return Ok(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Ok, summary) });
+        }
+        let summary =
+            format!("drizzle-kit says that it succeeded, and the history has {n_rows} of {}", in_words(pending.len()));
+        return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what is there"));
+    }
+    Err(failed(verdict, &Aftermath { clock: after_all(clock), ground, pending, before, n_applied, n_rows }, log))
+}
+
+/// Time to look again, although that of the run may be over.
+fn after_all(clock: &Clock) -> Clock {
+    const LEAST: Duration = Duration::from_secs(10);
+    Clock::new(Instant::now(), clock.rest().max(LEAST))
+}
+
+fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
+    let summary = if verdict.exit == Exit::Ok {
+        format!("drizzle-kit says that it succeeded, and the history could not be read: {}", unseen.summary)
+    } else {
+        format!("{}; and the history could not be read: {}", verdict.summary, unseen.summary)
+    };
+    let exit = if verdict.exit == Exit::Ok { Exit::Unproven } else { verdict.exit };
+    let verdict = Verdict::maybe(exit, summary);
+    match &unseen.hint {
+        Some(hint) => verdict.hint(hint.clone()),
+        None => verdict,
+    }
+}
+
+/// Runs drizzle-kit once, with all entries of the journal or the first alone.
+fn step(
+    flights: &Flights,
+    n_entries: Option<usize>,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    let Flights { shared, args, ground, lease, clock, cwd } = flights;
+    let copy = n_entries.map(|n_entries| first_entries(ground, n_entries)).transpose().map_err(|error| {
+        Verdict::nothing(Exit::Failed, format!("copying the first migrations into a temporary folder: {error}"))
+    })?;
+    let named = args.place.migrations.as_ref().map(|named| cwd.join(named));
+    let out = copy.as_ref().map(|copy| copy.path().to_owned()).or(named);
+    let kit_args: Vec<OsString> =
+        std::iter::once(COMMAND.into()).chain(cli::kit_args(&args.kit_args).iter().cloned()).collect();
+    let mission = Mission {
+        command: COMMAND,
+        kit_args: &kit_args,
+        asks: Asks::AsItLikes,
+        touches: Touches::Database,
+        consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+        overlay: Overlay {
+            db_credentials: args.place.url.as_ref().map(|url| serde_json::json!({ "url": url })),
+            out: out.map(|out| out.display().to_string()),
+            tables_filter: None,
+        },
+        lock: Locking::Held(lease),
+    };
+    let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
+    Ok(flight::steer(&shared, &mission, console, log))
+}
+
+/// Makes a folder with the first entries of the journal and their files. The project's stays as it is.
+fn first_entries(ground: &Ground, n_entries: usize) -> std::io::Result<tempfile::TempDir> {
+    let folder = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir()?;
+    std::fs::create_dir(folder.path().join("meta"))?;
+    let journal = ground.journal();
+    let text = reorder::first(journal, n_entries).unwrap_or_else(|| journal.text.clone());
+    std::fs::write(folder.path().join("meta/_journal.json"), text)?;
+    let files = journal.entries[..n_entries].iter().filter_map(|entry| ground.folder.file(entry));
+    // The bytes and not the text: what node reads must be the same.
+    for SqlFile { name, .. } in files {
+        std::fs::copy(ground.folder.path.join(name), folder.path().join(name))?;
+    }
+    Ok(folder)
+}
+
+/// What is known after drizzle-kit failed.
+struct Aftermath<'a> {
+    /// For another look.
+    clock: Clock,
+    ground: &'a Ground,
+    pending: &'a [Migration<'a>],
+    before: &'a History,
+    n_applied: usize,
+    n_rows: usize,
+}
+
+/// Says which statement failed, why, and what is left of it.
+fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict {
+    let Aftermath { ground, pending, before, n_applied, n_rows, .. } = aftermath;
+    let control = pending
+        .iter()
+        .filter_map(|migration| migration.file)
+        .flat_map(queries)
+        .find_map(|query| steps::control(&query).map(|what| (query, what)));
+    // The migrations of a step run in one transaction, which the server undoes whole when one statement fails.
+    let database = match (*n_rows, &control, verdict.database) {
+        (_, _, Database::Unchanged) => Database::Unchanged,
+        (0, None, _) => Database::Unchanged,
+        (0, Some(_), _) => Database::Maybe,
+        _ => Database::Changed,
+    };
+    let exit = match (verdict.exit, database) {
+        (Exit::Partial | Exit::Failed, Database::Unchanged) => Exit::Failed,
+        (Exit::Partial | Exit::Failed, _) => Exit::Partial,
+        (exit, _) => exit,
+    };
+    let left = match (database, control) {
+        (Database::Unchanged, _) => String::new(),
+        (Database::Maybe, Some((query, what))) => {
+            format!("; {} has {what}, so that what came before it was kept", ground.file(query.file.tag()).display())
+        }
+        _ => format!("; {n_applied} of {} migrations were applied", pending.len()),
+    };
+    let told = log.failed.take();
+    let known = told.as_ref().and_then(|failed| find(pending, failed));
+    let (found, error) = match (known, exit, control) {
+        (None, Exit::Failed, None) if told.is_none() => rehearsed(&verdict, aftermath),
+        (known, ..) => (known, verdict.error.clone()),
+    };
+    let mut hint: Vec<String> = verdict.hint.clone().into_iter().collect();
+    if let Some(code) = error.as_ref().and_then(|error| error.sqlstate.as_deref())
+        && matches!(code, "42P07" | "42710" | "42P06" | "42701")
+        && before.records().is_empty()
+    {
+        hint.insert(0, "the history is empty and the object is there already: if a push built this database, drizzle-pilot sync proves that and writes the history".to_owned());
+    }
+    let summary = match (&found, &error) {
+        (Some((query, line)), Some(error)) => {
+            let file = ground.file(query.file.tag());
+            let code = error.sqlstate.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+            format!("{}:{line}: statement {} failed: {}{code}{left}", file.display(), query.idx + 1, error.message)
+        }
+        _ => format!("{}{left}", verdict.summary),
+    };
+    if matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
+        hint.push("why is not known: drizzle-kit did not say, and the same statements run when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
+    }
+    let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
+    match (found, verdict.error) {
+        (Some((query, line)), Some(error)) => Verdict {
+            error: Some(Box::new(report::Error {
+                file: Some(ground.file(query.file.tag()).display().to_string()),
+                line: Some(line),
+                statement: Some(query.text.trim().to_owned()),
+                ..*error
+            })),
+            ..verdict
+        },
+        (_, error) => Verdict { error, ..verdict },
+    }
+}
+
+/// Tries the same statements once more and undoes them, where drizzle-kit's driver did not say which of them failed:
+/// drizzle-kit up to 0.22 has a driver within itself, and some projects have another one than pg.
+fn rehearsed<'a>(
+    verdict: &Verdict,
+    aftermath: &Aftermath<'a>,
+) -> (Option<(Query<'a>, usize)>, Option<Box<report::Error>>) {
+    let Aftermath { clock, ground, pending, .. } = aftermath;
+    let unknown = (None, verdict.error.clone());
+    let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
+    let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
+    let Ok(Rehearsal::Fails { idx, fault }) = rehearsal::rehearse(ground.dsn(), &statements, LOOK.min(clock.rest()))
+    else {
+        return unknown;
+    };
+    // Where drizzle-kit told another reason, what was tried is not what failed.
+    let is_told = |error: &report::Error| error.sqlstate.as_deref().is_none_or(|code| code == fault.sqlstate);
+    if !verdict.error.as_deref().is_none_or(is_told) {
+        return unknown;
+    }
+    let query = all[idx];
+    let at = fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1));
+    let error = verdict.error.clone().unwrap_or_else(|| Box::new(of_fault(&fault, None)));
+    (Some((query, query.place(at).line)), Some(error))
+}
+
+/// Finds the statement in the files, and the line of its fault.
+fn find<'a>(pending: &[Migration<'a>], failed: &FailedStatement) -> Option<(Query<'a>, usize)> {
+    let all = pending.iter().filter_map(|migration| migration.file).flat_map(queries);
+    let is_it = |query: &Query| {
+        let is_cut = failed.statement.encode_utf16().count() >= FailedStatement::LONGEST - 1;
+        query.text == failed.statement || (is_cut && query.text.starts_with(&failed.statement))
+    };
+    let mut by_text: BTreeMap<usize, Query> = all.enumerate().filter(|(_, query)| is_it(query)).collect();
+    // Where two migrations have the same statement, it was the first that could fail: the transaction ends with it.
+    let (_, query) = by_text.pop_first()?;
+    Some((query, query.place(failed.at()).line))
+}

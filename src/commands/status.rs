@@ -1,0 +1,74 @@
+//! `status`: the journal against the history, by the rule of drizzle's own migrator.
+
+use std::time::Instant;
+
+use crate::cli::{Shared, StatusArgs};
+use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::Clock;
+use crate::commands::migrations::{self, Changes, Ground};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::migrations::state::{State, Status};
+use crate::report::Verdict;
+
+const COMMAND: &str = "status";
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &StatusArgs, console: &mut Console) -> Exit {
+    let started = Instant::now();
+    let mut log = Logbook::new(shared);
+    let verdict = match attempt(shared, args, started, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    log.close(shared, COMMAND, View::Run, console, verdict)
+}
+
+fn attempt(
+    shared: &Shared,
+    args: &StatusArgs,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    log.promise(shared, COMMAND, console.secrets())?;
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
+    let history = ground.history(&Clock::new(started, shared.timeout))?;
+    let status = ground.status(&history);
+    log.migrations = Some(ground.reported(&history, &status));
+    if status.is_clean() {
+        return Ok(Verdict::nothing(Exit::Ok, status.text()));
+    }
+    let verdict = Verdict::nothing(Exit::Changes, status.text());
+    Ok(match migrations::unrecorded(&history).or_else(|| advice(&status).map(str::to_owned)) {
+        Some(hint) => verdict.hint(hint),
+        None => verdict,
+    })
+}
+
+/// Returns what to do about the worst that was found.
+pub fn advice(status: &Status) -> Option<&'static str> {
+    let has = |state| status.in_state(state).next().is_some();
+    if has(State::MissingFile) {
+        Some(
+            "bring the file back (git log --diff-filter=D finds it), or take its entry out of the journal if nothing has applied it",
+        )
+    } else if has(State::Skipped) {
+        Some(
+            "drizzle-pilot sync --repair-order makes what was skipped the newest of the journal; then drizzle-pilot migrate",
+        )
+    } else if has(State::Repeated) {
+        Some("drizzle-pilot sync writes the new time into the history, after a proof that the database has it")
+    } else if has(State::Edited) {
+        Some(
+            "bring the file back as it was applied, and put the change into a new migration; if the database has the change already, drizzle-pilot sync proves and records it",
+        )
+    } else if !status.unknown.is_empty() {
+        Some("the database has migrations of another branch: this folder lacks them")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,227 @@
+//! `sync`: prove that the database is what the migrations make, then write the history that says so, all or nothing.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::{Shared, SyncArgs};
+use crate::commands::drift::{self, Compared};
+use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::Clock;
+use crate::commands::migrations::{self, Changes, Ground};
+use crate::commands::transaction;
+use crate::console::Console;
+use crate::db::apply::{self, Expected, Hold, Run, Script};
+use crate::db::history::{self, History, Write};
+use crate::exit::{Database, Exit};
+use crate::kit::driver;
+use crate::migrations::baseline::{self, BaselineError, Row};
+use crate::migrations::reorder;
+use crate::migrations::state::{Migration, State, Status};
+use crate::report::{self, Refusal, Verdict};
+
+const COMMAND: &str = "sync";
+/// How long the reply to COMMIT may take, where less than that is left of the run's time.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &SyncArgs, console: &mut Console) -> Exit {
+    let started = Instant::now();
+    let mut log = Logbook::new(shared);
+    let verdict = match attempt(shared, args, started, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
+    log.close(shared, COMMAND, View::Run, console, verdict)
+}
+
+fn attempt(
+    shared: &Shared,
+    args: &SyncArgs,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    log.promise(shared, COMMAND, console.secrets())?;
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
+    migrations::guard(COMMAND, changes, shared, &policies, log)?;
+    let clock = Clock::new(started, shared.timeout);
+    let history = ground.history(&clock)?;
+    let status = ground.status(&history);
+    let mut reported = ground.reported(&history, &status);
+    if args.repair_order {
+        return repair_order(&ground, &history, &status, args, log);
+    }
+
+    let had = baseline::upto(&status, args.to.as_deref()).map_err(|error| unplanned(&error))?;
+    let rows = baseline::plan(&status, had).map_err(|error| unplanned(&error))?;
+    if rows.is_empty() {
+        log.migrations = Some(reported);
+        return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
+    }
+    console.say("building the migrations in a database of their own, to compare");
+    let Compared { seen, differences } = drift::of_database(&ground, &history, had, &clock)?;
+    let refusal = refused(&differences, had);
+    reported.writes = rows.iter().map(|row| shown(row, &history)).collect();
+    reported.differences = Some(differences);
+    if let Some(refusal) = refusal {
+        let n = reported.differences.iter().flatten().count();
+        reported.writes.clear();
+        log.migrations = Some(reported);
+        log.refusals.push(refusal);
+        let summary =
+            format!("the database is not what the migrations make ({n} differences), so its history is not written");
+        return Err(Verdict::nothing(Exit::Refused, summary).hint(
+            "bring the database and the migrations together first: a new migration for what only the database has, \
+             or --to TAG where it has not all of them",
+        ));
+    }
+    log.migrations = Some(reported);
+    let n_rows = rows.len();
+    let in_words = format!("{n_rows} {}", if n_rows == 1 { "row" } else { "rows" });
+    if args.dry_run {
+        return Ok(Verdict::nothing(
+            Exit::Changes,
+            format!("{in_words} of the history would be written; the proof holds"),
+        ));
+    }
+
+    let writes: Vec<Write> = rows.iter().filter_map(|row| write(row, &history)).collect();
+    let script = Script { statements: history::script(&history, &writes), expected: Some(Expected::from(&seen)) };
+    let application_name = format!("drizzle-pilot-{} sync", std::process::id());
+    let run = Run {
+        application_name: &application_name,
+        lock: Hold::Take,
+        lock_timeout: args.lock_timeout,
+        statement_timeout: None,
+        deadline: clock.rest(),
+        commit_patience: COMMIT_PATIENCE,
+    };
+    let applied = apply::apply(ground.dsn(), &script, &run).map_err(|error| transaction::failed(&error, &clock))?;
+    read_back(&ground, had, &in_words, &clock, log, applied.signal)
+}
+
+/// Looks again, and says what is there.
+fn read_back(
+    ground: &Ground,
+    had: &[Migration],
+    in_words: &str,
+    clock: &Clock,
+    log: &mut Logbook,
+    signal: Option<i32>,
+) -> Result<Verdict, Verdict> {
+    let changed = |exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
+    let unseen = |verdict: Verdict| {
+        changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary))
+    };
+    let history = ground.history(clock).map_err(unseen)?;
+    let status = ground.status(&history);
+    let writes = log.migrations.take().map(|before| before.writes).unwrap_or_default();
+    log.migrations = Some(report::Migrations { writes, ..ground.reported(&history, &status) });
+    let is_there = |had: &Migration| {
+        status.migrations.iter().any(|now| now.entry.tag == had.entry.tag && now.state == State::Applied)
+    };
+    if let Some(lost) = had.iter().find(|had| !is_there(had)) {
+        let summary = format!("{in_words} written, but {} is still not as it should be", lost.entry.tag);
+        return Err(changed(Exit::Unproven, summary));
+    }
+    let (exit, also) = match signal {
+        Some(signal) => (Exit::Signal(signal), format!("; {} came meanwhile", driver::signal_name(signal))),
+        None => (Exit::Ok, String::new()),
+    };
+    Ok(changed(exit, format!("{in_words} of the history written and read back: {}{also}", status.text())))
+}
+
+/// Makes what was skipped the newest of the journal. The database stays as it is.
+fn repair_order(
+    ground: &Ground,
+    history: &History,
+    status: &Status,
+    args: &SyncArgs,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    let mut reported = ground.reported(history, status);
+    let skipped: Vec<&str> = status.in_state(State::Skipped).map(|migration| migration.entry.tag.as_str()).collect();
+    if skipped.is_empty() {
+        log.migrations = Some(reported);
+        return Ok(Verdict::nothing(Exit::Ok, format!("nothing was skipped: {}", status.text())));
+    }
+    // What is pending would run in the same run, and before it: in the order of the file.
+    let after = history.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
+    let path = ground.folder.journal_path();
+    let text = reorder::newest(ground.journal(), &skipped, after).ok_or_else(|| {
+        Verdict::nothing(
+            Exit::BadMigrations,
+            format!("the entries of {} cannot be put in another order", path.display()),
+        )
+    })?;
+    reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", ground.shown_folder)).collect();
+    log.migrations = Some(reported);
+    let names = skipped.join(", ");
+    if args.dry_run {
+        return Ok(Verdict::nothing(Exit::Changes, format!("{names} would become the newest of the journal")));
+    }
+    replace(&path, &text)
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {}: {error}", path.display())))?;
+    Ok(Verdict::nothing(
+        Exit::Ok,
+        format!("{names} is the newest of the journal now, and pending; the database is as it was"),
+    )
+    .hint("look at the migration once more, commit the journal, then drizzle-pilot migrate"))
+}
+
+/// Writes a file anew, whole or not at all.
+fn replace(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(std::path::Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder)?;
+    std::fs::write(file.path(), text)?;
+    std::fs::set_permissions(file.path(), std::fs::metadata(path)?.permissions())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn refused(differences: &[String], had: &[Migration]) -> Option<Refusal> {
+    if differences.is_empty() {
+        return None;
+    }
+    let what = format!("the database is not what {} migrations make", had.len());
+    let lines: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+    let text = format!("refused: {what} (seen from them)\n{}", lines.join("\n"));
+    Some(Refusal { what, allow_with: None, text })
+}
+
+fn write(row: &Row, history: &History) -> Option<Write> {
+    let (Row::Missing(migration) | Row::Wrong { migration, .. }) = row;
+    let (hash, created_at) = (migration.file?.hash.clone(), migration.entry.when);
+    Some(match row {
+        Row::Missing(_) => Write::Insert { hash, created_at },
+        Row::Wrong { record, .. } => Write::Change { id: history.records()[*record].id, hash, created_at },
+    })
+}
+
+fn shown(row: &Row, history: &History) -> String {
+    let (Row::Missing(migration) | Row::Wrong { migration, .. }) = row;
+    let tag = &migration.entry.tag;
+    let hash: String = migration.file.map(|file| file.hash.chars().take(12).collect()).unwrap_or_default();
+    let created_at = migration.entry.when;
+    match row {
+        Row::Missing(_) => format!("{tag}: a new row, created_at {created_at}, hash {hash}…"),
+        Row::Wrong { record, .. } => {
+            let id = history.records()[*record].id;
+            format!("{tag}: row {id} gets created_at {created_at}, hash {hash}…")
+        }
+    }
+}
+
+fn unplanned(error: &BaselineError) -> Verdict {
+    match error {
+        BaselineError::NoSuchTag(_) => {
+            Verdict::nothing(Exit::Usage, error.to_string()).hint("drizzle-pilot status shows the migrations")
+        }
+        BaselineError::MissingFile(_) => Verdict::nothing(Exit::BadMigrations, error.to_string())
+            .hint("bring the file back, or take its entry out of the journal if nothing has applied it"),
+        BaselineError::WouldBeSkipped { .. } => Verdict::nothing(Exit::Refused, error.to_string())
+            .hint("apply it first, or correct its `when` in the journal"),
+    }
+}

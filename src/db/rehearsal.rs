@@ -1,0 +1,53 @@
+//! Runs statements in a transaction that is rolled back, to learn which of them the server refuses and why.
+//!
+//! What stays of it: numbers that sequences have given out, and whatever a function does outside of the database.
+
+use std::time::Duration;
+
+use super::connect::{ConnectError, Session, explained, open, within};
+use super::transaction::{Fault, milliseconds};
+use super::url::Dsn;
+
+/// What a rehearsal came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// The server takes all of them.
+    Runs,
+    Fails {
+        idx: usize,
+        fault: Box<Fault>,
+    },
+    /// The server takes each of them, and not their sum: a deferred constraint.
+    FailsAtEnd {
+        fault: Box<Fault>,
+    },
+}
+
+/// Runs the statements and undoes them. None of them may begin or end a transaction. Must not be called from
+/// asynchronous code.
+///
+/// # Errors
+/// When the server cannot be asked, or not within the deadline.
+pub fn rehearse(dsn: &Dsn, statements: &[String], deadline: Duration) -> Result<Rehearsal, ConnectError> {
+    within(dsn, deadline, async |patience| {
+        let session = Session { application_name: "drizzle-pilot rehearsal", options: "" };
+        let client = open(dsn, patience, &session).await?;
+        let limit = milliseconds(deadline);
+        let begin = format!("BEGIN; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}");
+        client.batch_execute(&begin).await.map_err(|error| explained(dsn, &error))?;
+        let mut outcome = Ok(Rehearsal::Runs);
+        let last = "SET CONSTRAINTS ALL IMMEDIATE".to_owned();
+        for (idx, statement) in statements.iter().chain([&last]).enumerate() {
+            let Err(error) = client.batch_execute(statement).await else { continue };
+            outcome = match error.as_db_error() {
+                Some(answer) if idx == statements.len() => Ok(Rehearsal::FailsAtEnd { fault: Fault::of(answer) }),
+                Some(answer) => Ok(Rehearsal::Fails { idx, fault: Fault::of(answer) }),
+                None => Err(explained(dsn, &error)),
+            };
+            break;
+        }
+        // The end of the connection does the same.
+        let _ = client.batch_execute("ROLLBACK").await;
+        outcome
+    })
+}

@@ -1,0 +1,414 @@
+//! A migrations folder, a history and a database: what `status` says, what `migrate` does, and what `sync` writes.
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Ran, Signal, until};
+
+/// A migration: its time and its text. Its tag is `0000_m` and so on.
+type Migration<'a> = (i64, &'a str);
+
+/// Makes a project whose folder has these migrations.
+fn project(kit: &str, database: &Database, migrations: &[Migration]) -> Project {
+    let project = Project::new(kit, database);
+    project.schema("");
+    folder(&project, migrations);
+    project
+}
+
+/// Writes the folder anew.
+fn folder(project: &Project, migrations: &[Migration]) {
+    std::fs::create_dir_all(project.path("drizzle/meta")).expect("the folder is ours");
+    let mut entries = Vec::new();
+    for (idx, (when, text)) in migrations.iter().enumerate() {
+        let tag = format!("{idx:04}_m");
+        project.write(&format!("drizzle/{tag}.sql"), text);
+        entries.push(serde_json::json!({ "idx": idx, "version": "7", "when": when, "tag": tag, "breakpoints": true }));
+    }
+    let journal = serde_json::json!({ "version": "7", "dialect": "postgresql", "entries": entries });
+    project.write("drizzle/meta/_journal.json", &format!("{journal:#}"));
+}
+
+/// Twenty migrations, each with a table of its own.
+fn twenty() -> Vec<(i64, String)> {
+    (0..20).map(|n| (1000 + n, format!("CREATE TABLE \"t{n}\" (\"id\" serial PRIMARY KEY);\n--> statement-breakpoint\nCREATE INDEX \"i{n}\" ON \"t{n}\" (\"id\");"))).collect()
+}
+
+fn borrowed(migrations: &[(i64, String)]) -> Vec<Migration<'_>> {
+    migrations.iter().map(|(when, text)| (*when, text.as_str())).collect()
+}
+
+const HISTORY: &str = "SELECT created_at FROM drizzle.__drizzle_migrations ORDER BY id";
+
+/// Returns the states in the report, in the order of the journal.
+fn states(ran: &Ran) -> Vec<String> {
+    let entries = ran.report["migrations"]["entries"].as_array().cloned().unwrap_or_default();
+    entries.iter().map(|entry| entry["state"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+pub(crate) fn what_is_pending_is_applied_once_and_proved(kit: &str) {
+    let database = Database::create();
+    let project = project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();")]);
+    let ran = project.pilot(&["status"]).run().expect(2).says(&["2 pending", "pending  1970-01-01T00:00:00Z  0000_m"]);
+    assert_eq!(states(&ran), ["pending", "pending"]);
+    project
+        .pilot(&["migrate"])
+        .run()
+        .expect(0)
+        .says(&["2 migrations applied, as the history says"])
+        .database("changed");
+    assert_eq!(database.list(HISTORY), ["10", "20"]);
+    let ran = project.pilot(&["status"]).run().expect(0);
+    assert_eq!(states(&ran), ["applied", "applied"]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["there is nothing to do: 2 applied"]).database("unchanged");
+}
+
+pub(crate) fn a_migration_that_fails_in_its_third_statement_is_named_with_file_line_and_reason(kit: &str) {
+    let database = Database::create();
+    let third = "CREATE TABLE x ();\n--> statement-breakpoint\nINSERT INTO a VALUES (1);\n--> statement-breakpoint\n\nALTER TABLE a ADD COLUMN n integer,\n  ADD COLUMN o intejer;";
+    let project = project(kit, &database, &[(10, "CREATE TABLE a (id int);"), (20, third)]);
+    let before = database.state();
+    let ran = project
+        .pilot(&["migrate"])
+        .run()
+        .expect(1)
+        .database("unchanged")
+        .says(&["drizzle/0001_m.sql:7: statement 3 failed: type \"intejer\" does not exist (42704)"]);
+    let error = &ran.report["error"];
+    assert_eq!((error["file"].as_str(), error["line"].as_u64()), (Some("drizzle/0001_m.sql"), Some(7)), "{ran}");
+    assert_eq!(error["sqlstate"], "42704", "{ran}");
+    assert!(error["statement"].as_str().is_some_and(|statement| statement.starts_with("ALTER TABLE a")), "{ran}");
+    let after: Vec<String> = database.state().into_iter().filter(|line| !line.starts_with("drizzle.")).collect();
+    assert_eq!(after, before);
+}
+
+pub(crate) fn skipped_edited_unknown_and_missing_are_told_apart(kit: &str) {
+    let database = Database::create();
+    let project =
+        project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE b ();"), (30, "CREATE TABLE c ();")]);
+    project.pilot(&["migrate"]).run().expect(0);
+    folder(
+        &project,
+        &[
+            (10, "CREATE TABLE a (); -- edited"),
+            (15, "CREATE TABLE late ();"),
+            (20, "CREATE TABLE b ();"),
+            (40, "CREATE TABLE d ();"),
+        ],
+    );
+    let ran =
+        project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 skipped, 1 edited, 1 applied, 1 unknown"]);
+    assert_eq!(states(&ran), ["edited", "skipped", "applied", "pending"]);
+    assert_eq!(ran.report["migrations"]["unknown"][0]["created_at"], 30, "{ran}");
+    let before = database.everything();
+    let refused =
+        project.pilot(&["migrate"]).run().expect(3).says(&["skipped 0001_m", "edited 0000_m", "sync --repair-order"]);
+    assert_eq!(database.everything(), before);
+    let lines = refused.allow_with();
+    project.paste(&lines);
+    project.policy("[migrate]\nskipped = \"approve\"\nedited = \"approve\"\n");
+    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    assert_eq!(database.list(HISTORY), ["10", "20", "30", "40"]);
+    std::fs::remove_file(project.path("drizzle/0003_m.sql")).expect("the file was written");
+    let ran = project.pilot(&["status"]).run().expect(2);
+    assert_eq!(states(&ran)[3], "missing", "{ran}");
+    project.pilot(&["migrate"]).run().expect(65).says(&["the journal names 0003_m, and there is no such file"]);
+}
+
+pub(crate) fn what_was_skipped_is_applied_after_the_order_was_repaired(kit: &str) {
+    let database = Database::create();
+    let project = project(kit, &database, &[(10, "CREATE TABLE a ();"), (20, "CREATE TABLE c ();")]);
+    project.pilot(&["migrate"]).run().expect(0);
+    folder(&project, &[(10, "CREATE TABLE a ();"), (15, "CREATE TABLE late ();"), (20, "CREATE TABLE c ();")]);
+    project.pilot(&["migrate"]).run().expect(3);
+    let journal = || std::fs::read_to_string(project.path("drizzle/meta/_journal.json")).expect("there is a journal");
+    let before = (journal(), database.everything());
+    project.pilot(&["sync", "--repair-order", "--dry-run"]).run().expect(2);
+    assert_eq!((journal(), database.everything()), before);
+    project
+        .pilot(&["sync", "--repair-order"])
+        .run()
+        .expect(0)
+        .says(&["0001_m is the newest of the journal now"])
+        .database("unchanged");
+    let ran = project.pilot(&["status"]).run().expect(2);
+    assert_eq!(states(&ran), ["applied", "applied", "pending"]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    assert_eq!(database.list(HISTORY), ["10", "20", "21"]);
+    assert_eq!(
+        database.list("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"),
+        ["a", "c", "late"]
+    );
+    // A database that had it under its old time: seen, refused, and put right with a proof.
+    let other = Database::create();
+    let old = self::project(
+        kit,
+        &other,
+        &[(10, "CREATE TABLE a ();"), (15, "CREATE TABLE late ();"), (20, "CREATE TABLE c ();")],
+    );
+    old.pilot(&["migrate"]).run().expect(0);
+    std::fs::copy(project.path("drizzle/meta/_journal.json"), old.path("drizzle/meta/_journal.json"))
+        .expect("both are ours");
+    let ran = old.pilot(&["status"]).run().expect(2);
+    assert_eq!(states(&ran), ["applied", "applied", "repeated"], "{ran}");
+    old.pilot(&["migrate"]).run().expect(3).says(&["repeated 0001_m"]);
+    old.pilot(&["sync"]).run().expect(0).database("changed");
+    old.pilot(&["migrate"]).run().expect(0).says(&["there is nothing to do: 3 applied"]);
+}
+
+pub(crate) fn a_push_built_database_is_taken_over(kit: &str) {
+    let database = Database::create();
+    let mut migrations = twenty();
+    let project = project(kit, &database, &borrowed(&migrations));
+    for (_, text) in &migrations {
+        database.sql(text);
+    }
+    // What the old way does: it fails, and the newest says nothing of why.
+    project.pilot(&["migrate"]).run().expect(1).says(&["(42P07)", "drizzle-pilot sync"]).database("unchanged");
+    project
+        .pilot(&["status"])
+        .run()
+        .expect(2)
+        .says(&["the database has 20 tables and no history", "drizzle-pilot sync"]);
+
+    let before = database.everything();
+    project.pilot(&["sync", "--dry-run"]).run().expect(2).says(&["20 rows of the history would be written"]);
+    assert_eq!(database.everything(), before);
+    project
+        .pilot(&["sync"])
+        .run()
+        .expect(0)
+        .says(&["20 rows of the history written and read back: 20 applied"])
+        .database("changed");
+    project.pilot(&["migrate"]).run().expect(0).says(&["there is nothing to do: 20 applied"]);
+    migrations.push((2000, "CREATE TABLE new ();".to_owned()));
+    folder(&project, &borrowed(&migrations));
+    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    assert_eq!(database.list(HISTORY).len(), 21);
+    assert_eq!(scratches(&database), Vec::<String>::new());
+}
+
+/// The databases that a comparison has left on the server.
+fn scratches(database: &Database) -> Vec<String> {
+    database.list("SELECT datname FROM pg_database WHERE datname LIKE 'drizzle_pilot_scratch_%' AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)")
+}
+
+#[test]
+fn a_baseline_is_what_drizzle_writes_itself() {
+    let (migrated, pushed) = (Database::create(), Database::create());
+    let migrations = twenty();
+    let one = project(NEWEST, &migrated, &borrowed(&migrations));
+    one.pilot(&["migrate"]).run().expect(0);
+    let other = project(NEWEST, &pushed, &borrowed(&migrations));
+    for (_, text) in &migrations {
+        pushed.sql(text);
+    }
+    other.pilot(&["sync"]).run().expect(0);
+    let rows = "SELECT id, hash, created_at FROM drizzle.__drizzle_migrations ORDER BY id";
+    assert_eq!(pushed.rows(rows), migrated.rows(rows));
+    assert_eq!(pushed.everything().schema.lines, migrated.everything().schema.lines);
+}
+
+#[test]
+fn a_database_that_is_not_what_the_migrations_make_is_not_taken_over() {
+    let database = Database::create();
+    let migrations = twenty();
+    let project = project(NEWEST, &database, &borrowed(&migrations));
+    for (_, text) in &migrations {
+        database.sql(text);
+    }
+    database.sql("ALTER TABLE t7 ADD COLUMN by_hand text; DROP INDEX i9");
+    let before = database.everything();
+    let ran = project
+        .pilot(&["sync"])
+        .run()
+        .expect(3)
+        .database("unchanged")
+        .says(&["appeared: column public.t7.by_hand text", "disappeared: index public.i9"]);
+    assert_eq!(ran.report["migrations"]["differences"].as_array().map(Vec::len), Some(2), "{ran}");
+    assert_eq!(database.everything(), before);
+    database.sql("ALTER TABLE t7 DROP COLUMN by_hand; CREATE INDEX i9 ON t9 (id)");
+    project.pilot(&["sync", "--to", "0009_m"]).run().expect(3).says(&["appeared: table public.t10"]);
+    project.pilot(&["sync", "--to", "nothing"]).run().expect(64).says(&["the journal has no migration nothing"]);
+}
+
+#[test]
+fn a_baseline_may_end_before_the_last_migration() {
+    let database = Database::create();
+    let migrations = twenty();
+    let project = project(NEWEST, &database, &borrowed(&migrations));
+    project.config("export default { dialect: 'postgresql', schema: './schema.ts', migrations: { table: 'log', schema: 'app' }, dbCredentials: { url: process.env.DATABASE_URL! } };\n");
+    for (_, text) in &migrations[..10] {
+        database.sql(text);
+    }
+    project.pilot(&["sync", "--to", "0009_m"]).run().expect(0).says(&["10 rows"]);
+    assert_eq!(database.value("SELECT count(*) FROM app.log"), "10");
+    project.pilot(&["migrate"]).run().expect(0).says(&["10 migrations applied"]);
+    // Once it is there, the table is part of both sides of the comparison.
+    database.sql("DELETE FROM app.log WHERE id > 15");
+    project.pilot(&["sync"]).run().expect(0).says(&["5 rows"]);
+    assert_eq!(database.value("SELECT count(*) FROM app.log"), "20");
+}
+
+#[test]
+fn a_role_that_may_create_no_database_is_told_so() {
+    let database = Database::create();
+    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
+    let role = database.value("SELECT current_database() || '_small'");
+    database.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE TABLE a (); ALTER TABLE a OWNER TO {role}"));
+    let mut url = database.url();
+    url.set_username(&role).and_then(|()| url.set_password(Some("x"))).expect("the URL has a host");
+    let ran = project.pilot(&["sync", "--url", url.as_str()]).run();
+    database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    ran.expect(1).says(&["may not create a database", "CREATEDB"]).database("unchanged");
+}
+
+#[test]
+fn a_history_that_one_transaction_cannot_replay_runs_in_steps() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TYPE mood AS ENUM ('ok');--> statement-breakpoint\nCREATE TABLE t (m mood);"),
+            (20, "ALTER TYPE mood ADD VALUE 'sad';"),
+            (30, "ALTER TABLE t ALTER COLUMN m SET DEFAULT 'sad';"),
+        ],
+    );
+    project.pilot(&["run", "--", "migrate"]).run().expect(6).says(&["unsafe use of new value"]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["run in 2 steps", "3 migrations applied"]);
+    assert_eq!(database.list(HISTORY), ["10", "20", "30"]);
+}
+
+#[test]
+fn an_index_that_is_built_concurrently_is_named_before_anything_runs() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TABLE a (id int);"),
+            (20, "SELECT 1;\n--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON a (id);"),
+        ],
+    );
+    project
+        .pilot(&["migrate"])
+        .run()
+        .expect(1)
+        .database("unchanged")
+        .says(&["drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY", "25001"]);
+    assert_eq!(database.state(), Vec::<String>::new());
+}
+
+#[test]
+fn a_migration_that_commits_by_itself_leaves_a_part_and_that_is_said() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[
+            (10, "CREATE TABLE a ();"),
+            (20, "CREATE TABLE b ();--> statement-breakpoint\nCOMMIT;--> statement-breakpoint\nSELECT 1/0;"),
+        ],
+    );
+    project.pilot(&["migrate"]).run().expect(6).says(&["division by zero (22012)", "0001_m.sql:3: statement 3"]);
+}
+
+/// A migration of data alone: the bare drizzle-kit applies it twice when two run at once.
+const DATA: [Migration; 2] =
+    [(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(0.3);")];
+
+pub(crate) fn of_two_at_once_one_applies_and_the_other_finds_nothing_to_do(kit: &str) {
+    at_once(kit, 2);
+}
+
+#[test]
+fn of_ten_at_once_one_applies_and_the_others_find_nothing_to_do() {
+    at_once(NEWEST, 10);
+}
+
+fn at_once(kit: &str, n_runs: usize) {
+    let database = Database::create();
+    let project = project(kit, &database, &DATA);
+    let running: Vec<_> = (0..n_runs).map(|_| project.pilot(&["migrate"]).spawn()).collect();
+    let ran: Vec<Ran> = running.into_iter().map(|run| run.finish().expect(0)).collect();
+    let changed = ran.iter().filter(|ran| ran.report["database"] == "changed").count();
+    assert_eq!(changed, 1, "one of them applies");
+    assert_eq!(database.list(HISTORY), ["10", "20"]);
+    assert_eq!(database.value("SELECT count(*) FROM seeds"), "1");
+}
+
+#[test]
+fn a_run_that_is_killed_in_the_middle_keeps_nothing_and_the_next_goes_on() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")],
+    );
+    let sleeps = || {
+        !database.rows("SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'").is_empty()
+    };
+    for signal in [Signal::KILL, Signal::TERM] {
+        let run = project.pilot(&["migrate"]).spawn();
+        until("the migration runs", sleeps);
+        run.signal(signal);
+        let ran = run.finish();
+        assert_eq!(ran.code, if signal == Signal::TERM { 143 } else { -9 }, "{ran}");
+        if signal == Signal::TERM {
+            ran.says(&["Nothing was executed."]).database("unchanged");
+        }
+        until("no session of it is left", || database.foreign_backends().is_empty());
+    }
+    folder(&project, &DATA);
+    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
+    assert_eq!(database.value("SELECT count(*) FROM seeds"), "1");
+}
+
+#[test]
+fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_for() {
+    let database = Database::create();
+    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
+    let ready = project.path("ready");
+    project.write("ready", "of an old run");
+    let nowhere = "postgres://app:x@127.0.0.1:1/none";
+    let migrate =
+        |url: &str| project.pilot(&["migrate", "--url", url, "--wait-for-db", "1s", "--ready-file", "ready"]).run();
+    migrate(nowhere).expect(69).says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
+    assert!(!ready.exists());
+    migrate(database.url().as_str()).expect(0);
+    assert!(ready.exists());
+}
+
+/// The enum incident: a value is renamed and one removed, by `push --force` on one side and by migrations on the other.
+pub(crate) fn the_enum_incident_is_seen_and_mended(kit: &str) {
+    const FIRST: &str = "CREATE TYPE \"mood\" AS ENUM ('active', 'inactive');\n--> statement-breakpoint\nCREATE TABLE \"users\" (\"id\" integer, \"mood\" \"mood\");";
+    const SECOND: &str = "UPDATE \"users\" SET \"mood\" = 'active' WHERE \"mood\" = 'inactive';\n--> statement-breakpoint\nALTER TYPE \"mood\" RENAME TO \"mood_old\";\n--> statement-breakpoint\nCREATE TYPE \"mood\" AS ENUM ('active', 'gone');\n--> statement-breakpoint\nALTER TABLE \"users\" ALTER COLUMN \"mood\" TYPE \"mood\" USING \"mood\"::text::\"mood\";\n--> statement-breakpoint\nDROP TYPE \"mood_old\";";
+    let database = Database::create();
+    let project = project(kit, &database, &[(10, FIRST)]);
+    project.pilot(&["migrate"]).run().expect(0);
+    database.sql("INSERT INTO users VALUES (1, 'inactive')");
+    // Somebody pushed: the type was replaced, the column left as text.
+    database.sql(
+        "ALTER TABLE users ALTER COLUMN mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'gone')",
+    );
+    folder(&project, &[(10, FIRST), (20, SECOND)]);
+    project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 applied"]);
+    // The migration cannot be taken for granted: the column is no enum any more.
+    let before = database.everything();
+    project.pilot(&["sync"]).run().expect(3).says(&["public.users.mood"]);
+    assert_eq!(database.everything(), before);
+    // Mended by hand to what the first migration made, then the migration runs.
+    database.sql("DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'inactive'); ALTER TABLE users ALTER COLUMN mood TYPE mood USING mood::mood");
+    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    assert_eq!(database.list("SELECT mood FROM users"), ["active"]);
+    project.pilot(&["sync", "--dry-run"]).run().expect(0).says(&["there is nothing to write: 2 applied"]);
+}
+
+on_every_kit! {
+    what_is_pending_is_applied_once_and_proved
+    a_migration_that_fails_in_its_third_statement_is_named_with_file_line_and_reason
+    skipped_edited_unknown_and_missing_are_told_apart
+    what_was_skipped_is_applied_after_the_order_was_repaired
+    a_push_built_database_is_taken_over
+    of_two_at_once_one_applies_and_the_other_finds_nothing_to_do
+    the_enum_incident_is_seen_and_mended
+}
