@@ -191,8 +191,8 @@ pub struct ResetArgs {
     /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// A schema to empty; may be repeated
-    #[arg(long, value_name = "NAME", default_value = "public")]
+    /// A schema to empty, instead of those of drizzle's config, of the last snapshot and of the migrations table; may be repeated
+    #[arg(long, value_name = "NAME")]
     pub schema: Vec<String>,
     /// Empty every schema but those of the system and of managed services
     #[arg(long, conflicts_with = "schema")]
@@ -215,9 +215,9 @@ pub struct ResetArgs {
     /// End the sessions of our own role that hold what has to be dropped
     #[arg(long)]
     pub terminate_blockers: bool,
-    /// What to run afterwards
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Then::None)]
-    pub then: Then,
+    /// What builds the schema again, instead of what [reset] in the policy says
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub then: Option<Then>,
 }
 
 /// What follows a reset.
@@ -228,6 +228,17 @@ pub enum Then {
     /// `drizzle-kit migrate`
     Migrate,
     None,
+}
+
+impl Then {
+    /// Returns the command that follows, if one does.
+    pub fn command(self) -> Option<&'static str> {
+        match self {
+            Then::Push => Some("push"),
+            Then::Migrate => Some("migrate"),
+            Then::None => None,
+        }
+    }
 }
 
 /// Generate a migration; questions about renames are answered by the policy

@@ -40,7 +40,22 @@ pub struct Report {
     /// What `check` found in the migrations.
     pub findings: Vec<Finding>,
     pub error: Option<Error>,
+    /// What a reset ran, in its order. Absent elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     pub timings: Timings,
+}
+
+/// A step of a reset.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Step {
+    /// `reset`, `push`, `migrate`, or a command line of the policy.
+    pub name: String,
+    /// The name of the exit code that it would have had alone.
+    pub outcome: String,
+    pub summary: String,
+    pub ms: f64,
 }
 
 /// The database, without its password.
@@ -348,6 +363,9 @@ impl Report {
         let mut line = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<8} {value}");
         };
+        for step in &self.steps {
+            line("step", &format!("{}: {} ({:.1} s)", step.name, step.summary, step.ms / 1e3));
+        }
         for statement in &self.statements {
             for (idx, sql) in statement.sql.lines().enumerate() {
                 line(if idx == 0 { "sql" } else { "" }, sql);

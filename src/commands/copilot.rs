@@ -396,7 +396,7 @@ impl<'a> Copilot<'a> {
     }
 
     /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
-    fn preflight(&mut self, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
+    fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
         let looked = db::connect::preflight(dsn, &self.run_id, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
@@ -405,6 +405,7 @@ impl<'a> Copilot<'a> {
             Ok(server) => {
                 self.current_schema = server.current_schema;
                 self.take_lock(dsn)?;
+                self.hide_extensions(config, dsn)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 if server.options_accepted {
@@ -445,6 +446,30 @@ impl<'a> Copilot<'a> {
             LeaseError::Unready(error) => self.unseen(error),
             LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
         })?);
+        Ok(())
+    }
+
+    /// Makes sure that drizzle-kit goes to the database on which the lock is held for this run.
+    fn is_where_the_lock_is(&self, dsn: Option<&Dsn>) -> Result<(), Verdict> {
+        let Locking::Held(lease) = self.mission.lock else { return Ok(()) };
+        if dsn.is_some_and(|dsn| dsn.address() == lease.address()) {
+            return Ok(());
+        }
+        let elsewhere = dsn.map_or_else(|| "no PostgreSQL server".to_owned(), ToString::to_string);
+        let summary = format!("drizzle-kit would connect to {elsewhere}, and this run works on {}", lease.address());
+        Err(Verdict::nothing(Exit::Config, summary).hint("make drizzle's config name the same database"))
+    }
+
+    /// Hides the relations of extensions from drizzle-kit, which takes them for tables of the project that are gone: it asks
+    /// whether a new table is one of them renamed, and drops them. A name that the schema files have is left alone.
+    fn hide_extensions(&mut self, config: &Config, dsn: &Dsn) -> Result<(), Verdict> {
+        if self.mission.asks != Asks::BeforeExecuting {
+            return Ok(());
+        }
+        let found = db::backends::extension_relations(dsn, &self.schemas, self.patience());
+        let found = found.map_err(|error| self.unseen(&error))?;
+        let names = found.into_iter().filter(|name| !schema_files::mention(self.cwd, config.schema.as_ref(), name));
+        self.overlay.tables_filter = config.tables_filter_without(self.kit_version.as_ref(), names);
         Ok(())
     }
 
@@ -521,13 +546,14 @@ impl<'a> Copilot<'a> {
             dsn => dsn?,
         };
         self.target = Some(reported(config, dsn.as_ref()));
+        self.is_where_the_lock_is(dsn.as_ref())?;
         hide(self.console.secrets_mut(), config, dsn.as_ref());
         if self.policy.is_none() || self.policies.needs_host() {
             let host = self.target.as_ref().and_then(|target| target.host.clone());
             self.guard(host.as_deref())?;
         }
         let env = match &dsn {
-            Some(dsn) if self.mission.connects() => self.preflight(dsn)?,
+            Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
         self.see(dsn.as_ref())?;

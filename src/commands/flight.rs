@@ -149,6 +149,12 @@ impl Mission<'_> {
 
 /// Runs drizzle-kit for a mission, reports, and returns how it ended.
 pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
+    let (log, verdict) = fly_within(shared, mission, console);
+    log.close(shared, mission.command, mission.view(), console, verdict)
+}
+
+/// Runs drizzle-kit for a mission that is a step of a longer run, whose report tells of it.
+pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> (Logbook, Verdict) {
     let started = Instant::now();
     let mut log = Logbook::new(shared);
     let verdict = match attempt(shared, mission, console, &mut log) {
@@ -156,7 +162,7 @@ pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
         Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console),
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, mission.command, mission.view(), console, verdict)
+    (log, verdict)
 }
 
 /// Ends a mission before it began, with a report as any other ending has.

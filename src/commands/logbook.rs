@@ -33,6 +33,7 @@ pub struct Logbook {
     pub failed: Option<FailedStatement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
@@ -55,6 +56,7 @@ impl Logbook {
             failed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
+            steps: Vec::new(),
             findings: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
@@ -81,6 +83,7 @@ impl Logbook {
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
+            steps: self.steps.clone(),
             timings: self.timings.clone(),
         }
     }

@@ -23,6 +23,7 @@ pub mod replay;
 pub mod reset;
 pub mod run;
 pub mod status;
+pub mod steps;
 pub mod sync;
 pub mod target;
 pub mod transaction;

@@ -2,27 +2,34 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::cli::{PushArgs, ResetArgs, RunArgs, Shared, Then};
-use crate::commands::copilot;
+use crate::cli::{ResetArgs, Shared, Then};
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
-use crate::commands::{push, run};
+use crate::commands::{copilot, steps, verdict};
 use crate::console::Console;
 use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
-use crate::db::guard::{self, Rules, Target};
+use crate::db::guard::{self, Guarded, Rules, Target};
+use crate::db::lease::{LeaseError, Request};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, ResetPlan, Schemas, Scope};
+use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
-use crate::kit::config::Config;
-use crate::policy::{ObjectName, Policy};
+use crate::kit::config::{Config, Overlay};
+use crate::kit::driver;
+use crate::migrations::Folder;
+use crate::migrations::snapshot::SnapshotContent;
+use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
+use crate::term::interrupts::{Answered, Interrupts};
 
 const COMMAND: &str = "reset";
 /// Time to read the catalog, beside the time of the whole run.
@@ -38,19 +45,10 @@ pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
         Ok(verdict) | Err(verdict) => verdict,
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    let exit = log.close(shared, COMMAND, View::Run, console, verdict);
-    if exit != Exit::Ok || args.dry_run {
-        return exit;
-    }
-    // The report is that of the reset; what follows says what it did by itself.
-    let shared = Shared { report: None, ..shared.clone() };
-    match args.then {
-        Then::None => exit,
-        Then::Push => push::run(&shared, &PushArgs::default(), console),
-        Then::Migrate => run::run(&shared, &RunArgs { kit_args: vec![OsString::from("migrate")] }, console),
-    }
+    log.close(shared, COMMAND, View::Run, console, verdict)
 }
 
+/// The story: guard what can be guarded, find the database, guard it, lock it, look, plan, show, ask; then the steps.
 fn attempt(
     shared: &Shared,
     args: &ResetArgs,
@@ -60,46 +58,137 @@ fn attempt(
 ) -> Result<Verdict, Verdict> {
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
-    let Place { dsn, drizzle, .. } = target::find(shared, args.url.as_deref(), &cwd, console)?;
     let clock = Clock::new(started, shared.timeout);
-
-    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
+    // Whoever watches for signals later takes them from whoever does not.
+    let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    // The project's own code is not run where the environment alone forbids what follows.
+    if !policies.needs_host() {
+        let policy = select(&policies, shared, None)?;
+        guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
+    }
+    let Place { dsn, named_by, drizzle } = target::find(shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = policies
-        .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), host.as_deref())
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
+    let policy = select(&policies, shared, host.as_deref())?;
     log.profile = policy.profile().map(str::to_owned);
-    let target = guard::check(&dsn, &catalog.facts, &rules(&policy, args))
-        .map_err(|guarded| Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint()))?;
-    let plan = reset_plan::plan(&catalog, &scope(args, drizzle.as_ref()))
+    let rules = rules(&policies, &policy, args, host.as_deref());
+    guard::admit(&dsn, &rules).map_err(|guarded| refused(&guarded))?;
+    let then = then(args, &policy, drizzle.as_ref())?;
+
+    // Whoever is to be asked may take his time, and others need not wait for that.
+    let mut lease = if args.yes && !args.dry_run { Some(lease(&dsn, args, &clock, console)?) } else { None };
+    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
+    let target = guard::check(&dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
+    let scope = scope(args, drizzle.as_ref(), &catalog, &cwd);
+    if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
+        target.schemas = schemas.iter().cloned().collect();
+    }
+    let plan = reset_plan::plan(&catalog, &scope)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
-    show(&plan, &catalog, console);
+    show(&dsn, &named_by, &plan, &catalog, args, console);
     if args.dry_run {
+        for line in policy.reset().before.iter().chain(&policy.reset().after) {
+            console.say(&format!("  would run: {}", line.text));
+        }
         let exit = if plan.is_empty() { Exit::Ok } else { Exit::Changes };
         return Ok(Verdict::nothing(exit, format!("{} objects would be dropped", plan.n_objects)));
     }
-    if plan.is_empty() {
-        return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
+    if !plan.is_empty() {
+        ask(args, &catalog, &clock, &mut interrupts, console)?;
     }
-    ask(args, &catalog, console)?;
-    apply(&target, &plan, args, &clock, console)
+    let lease = match lease.take() {
+        Some(lease) => lease,
+        None => self::lease(&dsn, args, &clock, console)?,
+    };
+    let mut run = Steps {
+        shared,
+        args,
+        cwd: &cwd,
+        policy: &policy,
+        target: &target,
+        plan: &plan,
+        lease: &lease,
+        then,
+        clock,
+        interrupts,
+        console,
+        log,
+        database: Database::Unchanged,
+    };
+    run.all()
 }
 
-fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
+/// Picks the policy that applies at a host.
+fn select(policies: &Policies, shared: &Shared, host: Option<&str>) -> Result<Policy, Verdict> {
+    policies
+        .select(shared.profile.as_deref(), &variable, host)
+        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn refused(guarded: &Guarded) -> Verdict {
+    Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint())
+}
+
+fn rules(policies: &Policies, policy: &Policy, args: &ResetArgs, host: Option<&str>) -> Rules {
     let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
-    let signal = policy.bans_environment(&|name| std::env::var(name).ok());
+    // Naming another profile is no way around one whose condition holds.
+    let banned = banned.or_else(|| policies.bans(COMMAND, &variable, host).map(|found| found.profile));
+    let signals = policy.bans_emptying(&variable);
     Rules {
         hosts: policy.guarded_hosts(),
-        signals: signal.map(|(rule, variable)| format!("{variable} [{rule}]")).into_iter().collect(),
+        signals: signals.into_iter().map(|(variable, rule)| format!("{variable} [{rule}]")).collect(),
         banned_by: banned,
         confirmed_database: args.confirm_database.clone(),
     }
 }
 
-fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
+/// Returns what builds the schema again, after a look that it could.
+fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<Then, Verdict> {
+    let then = args.then.unwrap_or(match policy.reset().then {
+        Some(policy::model::Then::Push) => Then::Push,
+        Some(policy::model::Then::Migrate) => Then::Migrate,
+        Some(policy::model::Then::Nothing) | None => Then::None,
+    });
+    let Some(command) = then.command() else { return Ok(then) };
+    if args.dry_run {
+        return Ok(then);
+    }
+    if let Some(rule) = policy.bans_command(command) {
+        let profile = policy.profile().unwrap_or_default();
+        let summary = format!("the profile {profile} does not allow `{command}`, which is to follow [{rule}]");
+        return Err(Verdict::nothing(Exit::Guarded, summary).hint("reset with --then none, or change its `commands`"));
+    }
+    if drizzle.is_none() {
+        let summary = format!("`{command}` is to follow, and there is no drizzle config that it could work by");
+        return Err(
+            Verdict::nothing(Exit::Config, summary).hint("name the project with --cwd, or reset with --then none")
+        );
+    }
+    Ok(then)
+}
+
+/// Takes the lock for all of the steps.
+fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+    let application_name = format!("drizzle-pilot-{} reset lock", std::process::id());
+    let wait = (args.lock_timeout * reset::N_ATTEMPTS).min(clock.rest());
+    let request = Request { application_name: &application_name, wait, deadline: clock.rest() };
+    let taken = Lease::take(dsn, &request, &mut |holder| {
+        let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
+        console.say(&format!("waiting for another run that changes this database{holder}"));
+    });
+    taken.map_err(|error| match &error {
+        LeaseError::Unready(error) => look::failed(error, clock),
+        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+    })
+}
+
+fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>, catalog: &Catalog, cwd: &Path) -> Scope {
     let keep = args.keep.iter().map(|name| match name.split_once('.') {
         Some((schema, name)) => Relation { schema: schema.to_owned(), name: name.to_owned() },
         None => Relation { schema: PUBLIC.to_owned(), name: name.clone() },
@@ -107,10 +196,174 @@ fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
     // It goes as well, or migrate would take the empty database for a full one.
     let (schema, name) =
         drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
-    Scope {
-        schemas: if args.all_schemas { Schemas::All } else { Schemas::Named(args.schema.iter().cloned().collect()) },
-        keep: keep.collect::<BTreeSet<_>>(),
-        migrations: Some(Relation { schema, name }),
+    let schemas = if args.all_schemas {
+        Schemas::All
+    } else if args.schema.is_empty() {
+        let mut schemas = drizzle.map_or_else(|| vec![PUBLIC.to_owned()], |drizzle| drizzle.config.schemas());
+        schemas.push(schema.clone());
+        schemas.extend(schemas_of_snapshot(&target::migrations_folder(None, drizzle, cwd)));
+        // Nobody named them here, so one that is not there is no slip of the pen.
+        schemas.retain(|name| catalog.schemas.iter().any(|found| found.name == *name));
+        Schemas::Named(schemas.into_iter().collect())
+    } else {
+        Schemas::Named(args.schema.iter().cloned().collect())
+    };
+    Scope { schemas, keep: keep.collect::<BTreeSet<_>>(), migrations: Some(Relation { schema, name }) }
+}
+
+/// Returns the schemas of the tables in the last snapshot. A folder that cannot be read tells of none: the schemas that
+/// the config names are emptied anyway.
+fn schemas_of_snapshot(folder: &Path) -> Vec<String> {
+    let folder = Folder::read(folder).ok();
+    match folder.as_ref().and_then(|folder| folder.snapshots.last()).map(|last| &last.content) {
+        Some(SnapshotContent::Read { tables, .. }) => {
+            tables.iter().filter_map(|table| table.parts().first().cloned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Everything that happens once it was decided, in its order. One lock is held over all of it.
+struct Steps<'a> {
+    shared: &'a Shared,
+    args: &'a ResetArgs,
+    cwd: &'a Path,
+    policy: &'a Policy,
+    target: &'a Target,
+    plan: &'a ResetPlan,
+    lease: &'a Lease,
+    then: Then,
+    clock: Clock,
+    interrupts: Interrupts,
+    console: &'a mut Console,
+    log: &'a mut Logbook,
+    /// What the steps so far did to it.
+    database: Database,
+}
+
+impl Steps<'_> {
+    /// Runs the steps up to the first that fails.
+    fn all(&mut self) -> Result<Verdict, Verdict> {
+        let policy::model::Reset { before, after, .. } = self.policy.reset();
+        let n_steps = before.len() + 1 + usize::from(self.then.command().is_some()) + after.len();
+        for line in before {
+            self.step(n_steps, &line.text, |steps| steps.command(line))?;
+        }
+        let emptied = self.step(n_steps, COMMAND, Steps::empty)?;
+        if let Some(command) = self.then.command() {
+            self.step(n_steps, command, |steps| steps.build(command))?;
+        }
+        for line in after {
+            self.step(n_steps, &line.text, |steps| steps.command(line))?;
+        }
+        let done: Vec<&str> =
+            self.log.steps.iter().filter(|step| step.name != COMMAND).map(|step| &*step.name).collect();
+        let summary = match done.as_slice() {
+            [] => emptied.summary,
+            done => format!("{}; then: {}", emptied.summary, done.join(", ")),
+        };
+        Ok(Verdict { summary, database: self.database, ..emptied })
+    }
+
+    /// Runs a step, shows it, and takes its time.
+    fn step(
+        &mut self,
+        n_steps: usize,
+        name: &str,
+        run: impl FnOnce(&mut Self) -> Result<Verdict, Verdict>,
+    ) -> Result<Verdict, Verdict> {
+        if let Some(signal) = self.interrupts.came() {
+            let summary = format!("stopped by {} before {name}", driver::signal_name(signal));
+            return Err(Verdict { database: self.database, ..Verdict::nothing(Exit::Signal(signal), summary) });
+        }
+        let started = Instant::now();
+        let n_before = self.log.steps.len();
+        if n_steps > 1 {
+            self.console.say(&format!("step {} of {n_steps}: {name}", n_before + 1));
+        }
+        let ended = run(self);
+        let verdict = ended.as_ref().unwrap_or_else(|verdict| verdict);
+        let took = started.elapsed();
+        if n_steps > 1 {
+            self.console.say(&format!("  {}: {} ({:.1} s)", name, verdict.summary, took.as_secs_f64()));
+            self.log.steps.push(report::Step {
+                name: name.to_owned(),
+                outcome: verdict.exit.name().to_owned(),
+                summary: verdict.summary.clone(),
+                ms: took.as_secs_f64() * 1e3,
+            });
+        }
+        match ended {
+            Ok(verdict) => {
+                self.database = worse(self.database, verdict.database);
+                Ok(verdict)
+            }
+            Err(verdict) => Err(self.failed(name, verdict)),
+        }
+    }
+
+    /// Says what a failed step leaves behind: what the steps before it did stays.
+    fn failed(&self, name: &str, verdict: Verdict) -> Verdict {
+        if self.database == Database::Unchanged {
+            return verdict;
+        }
+        let exit = match verdict.exit {
+            // These say themselves what the database is.
+            Exit::Partial | Exit::Unproven | Exit::Timeout | Exit::Signal(_) | Exit::Internal => verdict.exit,
+            _ => Exit::Partial,
+        };
+        let was = if exit == verdict.exit { String::new() } else { format!(" ({})", verdict.exit.name()) };
+        let summary = format!("the database was emptied, and {name} failed{was}: {}", verdict.summary);
+        Verdict { exit, summary, database: worse(self.database, verdict.database), ..verdict }
+    }
+
+    /// Runs a command line of the policy.
+    fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
+        steps::run(line, self.cwd, self.args.url.as_deref(), &self.clock, &mut self.interrupts)?;
+        Ok(Verdict::nothing(Exit::Ok, "done"))
+    }
+
+    /// Empties the database.
+    fn empty(&mut self) -> Result<Verdict, Verdict> {
+        if self.plan.is_empty() {
+            return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
+        }
+        apply(self.target, self.plan, self.args, self.lease, &self.clock, self.console)
+    }
+
+    /// Builds the schema, on the very database that was emptied.
+    fn build(&mut self, command: &'static str) -> Result<Verdict, Verdict> {
+        let kit_args = [OsString::from(command)];
+        let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
+        let is_push = self.then == Then::Push;
+        let mission = Mission {
+            command: if is_push { "push" } else { "run" },
+            kit_args: &kit_args,
+            asks: if is_push { Asks::BeforeExecuting } else { Asks::AsItLikes },
+            touches: Touches::Database,
+            consent: Consent::ByPolicy,
+            apply: if is_push { None } else { Some(Apply::Kit) },
+            accept_data_loss: false,
+            overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
+            lock: Locking::Held(self.lease),
+        };
+        let shared = Shared { report: None, timeout: self.clock.rest(), ..self.shared.clone() };
+        let (log, verdict) = flight::fly_within(&shared, &mission, self.console);
+        let Logbook { kit, prompts, statements, warnings, refusals, .. } = log;
+        self.log.kit = kit;
+        self.log.prompts.extend(prompts);
+        self.log.statements.extend(statements);
+        self.log.warnings.extend(warnings);
+        self.log.refusals.extend(refusals);
+        if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
+    }
+}
+
+fn worse(one: Database, other: Database) -> Database {
+    match (one, other) {
+        (Database::Maybe, _) | (_, Database::Maybe) => Database::Maybe,
+        (Database::Changed, _) | (_, Database::Changed) => Database::Changed,
+        (Database::Unchanged, Database::Unchanged) => Database::Unchanged,
     }
 }
 
@@ -120,19 +373,37 @@ fn statement(step: &reset_plan::Step) -> report::Statement {
 }
 
 /// Says what is at stake, before anything happens.
-fn show(plan: &ResetPlan, catalog: &Catalog, console: &mut Console) {
-    let facts = &catalog.facts;
-    console.say(&format!("{} of {}: {} objects, about {} rows", facts.database, facts.user, plan.n_objects, plan.rows));
+fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &ResetArgs, console: &mut Console) {
+    let address = dsn.address();
+    let user = &catalog.facts.user;
+    console.say(&format!("database {} on {} as {user}, named by {named_by}", catalog.facts.database, address.server()));
+    let schemas = match &plan.scope.schemas {
+        Schemas::All => "all schemas".to_owned(),
+        Schemas::Named(names) if names.is_empty() => "no schema".to_owned(),
+        Schemas::Named(names) => format!("schemas {}", names.iter().cloned().collect::<Vec<_>>().join(", ")),
+    };
+    console.say(&format!("  at stake: {} objects and about {} rows in {schemas}", plan.n_objects, plan.rows));
     for taken in &plan.collateral {
         console.say(&format!("  goes along: {}", taken.object));
     }
     for stays in &plan.stays {
         console.detail(&format!("  stays: {} ({})", stays.object, stays.why));
     }
+    if args.dry_run {
+        for step in plan.statements() {
+            console.say(&format!("  {}: {}", step.why, step.objects.join(", ")));
+        }
+    }
 }
 
 /// Asks on a terminal for the name of the database. Elsewhere it needs `--yes`.
-fn ask(args: &ResetArgs, catalog: &Catalog, console: &mut Console) -> Result<(), Verdict> {
+fn ask(
+    args: &ResetArgs,
+    catalog: &Catalog,
+    clock: &Clock,
+    interrupts: &mut Interrupts,
+    console: &mut Console,
+) -> Result<(), Verdict> {
     if args.yes {
         return Ok(());
     }
@@ -143,11 +414,17 @@ fn ask(args: &ResetArgs, catalog: &Catalog, console: &mut Console) -> Result<(),
     }
     console.settle();
     console.insist(&format!("Type the name of the database to empty it ({database}):"));
-    let mut typed = String::new();
-    let read = std::io::stderr().flush().and_then(|()| std::io::stdin().lock().read_line(&mut typed));
-    match read {
-        Ok(_) if typed.trim_end() == database => Ok(()),
-        _ => Err(Verdict::nothing(Exit::Guarded, "the name was not typed")),
+    let answered = interrupts
+        .line(Instant::now() + clock.rest())
+        .map_err(|error| Verdict::nothing(Exit::Guarded, format!("the answer could not be read: {error}")))?;
+    match answered {
+        Answered::Line(typed) if typed == *database => Ok(()),
+        Answered::Line(_) => Err(Verdict::nothing(Exit::Guarded, "the name was not typed")),
+        Answered::Signal(signal) => {
+            let summary = format!("stopped by {} at the question", driver::signal_name(signal));
+            Err(Verdict::nothing(Exit::Signal(signal), summary))
+        }
+        Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered in the time of the run")),
     }
 }
 
@@ -155,6 +432,7 @@ fn apply(
     target: &Target,
     plan: &ResetPlan,
     args: &ResetArgs,
+    lease: &Lease,
     clock: &Clock,
     console: &mut Console,
 ) -> Result<Verdict, Verdict> {
@@ -172,7 +450,7 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: Hold::Take,
+            lock: Hold::Leased(lease),
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),

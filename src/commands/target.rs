@@ -60,7 +60,15 @@ impl Drizzle {
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
 pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Console) -> Result<Place, Verdict> {
-    settle(load(shared, cwd)?, url, cwd, console)
+    let drizzle = match (load(shared, cwd), url) {
+        // The address is known without drizzle-kit, and what else the config would tell has its defaults.
+        (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
+            console.warn(&format!("drizzle's config is not read: {summary}"));
+            None
+        }
+        (drizzle, _) => drizzle?,
+    };
+    settle(drizzle, url, cwd, console)
 }
 
 /// Finds the PostgreSQL database where drizzle's config was loaded already.

@@ -58,6 +58,23 @@ pub fn tables_named(dsn: &Dsn, table: &str, deadline: Duration) -> Result<Vec<St
     })
 }
 
+/// Returns the names of the tables, views and sequences in these schemas that belong to an extension.
+pub fn extension_relations(dsn: &Dsn, schemas: &[String], deadline: Duration) -> Result<Vec<String>, ConnectError> {
+    const RELATIONS: &str = "
+        SELECT DISTINCT c.relname::text
+          FROM pg_catalog.pg_depend d
+          JOIN pg_catalog.pg_class c ON c.oid = d.objid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0
+           AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname = ANY ($1)
+         ORDER BY 1";
+    within(dsn, deadline, async |patience| {
+        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
+        let rows = client.query_typed(RELATIONS, &[(&schemas, Type::TEXT_ARRAY)]).await;
+        Ok(rows.map_err(|error| explained(dsn, &error))?.iter().map(|row| row.get(0)).collect())
+    })
+}
+
 struct Leftovers<'a> {
     dsn: &'a Dsn,
     client: &'a Client,

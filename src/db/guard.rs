@@ -82,22 +82,39 @@ impl Guarded {
     }
 }
 
-/// Checks whether the database that these facts were read from may be emptied.
+/// Checks what can be known before anything is contacted.
 ///
 /// # Errors
 /// With the first reason against it.
-pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded> {
-    let database = || facts.database.clone();
+pub fn admit(dsn: &Dsn, rules: &Rules) -> Result<(), Guarded> {
+    admit_environment(rules)?;
+    if !allows(dsn, &rules.hosts)? {
+        return Err(Guarded::Host { host: host(dsn), hosts: rules.hosts.clone() });
+    }
+    Ok(())
+}
+
+/// Checks what can be known before the database has a name.
+///
+/// # Errors
+/// With the first reason against it.
+pub fn admit_environment(rules: &Rules) -> Result<(), Guarded> {
     if let Some(profile) = &rules.banned_by {
         return Err(Guarded::Banned { profile: profile.clone() });
     }
     if !rules.signals.is_empty() {
         return Err(Guarded::Production { signals: rules.signals.clone() });
     }
-    if !allows(dsn, &rules.hosts)? {
-        let host = host(dsn);
-        return Err(Guarded::Host { host, hosts: rules.hosts.clone() });
-    }
+    Ok(())
+}
+
+/// Checks whether the database that these facts were read from may be emptied.
+///
+/// # Errors
+/// With the first reason against it.
+pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded> {
+    admit(dsn, rules)?;
+    let database = || facts.database.clone();
     if let Some(confirmed) = rules.confirmed_database.as_ref().filter(|name| **name != facts.database) {
         return Err(Guarded::OtherDatabase { confirmed: confirmed.clone(), found: database() });
     }

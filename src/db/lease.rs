@@ -15,7 +15,7 @@ use tokio_postgres::types::Type;
 
 use super::connect::{ConnectError, Patience, Session, Signals, at, explained, open_watched};
 use super::transaction::{self, Holder, LOCK, Lock, Run};
-use super::url::Dsn;
+use super::url::{Address, Dsn};
 
 /// Time for opening the connection, where the run has more.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,6 +44,7 @@ pub struct Lease {
     client: Client,
     /// The connection once more: it becomes readable when the server or the network ends it.
     watched: OwnedFd,
+    address: Address,
     /// The server process that holds the lock, which behind a pooler is the server's own as well.
     pid: i32,
     runtime: Runtime,
@@ -104,13 +105,18 @@ impl Lease {
             }
         });
         match taken {
-            Ok((client, watched, pid)) => Ok(Lease { client, watched, pid, runtime }),
+            Ok((client, watched, pid)) => Ok(Lease { client, watched, address: dsn.address().clone(), pid, runtime }),
             Err(error) => {
                 // Dropping the runtime would wait for a name look-up that hangs in the resolver.
                 runtime.shutdown_background();
                 Err(error)
             }
         }
+    }
+
+    /// Returns where the database is that it holds.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::KitError;
@@ -112,6 +113,38 @@ impl Config {
             (None, "postgresql") => vec!["public".to_owned()],
             (None, _) => Vec::new(),
         }
+    }
+
+    /// Returns the patterns of table names with one that excludes these names; none where nothing can be added.
+    ///
+    /// drizzle-kit 0.22 and later take a table if every pattern that says anything of it says yes; before, one that says
+    /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. So beside a list of
+    /// wanted names, and before 0.22 beside any other pattern, it would let in all the rest: then the list stays as it is.
+    pub fn tables_filter_without(
+        &self,
+        version: Option<&Version>,
+        names: impl IntoIterator<Item = String>,
+    ) -> Option<Vec<String>> {
+        let own = match &self.tables_filter {
+            None => Vec::new(),
+            Some(OneOrMany::One(pattern)) => vec![pattern.clone()],
+            Some(OneOrMany::Many(patterns)) => patterns.clone(),
+        };
+        let all_count = version.is_some_and(|version| (version.major, version.minor) >= (0, 22));
+        let excludes = own.iter().any(|pattern| pattern.starts_with('!'));
+        if !(own.is_empty() || all_count && excludes) {
+            return None;
+        }
+        // Anything else would mean something in a pattern.
+        let is_plain =
+            |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-');
+        let names: Vec<String> = names.into_iter().filter(is_plain).collect();
+        let added = match names.as_slice() {
+            [] => return None,
+            [name] => format!("!{name}"),
+            names => format!("!{{{}}}", names.join(",")),
+        };
+        Some(own.into_iter().chain([added]).collect())
     }
 
     /// Returns the folder of the migrations, below the project's (drizzle-kit 0.20 to 0.31, `out`).
@@ -255,6 +288,28 @@ mod tests {
         assert_eq!(over.db_credentials["url"], "postgres://u@h/other");
         assert_eq!(serde_json::to_value(&overlay).expect("it is JSON")["tablesFilter"][1], "!b");
         assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
+    }
+
+    #[test]
+    fn a_list_of_wanted_names_lets_nothing_else_in() {
+        let check = |version: &str, json: &str, names: &[&str], expected: Option<&[&str]>| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            let version: Version = version.parse().expect("the case is a version");
+            let filter = config.tables_filter_without(Some(&version), names.iter().map(|name| (*name).to_owned()));
+            assert_eq!(
+                filter,
+                expected.map(|all| all.iter().map(|one| (*one).to_owned()).collect()),
+                "{version} {json}"
+            );
+        };
+        for version in ["0.21.4", "0.22.8"] {
+            check(version, "{}", &["a", "odd*"], Some(&["!a"]));
+            check(version, r#"{"tablesFilter":[]}"#, &["a", "b"], Some(&["!{a,b}"]));
+            check(version, r#"{"tablesFilter":["app_*"]}"#, &["a"], None);
+            check(version, "{}", &["odd*"], None);
+        }
+        check("0.22.8", r#"{"tablesFilter":"!tmp_*"}"#, &["a"], Some(&["!tmp_*", "!a"]));
+        check("0.21.4", r#"{"tablesFilter":"!tmp_*"}"#, &["a"], None);
     }
 
     #[test]

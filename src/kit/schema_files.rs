@@ -13,14 +13,7 @@ use crate::kit::config::OneOrMany;
 ///
 /// What these files import from elsewhere is not in it. A file that cannot be read counts as empty.
 pub fn digest(project: &Path, schema: Option<&OneOrMany>) -> String {
-    let named: Vec<&str> = match schema {
-        None => Vec::new(),
-        Some(OneOrMany::One(path)) => vec![path],
-        Some(OneOrMany::Many(paths)) => paths.iter().map(String::as_str).collect(),
-    };
-    let mut files: Vec<PathBuf> = named.iter().flat_map(|named| files(project, named)).collect();
-    files.sort();
-    files.dedup();
+    let files = all(project, schema);
     let mut digest = Sha256::new();
     for file in files {
         let shown = file.strip_prefix(project).unwrap_or(&file).display().to_string();
@@ -31,6 +24,28 @@ pub fn digest(project: &Path, schema: Option<&OneOrMany>) -> String {
         }
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Tells whether one of these files has a name between quotes.
+pub fn mention(project: &Path, schema: Option<&OneOrMany>, name: &str) -> bool {
+    let quoted = ['\'', '"', '`'].map(|quote| format!("{quote}{name}{quote}"));
+    all(project, schema).iter().any(|file| {
+        let text = std::fs::read(file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        quoted.iter().any(|quoted| text.contains(quoted))
+    })
+}
+
+fn all(project: &Path, schema: Option<&OneOrMany>) -> Vec<PathBuf> {
+    let named: Vec<&str> = match schema {
+        None => Vec::new(),
+        Some(OneOrMany::One(path)) => vec![path],
+        Some(OneOrMany::Many(paths)) => paths.iter().map(String::as_str).collect(),
+    };
+    let mut files: Vec<PathBuf> = named.iter().flat_map(|named| files(project, named)).collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 fn files(project: &Path, named: &str) -> Vec<PathBuf> {

@@ -20,9 +20,9 @@ use toml::Spanned;
 
 use super::check::{self, CheckEntry};
 use super::model::{
-    Anomaly, Apply, ApplyLine, COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer,
-    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section,
-    Source, Using, Variable, closest, quoted,
+    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule,
+    HostPattern, Layer, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename,
+    RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -163,6 +163,9 @@ struct File {
     /// Where a database may be changed at all.
     #[serde(default)]
     guard: Guard,
+    /// What a reset does beside emptying the database.
+    #[serde(default)]
+    reset: ResetEntry,
     /// What `check` finds, and how bad that is.
     #[serde(default)]
     check: CheckEntry,
@@ -215,6 +218,9 @@ struct ProfileEntry {
     /// Where a database may be changed at all.
     #[serde(default)]
     guard: Guard,
+    /// What a reset does beside emptying the database.
+    #[serde(default)]
+    reset: ResetEntry,
     /// What `check` finds, and how bad that is.
     #[serde(default)]
     check: CheckEntry,
@@ -394,6 +400,29 @@ struct Push {
     /// Who runs the statements: drizzle-kit, or drizzle-pilot in one transaction of PostgreSQL, all or nothing.
     #[schemars(with = "ApplyEntry")]
     apply: Option<Spanned<ApplyEntry>>,
+}
+
+/// What a reset does beside emptying the database. Command lines are run without a shell.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct ResetEntry {
+    /// What builds the schema again, unless --then says otherwise.
+    #[schemars(with = "ThenEntry")]
+    then: Option<Spanned<ThenEntry>>,
+    /// Command lines to run before the database is emptied, as in "pnpm tsc".
+    #[schemars(with = "Vec<String>")]
+    before: Option<Vec<Spanned<String>>>,
+    /// Command lines to run once the schema is built, as in "pnpm db:seed".
+    #[schemars(with = "Vec<String>")]
+    after: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ThenEntry {
+    Push,
+    Migrate,
+    None,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -589,6 +618,7 @@ struct Sections<'a> {
     using: &'a Names,
     prompts: Option<&'a [Spanned<PromptEntry>]>,
     guard: &'a Guard,
+    reset: &'a ResetEntry,
     check: &'a CheckEntry,
 }
 
@@ -610,6 +640,7 @@ impl Reader<'_> {
             using: &file.using,
             prompts: file.prompts.as_deref(),
             guard: &file.guard,
+            reset: &file.reset,
             check: &file.check,
         };
         self.lay(&mut base, None, &sections);
@@ -633,6 +664,7 @@ impl Reader<'_> {
             using: &entry.using,
             prompts: entry.prompts.as_deref(),
             guard: &entry.guard,
+            reset: &entry.reset,
             check: &entry.check,
         };
         self.lay(&mut policy, layer.clone(), &sections);
@@ -716,7 +748,31 @@ impl Reader<'_> {
                 let rule = self.rule(&layer, "guard.refuse_env", variable.span());
                 self.variable(variable).map(|value| Ruled { value, rule })
             });
-            policy.refuse_env = ruled.collect();
+            policy.refuse_env = Some(ruled.collect());
+        }
+        if let Some(then) = &sections.reset.then {
+            policy.reset.then = Some(match then.get_ref() {
+                ThenEntry::Push => Then::Push,
+                ThenEntry::Migrate => Then::Migrate,
+                ThenEntry::None => Then::Nothing,
+            });
+        }
+        if let Some(lines) = &sections.reset.before {
+            policy.reset.before = lines.iter().filter_map(|line| self.command_line(line)).collect();
+        }
+        if let Some(lines) = &sections.reset.after {
+            policy.reset.after = lines.iter().filter_map(|line| self.command_line(line)).collect();
+        }
+    }
+
+    fn command_line(&mut self, line: &Spanned<String>) -> Option<CommandLine> {
+        match shell_words::split(line.get_ref()).ok().filter(|words| !words.is_empty()) {
+            Some(words) => Some(CommandLine { text: line.get_ref().clone(), words }),
+            None => {
+                self.problem(line.span(), "this is no command line")
+                    .hint("write a program and its arguments, as in \"pnpm db:seed\"; no shell reads it");
+                None
+            }
         }
     }
 
@@ -1133,7 +1189,8 @@ mod tests {
         );
         assert!(production.bans_command("migrate").is_none());
         assert!(
-            production.refuse_env.is_empty() && production.guarded_hosts().contains(&"db".to_owned()),
+            production.refuse_env.as_ref().is_some_and(Vec::is_empty)
+                && production.guarded_hosts().contains(&"db".to_owned()),
             "keys merge one by one"
         );
     }
@@ -1188,7 +1245,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `using`, `prompts`, `guard`, `check`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `using`, `prompts`, `guard`, `reset`, `check`",
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",

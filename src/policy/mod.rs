@@ -15,5 +15,5 @@ pub mod name;
 pub use check::Check;
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, find, load};
-pub use model::{Policies, Policy, RuleRef, SelectError};
+pub use model::{CommandLine, Policies, Policy, RuleRef, SelectError};
 pub use name::ObjectName;

@@ -18,6 +18,40 @@ pub const FILE_NAME: &str = "drizzle-pilot.toml";
 /// The commands that a profile may name under `commands`.
 pub const COMMANDS: [&str; 9] = ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
 
+/// What says that this is production, where no file says what does.
+const PRODUCTION: [(&str, &str); 5] = [
+    ("NODE_ENV", "production"),
+    ("VERCEL_ENV", "production"),
+    ("APP_ENV", "production"),
+    ("RAILWAY_ENVIRONMENT_NAME", "production"),
+    ("CONTEXT", "production"), // Netlify
+];
+
+/// What a reset does beside emptying the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reset {
+    /// None: the file does not say.
+    pub then: Option<Then>,
+    pub before: Vec<CommandLine>,
+    pub after: Vec<CommandLine>,
+}
+
+/// What builds the schema again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Push,
+    Migrate,
+    Nothing,
+}
+
+/// A command line, as it was written and as it is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    pub text: String,
+    /// At least one.
+    pub words: Vec<String>,
+}
+
 /// A policy file: the policy without a profile, and one policy for each profile.
 #[derive(Debug, Clone)]
 pub struct Policies {
@@ -48,7 +82,9 @@ pub struct Policy {
     pub(super) using: BTreeMap<ObjectName, Using>,
     pub(super) prompts: Prompts,
     pub(super) hosts: Vec<HostPattern>,
-    pub(super) refuse_env: Vec<Ruled<Variable>>,
+    /// None: no line of the file speaks of it.
+    pub(super) refuse_env: Option<Vec<Ruled<Variable>>>,
+    pub(super) reset: Reset,
     pub(super) commands: Option<Ruled<Vec<String>>>,
     pub(super) accept_data_loss: Option<Ruled<bool>>,
     pub(super) check: Check,
@@ -328,6 +364,12 @@ impl Policies {
         }
     }
 
+    /// Returns the profile whose `when` holds and which bans a command, if one does, whichever was named explicitly.
+    pub fn bans(&self, command: &str, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Option<Match> {
+        let bans = |found: &Match| self.profiles[&found.profile].policy.bans_command(command).is_some();
+        self.matching(env, host).into_iter().find(bans)
+    }
+
     /// Returns the profiles whose `when` holds, whichever was named explicitly.
     pub fn matching(&self, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Vec<Match> {
         let condition = |profile: &Profile| {
@@ -376,7 +418,8 @@ impl Policy {
             using: BTreeMap::new(),
             prompts: Prompts::default(),
             hosts: Vec::new(),
-            refuse_env: Vec::new(),
+            refuse_env: None,
+            reset: Reset::default(),
             commands: None,
             accept_data_loss: None,
             check: Check::default(),
@@ -448,8 +491,28 @@ impl Policy {
 
     /// Returns the rule that bans commands which change a database in this environment, and the variable it names.
     pub fn bans_environment(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<(&RuleRef, &Variable)> {
-        let banned = self.refuse_env.iter().find(|variable| variable.value.is_set(env))?;
+        let banned = self.refuse_env.iter().flatten().find(|variable| variable.value.is_set(env))?;
         Some((&banned.rule, &banned.value))
+    }
+
+    /// Returns everything in this environment that says that a database must not be emptied, with the rule. Where no file
+    /// speaks of it, the usual words for production do.
+    pub fn bans_emptying(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<(Variable, RuleRef)> {
+        let ruled = match &self.refuse_env {
+            Some(lines) => lines.iter().map(|line| (line.value.clone(), line.rule.clone())).collect(),
+            None => PRODUCTION
+                .map(|(name, value)| {
+                    let variable = Variable { name: name.to_owned(), value: value.to_owned() };
+                    (variable, RuleRef::built_in("guard.refuse_env"))
+                })
+                .to_vec(),
+        };
+        ruled.into_iter().filter(|(variable, _)| variable.is_set(env)).collect()
+    }
+
+    /// Returns what a reset does beside emptying.
+    pub fn reset(&self) -> &Reset {
+        &self.reset
     }
 
     /// Returns the rule that bans `--accept-data-loss`, if one does.

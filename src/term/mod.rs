@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of drizzle-kit. `keys` and `screen` are pure; the others do IO.
 
+pub mod interrupts;
 pub mod keys;
 pub mod pty;
 pub mod redact;

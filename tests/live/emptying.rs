@@ -51,6 +51,117 @@ fn what_is_not_allowed_is_not_touched() {
     check(here, &["reset", "--yes", "--schema", "pg_catalog"], 3, &["pg_catalog"]);
     database.sql("CREATE SCHEMA shop; CREATE TABLE shop.moods (mood mood)");
     let before = database.everything();
-    let ran = project.pilot(&["reset", "--yes"]).run().expect(3).says(&["shop.moods.mood", "not in scope"]);
+    let public = ["reset", "--yes", "--schema", "public"];
+    let ran = project.pilot(&public).run().expect(3).says(&["shop.moods.mood", "not in scope"]);
     assert_eq!(database.everything(), before, "{ran}");
+}
+
+#[test]
+fn what_follows_goes_to_the_database_that_was_emptied() {
+    let (database, project) = prepared();
+    let before = database.everything();
+    let other = Database::create();
+    other.sql("CREATE TABLE old (id integer)");
+    let ran = project.pilot(&["reset", "--yes", "--then", "push", "--url", other.url().as_str()]).run().expect(0);
+    assert_eq!(other.list("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"), ["users"], "{ran}");
+    assert_eq!(database.everything(), before, "{ran}");
+}
+
+#[test]
+fn a_reset_runs_the_steps_of_the_policy_in_their_order_and_reports_them_once() {
+    let (database, project) = prepared();
+    let sh = |script: &str| format!("\"sh -c '{script}'\"");
+    project.policy(&format!(
+        "{HERE}[reset]\nthen = 'push'\nbefore = [{}]\nafter = [{}]\n",
+        sh("echo built"),
+        sh("echo seeded >&2; echo $DATABASE_URL > seed.txt")
+    ));
+    let ran = project.pilot(&["reset", "--yes", "--format", "json"]).run().expect(0).database("changed");
+    let ran = ran.says(&["built", "seeded", "step 1 of 4", "step 4 of 4"]);
+    let result: serde_json::Value = serde_json::from_str(&ran.stdout).expect("stdout is one document");
+    let steps: Vec<&str> =
+        result["steps"].as_array().into_iter().flatten().filter_map(|step| step["outcome"].as_str()).collect();
+    assert_eq!(steps, ["ok"; 4], "{ran}");
+    assert_eq!(result, ran.report, "{ran}");
+    assert_eq!(database.value("SELECT count(*) FROM users"), "0", "{ran}");
+    assert!(project.path("seed.txt").exists(), "{ran}");
+
+    database.sql("INSERT INTO users (id, name) VALUES (1, 'ann')");
+    let before = database.everything();
+    let failing = |key: &str| format!("{HERE}[reset]\nthen = 'none'\n{key} = [{}, 'sh -c true']\n", sh("exit 3"));
+    project.policy(&failing("before"));
+    let ran = project.pilot(&["reset", "--yes"]).run().expect(1).database("unchanged").says(&["ended with 3"]);
+    assert_eq!(database.everything(), before, "{ran}");
+    project.policy(&failing("after"));
+    let ran = project.pilot(&["reset", "--yes"]).run().expect(6).database("changed").says(&["ended with 3"]);
+    assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
+    assert_eq!(ran.report["steps"].as_array().map(Vec::len), Some(2), "{ran}");
+}
+
+#[test]
+fn what_is_forbidden_is_not_contacted() {
+    let (_database, project) = prepared();
+    let nobody = "postgres://app:secret@127.0.0.1:1/shop";
+    let check = |policy: &str, name: &str, value: &str, says: &[&str]| {
+        project.policy(policy);
+        let run = project.pilot(&["reset", "--yes", "--url", nobody]).env(name, value);
+        run.run().expect(77).database("unchanged").says(says);
+    };
+    let here = "[guard]\nhosts = ['127.0.0.1']\n";
+    check("[guard]\nhosts = ['localhost']\n", "X", "", &["host 127.0.0.1 is not among"]);
+    check(here, "NODE_ENV", "production", &["NODE_ENV=production", "built-in policy"]);
+    let both = format!("{here}refuse_env = ['STAGE=live', 'NODE_ENV=production']\n");
+    project.policy(&both);
+    let run = project.pilot(&["reset", "--yes", "--url", nobody]).env("STAGE", "live").env("NODE_ENV", "production");
+    run.run().expect(77).says(&["STAGE=live", "NODE_ENV=production"]);
+    let banned = format!(
+        "{here}refuse_env = []\n[profiles.live]\nwhen = {{ env = ['STAGE=live'] }}\ncommands = ['migrate']\n[profiles.other]\n"
+    );
+    project.policy(&banned);
+    let run = project.pilot(&["reset", "--yes", "--url", nobody, "--profile", "other"]).env("STAGE", "live");
+    run.run().expect(77).says(&["profile live"]);
+    // A line of the policy lifts what is built in.
+    project.policy(&format!("{here}refuse_env = []\n"));
+    project.pilot(&["reset", "--yes", "--url", nobody]).env("NODE_ENV", "production").run().expect(69);
+}
+
+#[test]
+fn a_reset_waits_for_the_run_that_has_the_lock_and_names_it() {
+    let (database, project) = prepared();
+    let before = database.everything();
+    let other = database.hold("SELECT pg_advisory_xact_lock(1685745772, 1)");
+    let ran = project.pilot(&["reset", "--yes", "--lock-timeout", "50ms"]).run().expect(75).database("unchanged");
+    let ran = ran.says(&["another run changes this database", "called live-test"]);
+    assert_eq!(database.everything(), before, "{ran}");
+    drop(other);
+}
+
+#[test]
+fn every_schema_that_the_config_names_is_emptied() {
+    let (database, project) = prepared();
+    database.sql(
+        "CREATE SCHEMA shop; CREATE TABLE shop.orders (id integer); CREATE SCHEMA other; CREATE TABLE other.kept ()",
+    );
+    let ran = project
+        .pilot(&["reset", "--yes"])
+        .run()
+        .expect(0)
+        .says(&["schemas public, shop", "named by drizzle.config.ts"]);
+    let left = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('public', 'shop', 'other')";
+    assert_eq!(database.list(left), ["other.kept"], "{ran}");
+}
+
+on_every_kit!(extensions_in_public_do_not_stop_the_push_afterwards);
+
+fn extensions_in_public_do_not_stop_the_push_afterwards(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "add_column", &database);
+    project.policy(HERE);
+    database.sql("CREATE EXTENSION pg_stat_statements");
+    let ran = project.pilot(&["reset", "--yes", "--then", "push"]).run().expect(0).database("changed");
+    assert!(ran.report["prompts"].as_array().into_iter().flatten().count() <= 1, "only consent is asked for\n{ran}");
+    assert_eq!(database.value("SELECT count(*) FROM users"), "0", "{ran}");
+    let views = "SELECT count(*) FROM pg_views WHERE viewname LIKE 'pg_stat_statements%' AND schemaname = 'public'";
+    assert_eq!(database.value(views), "2", "{ran}");
+    project.push().expect(0).database("unchanged").says(&["no changes"]);
 }

@@ -1,0 +1,96 @@
+//! What a reset runs before and after: the user's own command lines, one after the other, each shown and timed.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::commands::look::Clock;
+use crate::exit::Exit;
+use crate::kit::driver;
+use crate::policy::CommandLine;
+use crate::report::Verdict;
+use crate::term::interrupts::{Interrupts, Woken};
+
+/// Time for a command to end by itself once it was asked to.
+const RUNG: Duration = Duration::from_millis(1500);
+
+/// Runs one command line without a shell, in the project's folder and with its installed programs on the PATH. What it
+/// prints goes to stderr as it comes: stdout is for our own result.
+///
+/// # Errors
+/// With the verdict, where it did not end well. What became of the database is for the caller to say.
+pub fn run(
+    line: &CommandLine,
+    cwd: &Path,
+    url: Option<&str>,
+    clock: &Clock,
+    interrupts: &mut Interrupts,
+) -> Result<(), Verdict> {
+    let path = path(cwd);
+    let (program, args) = line.words.split_first().expect("a command line has a program");
+    let found = which::which_in(program, Some(&path), cwd).map_err(|_| {
+        Verdict::nothing(Exit::Failed, format!("`{}`: there is no program {program}", line.text))
+            .hint("the project's node_modules/.bin comes first, then the PATH")
+    })?;
+    let not_run =
+        |error: io::Error| Verdict::nothing(Exit::Failed, format!("`{}` could not be run: {error}", line.text));
+    let out = io::stderr().as_fd().try_clone_to_owned().map_err(not_run)?;
+    let mut command = Command::new(found);
+    // A group of its own, so that all it started can be ended with it.
+    command.args(args).current_dir(cwd).env("PATH", &path).stdin(Stdio::null()).stdout(out).process_group(0);
+    if let Some(url) = url {
+        command.env(super::target::DATABASE_URL, url);
+    }
+    let mut child = command.spawn().map_err(not_run)?;
+    let group = Pid::from_child(&child);
+    let end = Instant::now() + clock.rest();
+    let mut status: Option<ExitStatus> = None;
+    let mut ended = || {
+        status = child.try_wait()?;
+        Ok(status.is_some())
+    };
+    let woken = interrupts.until(end, &mut ended).map_err(not_run)?;
+    if woken != Woken::Ready {
+        for signal in [Signal::TERM, Signal::KILL] {
+            // It may have ended by itself meanwhile.
+            let _ = kill_process_group(group, signal);
+            if interrupts.at_last(Instant::now() + RUNG, &mut ended).map_err(not_run)? {
+                break;
+            }
+        }
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    match (woken, status) {
+        (Woken::Signal(signal), _) => {
+            let summary = format!("stopped by {} in `{}`", driver::signal_name(signal), line.text);
+            Err(Verdict::nothing(Exit::Signal(signal), summary))
+        }
+        (Woken::Late, _) => {
+            Err(Verdict::nothing(Exit::Timeout, format!("`{}` did not end in the time of the run", line.text))
+                .hint("--timeout sets the time for all steps together"))
+        }
+        (Woken::Ready, Some(status)) if status.success() => Ok(()),
+        (Woken::Ready, status) => {
+            let how = match status.and_then(|status| status.code().or(status.signal().map(|signal| 128 + signal))) {
+                Some(code) => format!("ended with {code}"),
+                None => "ended".to_owned(),
+            };
+            Err(Verdict::nothing(Exit::Failed, format!("`{}` {how}", line.text)))
+        }
+    }
+}
+
+/// Returns the PATH with the folders of installed programs, from the project's upward, before the rest.
+fn path(cwd: &Path) -> OsString {
+    let bins = cwd.ancestors().map(|folder| folder.join("node_modules/.bin")).filter(|bin| bin.is_dir());
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let all: Vec<PathBuf> = bins.chain(std::env::split_paths(&rest)).collect();
+    // A folder with a colon in its name cannot stand in a PATH.
+    std::env::join_paths(all).unwrap_or(rest)
+}

@@ -1,0 +1,138 @@
+//! The signals that ask us to end, between what else watches for them, and a question to a person that they end.
+
+use std::io::{self, BufRead, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+/// Keeps the first signal from the moment that it was made.
+pub struct Interrupts {
+    wakes: UnixStream,
+    signal: Arc<AtomicUsize>,
+}
+
+/// What came of a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Woken {
+    /// What was waited for.
+    Ready,
+    Signal(i32),
+    /// The moment passed.
+    Late,
+}
+
+/// What a person answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// A line without its end; empty at the end of the input.
+    Line(String),
+    Signal(i32),
+    Late,
+}
+
+impl Interrupts {
+    /// Watches from now on.
+    ///
+    /// # Errors
+    /// When the signal handlers cannot be set.
+    pub fn watch() -> io::Result<Interrupts> {
+        let (wakes, waker) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in [SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
+        }
+        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
+        }
+        Ok(Interrupts { wakes, signal })
+    }
+
+    /// Returns the signal that came, if one did.
+    pub fn came(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
+    }
+
+    /// Reads a line of the standard input, which must be a terminal: there a line comes whole.
+    ///
+    /// # Errors
+    /// As `poll(2)` and `read(2)`.
+    pub fn line(&mut self, until: Instant) -> io::Result<Answered> {
+        let input = io::stdin();
+        loop {
+            let mut polled = [PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
+            wait(&mut polled, until)?;
+            let readable = !polled[1].revents().is_empty();
+            if let Some(signal) = self.came() {
+                return Ok(Answered::Signal(signal));
+            }
+            if readable {
+                let mut line = String::new();
+                input.lock().read_line(&mut line)?;
+                return Ok(Answered::Line(line.trim_end_matches(['\r', '\n']).to_owned()));
+            }
+            if Instant::now() >= until {
+                return Ok(Answered::Late);
+            }
+            self.drain();
+        }
+    }
+
+    /// Waits until something holds that a child's end or a signal brings about.
+    ///
+    /// # Errors
+    /// As `poll(2)`, or with the error of the condition.
+    pub fn until(&mut self, until: Instant, mut holds: impl FnMut() -> io::Result<bool>) -> io::Result<Woken> {
+        loop {
+            if holds()? {
+                return Ok(Woken::Ready);
+            }
+            if let Some(signal) = self.came() {
+                return Ok(Woken::Signal(signal));
+            }
+            if Instant::now() >= until {
+                return Ok(Woken::Late);
+            }
+            wait(&mut [PollFd::new(&self.wakes, PollFlags::IN)], until)?;
+            self.drain();
+        }
+    }
+
+    /// As [`Interrupts::until`], where a signal came already and no longer matters.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn at_last(&mut self, until: Instant, mut holds: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+        loop {
+            if holds()? {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            wait(&mut [PollFd::new(&self.wakes, PollFlags::IN)], until)?;
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut drained = [0; 64];
+        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
+    }
+}
+
+/// The longest wait that is handed to the kernel at once.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+fn wait(polled: &mut [PollFd<'_>], until: Instant) -> io::Result<()> {
+    let left = until.saturating_duration_since(Instant::now()).min(LONGEST);
+    let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+    match poll(polled, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
