@@ -16,12 +16,13 @@ use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::reset_plan::{self, ResetPlan, Schemas, Scope};
+use crate::db::reset_plan::{self, Owners, ResetPlan, Schemas, Scope};
 use crate::exit::{Database, Exit};
 use crate::kit::config::Config;
+use crate::policy::model::closest;
+use crate::policy::name::{Pattern, Shape};
 use crate::policy::{ObjectName, Policy};
 use crate::report::{self, Verdict};
-use crate::sql::PUBLIC;
 
 const COMMAND: &str = "reset";
 /// Time to read the catalog, beside the time of the whole run.
@@ -72,7 +73,7 @@ fn attempt(
     log.profile = policy.profile().map(str::to_owned);
     let target = guard::check(&dsn, &catalog.facts, &rules(&policy, args))
         .map_err(|guarded| Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint()))?;
-    let plan = reset_plan::plan(&catalog, &scope(args, drizzle.as_ref()))
+    let plan = reset_plan::plan(&catalog, &scope(args, drizzle.as_ref(), &catalog, console)?)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
     show(&plan, &catalog, console);
@@ -98,19 +99,43 @@ fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
     }
 }
 
-fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>) -> Scope {
-    let keep = args.keep.iter().map(|name| match name.split_once('.') {
-        Some((schema, name)) => Relation { schema: schema.to_owned(), name: name.to_owned() },
-        None => Relation { schema: PUBLIC.to_owned(), name: name.clone() },
-    });
+/// Says what is to go. A name that means nothing in this database is likely to be misspelt.
+fn scope(
+    args: &ResetArgs,
+    drizzle: Option<&Drizzle>,
+    catalog: &Catalog,
+    console: &mut Console,
+) -> Result<Scope, Verdict> {
+    let mut keep = BTreeSet::new();
+    for text in &args.keep {
+        let pattern = Pattern::parse(text, Shape::InSchema)
+            .map_err(|error| Verdict::nothing(Exit::Usage, format!("--keep {text}: {error}")))?;
+        let found = reset_plan::named(catalog, |schema, name| pattern.matches(&ObjectName::new([schema, name])));
+        if found.is_empty() && !catalog.objects.is_empty() {
+            let summary = format!("there is nothing called {text} to keep");
+            return Err(Verdict::nothing(Exit::Refused, summary).hint("correct the name, or leave --keep out"));
+        }
+        keep.extend(found);
+    }
+    let existing = || catalog.schemas.iter().map(|schema| schema.name.as_str());
+    for name in args.schema.iter().filter(|name| existing().all(|existing| existing != **name)) {
+        let others = existing().filter(|existing| !args.schema.iter().any(|named| named == existing));
+        if let Some(close) = closest(name, others) {
+            let summary = format!("there is no schema {name}");
+            return Err(Verdict::nothing(Exit::Refused, summary).hint(format!("did you mean {close}?")));
+        }
+        // A reset drops it, and what follows may make it again.
+        console.warn(&format!("there is no schema {name}"));
+    }
     // It goes as well, or migrate would take the empty database for a full one.
     let (schema, name) =
         drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
-    Scope {
+    Ok(Scope {
         schemas: if args.all_schemas { Schemas::All } else { Schemas::Named(args.schema.iter().cloned().collect()) },
-        keep: keep.collect::<BTreeSet<_>>(),
+        keep,
         migrations: Some(Relation { schema, name }),
-    }
+        owners: if args.other_owners { Owners::Anyone } else { Owners::Us },
+    })
 }
 
 fn statement(step: &reset_plan::Step) -> report::Statement {
@@ -127,6 +152,9 @@ fn statement(step: &reset_plan::Step) -> report::Statement {
 fn show(plan: &ResetPlan, catalog: &Catalog, console: &mut Console) {
     let facts = &catalog.facts;
     console.say(&format!("{} of {}: {} objects, about {} rows", facts.database, facts.user, plan.n_objects, plan.rows));
+    for (owner, n_objects) in &plan.owners {
+        console.say(&format!("  {n_objects} of them belong to {owner}"));
+    }
     for taken in &plan.collateral {
         console.say(&format!("  goes along: {}", taken.object));
     }

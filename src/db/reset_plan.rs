@@ -23,6 +23,16 @@ pub struct Scope {
     pub keep: BTreeSet<Relation>,
     /// The table of the migrations: goes first, also from a schema that is not in scope.
     pub migrations: Option<Relation>,
+    pub owners: Owners,
+}
+
+/// Whose objects may go, as far as the server lets us drop them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// Those of the role that we are. Who owns a schema, and a superuser, may drop what others have put there, and is
+    /// not taken to mean it.
+    Us,
+    Anyone,
 }
 
 /// Which schemas.
@@ -103,6 +113,9 @@ pub enum Refusal {
     Unusable(Vec<String>),
     #[error("these objects are not ours to drop:{}", list(.0))]
     NotMine(Vec<Foreign>),
+    /// By owner.
+    #[error("objects of other roles would go:{}", of_owners(.0))]
+    OtherOwners(BTreeMap<String, Vec<String>>),
     #[error("it is unknown how to drop these objects:{}", list(.0))]
     UnknownKind(Vec<String>),
     #[error("dropping would take along:{}", list(.0))]
@@ -116,6 +129,9 @@ impl Refusal {
             Refusal::System(_) | Refusal::Managed(_) => "leave these schemas out of the scope",
             Refusal::Unusable(_) => "connect as the owner of the schemas, or leave them out of the scope",
             Refusal::NotMine(_) => "connect as their owner, leave their schema out of the scope, or keep them by name",
+            Refusal::OtherOwners(_) => {
+                "connect as their owner, keep them by name, or say with --other-owners that they may go"
+            }
             Refusal::UnknownKind(_) => "drop them by hand, or keep them by name",
             Refusal::Collateral(_) => {
                 "take their schema into the scope, keep what they need by name, or drop them by hand if they may go"
@@ -185,6 +201,17 @@ impl fmt::Display for Offence {
     }
 }
 
+/// Names a few objects of each owner. There may be thousands.
+fn of_owners(owners: &BTreeMap<String, Vec<String>>) -> String {
+    const A_FEW: usize = 5;
+    let line = |(owner, objects): (&String, &Vec<String>)| {
+        let named = objects.iter().take(A_FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if objects.len() > A_FEW { ", …" } else { "" };
+        format!("\n  {} of {owner}: {named}{more}", objects.len())
+    };
+    owners.iter().map(line).collect()
+}
+
 fn list<T: fmt::Display>(of: &[T]) -> String {
     of.iter().map(|one| format!("\n  {one}")).collect()
 }
@@ -226,10 +253,14 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     let chosen = Chosen::of(catalog, scope)?;
     let Chosen { graph, targets, emptied, .. } = &chosen;
     may_be_dropped(catalog, targets)?;
+    let of_others = of_others(catalog, &chosen);
+    if scope.owners == Owners::Us && !of_others.is_empty() {
+        return Err(Refusal::OtherOwners(of_others));
+    }
 
     let target_ids = chosen.target_ids();
     let closure = chosen.closure();
-    let collateral = collateral(catalog, &chosen, &closure)?;
+    let collateral = collateral(catalog, scope, &chosen, &closure)?;
 
     let mut steps = Vec::new();
     // A sequence that a column owns goes with its table.
@@ -261,11 +292,6 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
             why: "nobody may come to depend on them any more",
         }
     });
-    let mut owners = BTreeMap::new();
-    for owner in targets.iter().filter_map(|object| object.owner.as_ref()).filter(|owner| **owner != catalog.facts.user)
-    {
-        *owners.entry(owner.clone()).or_default() += 1;
-    }
     let mut relations: Vec<u32> =
         closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| *oid).collect();
     relations.extend(
@@ -284,13 +310,24 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
         extensions: catalog.extensions.clone(),
         n_objects: targets.len() + emptied.len(),
         rows: targets.iter().filter_map(|object| object.rows).sum(),
-        owners,
+        owners: of_others.into_iter().map(|(owner, objects)| (owner, objects.len())).collect(),
         relations,
         n_locks: closure.len() as u64,
         lock_capacity: catalog.facts.lock_capacity,
         steps,
         stays: chosen.stays,
     })
+}
+
+/// Finds what stands in a schema by a name that is wanted: schema and name.
+pub fn named(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet<Relation> {
+    let whole = catalog.objects.iter().filter(|object| object.id.column == 0 && object.part_of.is_none());
+    whole
+        .filter_map(|object| {
+            let (schema, name) = (object.schema.as_ref()?, object.names.last()?);
+            wanted(schema, name).then(|| Relation { schema: schema.clone(), name: name.clone() })
+        })
+        .collect()
 }
 
 /// Names what is in scope and still there: what a reset has to leave behind empty.
@@ -506,12 +543,26 @@ fn may_be_dropped(catalog: &Catalog, targets: &[&Object]) -> Result<(), Refusal>
     if foreign.is_empty() { Ok(()) } else { Err(Refusal::NotMine(foreign)) }
 }
 
+/// Finds what is not ours of what goes, by its owner.
+fn of_others(catalog: &Catalog, chosen: &Chosen) -> BTreeMap<String, Vec<String>> {
+    let objects = chosen.targets.iter().filter_map(|object| Some((object.owner.as_ref()?, object.told())));
+    let schemas = chosen.emptied.iter().map(|schema| (&schema.owner, format!("schema {}", schema.name)));
+    let mut of_others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (owner, object) in objects.chain(schemas).filter(|(owner, _)| **owner != catalog.facts.user) {
+        of_others.entry(owner.clone()).or_default().push(object);
+    }
+    of_others
+}
+
 /// Finds what goes along, and refuses what must not.
-fn collateral(catalog: &Catalog, chosen: &Chosen, closure: &HashMap<Key, Reach>) -> Result<Vec<Taken>, Refusal> {
-    let Chosen { schemas, graph, kept, targets, .. } = chosen;
+fn collateral(
+    catalog: &Catalog,
+    scope: &Scope,
+    chosen: &Chosen,
+    closure: &HashMap<Key, Reach>,
+) -> Result<Vec<Taken>, Refusal> {
+    let Chosen { schemas, graph, kept, .. } = chosen;
     let target_ids = chosen.target_ids();
-    let mut owners: BTreeSet<&str> = targets.iter().filter_map(|object| object.owner.as_deref()).collect();
-    owners.insert(&catalog.facts.user);
     let whole = |class: u32, oid: u32| matches!(closure.get(&(class, oid)), Some(Reach::Whole));
     let extension =
         |oid: u32| catalog.extensions.iter().find(|extension| extension.oid == oid).map(|found| found.name.clone());
@@ -551,19 +602,24 @@ fn collateral(catalog: &Catalog, chosen: &Chosen, closure: &HashMap<Key, Reach>)
                         .binary_search_by_key(&table, |object| object.id)
                         .is_ok_and(|idx| catalog.objects[idx].schema == object.schema)
             });
-        if part_of_gone || owned || graph.member_of.contains_key(&object.id) {
+        let is_kept = kept.contains(&object.id);
+        if ((part_of_gone || owned) && !is_kept) || graph.member_of.contains_key(&object.id) {
             continue;
         }
         let relation = object.part_of.map(|oid| ObjectId { class: class::RELATION, oid, column: 0 });
         let of_extension = relation.filter(|_| column != 0).and_then(|relation| graph.member_of.get(&relation));
         let why = if let Some(oid) = of_extension {
             Some(Why::PartOfExtension(extension(*oid).unwrap_or_default()))
-        } else if kept.contains(&object.id) || relation.is_some_and(|relation| kept.contains(&relation)) {
+        } else if is_kept || relation.is_some_and(|relation| kept.contains(&relation)) {
             Some(Why::Kept)
         } else if let Some(schema) = object.schema.as_ref().filter(|schema| !schemas.contains(*schema)) {
             Some(Why::OtherSchema(schema.clone()))
         } else {
-            let other = object.owner.as_ref().filter(|owner| !object.mine || !owners.contains(owner.as_str()));
+            let may_go = |owner: &str| match scope.owners {
+                Owners::Us => owner == catalog.facts.user,
+                Owners::Anyone => object.mine,
+            };
+            let other = object.owner.as_ref().filter(|owner| !may_go(owner));
             other.map(|owner| Why::OtherRole(owner.clone()))
         };
         match why {
@@ -910,6 +966,7 @@ mod tests {
             schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
             keep: BTreeSet::new(),
             migrations: None,
+            owners: Owners::Us,
         }
     }
 
@@ -1009,6 +1066,24 @@ mod tests {
         let Err(Refusal::Collateral(offences)) = plan(&catalog, &scope(&["public"])) else { panic!("it reaches shop") };
         let told: Vec<_> = offences.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["table shop.by_mood, in schema shop, which is not in scope"]);
+    }
+
+    #[test]
+    fn what_is_of_another_role_goes_only_where_that_is_said() {
+        let mut catalog = empty();
+        for (idx, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
+            put(&mut catalog, id(class::RELATION, 30_001 + idx as u32), "table", SHOP, name);
+        }
+        for object in &mut catalog.objects {
+            object.owner = Some("app_owner".to_owned());
+        }
+        let told = "objects of other roles would go:
+  6 of app_owner: table shop.a, table shop.b, table shop.c, table shop.d, table shop.e, …";
+        let refusal = plan(&catalog, &scope(&["shop"])).expect_err("they are not ours");
+        assert_eq!(refusal.to_string(), told);
+        catalog.schemas[1].owner = "app_owner".to_owned();
+        let plan = plan(&catalog, &Scope { owners: Owners::Anyone, ..scope(&["shop"]) }).expect("it is said");
+        assert_eq!(plan.owners, BTreeMap::from([("app_owner".to_owned(), 7)]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An empty database on a real server: everything that must go is gone, and everything that must stay is there.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use drizzle_pilot::db::catalog::{self, Catalog};
 use drizzle_pilot::db::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reach::Relation;
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
-use drizzle_pilot::db::reset_plan::{self, Refusal, ResetPlan, Room, Schemas, Scope};
+use drizzle_pilot::db::reset_plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 
 use crate::support::{AtCommit, Database, Server, proxy, until};
 
@@ -52,6 +52,7 @@ fn scope(schemas: &[&str]) -> Scope {
         schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
         keep: BTreeSet::new(),
         migrations: Some(Relation { schema: "drizzle".to_owned(), name: "__drizzle_migrations".to_owned() }),
+        owners: Owners::Us,
     }
 }
 
@@ -142,7 +143,14 @@ fn everything_goes_and_what_must_stay_stays() {
         let database = nasty(server);
         let before = staying(&database, "'public', 'other', 'extras'");
         assert!(contents(&database).len() > 100, "{:#?}", contents(&database));
-        let (plan, emptied) = emptied(&database, &scope(&SCHEMAS));
+        let told = refusal(&database, &scope(&SCHEMAS)).to_string();
+        let second = format!("{}_second", database.value("SELECT current_database()"));
+        assert_eq!(
+            told,
+            format!("objects of other roles would go:\n  2 of {second}: type public.mood, table public.of_second")
+        );
+        let scope = Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) };
+        let (plan, emptied) = emptied(&database, &scope);
         assert_eq!((emptied.proof, emptied.n_attempts, plan.room()), (Proof::Answered, 1, Room::Surely));
         assert_eq!(contents(&database), Vec::<String>::new());
         assert_eq!(staying(&database, "'public', 'other', 'extras'"), before);
@@ -154,9 +162,8 @@ fn everything_goes_and_what_must_stay_stays() {
         let first = plan.steps.first().expect("there are steps");
         assert_eq!(first.sql, "DROP TABLE IF EXISTS \"drizzle\".\"__drizzle_migrations\" CASCADE");
         assert!(plan.statements().all(|step| step.objects.len() <= 100));
-        assert_eq!(plan.owners.values().sum::<usize>(), 2, "{:?}", plan.owners);
+        assert_eq!(plan.owners, BTreeMap::from([(second.clone(), 2)]));
         assert!(plan.rows >= 50);
-        let second = plan.owners.keys().next().expect("there is a second owner");
         let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
         let event_trigger = format!("event trigger on_ddl_{second}");
         let privileges = format!("default privileges of {second} for sequences in schema my odd schema");
@@ -172,7 +179,7 @@ fn everything_goes_and_what_must_stay_stays() {
         assert_eq!(taken.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(expected), "{taken:#?}");
 
         // Nothing is left to do.
-        let (_, plan) = planned(&database, &scope(&SCHEMAS));
+        let (_, plan) = planned(&database, &scope);
         assert!(plan.is_empty(), "{plan:#?}");
     }
 }
@@ -224,6 +231,16 @@ fn what_is_to_be_kept_stays_with_its_parts() {
 }
 
 #[test]
+fn what_is_to_be_kept_does_not_go_with_something_else() {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id serial); CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT");
+    let keep = |name: &str| BTreeSet::from([Relation { schema: "public".to_owned(), name: name.to_owned() }]);
+    let told = |name: &str| refusal(&database, &Scope { keep: keep(name), ..scope(&["public"]) }).to_string();
+    assert_eq!(told("users_id_seq"), "dropping would take along:\n  sequence public.users_id_seq, which is to be kept");
+    assert_eq!(told("part"), "dropping would take along:\n  table public.part, which is to be kept");
+}
+
+#[test]
 fn what_must_not_fall_is_refused_before_anything_is_dropped() {
     for server in EACH {
         let database = Database::create_on(server);
@@ -265,7 +282,7 @@ fn what_is_of_another_role_is_refused_and_named() {
              CREATE SCHEMA app AUTHORIZATION {name}_app; GRANT USAGE, CREATE ON SCHEMA public TO {name}_app;
              SET ROLE {name}_app; CREATE TABLE app.mine (id int PRIMARY KEY); CREATE TYPE app.mood AS ENUM ('a');
              CREATE CAST (app.mood AS int) WITH INOUT; RESET ROLE;
-             CREATE TABLE app.theirs (id int REFERENCES app.mine); CREATE TABLE public.theirs (id int);
+             CREATE TABLE app.theirs (id int REFERENCES app.mine, n serial); CREATE TABLE public.theirs (id int);
              ALTER TABLE public.theirs OWNER TO {name}_admin; CREATE SCHEMA closed; CREATE TABLE closed.t (id int);
              ALTER TABLE closed.t OWNER TO {name}_app"
         ));
@@ -280,10 +297,14 @@ fn what_is_of_another_role_is_refused_and_named() {
         let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
         assert_eq!(refused(&["public", "app"]), told);
         assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
-        // The owner of a schema may drop what others have put there.
-        let plan = reset_plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
-        assert_eq!(plan.owners.into_keys().collect::<Vec<_>>(), ["postgres"]);
-        let plan = reset_plan::plan(&catalog, &scope(&["app"])).expect("it was planned before");
+        // The owner of a schema may drop what others have put there, and has to say so.
+        assert_eq!(
+            refused(&["app"]),
+            "objects of other roles would go:\n  2 of postgres: sequence app.theirs_n_seq, table app.theirs"
+        );
+        let said = Scope { owners: Owners::Anyone, ..scope(&["app"]) };
+        let plan = reset_plan::plan(&catalog, &said).unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert_eq!(plan.owners, BTreeMap::from([("postgres".to_owned(), 2)]));
         reset::reset(&target_by(&dsn, &catalog), &plan, &run()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(contents(&database), ["table closed.t", "table public.theirs"]);
     }
@@ -382,7 +403,7 @@ fn who_blocks_is_named_and_ended_only_when_asked() {
 fn two_at_once_end_well() {
     for server in EACH {
         let database = nasty(server);
-        let (target, plan) = planned(&database, &scope(&SCHEMAS));
+        let (target, plan) = planned(&database, &Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) });
         let outcomes = thread::scope(|scope| {
             let runs = [(); 2].map(|()| scope.spawn(|| reset::reset(&target, &plan, &run())));
             runs.map(|run| run.join().expect("no run panics"))
