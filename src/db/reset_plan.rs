@@ -92,6 +92,15 @@ pub struct ResetPlan {
     pub lock_capacity: u64,
 }
 
+/// What one transaction drops where the server has no room for the locks of all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// As in [`ResetPlan`].
+    pub locking: Vec<Step>,
+    pub steps: Vec<Step>,
+    pub n_objects: usize,
+}
+
 /// Whether the server has room for the locks of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -251,47 +260,20 @@ impl ResetPlan {
 /// With everything of one kind that stands against it, named.
 pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     let chosen = Chosen::of(catalog, scope)?;
-    let Chosen { graph, targets, emptied, .. } = &chosen;
+    let Chosen { targets, emptied, .. } = &chosen;
     may_be_dropped(catalog, targets)?;
     let of_others = of_others(catalog, &chosen);
     if scope.owners == Owners::Us && !of_others.is_empty() {
         return Err(Refusal::OtherOwners(of_others));
     }
 
-    let target_ids = chosen.target_ids();
     let closure = chosen.closure();
     let collateral = collateral(catalog, scope, &chosen, &closure)?;
-
+    let (journal, rest) = chosen.named(scope);
     let mut steps = Vec::new();
-    // A sequence that a column owns goes with its table.
-    let owned = |object: &Object| {
-        object.kind == "sequence"
-            && graph.needs(object.id).any(|(on, kind)| {
-                kind == 'a' && on.class == class::RELATION && target_ids.contains(&ObjectId { column: 0, ..on })
-            })
-    };
-    let (journal, rest): (Vec<&Object>, Vec<&Object>) =
-        targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope));
-    drops(&journal, "the records of the migrations go first, so that no half of a reset looks migrated", &mut steps)?;
-    drops(&rest, "in scope", &mut steps)?;
-    for schemas in emptied.chunks(AT_MOST) {
-        let list: Vec<_> = schemas.iter().map(|schema| escape_identifier(&schema.name)).collect();
-        steps.push(Step {
-            sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
-            objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
-            why: "emptied by then; what stands in it after all stops the reset",
-        });
-    }
-
-    let lockable: Vec<&Object> = targets.iter().copied().filter(|object| object.lockable).collect();
-    let locking = lockable.chunks(AT_MOST).map(|tables| {
-        let list: Vec<_> = tables.iter().map(|table| format!("ONLY {}", qualified(&table.names))).collect();
-        Step {
-            sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
-            objects: tables.iter().map(|table| table.told()).collect(),
-            why: "nobody may come to depend on them any more",
-        }
-    });
+    drops(&journal, JOURNAL_FIRST, &mut steps)?;
+    drops(&rest, IN_SCOPE, &mut steps)?;
+    drop_schemas(emptied, &mut steps);
     let mut relations: Vec<u32> =
         closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| *oid).collect();
     relations.extend(
@@ -305,7 +287,7 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     relations.dedup();
     Ok(ResetPlan {
         scope: scope.clone(),
-        locking: locking.collect(),
+        locking: lock(targets),
         collateral,
         extensions: catalog.extensions.clone(),
         n_objects: targets.len() + emptied.len(),
@@ -317,6 +299,38 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
         steps,
         stays: chosen.stays,
     })
+}
+
+/// Says what goes first, where all of it takes more locks than there is room for: the table of the migrations alone, then
+/// as much as fits, but one object at least.
+///
+/// # Errors
+/// As [`plan`].
+pub fn first_part(catalog: &Catalog, scope: &Scope, room: u64) -> Result<Part, Refusal> {
+    // What stands against the whole stands against every part of it.
+    plan(catalog, scope)?;
+    let chosen = Chosen::of(catalog, scope)?;
+    let (journal, mut rest) = chosen.named(scope);
+    let mut steps = Vec::new();
+    if !journal.is_empty() {
+        drops(&journal, JOURNAL_FIRST, &mut steps)?;
+        return Ok(Part { locking: lock(&journal), steps, n_objects: journal.len() });
+    }
+    if rest.is_empty() {
+        let schemas = &chosen.emptied[..chosen.emptied.len().min(usize::try_from(room).unwrap_or(usize::MAX).max(1))];
+        drop_schemas(schemas, &mut steps);
+        return Ok(Part { locking: Vec::new(), steps, n_objects: schemas.len() });
+    }
+    rest.sort_by_key(|object| kind_idx(object));
+    let mut closure = HashMap::new();
+    let n_fit = rest.iter().take_while(|object| {
+        chosen.graph.close(&mut closure, [object.id]);
+        closure.len() as u64 <= room
+    });
+    let n_fit = n_fit.count().max(1);
+    rest.truncate(n_fit);
+    drops(&rest, IN_SCOPE, &mut steps)?;
+    Ok(Part { locking: lock(&rest), steps, n_objects: n_fit })
 }
 
 /// Finds what stands in a schema by a name that is wanted: schema and name.
@@ -379,11 +393,26 @@ impl<'a> Chosen<'a> {
         self.targets.iter().map(|object| object.id).collect()
     }
 
+    /// Returns what the statements name: the table of the migrations, and the rest. A sequence that a column owns goes
+    /// with its table.
+    fn named(&self, scope: &Scope) -> (Vec<&'a Object>, Vec<&'a Object>) {
+        let target_ids = self.target_ids();
+        let owned = |object: &Object| {
+            object.kind == "sequence"
+                && self.graph.needs(object.id).any(|(on, kind)| {
+                    kind == 'a' && on.class == class::RELATION && target_ids.contains(&ObjectId { column: 0, ..on })
+                })
+        };
+        self.targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope))
+    }
+
     /// Returns all that goes. A schema takes along what needs it without standing in it: default privileges, its place
     /// in a publication.
     fn closure(&self) -> HashMap<Key, Reach> {
         let schemas = self.emptied.iter().map(|schema| ObjectId { class: class::SCHEMA, oid: schema.oid, column: 0 });
-        self.graph.closure(self.targets.iter().map(|object| object.id).chain(schemas))
+        let mut closure = HashMap::new();
+        self.graph.close(&mut closure, self.targets.iter().map(|object| object.id).chain(schemas));
+        closure
     }
 }
 
@@ -709,13 +738,44 @@ const KINDS: [Kind; 19] = [
     Kind { name: "conversion", keyword: "CONVERSION", form: Form::Name },
 ];
 
+const JOURNAL_FIRST: &str = "the records of the migrations go first, so that no half of a reset looks migrated";
+const IN_SCOPE: &str = "in scope";
+
+fn kind_idx(object: &Object) -> Option<usize> {
+    KINDS.iter().position(|kind| kind.name == object.kind)
+}
+
+/// Makes the statements that keep everyone out of these tables.
+fn lock(objects: &[&Object]) -> Vec<Step> {
+    let lockable: Vec<&Object> = objects.iter().copied().filter(|object| object.lockable).collect();
+    let locking = lockable.chunks(AT_MOST).map(|tables| {
+        let list: Vec<_> = tables.iter().map(|table| format!("ONLY {}", qualified(&table.names))).collect();
+        Step {
+            sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
+            objects: tables.iter().map(|table| table.told()).collect(),
+            why: "nobody may come to depend on them any more",
+        }
+    });
+    locking.collect()
+}
+
+fn drop_schemas(schemas: &[&Schema], steps: &mut Vec<Step>) {
+    for schemas in schemas.chunks(AT_MOST) {
+        let list: Vec<_> = schemas.iter().map(|schema| escape_identifier(&schema.name)).collect();
+        steps.push(Step {
+            sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
+            objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
+            why: "emptied by then; what stands in it after all stops the reset",
+        });
+    }
+}
+
 /// Appends the statements that drop these objects.
 fn drops(objects: &[&Object], why: &'static str, steps: &mut Vec<Step>) -> Result<(), Refusal> {
     let mut by_kind: BTreeMap<usize, Vec<(&Object, String)>> = BTreeMap::new();
     let mut unknown = Vec::new();
     for object in objects {
-        let kind_idx = KINDS.iter().position(|kind| kind.name == object.kind);
-        match kind_idx.and_then(|idx| Some((idx, name(object, KINDS[idx].form)?))) {
+        match kind_idx(object).and_then(|idx| Some((idx, name(object, KINDS[idx].form)?))) {
             Some((idx, name)) => by_kind.entry(idx).or_default().push((object, name)),
             None => unknown.push(object.told()),
         }
@@ -863,9 +923,8 @@ impl<'a> Graph<'a> {
 
     /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
     /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
-    fn closure(&self, of: impl Iterator<Item = ObjectId>) -> HashMap<Key, Reach> {
-        let mut closure: HashMap<Key, Reach> = HashMap::new();
-        let mut open: Vec<ObjectId> = of.collect();
+    fn close(&self, closure: &mut HashMap<Key, Reach>, of: impl IntoIterator<Item = ObjectId>) {
+        let mut open: Vec<ObjectId> = of.into_iter().collect();
         while let Some(id) = open.pop() {
             let news = match closure.get_mut(&key(id)) {
                 Some(Reach::Whole) => false,
@@ -885,7 +944,6 @@ impl<'a> Graph<'a> {
                 open.extend(self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')).map(|(on, _)| on));
             }
         }
-        closure
     }
 
     /// Returns the extensions that would fall, each with a member by which it is reached.
@@ -1027,6 +1085,38 @@ mod tests {
         let n_names = |steps: &[Step]| steps.iter().map(|step| step.objects.len()).collect::<Vec<_>>();
         assert_eq!((n_names(&plan.locking), n_names(&plan.steps)), (vec![100, 100, 51], vec![1, 100, 100, 50]));
         assert_eq!((plan.n_locks, plan.room()), (251, Room::No));
+    }
+
+    #[test]
+    fn what_has_no_room_for_its_locks_goes_in_parts_and_the_journal_first() {
+        let mut catalog = empty();
+        for idx in 0..5 {
+            put(&mut catalog, id(class::RELATION, 30_000 + idx), "table", SHOP, &format!("t{idx}"));
+            put(&mut catalog, id(class::RELATION, 31_000 + idx), "view", SHOP, &format!("v{idx}"));
+            need(&mut catalog, id(class::RELATION, 31_000 + idx), id(class::RELATION, 30_000 + idx), 'n');
+        }
+        put(&mut catalog, id(class::RELATION, 40_000), "table", SHOP, "journal");
+        let migrations = Some(Relation { schema: "shop".to_owned(), name: "journal".to_owned() });
+        let scope = Scope { migrations, ..scope(&["shop"]) };
+        let mut dropped = Vec::new();
+        while dropped.last().is_none_or(|sql: &String| !sql.contains("SCHEMA")) {
+            let part = first_part(&catalog, &scope, 3).expect("all of it is ours");
+            let names: BTreeSet<String> = part.steps.iter().flat_map(|step| step.objects.clone()).collect();
+            catalog.objects.retain(|object| !names.contains(&object.told()));
+            let there: HashSet<ObjectId> = catalog.objects.iter().map(|object| object.id).collect();
+            catalog.dependencies.retain(|dependency| there.contains(&dependency.of));
+            dropped.extend(part.steps.into_iter().map(|step| step.sql));
+        }
+        let expected = [
+            "DROP TABLE IF EXISTS \"shop\".\"journal\" CASCADE",
+            "DROP VIEW IF EXISTS \"shop\".\"v0\", \"shop\".\"v1\", \"shop\".\"v2\" CASCADE",
+            "DROP VIEW IF EXISTS \"shop\".\"v3\", \"shop\".\"v4\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t0\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t1\", \"shop\".\"t2\", \"shop\".\"t3\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t4\" CASCADE",
+            "DROP SCHEMA IF EXISTS \"shop\" RESTRICT",
+        ];
+        assert_eq!(dropped, expected);
     }
 
     #[test]
