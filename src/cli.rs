@@ -137,6 +137,9 @@ pub struct PushArgs {
     /// Execute exactly the statements of this plan, or nothing
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
+    /// How long to wait for another run that changes the same database
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Duration,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
@@ -311,7 +314,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 impl PlanArgs {
     /// Returns what `push --dry-run` means.
     pub fn of_push(args: &PushArgs) -> PlanArgs {
-        let PushArgs { accept_data_loss, kit_args, dry_run: _, apply: _, plan: _ } = args;
+        let PushArgs { accept_data_loss, kit_args, dry_run: _, apply: _, plan: _, lock_timeout: _ } = args;
         PlanArgs { accept_data_loss: *accept_data_loss, out: None, expires: Duration::ZERO, kit_args: kit_args.clone() }
     }
 }

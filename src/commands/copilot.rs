@@ -1,12 +1,13 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use semver::Version;
 
 use crate::commands::casting;
-use crate::commands::flight::{Apply, Asks, Consent, Keep, Mission, Touches};
+use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::commands::plan_file::{PlanFile, Surroundings};
 use crate::commands::target;
@@ -14,8 +15,9 @@ use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::Fingerprint;
+use crate::db::lease::{LeaseError, Request};
 use crate::db::url::Host;
-use crate::db::{self, ConnectError, Dsn};
+use crate::db::{self, ConnectError, Dsn, Lease};
 use crate::exit::Exit;
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver::{self, Clearance, Pilot};
@@ -55,6 +57,8 @@ pub struct Apart {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// The lock that the run has taken; none where it was held for it.
+    pub lease: Option<Lease>,
 }
 
 /// What one run decides and learns.
@@ -93,6 +97,10 @@ pub struct Copilot<'a> {
     seen: Option<Fingerprint>,
     /// The questions before the last one, as they were answered.
     answered: Vec<(Prompt, usize)>,
+    /// The lock that this run has taken.
+    pub lease: Option<Lease>,
+    /// The lock was lost before the run was done.
+    pub lease_lost: bool,
     /// Why a plan does not fit any more.
     pub stale: Option<String>,
     /// The statements that the policy consents to, where they are to run in one transaction.
@@ -143,6 +151,8 @@ impl<'a> Copilot<'a> {
             schema_files: String::new(),
             seen: None,
             answered: Vec::new(),
+            lease: None,
+            lease_lost: false,
             stale: None,
             apart: None,
             verdict: None,
@@ -403,6 +413,7 @@ impl<'a> Copilot<'a> {
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
+                self.take_lock(dsn)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 if server.options_accepted {
@@ -424,16 +435,48 @@ impl<'a> Copilot<'a> {
                 self.warn(format!("our own look at the database failed: {error}"));
                 Ok(env)
             }
-            Err(ConnectError::Interrupted { signal, .. }) => {
-                let summary = format!("stopped by {}, before consent", driver::signal_name(signal));
-                Err(Verdict::nothing(Exit::Signal(signal), summary))
+            Err(error) => Err(self.not_connected(&error)),
+        }
+    }
+
+    /// Takes the lock, where this run is to have it and nobody holds it for it already.
+    fn take_lock(&mut self, dsn: &Dsn) -> Result<(), Verdict> {
+        let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
+        let application_name = format!("{} lock", self.run_id);
+        let deadline = self.timeout.saturating_sub(self.started.elapsed());
+        let request = Request { application_name: &application_name, wait: wait.min(deadline), deadline };
+        let console = &mut self.console;
+        let lease = Lease::take(dsn, &request, &mut |holder| {
+            let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
+            console.say(&format!("waiting for another run that changes this database{holder}"));
+        });
+        self.lease = Some(lease.map_err(|error| match &error {
+            LeaseError::Unready(error) => self.not_connected(error),
+            LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+        })?);
+        Ok(())
+    }
+
+    /// Returns the lock under which this run works, whoever took it.
+    fn lock(&self) -> Option<&Lease> {
+        match self.mission.lock {
+            Locking::Held(lease) => Some(lease),
+            Locking::Take(_) => self.lease.as_ref(),
+            Locking::None => None,
+        }
+    }
+
+    /// Says why the database cannot be connected to.
+    fn not_connected(&self, error: &ConnectError) -> Verdict {
+        match error {
+            ConnectError::Interrupted { signal, .. } => {
+                let summary = format!("stopped by {}, before consent", driver::signal_name(*signal));
+                Verdict::nothing(Exit::Signal(*signal), summary)
             }
-            Err(error @ (ConnectError::Mute { .. } | ConnectError::TimedOut { .. }))
-                if self.started.elapsed() >= self.timeout =>
-            {
-                Err(Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint()))
+            ConnectError::Mute { .. } | ConnectError::TimedOut { .. } if self.started.elapsed() >= self.timeout => {
+                Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint())
             }
-            Err(error) => Err(unavailable(&error)),
+            error => unavailable(error),
         }
     }
 
@@ -449,12 +492,16 @@ impl<'a> Copilot<'a> {
             }
             Consent::ByPolicy => {}
         }
+        if self.lock().is_some_and(|lease| !lease.lives()) {
+            self.lease_lost = true;
+            return self.decline_because("allowed; the lock on the database was lost");
+        }
         match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
             (Apply::Kit, _, _) => Answer::Choose(choice),
             (Apply::Transaction, Some(dsn), Some(seen)) => {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
                 let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
-                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen) });
+                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen), lease: None });
                 self.decline_because("allowed; the statements run in one transaction instead")
             }
             (Apply::Transaction, _, _) => {
@@ -521,7 +568,17 @@ impl Pilot for Copilot<'_> {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
         match self.clear(&self.overlay.over(config)) {
-            Ok(env) => Clearance::Go { env, config: self.overlay.clone(), secrets: self.console.secrets().clone() },
+            Ok(env) => {
+                let leash = match self.lock().map(|lease| lease.as_fd().try_clone_to_owned()).transpose() {
+                    Ok(leash) => leash,
+                    Err(error) => {
+                        self.verdict = Some(verdict::internal("watching the lock", &error));
+                        return Clearance::Stop;
+                    }
+                };
+                let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
+                Clearance::Go { env, config, leash, secrets }
+            }
             Err(verdict) => {
                 self.verdict = Some(verdict);
                 Clearance::Stop
@@ -613,6 +670,11 @@ impl Pilot for Copilot<'_> {
                 Answer::Unclear(doubt.reason)
             }
         }
+    }
+
+    fn is_on_leash(&mut self) -> bool {
+        self.lease_lost = self.lock().is_some_and(|lease| !lease.lives());
+        !self.lease_lost
     }
 
     fn progress(&mut self, line: &str) {

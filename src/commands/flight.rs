@@ -15,6 +15,7 @@ use crate::commands::plan_file::PlanFile;
 use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::Console;
+use crate::db::Lease;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
 use crate::kit::config::{self, Overlay};
@@ -39,6 +40,7 @@ pub struct Mission<'a> {
     pub accept_data_loss: bool,
     /// What drizzle-kit gets otherwise than the project's config says.
     pub overlay: Overlay,
+    pub lock: Locking<'a>,
 }
 
 /// What is answered to the last question.
@@ -75,6 +77,17 @@ pub enum Asks {
     /// Yes, always, whatever the project's config says; it shows the statements first.
     BeforeExecuting,
     AsItLikes,
+}
+
+/// Whether no other run of this program may change the database meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub enum Locking<'a> {
+    /// Others may.
+    None,
+    /// The run takes the lock before drizzle-kit connects, waits so long for another to end, and keeps it to its own end.
+    Take(Duration),
+    /// The lock is held for this run by who started it.
+    Held(&'a Lease),
 }
 
 /// What a command may change.
@@ -217,10 +230,11 @@ fn attempt(
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;
     log.timings.preflight_ms = copilot.preflight_ms;
-    let Copilot { target, warnings, refusals, statements, apart, .. } = copilot;
+    let Copilot { target, warnings, refusals, statements, apart, lease, .. } = copilot;
     (log.target, log.warnings, log.refusals, log.statements) = (target, warnings, refusals, statements);
     let is_apart = verdict.exit == Exit::Changes && !mission.only_plans();
-    Ok((verdict, apart.filter(|_| is_apart)))
+    // The lock goes along with what is left to do under it.
+    Ok((verdict, apart.filter(|_| is_apart).map(|apart| Apart { lease, ..apart })))
 }
 
 /// Says that there is no config file of that name.

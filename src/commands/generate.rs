@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, GenerateArgs, Shared};
-use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
@@ -21,6 +21,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: Overlay::default(),
+        lock: Locking::None,
     };
     flight::fly(shared, &mission, console)
 }

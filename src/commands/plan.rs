@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Keep, Mission, Touches};
+use crate::commands::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::plan_file::PlanFile;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -27,6 +27,7 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
         apply: None,
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
+        lock: Locking::None,
     };
     match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
         Ok(()) => flight::fly(shared, &mission, console),

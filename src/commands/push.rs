@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::plan;
 use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::console::Console;
@@ -28,6 +28,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
         apply: args.apply,
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
+        lock: Locking::Take(args.lock_timeout),
     };
     match &plan {
         Ok(_) => flight::fly(shared, &mission, console),

@@ -11,7 +11,7 @@ use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
-use crate::db::apply::{Cut, Effect, LOCK, Run};
+use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Rules, Target};
 use crate::db::reach::Relation;
@@ -204,7 +204,7 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: LOCK,
+            lock: Hold::Take,
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: rest,
@@ -228,6 +228,7 @@ fn failed(error: &ResetError) -> Verdict {
     let exit = match error {
         ResetError::Unready(error) => return copilot::unavailable(error),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
+        ResetError::LeaseLost => Exit::Unavailable,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
         ResetError::Statement { .. }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
-use crate::commands::flight::{self, Apply, Asks, Consent, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::console::Console;
 use crate::exit::{Database, Exit};
 use crate::kit::config::Overlay;
@@ -16,6 +16,9 @@ const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
 
 /// Longer than anybody serves, and short enough to be added to a moment.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// How long another run that changes the database is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
@@ -47,6 +50,7 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: Overlay::default(),
+        lock: if serves || harmless { Locking::None } else { Locking::Take(LOCK_WAIT) },
     };
     flight::fly(shared, &mission, console)
 }

@@ -258,6 +258,10 @@ impl Pilot for Reader {
         Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
     }
 
+    fn is_on_leash(&mut self) -> bool {
+        true
+    }
+
     fn progress(&mut self, _: &str) {}
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::cli::Shared;
 use crate::commands::casting;
 use crate::commands::copilot::{self, Apart};
-use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::console::Console;
-use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Run, Script};
+use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Hold, Run, Script};
 use crate::exit::{Database, Exit};
 use crate::kit::driver;
 use crate::report::{self, Verdict};
@@ -25,7 +25,10 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
     let application_name = format!("{} apply", apart.run_id);
     let run = Run {
         application_name: &application_name,
-        lock: apply::LOCK,
+        lock: match (mission.lock, &apart.lease) {
+            (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
+            (Locking::Take(_) | Locking::None, None) => Hold::Take,
+        },
         lock_timeout: LOCK_TIMEOUT.min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
@@ -78,6 +81,7 @@ fn witness(
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: mission.overlay.clone(),
+        lock: Locking::None,
     };
     let rest = shared.timeout.saturating_sub(started.elapsed());
     let shared = Shared { timeout: rest, ..shared.clone() };
@@ -110,6 +114,7 @@ fn failed(error: &ApplyError) -> Verdict {
     let exit = match error {
         ApplyError::Unready(error) => return copilot::unavailable(error),
         ApplyError::Locked { .. } => Exit::Locked,
+        ApplyError::LeaseLost => Exit::Unavailable,
         ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,
         ApplyError::Statement { .. } | ApplyError::Commit { .. } | ApplyError::Undone { .. } => Exit::Failed,
         ApplyError::Stopped { cut, .. } => match cut {

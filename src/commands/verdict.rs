@@ -18,6 +18,9 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
     }
     let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
     let when = if consented { "after consent" } else { "before consent" };
+    if copilot.lease_lost {
+        return lease_lost(database, when);
+    }
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
         Ending::Doubted(_) if !consented && copilot.stale.is_some() => stale(copilot),
@@ -45,6 +48,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
             let summary = format!("stopped by {}, {when}", driver::signal_name(*signal));
             Verdict { database, ..Verdict::nothing(Exit::Signal(*signal), summary) }
         }
+        Ending::OffLeash => internal("watching the lock", &std::io::Error::other("no reason was given")),
         Ending::Flooded => {
             let exit = if consented { Exit::Unproven } else { Exit::Failed };
             Verdict {
@@ -54,6 +58,13 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
         }
         Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
     }
+}
+
+/// Says that another run may be changing the database as well, or was until drizzle-kit was stopped.
+fn lease_lost(database: Database, when: &str) -> Verdict {
+    let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
+    Verdict { database, ..Verdict::nothing(exit, format!("the lock on this database was lost, {when}")) }
+        .hint(db::lease::LEASE_LOST)
 }
 
 /// Says why drizzle's config could not be loaded.

@@ -9,9 +9,12 @@ use tokio_postgres::Client;
 
 use super::connect::{ConnectError, Patience, Session, explained, open};
 use super::fingerprint::{self, Difference, Fingerprint, Identity};
-use super::transaction::{Fate, Halt, Lock, Outcome, Progress, begin, lock, mark_for_asking, transact};
+use super::transaction::{
+    Fate, Halt, Lock, Outcome, Progress, begin, holds, lock, locked_hint, mark_for_asking, transact,
+};
 use super::url::Dsn;
 
+pub use super::lease::Hold;
 pub use super::transaction::{Cut, Effect, Fault, Holder, LOCK, LockKey, Proof, Run};
 
 /// What is to be run, and on what.
@@ -61,6 +64,8 @@ pub enum ApplyError {
         holder: Option<Holder>,
         waited: Duration,
     },
+    #[error("the lock on this database was lost before the commit")]
+    LeaseLost,
     #[error("this is not the database that was looked at: {found}, and not {expected}")]
     Elsewhere { expected: Identity, found: Identity },
     #[error("the schema has moved since it was looked at{}", list(differences))]
@@ -98,6 +103,7 @@ impl ApplyError {
         match self {
             ApplyError::Unready(_)
             | ApplyError::Locked { .. }
+            | ApplyError::LeaseLost
             | ApplyError::Elsewhere { .. }
             | ApplyError::Moved { .. }
             | ApplyError::Statement { .. }
@@ -112,10 +118,8 @@ impl ApplyError {
     pub fn hint(&self) -> String {
         match self {
             ApplyError::Unready(error) => error.hint(),
-            ApplyError::Locked { holder: Some(Holder { pid, .. }), .. } => {
-                format!("wait for it, or end it: SELECT pg_terminate_backend({pid})")
-            }
-            ApplyError::Locked { holder: None, .. } => "run it again: whoever held the lock is gone".to_owned(),
+            ApplyError::Locked { holder, .. } => locked_hint(holder.as_ref()),
+            ApplyError::LeaseLost => super::lease::LEASE_LOST.to_owned(),
             ApplyError::Elsewhere { .. } => {
                 "plan again on this database, or correct the address; behind one name there may be several servers"
                     .to_owned()
@@ -188,7 +192,7 @@ async fn prepare(
     let unready = |error| Halt::Refused(ApplyError::Unready(explained(dsn, &error)));
 
     progress.mark = Some(begin(&client, run).await.map_err(unready)?);
-    match lock(&client, run).await.map_err(unready)? {
+    match lock(&client, run, &mut |_| ()).await.map_err(unready)? {
         Lock::Taken => {}
         Lock::Held { holder, waited } => return Err(Halt::Refused(ApplyError::Locked { holder, waited })),
     }
@@ -220,6 +224,10 @@ async fn prepare(
             return Err(Halt::Refused(left_transaction(script, idx)));
         }
         progress.n_done = idx + 1;
+    }
+    if !holds(&client, run).await.map_err(|error| Halt::Cut(Cut::Lost(explained(dsn, &error))))? {
+        let _ = client.batch_execute("ROLLBACK").await;
+        return Err(Halt::Refused(ApplyError::LeaseLost));
     }
     Ok(client)
 }

@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -368,10 +369,28 @@ pub(super) fn converse<T>(dsn: &Dsn, conversation: impl AsyncFnOnce() -> T) -> R
 
 /// Connects by a deadline that is running already.
 pub(super) async fn open(dsn: &Dsn, patience: Patience, session: &Session<'_>) -> Result<Client, ConnectError> {
+    open_watched(dsn, patience, session).await.map(|(client, _)| client)
+}
+
+/// As [`open`]. The connection's descriptor comes along: what is readable there has not been read by the client.
+pub(super) async fn open_watched(
+    dsn: &Dsn,
+    patience: Patience,
+    session: &Session<'_>,
+) -> Result<(Client, OwnedFd), ConnectError> {
     let config = config(dsn, session);
+    let watch = |fd: BorrowedFd| fd.try_clone_to_owned().map_err(|error| unreachable(dsn, &error));
     match &dsn.address().host {
-        Host::Tcp(name) => log_in(dsn, &config, dial(dsn, name, patience).await?, patience).await,
-        Host::Socket(dir) => log_in(dsn, &config, dial_socket(dsn, dir, patience).await?, patience).await,
+        Host::Tcp(name) => {
+            let stream = dial(dsn, name, patience).await?;
+            let watched = watch(stream.as_fd())?;
+            Ok((log_in(dsn, &config, stream, patience).await?, watched))
+        }
+        Host::Socket(dir) => {
+            let stream = dial_socket(dsn, dir, patience).await?;
+            let watched = watch(stream.as_fd())?;
+            Ok((log_in(dsn, &config, stream, patience).await?, watched))
+        }
     }
 }
 

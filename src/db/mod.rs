@@ -11,6 +11,7 @@ pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
 pub mod guard;
+pub mod lease;
 pub mod reach;
 pub mod reset;
 pub mod reset_plan;
@@ -19,4 +20,5 @@ mod transaction;
 pub mod url;
 
 pub use connect::{ConnectError, Server, Session};
+pub use lease::{Hold, Lease};
 pub use url::{Dsn, DsnError};

@@ -15,7 +15,8 @@ use super::fingerprint::Identity;
 use super::guard::Target;
 use super::reset_plan::{self, Refusal, ResetPlan, Step};
 use super::transaction::{
-    Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin, lock, mark_for_asking, transact,
+    Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin, holds, lock, locked_hint,
+    mark_for_asking, transact,
 };
 use super::url::Dsn;
 
@@ -132,6 +133,8 @@ pub enum ResetError {
         holder: Option<Holder>,
         waited: Duration,
     },
+    #[error("the lock on this database was lost before the commit")]
+    LeaseLost,
     #[error("this is not the database that was looked at: {found}, and not {expected}")]
     Elsewhere { expected: Identity, found: Identity },
     #[error(transparent)]
@@ -176,6 +179,7 @@ impl ResetError {
         match self {
             ResetError::Unready(_)
             | ResetError::Locked { .. }
+            | ResetError::LeaseLost
             | ResetError::Elsewhere { .. }
             | ResetError::Refused(_)
             | ResetError::Moved { .. }
@@ -194,10 +198,8 @@ impl ResetError {
     pub fn hint(&self) -> String {
         match self {
             ResetError::Unready(error) => error.hint(),
-            ResetError::Locked { holder: Some(Holder { pid, .. }), .. } => {
-                format!("wait for it, or end it: SELECT pg_terminate_backend({pid})")
-            }
-            ResetError::Locked { holder: None, .. } => "run it again: whoever held the lock is gone".to_owned(),
+            ResetError::Locked { holder, .. } => locked_hint(holder.as_ref()),
+            ResetError::LeaseLost => super::lease::LEASE_LOST.to_owned(),
             ResetError::Elsewhere { .. } => "correct the address; behind one name there may be several servers".to_owned(),
             ResetError::Refused(refusal) => refusal.hint().to_owned(),
             ResetError::Moved { .. } => "run it again: what was shown was another plan".to_owned(),
@@ -328,7 +330,7 @@ async fn prepare(
         let (expected, found) = (target.identity().clone(), mark.identity.clone());
         return refuse(&client, ResetError::Elsewhere { expected, found }).await;
     }
-    match lock(&client, &reset.run).await.map_err(unready)? {
+    match lock(&client, &reset.run, &mut |_| ()).await.map_err(unready)? {
         Lock::Taken => {}
         Lock::Held { holder, waited } => return Err(Halt::Refused(ResetError::Locked { holder, waited })),
     }
@@ -343,6 +345,9 @@ async fn prepare(
         // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
         client.batch_execute("SAVEPOINT attempt").await.map_err(cut)?;
         let (sql, fault) = match attempt(dsn, &client, plan, reset, progress).await {
+            Ok(_) if !holds(&client, &reset.run).await.map_err(cut)? => {
+                return refuse(&client, ResetError::LeaseLost).await;
+            }
             Ok(ended) => return Ok((client, Tries { ended, ..tries })),
             Err(Failure::Cut(cut)) => return Err(Halt::Cut(cut)),
             Err(Failure::Refused(error)) => return refuse(&client, error).await,

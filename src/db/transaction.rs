@@ -13,6 +13,7 @@ use tokio_postgres::{Client, error::DbError};
 use super::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
 use super::explain;
 use super::fingerprint::{self, Identity};
+use super::lease::Hold;
 use super::url::Dsn;
 
 /// How long a backend gets to notice by itself that its client is gone, before we end it.
@@ -39,7 +40,7 @@ pub const LOCK: LockKey = LockKey { class: 0x647a_706c, object: 1 };
 pub struct Run<'a> {
     /// Shown in `pg_stat_activity`; the server cuts it after 63 bytes.
     pub application_name: &'a str,
-    pub lock: LockKey,
+    pub lock: Hold<'a>,
     /// For each wait for a lock: the advisory one, and those of the statements.
     pub lock_timeout: Duration,
     /// For each statement; `None` leaves what server, database and role have set.
@@ -192,7 +193,7 @@ pub(super) struct Progress {
 /// transactions that start later.
 pub(super) struct Mark {
     pub(super) identity: Identity,
-    pid: i32,
+    pub(super) pid: i32,
     /// `xact_start` in microseconds.
     started: i64,
 }
@@ -277,7 +278,10 @@ pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_
 
     // The wait for the advisory lock has the lock's limit alone.
     let limit = milliseconds(run.lock_timeout);
-    let begin = format!("BEGIN; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0;{SETTINGS}");
+    // Each look has to see what others have committed meanwhile, and a transaction that only waits holds up no vacuum.
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0;{SETTINGS}"
+    );
     let (begun, who, watched) = tokio::join!(
         biased;
         client.batch_execute(&begin),
@@ -298,28 +302,53 @@ pub(super) enum Lock {
     Held { holder: Option<Holder>, waited: Duration },
 }
 
-pub(super) async fn lock(client: &Client, run: &Run<'_>) -> Result<Lock, tokio_postgres::Error> {
+/// Takes the lock, unless the run has it already. Before it waits, says for whom.
+pub(super) async fn lock(
+    client: &Client,
+    run: &Run<'_>,
+    waits: &mut dyn FnMut(Option<&Holder>),
+) -> Result<Lock, tokio_postgres::Error> {
     const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)";
     const TRY: &str = "SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)";
+    if let Hold::Leased(_) = run.lock {
+        return Ok(Lock::Taken);
+    }
     let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&run.lock.class, Type::INT4), (&run.lock.object, Type::INT4)];
+        [(&self::LOCK.class, Type::INT4), (&self::LOCK.object, Type::INT4)];
     if client.query_typed_one(TRY, &key).await?.get(0) {
         return Ok(Lock::Taken);
     }
-    let first = holder(client, run.lock).await?;
+    let first = holder(client).await?;
+    waits(first.as_ref());
     let started = Instant::now();
     match client.query_typed(LOCK, &key).await {
         Ok(_) => Ok(Lock::Taken),
         Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
             client.batch_execute("ROLLBACK").await?;
             let waited = started.elapsed();
-            Ok(Lock::Held { holder: holder(client, run.lock).await?.or(first), waited })
+            Ok(Lock::Held { holder: holder(client).await?.or(first), waited })
         }
         Err(error) => Err(error),
     }
 }
 
-async fn holder(client: &Client, key: LockKey) -> Result<Option<Holder>, tokio_postgres::Error> {
+/// Tells whether the lock is still ours, right before COMMIT.
+pub(super) async fn holds(client: &Client, run: &Run<'_>) -> Result<bool, tokio_postgres::Error> {
+    match run.lock {
+        Hold::Take => Ok(true),
+        Hold::Leased(lease) => lease.lives_for(client).await,
+    }
+}
+
+/// Says what to do about another run that has the lock.
+pub(super) fn locked_hint(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { pid, .. }) => format!("wait for it, or end it: SELECT pg_terminate_backend({pid})"),
+        None => "run it again: whoever held the lock is gone".to_owned(),
+    }
+}
+
+async fn holder(client: &Client) -> Result<Option<Holder>, tokio_postgres::Error> {
     // objsubid is 2 for a lock of two numbers, which are kept as oids.
     const HOLDER: &str = "
         SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, '')
@@ -329,7 +358,7 @@ async fn holder(client: &Client, key: LockKey) -> Result<Option<Holder>, tokio_p
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
            AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid
          LIMIT 1";
-    let rows = client.query_typed(HOLDER, &[(&key.class, Type::INT4), (&key.object, Type::INT4)]).await?;
+    let rows = client.query_typed(HOLDER, &[(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4)]).await?;
     Ok(rows.first().map(|row| Holder {
         pid: row.get(0),
         application_name: row.get(1),

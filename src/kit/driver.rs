@@ -3,6 +3,7 @@
 //! expectrl waits, with a deadline, for the names of what happened at the terminal, and tells the end of the output.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use expectrl::Expect;
@@ -45,6 +46,8 @@ pub trait Pilot {
     fn config(&mut self, config: &Config) -> Clearance;
     /// Answers a prompt.
     fn ask(&mut self, prompt: &Prompt) -> Answer;
+    /// Is asked when the leash that came with the clearance has something to say. Losing it ends the run.
+    fn is_on_leash(&mut self) -> bool;
     /// Takes the last line that was drawn while drizzle-kit works.
     fn progress(&mut self, line: &str);
 }
@@ -57,6 +60,8 @@ pub enum Clearance {
     Go {
         env: Vec<(&'static str, String)>,
         config: Overlay,
+        /// Is watched from now on; see [`Pilot::is_on_leash`].
+        leash: Option<OwnedFd>,
         secrets: Secrets,
     },
     Stop,
@@ -75,6 +80,8 @@ pub enum Ending {
     Signalled(i32),
     /// It was stopped before it connected.
     NotCleared,
+    /// It was stopped because what let it go on was lost.
+    OffLeash,
     /// It printed more than anybody could have read.
     Flooded,
 }
@@ -176,6 +183,8 @@ impl Driver {
             }
             Record::Mail(line) => return self.take_mail(&line, pilot),
             Record::Signal(signal) => return Ok(Some(Ending::Signalled(signal))),
+            Record::Leash if !pilot.is_on_leash() => return Ok(Some(Ending::OffLeash)),
+            Record::Leash => {}
             Record::Flood => return Ok(Some(Ending::Flooded)),
             Record::Ended(text) => {
                 let confirmed = self.session.finish(text);
@@ -235,8 +244,11 @@ impl Driver {
     fn take_mail(&mut self, line: &str, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
         match serde_json::from_str(line) {
             Ok(Mail::Config { config }) => match pilot.config(&config) {
-                Clearance::Go { env, config, secrets } => {
+                Clearance::Go { env, config, leash, secrets } => {
                     self.terminal.get_stream_mut().hide(&secrets);
+                    if let Some(leash) = leash {
+                        self.terminal.get_stream_mut().keep_on(leash);
+                    }
                     self.mailbox.go(&env, &config)?;
                     self.flight.cleared = true;
                 }

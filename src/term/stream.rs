@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +43,8 @@ pub enum Record {
     Signal(i32),
     /// The program, or a process of its tree, ended; the output may not be at its end yet.
     ChildEnded,
+    /// The watched descriptor has something to say.
+    Leash,
     /// More output than a sane program prints.
     Flood,
     /// The output is at its end. Carries the text drawn since the last prompt.
@@ -61,6 +63,7 @@ impl Record {
             Record::Mail(_) => "mail",
             Record::Signal(_) => "signal",
             Record::ChildEnded => "child-ended",
+            Record::Leash => "leash",
             Record::Flood => "flood",
             Record::Ended(_) => "ended",
         }
@@ -78,6 +81,8 @@ pub struct ScreenStream {
     signal: Arc<AtomicUsize>,
     mailbox: Option<File>,
     mail: Vec<u8>,
+    /// Is watched beside the rest, and read by its owner.
+    leash: Option<OwnedFd>,
     recorder: Option<FileRecorder>,
     /// The names that expectrl has not read yet, and what the named records are.
     names: VecDeque<u8>,
@@ -110,6 +115,7 @@ impl ScreenStream {
             signal,
             mailbox,
             mail: Vec::new(),
+            leash: None,
             recorder,
             names: VecDeque::new(),
             records: VecDeque::new(),
@@ -123,6 +129,11 @@ impl ScreenStream {
     /// Sets the moment until which a read may sleep.
     pub fn wait_until(&mut self, until: Instant) {
         self.until = until;
+    }
+
+    /// Watches a descriptor as well. When it is readable a [`Record::Leash`] comes, again and again until it was read.
+    pub fn keep_on(&mut self, leash: OwnedFd) {
+        self.leash = Some(leash);
     }
 
     /// Tells whether the program reads single keys.
@@ -200,17 +211,22 @@ impl ScreenStream {
     fn look(&mut self) -> io::Result<()> {
         let left = self.until.saturating_duration_since(Instant::now());
         let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
-        let (output, wakes, mail) = {
+        let (output, wakes, mail, leash) = {
             let mut polled = vec![PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
+            let mail = polled.len();
             polled.extend(self.mailbox.as_ref().map(|mailbox| PollFd::new(mailbox, PollFlags::IN)));
+            let leash = polled.len();
+            polled.extend(self.leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
             match poll(&mut polled, Some(&timeout)) {
                 // The signal that interrupted us is told by the pipe as well: the next look finds it.
                 Err(rustix::io::Errno::INTR) => return Ok(()),
                 Err(error) => return Err(error.into()),
                 Ok(_) => {}
             }
-            let came = |idx: usize| polled.get(idx).is_some_and(|fd| !fd.revents().is_empty());
-            (came(1), came(0), came(2))
+            let came = |idxs: std::ops::Range<usize>| {
+                polled.get(idxs).is_some_and(|fds| fds.iter().any(|fd| !fd.revents().is_empty()))
+            };
+            (came(1..2), came(0..1), came(mail..leash), came(leash..polled.len()))
         };
         if wakes {
             self.drain_wakes();
@@ -219,6 +235,9 @@ impl ScreenStream {
         }
         if mail {
             self.take_mail();
+        }
+        if leash {
+            self.push(Record::Leash);
         }
         if output {
             self.take_output()?;

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::apply::{self, Applied, ApplyError, Cut, Effect, Expected, LOCK, Proof, Run, Script};
+use drizzle_pilot::db::apply::{self, Applied, ApplyError, Cut, Effect, Expected, Hold, Proof, Run, Script};
 use drizzle_pilot::db::fingerprint::{self, Fingerprint};
 
 use crate::support::{AtCommit, Database, Server, Signal, gone_within, proxy, signal, until};
@@ -32,7 +32,7 @@ const FIVE: [&str; 5] = [
 fn run() -> Run<'static> {
     Run {
         application_name: "apply-test",
-        lock: LOCK,
+        lock: Hold::Take,
         lock_timeout: LONG,
         statement_timeout: None,
         deadline: LONG,

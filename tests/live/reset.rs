@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::apply::{Cut, Effect, LOCK, Proof, Run};
+use drizzle_pilot::db::apply::{Cut, Effect, Hold, LOCK, Proof, Run};
 use drizzle_pilot::db::catalog::{self, Catalog};
 use drizzle_pilot::db::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reach::Relation;
@@ -25,7 +25,7 @@ fn run() -> ResetRun<'static> {
     ResetRun {
         run: Run {
             application_name: "reset-test",
-            lock: LOCK,
+            lock: Hold::Take,
             lock_timeout: LONG,
             statement_timeout: None,
             deadline: LONG,

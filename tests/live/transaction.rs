@@ -258,7 +258,7 @@ fn a_run_that_finds_the_lock_taken_names_who_has_it() {
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (
         SELECT oid FROM pg_database WHERE datname = current_database())",
     );
-    let ran = five.push().run().expect(75).database("unchanged");
+    let ran = five.push().argument("--lock-timeout=1s").run().expect(75).database("unchanged");
     let ran =
         ran.says(&["another run changes this database", &format!("backend {holder} of postgres, called live-test")]);
     assert_eq!(five.database.everything(), before, "{ran}");

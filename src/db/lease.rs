@@ -1,0 +1,193 @@
+//! The lock of this program on a database, held by a connection of its own for as long as a run changes the schema there.
+//!
+//! drizzle-kit opens connections of its own, and a run has several steps: no lock of theirs would span it all. The lease
+//! is one open transaction that holds the advisory lock and nothing else, so it works behind a pooler in transaction mode
+//! too, holds up no vacuum, and ends with this process however that ends.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::connect::{ConnectError, Patience, Session, Signals, at, explained, open_watched};
+use super::transaction::{self, Holder, LOCK, Lock, Run};
+use super::url::Dsn;
+
+/// Time for opening the connection, where the run has more.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time for the server to say that the connection stands. After that the lock is taken for lost.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Time to give the lock back in words. The end of the connection does it as well.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What to do when the lock was lost.
+pub const LEASE_LOST: &str =
+    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+
+/// What a lease is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Shown in `pg_stat_activity`, and to those who wait for us; the server cuts it after 63 bytes.
+    pub application_name: &'a str,
+    /// How long to wait for another run to end.
+    pub wait: Duration,
+    /// For everything until the lease is there.
+    pub deadline: Duration,
+}
+
+/// The lock, for as long as the value lives.
+pub struct Lease {
+    client: Client,
+    /// The connection once more: it becomes readable when the server or the network ends it.
+    watched: OwnedFd,
+    /// The server process that holds the lock, which behind a pooler is the server's own as well.
+    pid: i32,
+    runtime: Runtime,
+}
+
+/// How a transaction of ours comes by the lock.
+#[derive(Debug, Clone, Copy)]
+pub enum Hold<'a> {
+    /// It takes it itself.
+    Take,
+    /// The run has it already, and it must have it still when the transaction is committed.
+    Leased(&'a Lease),
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    #[error(transparent)]
+    Unready(ConnectError),
+    #[error("another run changes this database{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    Locked {
+        /// `None` where it was gone when we looked.
+        holder: Option<Holder>,
+        waited: Duration,
+    },
+}
+
+impl LeaseError {
+    /// Returns what to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            LeaseError::Unready(error) => error.hint(),
+            LeaseError::Locked { holder, .. } => transaction::locked_hint(holder.as_ref()),
+        }
+    }
+}
+
+impl Lease {
+    /// Takes the lock, and waits for whoever has it. Before the wait, says who that is. Must not be called from
+    /// asynchronous code.
+    ///
+    /// # Errors
+    /// Where there is no connection, or another run keeps the lock for longer than is waited. A signal that ends us
+    /// ends the wait.
+    pub fn take(dsn: &Dsn, request: &Request, waits: &mut dyn FnMut(Option<&Holder>)) -> Result<Lease, LeaseError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            let message = format!("starting the runtime of a connection: {error}");
+            LeaseError::Unready(ConnectError::Other { at: at(dsn), sqlstate: None, message })
+        })?;
+        let taken = runtime.block_on(async {
+            let mut signals = Signals::watch();
+            tokio::select! {
+                taken = take(dsn, request, waits) => taken,
+                signal = signals.next() => {
+                    Err(LeaseError::Unready(ConnectError::Interrupted { at: at(dsn), signal }))
+                }
+            }
+        });
+        match taken {
+            Ok((client, watched, pid)) => Ok(Lease { client, watched, pid, runtime }),
+            Err(error) => {
+                // Dropping the runtime would wait for a name look-up that hangs in the resolver.
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous
+    /// code.
+    pub fn lives(&self) -> bool {
+        // A query without a statement: even that is refused where the session or its transaction is no more.
+        let asked = self.runtime.block_on(async { timeout(ANSWER, self.client.batch_execute("")).await });
+        matches!(asked, Ok(Ok(())))
+    }
+
+    /// Tells the same by another connection to the same database, from asynchronous code.
+    pub(super) async fn lives_for(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        const HELD: &str = "
+            SELECT EXISTS (
+                SELECT FROM pg_catalog.pg_locks l
+                  JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()
+                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                   AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid AND l.pid = $3)";
+        let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+            [(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4), (&self.pid, Type::INT4)];
+        Ok(client.query_typed_one(HELD, &key).await?.get(0))
+    }
+}
+
+/// A descriptor that becomes readable when there is reason to ask whether the lease [lives](Lease::lives).
+impl AsFd for Lease {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watched.as_fd()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
+        let _ = self.runtime.block_on(async { timeout(LEAVE, self.client.batch_execute("ROLLBACK")).await });
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Lease {{ backend {} }}", self.pid)
+    }
+}
+
+async fn take(
+    dsn: &Dsn,
+    request: &Request<'_>,
+    waits: &mut dyn FnMut(Option<&Holder>),
+) -> Result<(Client, OwnedFd, i32), LeaseError> {
+    // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
+    // comes, and with it the rows that a vacuum could remove.
+    const LAST: &str = "SELECT";
+    let Request { application_name, wait, deadline } = *request;
+    let patience = Patience::from_now(deadline.min(CONNECT));
+    let end = tokio::time::Instant::now() + deadline;
+    let session = Session { application_name, options: "" };
+    let (client, watched) = open_watched(dsn, patience, &session).await.map_err(LeaseError::Unready)?;
+    let unready = |error| LeaseError::Unready(explained(dsn, &error));
+    let mute = || LeaseError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
+
+    let run = Run {
+        application_name,
+        lock: Hold::Take,
+        lock_timeout: wait,
+        statement_timeout: None,
+        deadline,
+        commit_patience: Duration::ZERO,
+    };
+    let begun = transaction::begin(&client, &run);
+    let mark = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
+    // The server ends the wait by itself; a server that has fallen silent does not.
+    let locked = tokio::time::timeout_at(end, transaction::lock(&client, &run, waits)).await;
+    match locked.map_err(|_| mute())?.map_err(unready)? {
+        Lock::Taken => {
+            client.batch_execute(LAST).await.map_err(unready)?;
+            Ok((client, watched, mark.pid))
+        }
+        Lock::Held { holder, waited } => Err(LeaseError::Locked { holder, waited }),
+    }
+}

@@ -1,0 +1,138 @@
+//! The lock of this program on a database: one run at a time, from before drizzle-kit connects to its end.
+
+use std::time::Duration;
+
+use drizzle_pilot::db::lease::{Lease, LeaseError, Request};
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Running, gone_within, until};
+
+/// The lock as the documentation has it, taken by somebody else.
+const OTHER_RUN: &str = "SELECT pg_advisory_xact_lock(1685745772, 1)";
+
+const REQUEST: Request<'static> = Request {
+    application_name: "drizzle-pilot-test lock",
+    wait: Duration::from_millis(300),
+    deadline: Duration::from_secs(30),
+};
+
+fn take(database: &Database) -> Lease {
+    Lease::take(&database.dsn(), &REQUEST, &mut |_| ()).expect("nobody has the lock")
+}
+
+/// Waits until so many sessions wait for the lock.
+fn wait_for_waiters(database: &Database, n_waiters: usize) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
+    until("the runs wait for the lock", || database.value(waiting) == n_waiters.to_string());
+}
+
+/// Ends the session that holds the lock for a run, as an administrator would or a pooler does.
+fn take_away(database: &Database) {
+    let ended = database.list(
+        "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+          WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1685745772 AND a.datname = current_database()
+            AND a.application_name LIKE 'drizzle-pilot-% lock'",
+    );
+    assert_eq!(ended, ["t"], "one session has the lock");
+}
+
+#[test]
+fn of_two_pushes_at_once_the_second_waits_and_has_nothing_to_do() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "add_column", &database);
+    let other = database.hold(OTHER_RUN);
+    let mut pushes: Vec<Running> = (0..2).map(|_| project.pilot(&["push"]).spawn()).collect();
+    for push in &mut pushes {
+        push.wait_for("waiting for another run that changes this database: backend");
+    }
+    wait_for_waiters(&database, 2);
+    other.release();
+    let mut said: Vec<String> = pushes
+        .into_iter()
+        .map(|push| push.finish().expect(0).report["summary"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    said.sort();
+    assert_eq!(said, ["changes applied", "no changes"]);
+}
+
+#[test]
+fn a_push_that_waits_in_vain_names_who_has_the_lock_and_asks_drizzle_kit_nothing() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "add_column", &database);
+    let before = database.everything();
+    let other = database.hold(OTHER_RUN);
+    let ran = project.pilot(&["push", "--lock-timeout", "200ms"]).run().expect(75).database("unchanged");
+    let ran = ran.says(&["another run changes this database", "called live-test", "pg_terminate_backend"]);
+    assert_eq!(database.everything(), before, "{ran}");
+    drop(other);
+}
+
+/// drizzle-kit is held up at a moment, the lock is lost, and then nothing of drizzle-kit may go on.
+#[track_caller]
+fn check_lost(held_up_by: &str, reached: &str, code: i32, word: &str, says: &str) {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let before = database.state();
+    let holds_up = database.hold(held_up_by);
+    let running = project.pilot(&["push"]).spawn();
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '{reached}'"
+    );
+    until("drizzle-kit is held up", || database.value(&waits) != "0");
+    take_away(&database);
+    let ran = running.finish().expect(code).database(word).says(&["the lock on this database was lost", says]);
+    gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());
+    holds_up.release();
+    assert_eq!(database.state(), before, "{ran}");
+}
+
+#[test]
+fn drizzle_kit_is_stopped_when_the_lock_is_lost() {
+    let asks_later = "LOCK TABLE users IN ACCESS EXCLUSIVE MODE";
+    check_lost(asks_later, "%count(%", 69, "unchanged", "before consent");
+    check_lost("LOCK TABLE users IN ACCESS SHARE MODE", "ALTER TABLE%", 6, "maybe", "after consent");
+}
+
+#[test]
+fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
+    let database = Database::create();
+    let name = database.value("SELECT current_database()");
+    for (setting, value) in [
+        ("idle_in_transaction_session_timeout", "100ms"),
+        ("default_transaction_isolation", "repeatable read"),
+        ("statement_timeout", "100ms"),
+    ] {
+        database.sql(&format!("ALTER DATABASE {name} SET {setting} = '{value}'"));
+    }
+    let lease = take(&database);
+    let idle = database.rows(
+        "SELECT state, backend_xmin, backend_xid FROM pg_stat_activity
+          WHERE application_name = 'drizzle-pilot-test lock' AND datname = current_database()",
+    );
+    assert_eq!(idle, [["idle in transaction", "NULL", "NULL"]]);
+    // Longer than the limits.
+    database.sql("SELECT pg_sleep(0.3)");
+    assert!(lease.lives());
+}
+
+#[test]
+fn a_lease_is_had_by_one_and_given_back_at_once() {
+    let database = Database::create();
+    let lease = take(&database);
+    let mut waited_for = Vec::new();
+    let second = Lease::take(&database.dsn(), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
+    let Err(LeaseError::Locked { holder: Some(holder), waited }) = second else { panic!("{second:?}") };
+    assert!(waited >= REQUEST.wait, "{waited:?}");
+    assert_eq!(holder.application_name, "drizzle-pilot-test lock");
+    assert_eq!(waited_for.iter().map(|holder| holder.pid).collect::<Vec<_>>(), [holder.pid]);
+
+    drop(lease);
+    let lease = take(&database);
+    assert!(lease.lives());
+    take_away(&database);
+    assert!(!lease.lives());
+    drop(lease);
+    take(&database);
+}
