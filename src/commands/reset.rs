@@ -198,7 +198,15 @@ fn apply(
         }
         Event::Blocked { n_attempts, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {}", by.join("; ")));
+            let by = if by.is_empty() { "whoever held them is gone".to_owned() } else { by.join("; ") };
+            said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {by}"));
+        }
+        Event::Disturbed { n_attempts } => {
+            said.borrow_mut().warn(&format!("attempt {n_attempts} looked at something that others dropped meanwhile"));
+        }
+        Event::InParts { plan } => said.borrow_mut().warn(&in_parts(plan)),
+        Event::Part { n_dropped, n_objects } => {
+            said.borrow_mut().say(&format!("{n_dropped} of {n_objects} objects are dropped"));
         }
     };
     let run = ResetRun {
@@ -219,8 +227,20 @@ fn apply(
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
     }
-    let summary = format!("{} objects dropped in one transaction, and none is left", emptied.n_objects);
+    let transactions = match emptied.n_transactions {
+        1 => "one transaction".to_owned(),
+        n_transactions => format!("{n_transactions} transactions"),
+    };
+    let summary = format!("{} objects dropped in {transactions}, and none is left", emptied.n_objects);
     Ok(Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) })
+}
+
+/// Says that it cannot be all or nothing.
+fn in_parts(plan: &ResetPlan) -> String {
+    format!(
+        "{} locks are more than the server has room for ({}): objects go in several transactions; where it stops in the middle, run it again to finish",
+        plan.n_locks, plan.lock_capacity
+    )
 }
 
 /// Says why nothing was dropped; or, where that cannot be known, so.
@@ -242,6 +262,11 @@ fn failed(error: &ResetError) -> Verdict {
             Cut::Lost(_) => Exit::Unavailable,
         },
         ResetError::Unknown { .. } => Exit::Unproven,
+        ResetError::Partial { cause, .. } => match **cause {
+            ResetError::Stopped { cut: Cut::Signal(signal), .. } => Exit::Signal(signal),
+            ResetError::Stopped { cut: Cut::Deadline(_), .. } => Exit::Timeout,
+            _ => Exit::Partial,
+        },
     };
     let database = match error.effect() {
         Effect::Unchanged => Database::Unchanged,
