@@ -1,10 +1,11 @@
-//! What a run reports, for machines (SPEC §6) and for people. Nothing is derived here: a report shows what was decided.
+//! What a run reports, for machines (SPEC §6) and for people. Nothing is decided here: a report shows what was.
 
 mod plan;
 
 use std::fmt::Write;
 
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::exit::{Database, Exit};
@@ -13,6 +14,7 @@ use crate::term::redact::Secrets;
 
 /// The report of one run: `--format json` and `--report`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Report {
     /// The version of this format: 1.
     pub schema: u32,
@@ -38,6 +40,7 @@ pub struct Report {
 
 /// The database, without its password.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Target {
     pub dialect: String,
     pub host: Option<String>,
@@ -49,6 +52,7 @@ pub struct Target {
 
 /// The drizzle-kit that ran.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Kit {
     pub version: Option<String>,
     pub path: String,
@@ -56,6 +60,7 @@ pub struct Kit {
 
 /// The policy that decided.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Policy {
     /// The file; none for the built-in policy.
     pub file: Option<String>,
@@ -65,6 +70,7 @@ pub struct Policy {
 
 /// A prompt and its answer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Prompt {
     pub question: String,
     pub choices: Vec<String>,
@@ -79,6 +85,7 @@ pub struct Prompt {
 
 /// One SQL statement of the plan.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Statement {
     pub sql: String,
     /// What kind of statement it is, as in `alter_table`.
@@ -87,11 +94,21 @@ pub struct Statement {
     pub objects: Vec<String>,
     /// Why it needs consent. Empty where it needs none.
     pub hazards: Vec<Hazard>,
+    /// The number of rows at stake, by the kind of hazard that puts most of them at stake; none where it is not known.
+    pub rows: Option<u64>,
+    /// Whether the server's own estimate is part of that number.
+    pub is_estimate: bool,
+    /// Whether there may be more.
+    pub is_minimum: bool,
     pub verdict: Judgement,
+    /// The rule that decided: of those that refuse it, or else of those that allow it, the one of the gravest hazard.
+    /// None where it needs no consent.
+    pub rule: Option<String>,
 }
 
 /// One reason why a statement needs consent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Hazard {
     /// The name of the hazard in the policy.
     pub hazard: String,
@@ -103,6 +120,8 @@ pub struct Hazard {
     pub rows: Option<u64>,
     /// Whether that number is the server's own estimate.
     pub is_estimate: bool,
+    /// Whether there may be more: so many were counted, and then the counting was stopped.
+    pub is_minimum: bool,
     pub note: Option<String>,
     pub verdict: Judgement,
     /// The rule that decided.
@@ -127,16 +146,48 @@ impl Judgement {
     }
 }
 
+impl Statement {
+    /// Makes a statement of what its hazards come to.
+    pub fn new(sql: String, kind: String, objects: Vec<String>, hazards: Vec<Hazard>) -> Statement {
+        let deciding =
+            hazards.iter().min_by_key(|hazard| (hazard.verdict == Judgement::Allowed, plan::gravity(hazard)));
+        let rule = deciding.map(|hazard| hazard.rule.clone());
+        let verdict = deciding.map_or(Judgement::Allowed, |hazard| hazard.verdict);
+        let of_kind = |kind: &str| hazards.iter().filter(|hazard| hazard.hazard == kind).collect::<Vec<_>>();
+        let kinds = hazards.iter().map(|hazard| of_kind(&hazard.hazard));
+        let sums = kinds
+            .filter_map(|kind| Some((kind.iter().filter_map(|hazard| hazard.rows).reduce(u64::saturating_add)?, kind)));
+        let (rows, is_estimate, is_minimum) = match sums.max_by_key(|(rows, _)| *rows) {
+            Some((rows, kind)) => (
+                Some(rows),
+                kind.iter().any(|hazard| hazard.is_estimate),
+                kind.iter().any(|hazard| hazard.is_minimum || hazard.rows.is_none()),
+            ),
+            None => (None, false, false),
+        };
+        Statement { sql, kind, objects, rows, is_estimate, is_minimum, verdict, rule, hazards }
+    }
+}
+
 impl Hazard {
+    /// Returns the number of rows at stake in words, where it is known.
+    pub fn quantity(&self) -> Option<String> {
+        let rows = self.rows?;
+        Some(match (self.is_minimum, self.is_estimate) {
+            (true, _) => format!("at least {rows}"),
+            (false, true) => format!("about {rows}"),
+            (false, false) => rows.to_string(),
+        })
+    }
+
     /// Returns the hazard in one line, without the rule.
     pub fn text(&self) -> String {
         let mut text = self.hazard.clone();
         if !self.objects.is_empty() {
             text += &format!(" {}", self.objects.join(", "));
         }
-        if let Some(rows) = self.rows {
-            let about = if self.is_estimate { "about " } else { "" };
-            text += &format!(", {about}{rows} {}", if rows == 1 { "row" } else { "rows" });
+        if let Some(rows) = self.quantity() {
+            text += &format!(", {rows} {}", if self.rows == Some(1) { "row" } else { "rows" });
         }
         if let Some(note) = &self.note {
             text += &format!(" ({note})");
@@ -147,6 +198,7 @@ impl Hazard {
 
 /// Something the policy refused.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Refusal {
     pub what: String,
     /// The policy lines that would allow exactly this, if any can.
@@ -165,6 +217,7 @@ impl Refusal {
 
 /// What went wrong.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Error {
     /// SQLSTATE, or the code of the driver or of node.
     pub sqlstate: Option<String>,
@@ -177,6 +230,7 @@ pub struct Error {
 
 /// How long it took, in milliseconds.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Timings {
     pub total_ms: f64,
     /// Until drizzle's config was known.
@@ -202,6 +256,7 @@ impl Report {
         }
         for statement in &mut self.statements {
             statement.sql = clean(&statement.sql);
+            statement.rule = statement.rule.as_deref().map(&clean);
             for hazard in &mut statement.hazards {
                 hazard.objects.iter_mut().for_each(|object| *object = clean(object));
                 hazard.rule = clean(&hazard.rule);
@@ -285,9 +340,10 @@ impl Target {
     }
 }
 
-/// Returns the JSON schema of the report, draft 2020-12.
+/// Returns the JSON schema of the report, draft 2020-12. Every field is there, and no other.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Report);
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Report>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
 }
 
@@ -323,5 +379,75 @@ impl Verdict {
     #[must_use]
     pub fn because(self, error: Error) -> Verdict {
         Verdict { error: Some(Box::new(error)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hazard(hazard: &str, class: &str, rows: Option<u64>, verdict: Judgement, rule: &str) -> Hazard {
+        Hazard {
+            hazard: hazard.to_owned(),
+            class: class.to_owned(),
+            objects: vec!["public.users".to_owned()],
+            rows,
+            is_estimate: false,
+            is_minimum: false,
+            note: None,
+            verdict,
+            rule: rule.to_owned(),
+        }
+    }
+
+    fn statement(hazards: Vec<Hazard>) -> Statement {
+        Statement::new("SQL".to_owned(), "alter_table".to_owned(), Vec::new(), hazards)
+    }
+
+    #[test]
+    fn a_statement_has_the_rule_of_what_refuses_it_or_else_of_its_gravest_hazard() {
+        use Judgement::{Allowed, Refused};
+        let of = |hazards: &[(&str, Judgement, &str)]| {
+            let hazards = hazards.iter().map(|(class, verdict, rule)| hazard("any", class, None, *verdict, rule));
+            let statement = statement(hazards.collect());
+            (statement.verdict, statement.rule)
+        };
+        assert_eq!(of(&[]), (Allowed, None));
+        let allowed = [("breaking", Allowed, "a"), ("data_loss", Allowed, "b"), ("data_loss", Allowed, "c")];
+        assert_eq!(of(&allowed), (Allowed, Some("b".to_owned())));
+        let refused = [("data_loss", Allowed, "a"), ("breaking", Refused, "b"), ("access", Refused, "c")];
+        assert_eq!(of(&refused), (Refused, Some("c".to_owned())));
+    }
+
+    #[test]
+    fn a_statement_has_the_rows_of_the_kind_of_hazard_that_puts_most_at_stake() {
+        let of = |hazards: Vec<Hazard>| {
+            let Statement { rows, is_estimate, is_minimum, .. } = statement(hazards);
+            (rows, is_estimate, is_minimum)
+        };
+        let truncate = |rows: Option<u64>| hazard("truncate", "data_loss", rows, Judgement::Refused, "");
+        let rewrite = hazard("rewrite_table", "blocking", Some(6), Judgement::Allowed, "");
+        assert_eq!(of(Vec::new()), (None, false, false));
+        assert_eq!(of(vec![truncate(None)]), (None, false, false));
+        // The rows of several tables are added up, those of one table for several reasons are not.
+        assert_eq!(of(vec![truncate(Some(3)), rewrite.clone(), truncate(Some(4))]), (Some(7), false, false));
+        assert_eq!(of(vec![truncate(Some(3)), rewrite.clone()]), (Some(6), false, false));
+        assert_eq!(of(vec![truncate(Some(7)), rewrite.clone(), truncate(None)]), (Some(7), false, true));
+        let about = Hazard { is_estimate: true, ..truncate(Some(9)) };
+        assert_eq!(of(vec![about, rewrite]), (Some(9), true, false));
+        let counted = Hazard { is_minimum: true, ..truncate(Some(9)) };
+        assert_eq!(of(vec![counted]), (Some(9), false, true));
+    }
+
+    #[test]
+    fn a_number_of_rows_that_is_not_exact_says_so() {
+        let exact = hazard("truncate", "data_loss", Some(1), Judgement::Refused, "");
+        let about = Hazard { rows: Some(2_000_000), is_estimate: true, ..exact.clone() };
+        let counted = Hazard { rows: Some(100_001), is_minimum: true, ..exact.clone() };
+        let unknown = Hazard { rows: None, ..exact.clone() };
+        assert_eq!(exact.text(), "truncate public.users, 1 row");
+        assert_eq!(about.text(), "truncate public.users, about 2000000 rows");
+        assert_eq!(counted.text(), "truncate public.users, at least 100001 rows");
+        assert_eq!(unknown.text(), "truncate public.users");
     }
 }

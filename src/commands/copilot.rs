@@ -9,6 +9,7 @@ use semver::Version;
 use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::{self, Gate};
+use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
 use crate::commands::target;
 use crate::commands::verdict;
@@ -20,7 +21,7 @@ use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn, Lease};
 use crate::exit::Exit;
 use crate::kit::config::{Config, Overlay};
-use crate::kit::driver::{self, Clearance, Pilot};
+use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
@@ -70,9 +71,7 @@ pub struct Copilot<'a> {
     cwd: &'a Path,
     kit_version: Option<Version>,
     console: &'a mut Console,
-    started: Instant,
-    /// For the whole run, our own looks at the database included.
-    timeout: Duration,
+    clock: Clock,
     /// Marks our sessions and drizzle-kit's in the server.
     run_id: String,
     policy: Option<Policy>,
@@ -134,8 +133,7 @@ impl<'a> Copilot<'a> {
             cwd,
             kit_version: None,
             console,
-            started: Instant::now(),
-            timeout,
+            clock: Clock::new(Instant::now(), timeout),
             run_id: run_id(),
             policy: None,
             dsn: None,
@@ -229,7 +227,7 @@ impl<'a> Copilot<'a> {
             let summary = format!("{purpose} needs a PostgreSQL server that can be connected to");
             return Err(Verdict::nothing(Exit::Usage, summary));
         };
-        let seen = db::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| unavailable(&error))?;
+        let seen = db::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| self.unseen(&error))?;
         if let Consent::Planned(plan) = self.mission.consent
             && let Some(reason) = plan.moved(&self.surroundings()).or_else(|| plan.elsewhere(&self.address(), &seen))
         {
@@ -279,7 +277,9 @@ impl<'a> Copilot<'a> {
                     let decision = Decision::Choose { choice, because, warnings: Vec::new() };
                     let scope = Scope {
                         schemas: &self.schemas,
-                        tables_named: &|table| db::backends::tables_named(self.dsn.as_ref()?, table, LOOK).ok(),
+                        tables_named: &|table| {
+                            db::backends::tables_named(self.dsn.as_ref()?, table, self.patience()).ok()
+                        },
                         renamed: &self.renamed,
                         accept_data_loss: self.mission.accept_data_loss,
                     };
@@ -367,9 +367,14 @@ impl<'a> Copilot<'a> {
     }
 
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
-    pub fn diagnose(&self) -> Option<ConnectError> {
+    pub fn diagnose(&self) -> Option<Verdict> {
         let dsn = self.dsn.as_ref()?;
-        db::connect::preflight(dsn, &self.run_id, self.patience()).err()
+        db::connect::preflight(dsn, &self.run_id, self.patience()).err().map(|error| self.unseen(&error))
+    }
+
+    /// Returns the verdict for a look of ours that saw nothing.
+    fn unseen(&self, error: &ConnectError) -> Verdict {
+        look::failed(error, &self.clock)
     }
 
     /// Adds to a verdict how columns can change their type, where drizzle-kit's statements would fail or have failed.
@@ -390,7 +395,7 @@ impl<'a> Copilot<'a> {
 
     /// Returns how long one look at the database may take.
     fn patience(&self) -> Duration {
-        LOOK.min(self.timeout.saturating_sub(self.started.elapsed()))
+        LOOK.min(self.clock.rest())
     }
 
     /// Warns now, and keeps the warning for the report.
@@ -435,7 +440,7 @@ impl<'a> Copilot<'a> {
                 self.warn(format!("our own look at the database failed: {error}"));
                 Ok(env)
             }
-            Err(error) => Err(self.not_connected(&error)),
+            Err(error) => Err(self.unseen(&error)),
         }
     }
 
@@ -443,7 +448,7 @@ impl<'a> Copilot<'a> {
     fn take_lock(&mut self, dsn: &Dsn) -> Result<(), Verdict> {
         let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
         let application_name = format!("{} lock", self.run_id);
-        let deadline = self.timeout.saturating_sub(self.started.elapsed());
+        let deadline = self.clock.rest();
         let request = Request { application_name: &application_name, wait: wait.min(deadline), deadline };
         let console = &mut self.console;
         let lease = Lease::take(dsn, &request, &mut |holder| {
@@ -451,7 +456,7 @@ impl<'a> Copilot<'a> {
             console.say(&format!("waiting for another run that changes this database{holder}"));
         });
         self.lease = Some(lease.map_err(|error| match &error {
-            LeaseError::Unready(error) => self.not_connected(error),
+            LeaseError::Unready(error) => self.unseen(error),
             LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
         })?);
         Ok(())
@@ -463,20 +468,6 @@ impl<'a> Copilot<'a> {
             Locking::Held(lease) => Some(lease),
             Locking::Take(_) => self.lease.as_ref(),
             Locking::None => None,
-        }
-    }
-
-    /// Says why the database cannot be connected to.
-    fn not_connected(&self, error: &ConnectError) -> Verdict {
-        match error {
-            ConnectError::Interrupted { signal, .. } => {
-                let summary = format!("stopped by {}, before consent", driver::signal_name(*signal));
-                Verdict::nothing(Exit::Signal(*signal), summary)
-            }
-            ConnectError::Mute { .. } | ConnectError::TimedOut { .. } if self.started.elapsed() >= self.timeout => {
-                Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint())
-            }
-            error => unavailable(error),
         }
     }
 
@@ -566,7 +557,7 @@ impl<'a> Copilot<'a> {
 
 impl Pilot for Copilot<'_> {
     fn config(&mut self, config: &Config) -> Clearance {
-        self.config_ms = Some(self.started.elapsed().as_secs_f64() * 1e3);
+        self.config_ms = Some(self.clock.elapsed().as_secs_f64() * 1e3);
         match self.clear(&self.overlay.over(config)) {
             Ok(env) => {
                 let leash = match self.lock().map(|lease| lease.as_fd().try_clone_to_owned()).transpose() {
@@ -680,18 +671,6 @@ impl Pilot for Copilot<'_> {
     fn progress(&mut self, line: &str) {
         self.console.progress(line);
     }
-}
-
-/// Returns the verdict for a database that cannot be used.
-pub fn unavailable(error: &ConnectError) -> Verdict {
-    let code = error.sqlstate().map(|code| format!(" ({code})")).unwrap_or_default();
-    let cause = report::Error {
-        sqlstate: error.sqlstate().map(str::to_owned),
-        message: error.to_string(),
-        hint: Some(error.hint()),
-        ..report::Error::default()
-    };
-    Verdict::nothing(Exit::Unavailable, format!("{error}{code}")).hint(error.hint()).because(cause)
 }
 
 fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {

@@ -4,12 +4,13 @@
 //! one connection reads.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::cli::{Format, Shared};
 use crate::commands::logbook::{self, Logbook};
+use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle};
 use crate::commands::{copilot, flight};
 use crate::console::{Console, clean_json};
@@ -117,6 +118,7 @@ fn text(checks: &[Check]) -> String {
 
 /// Looks at one thing after the other. What rests on a thing that is not there is not looked at.
 fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
+    let clock = Clock::new(Instant::now(), shared.timeout);
     let cwd = match logbook::project(shared) {
         Ok(cwd) => cwd,
         Err(verdict) => return vec![Check::problem("project", verdict)],
@@ -160,7 +162,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         let host = dsn.as_ref().and_then(|dsn| copilot::postgres_target(dsn).host);
         checks.extend(by_policy(policies, shared.profile.as_deref(), host.as_deref(), dsn.as_ref()));
     }
-    checks.extend(dsn.as_ref().map(server));
+    checks.extend(dsn.as_ref().map(|dsn| server(dsn, &clock)));
     checks
 }
 
@@ -291,12 +293,12 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
     }
 }
 
-fn server(dsn: &Dsn) -> Check {
+fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    match connect::preflight(dsn, &run_id, LOOK) {
+    match connect::preflight(dsn, &run_id, LOOK.min(clock.rest())) {
         Ok(server) => reached(name, &server),
-        Err(error) => Check::problem(name, copilot::unavailable(&error)),
+        Err(error) => Check::problem(name, look::failed(&error, clock)),
     }
 }
 

@@ -120,11 +120,15 @@ impl Mission<'_> {
         self.kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Returns the name among our own commands of what drizzle-kit is told to do by another of them.
+    /// Returns the name among our own commands of what `run` has drizzle-kit do. The other commands are what they are
+    /// called: a plan uses drizzle-kit's push, and is none.
     pub fn known_as(&self) -> Option<&'static str> {
+        if self.command != "run" {
+            return None;
+        }
         let command = self.kit_command();
         let name = command.split(':').next().unwrap_or_default(); // 0.20 says `push:pg`
-        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name && *known != self.command)
+        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name)
     }
 
     /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.

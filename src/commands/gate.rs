@@ -12,7 +12,7 @@ use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
 use crate::sql::effect::{Effect, Using};
-use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC};
+use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC, Reference};
 
 /// What the gate knows beside the question.
 pub struct Gate<'a> {
@@ -174,7 +174,7 @@ impl Gate<'_> {
                     hold(Objects::Unknown, None, None);
                 }
                 for (object_idx, object) in found.objects.iter().enumerate() {
-                    let before = before(found, object_idx);
+                    let before = &found.before[object_idx];
                     let relation = counted_relation(found.hazard, before);
                     let rows = relation.and_then(|relation| Some(facts?.relations.get(&relation)?.rows));
                     let note = self.note(found.hazard, object, before, facts);
@@ -275,15 +275,9 @@ impl Gate<'_> {
         let decision = decide::stakes(self.policy, &open, self.scope);
         let statements = assessed.iter().enumerate().map(|(statement_idx, statement)| {
             let of_statement = held.iter().filter(|held| held.statement_idx == Some(statement_idx));
-            let hazards: Vec<report::Hazard> = of_statement.map(|held| self.hazard(held)).collect();
-            let is_refused = hazards.iter().any(|hazard| hazard.verdict == report::Judgement::Refused);
-            report::Statement {
-                sql: statement.sql.clone(),
-                kind: statement.kind.clone(),
-                objects: statement.objects.iter().map(ToString::to_string).collect(),
-                verdict: if is_refused { report::Judgement::Refused } else { report::Judgement::Allowed },
-                hazards,
-            }
+            let hazards = of_statement.map(|held| self.hazard(held)).collect();
+            let objects = statement.objects.iter().map(ToString::to_string).collect();
+            report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
         Judged { statements: statements.collect(), blind: None, decision }
     }
@@ -295,17 +289,17 @@ impl Gate<'_> {
             (None, Ok(rule)) => (report::Judgement::Allowed, rule),
             (None, Err((rule, _))) => (report::Judgement::Refused, rule),
         };
-        let (rows, is_estimate) = match stake.count {
-            Some(Count::Rows(rows)) => (Some(rows), false),
-            Some(Count::About(rows) | Count::AtLeast(rows)) => (Some(rows), true),
-            Some(Count::Tables(_)) | None => (None, false),
+        let rows = match stake.count {
+            Some(Count::Rows(rows) | Count::About(rows) | Count::AtLeast(rows)) => Some(rows),
+            Some(Count::Tables(_)) | None => None,
         };
         report::Hazard {
             hazard: stake.hazard.name().to_owned(),
             class: stake.hazard.class().name().to_owned(),
             objects: stake.objects.names().iter().map(ToString::to_string).collect(),
             rows,
-            is_estimate,
+            is_estimate: matches!(stake.count, Some(Count::About(_))),
+            is_minimum: matches!(stake.count, Some(Count::AtLeast(_))),
             note: stake.note.clone(),
             verdict,
             rule: rule.to_string(),
@@ -346,15 +340,6 @@ fn relation(name: &ObjectName) -> Option<Relation> {
     match name.parts() {
         [schema, name] => Some(Relation { schema: schema.clone(), name: name.clone() }),
         _ => None,
-    }
-}
-
-/// Returns the name that an object of a hazard had before the plan.
-fn before(found: &Found, object_idx: usize) -> &ObjectName {
-    let object = &found.objects[object_idx];
-    match found.formerly.get(object_idx) {
-        Some(former) if found.formerly.len() == found.objects.len() => former,
-        _ => object,
     }
 }
 
@@ -425,11 +410,16 @@ fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<H
 fn wanted(assessed: &[Assessed]) -> Wanted {
     let mut wanted = Wanted::default();
     let founds = || assessed.iter().flat_map(|statement| &statement.hazards);
+    if founds().any(|found| found.cascade && found.hazard == Hazard::Truncate) {
+        let added = assessed.iter().flat_map(|statement| &statement.references);
+        let referring: Vec<Relation> = added.filter_map(|reference| relation(&reference.from)).collect();
+        wanted.counted.extend(referring.iter().cloned());
+        wanted.truncated.extend(referring);
+    }
     let any_drop_cascades =
         founds().any(|found| found.cascade && !matches!(found.hazard, Hazard::Truncate | Hazard::Unclassified));
     for found in founds() {
-        for object_idx in 0..found.objects.len() {
-            let object = before(found, object_idx);
+        for object in &found.before {
             wanted.counted.extend(counted_relation(found.hazard, object));
             match found.hazard {
                 Hazard::Truncate if found.cascade => wanted.truncated.extend(relation(object)),
@@ -478,22 +468,28 @@ fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
     };
     let is_named = |hazard: Hazard, name: &ObjectName| {
         let founds = assessed.iter().flat_map(|statement| &statement.hazards);
-        founds
-            .filter(|found| found.hazard == hazard)
-            .any(|found| found.objects.contains(name) || found.formerly.contains(name))
+        founds.filter(|found| found.hazard == hazard).any(|found| found.before.contains(name))
     };
     let mut held = Vec::new();
     let mut emptied = BTreeSet::new();
     for (statement_idx, found) in cascading.iter().filter(|(_, found)| found.hazard == Hazard::Truncate) {
-        for object_idx in 0..found.objects.len() {
-            let table = before(found, object_idx);
-            for reached in relation(table).and_then(|table| facts.emptied.get(&table)).into_iter().flatten() {
-                let name = named(reached);
+        let added: Vec<&Reference> = assessed[..*statement_idx].iter().flat_map(|before| &before.references).collect();
+        for table in &found.before {
+            for reached in emptied_with(table, &added, facts) {
+                let name = match reached {
+                    Ok(name) => name,
+                    Err(lost) => {
+                        let note =
+                            format!("what the CASCADE of {table} reaches is not known: there is no table {lost}");
+                        held.push(Held::in_doubt(*statement_idx, note));
+                        continue;
+                    }
+                };
                 if is_named(Hazard::Truncate, &name) || !emptied.insert(name.clone()) {
                     continue;
                 }
                 let note = Some(format!("reached by the CASCADE of {table}"));
-                let rows = facts.relations.get(reached).map(|found| found.rows);
+                let rows = relation(&name).and_then(|name| facts.relations.get(&name)).map(|found| found.rows);
                 let (objects, count) = (Objects::All(vec![name]), rows.and_then(count));
                 held.push(hold(*statement_idx, Stake { hazard: Hazard::Truncate, objects, count, note }));
             }
@@ -525,6 +521,40 @@ fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
     held
 }
 
+/// Returns the tables that `TRUNCATE … CASCADE` empties beside its own: by the foreign keys that there are, and by those
+/// that the plan has added to them by then. A table that should be there and is not is an error.
+fn emptied_with(table: &ObjectName, added: &[&Reference], facts: &reach::Facts) -> Vec<Result<ObjectName, ObjectName>> {
+    let mut reached = vec![table.clone()];
+    let mut lost = Vec::new();
+    let mut next_idx = 0;
+    while let Some(name) = reached.get(next_idx).cloned() {
+        next_idx += 1;
+        let is_new = |name: &ObjectName| added.iter().any(|reference| reference.is_from_new && reference.from == *name);
+        match relation(&name).filter(|relation| facts.relations.contains_key(relation)) {
+            Some(relation) => {
+                let emptied = facts.emptied.get(&relation).into_iter().flatten().map(named);
+                extend_unseen(&mut reached, emptied);
+            }
+            // What the plan created has nothing to lose, but others may refer to it.
+            None if is_new(&name) => {}
+            None => lost.push(name.clone()),
+        }
+        let referring = added.iter().filter(|reference| reference.to == name);
+        extend_unseen(&mut reached, referring.map(|reference| reference.from.clone()));
+    }
+    let is_there = |name: &ObjectName| relation(name).is_some_and(|relation| facts.relations.contains_key(&relation));
+    let others = reached.into_iter().skip(1).filter(is_there).map(Ok);
+    others.chain(lost.into_iter().map(Err)).collect()
+}
+
+fn extend_unseen(reached: &mut Vec<ObjectName>, names: impl Iterator<Item = ObjectName>) {
+    for name in names {
+        if !reached.contains(&name) {
+            reached.push(name);
+        }
+    }
+}
+
 /// Returns the hazard of losing an object of a kind, by its name in `pg_identify_object_as_address`.
 fn taken_along(kind: &str) -> Hazard {
     match kind {
@@ -537,5 +567,77 @@ fn taken_along(kind: &str) -> Hazard {
         "index" => Hazard::DropIndex,
         "default value" => Hazard::DropDefault,
         _ => Hazard::Unclassified,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str) -> Relation {
+        Relation { schema: PUBLIC.to_owned(), name: name.to_owned() }
+    }
+
+    /// Says what the TRUNCATEs of a plan empty beyond what they name, in a catalog with these tables of one row each,
+    /// where emptying the first of a list empties the rest of it as well.
+    fn reached(plan: &[&str], catalog: &[&[&str]]) -> Vec<String> {
+        let plan: Vec<String> = plan.iter().map(|sql| (*sql).to_owned()).collect();
+        let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
+        let wanted = wanted(&assessed);
+        let mut facts = reach::Facts::default();
+        for tables in catalog {
+            let tables: Vec<Relation> = tables.iter().map(|name| table(name)).collect();
+            for name in &tables {
+                facts.relations.insert(name.clone(), reach::Found { rows: Rows::Exact(1), extension: None });
+            }
+            if let [first, others @ ..] = tables.as_slice()
+                && wanted.truncated.contains(first)
+            {
+                facts.emptied.insert(first.clone(), others.to_vec());
+            }
+        }
+        let held = cascades(&assessed, Some(&facts));
+        let show = |held: &Held| {
+            let names: Vec<String> = held.stake.objects.names().iter().map(ToString::to_string).collect();
+            let note = held.stake.note.as_deref().unwrap_or_default();
+            format!("{} {}{note}", held.stake.hazard, names.iter().map(|name| format!("{name}: ")).collect::<String>())
+        };
+        held.iter().map(show).collect()
+    }
+
+    #[test]
+    fn a_truncation_is_followed_through_the_references_of_the_plan() {
+        let by_users = |name: &str| format!("truncate public.{name}: reached by the CASCADE of public.users");
+        let refer = |from: &str, to: &str| format!("ALTER TABLE {from} ADD FOREIGN KEY (x) REFERENCES {to}(id);");
+        let truncate = "TRUNCATE users CASCADE;";
+        let catalog: &[&[&str]] = &[&["users", "posts"], &["orders", "lines"]];
+        let (orders_to_users, orders_to_posts) = (refer("orders", "users"), refer("orders", "posts"));
+        assert_eq!(reached(&[truncate], catalog), [by_users("posts")]);
+        let all = [by_users("posts"), by_users("orders"), by_users("lines")];
+        assert_eq!(reached(&[&orders_to_users, truncate], catalog), all);
+        assert_eq!(reached(&[&orders_to_posts, truncate], catalog), all);
+        // What refers only afterwards is not emptied.
+        assert_eq!(reached(&[truncate, &orders_to_users], catalog), [by_users("posts")]);
+        // By way of a table that is new, which itself has nothing to lose.
+        let (new, orders_to_new) = ("CREATE TABLE new (x int REFERENCES users);", refer("orders", "new"));
+        assert_eq!(reached(&[new, &orders_to_new, truncate], catalog), all);
+        // The names are those of now, and the catalog has those from before.
+        let (renamed, to_members) = ("ALTER TABLE users RENAME TO members;", refer("orders", "members"));
+        assert_eq!(
+            reached(&[renamed, &to_members, "TRUNCATE members, logs CASCADE;"], &[catalog, &[&["logs"]]].concat()),
+            all
+        );
+    }
+
+    #[test]
+    fn a_table_that_is_not_found_is_not_one_that_reaches_nothing() {
+        let lost = |name: &str| {
+            format!(
+                "unclassified what the CASCADE of public.users reaches is not known: there is no table public.{name}"
+            )
+        };
+        assert_eq!(reached(&["TRUNCATE users CASCADE;"], &[&["people"]]), [lost("users")]);
+        let refer = "ALTER TABLE orders ADD FOREIGN KEY (x) REFERENCES users(id);";
+        assert_eq!(reached(&[refer, "TRUNCATE users CASCADE;"], &[&["users"]]), [lost("orders")]);
     }
 }

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod gate;
 pub mod generate;
 pub mod logbook;
+pub mod look;
 pub mod plan;
 pub mod plan_file;
 pub mod policy;

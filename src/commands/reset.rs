@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{PushArgs, ResetArgs, RunArgs, Shared, Then};
 use crate::commands::copilot;
 use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{push, run};
 use crate::console::Console;
@@ -62,9 +63,9 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let Place { dsn, drizzle, .. } = target::find(shared, args.url.as_deref(), &cwd, console)?;
-    let rest = || shared.timeout.saturating_sub(started.elapsed());
+    let clock = Clock::new(started, shared.timeout);
 
-    let catalog = catalog::catalog(&dsn, LOOK.min(rest())).map_err(|error| copilot::unavailable(&error))?;
+    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
     log.target = Some(copilot::postgres_target(&dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
     let policy = policies
@@ -85,7 +86,7 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
     }
     ask(args, &catalog, console)?;
-    apply(&target, &plan, args, rest(), console)
+    apply(&target, &plan, args, &clock, console)
 }
 
 fn rules(policy: &Policy, args: &ResetArgs) -> Rules {
@@ -139,13 +140,8 @@ fn scope(
 }
 
 fn statement(step: &reset_plan::Step) -> report::Statement {
-    report::Statement {
-        sql: step.sql.clone(),
-        kind: COMMAND.to_owned(),
-        objects: step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect(),
-        hazards: Vec::new(),
-        verdict: report::Judgement::Allowed,
-    }
+    let objects = step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect();
+    report::Statement::new(step.sql.clone(), COMMAND.to_owned(), objects, Vec::new())
 }
 
 /// Says what is at stake, before anything happens.
@@ -187,7 +183,7 @@ fn apply(
     target: &Target,
     plan: &ResetPlan,
     args: &ResetArgs,
-    rest: Duration,
+    clock: &Clock,
     console: &mut Console,
 ) -> Result<Verdict, Verdict> {
     let application_name = format!("drizzle-pilot-{} reset", std::process::id());
@@ -215,14 +211,14 @@ fn apply(
             lock: Hold::Take,
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
-            deadline: rest,
+            deadline: clock.rest(),
             commit_patience: COMMIT_PATIENCE,
         },
         n_attempts: reset::N_ATTEMPTS,
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
         watch: &watch,
     };
-    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error))?;
+    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
@@ -244,9 +240,9 @@ fn in_parts(plan: &ResetPlan) -> String {
 }
 
 /// Says why nothing was dropped; or, where that cannot be known, so.
-fn failed(error: &ResetError) -> Verdict {
+fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ResetError::Unready(error) => return copilot::unavailable(error),
+        ResetError::Unready(error) => return look::failed(error, clock),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
         ResetError::LeaseLost => Exit::Unavailable,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
 use crate::commands::casting;
-use crate::commands::copilot::{self, Apart};
+use crate::commands::copilot::Apart;
 use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::look::{self, Clock};
 use crate::console::Console;
 use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Hold, Run, Script};
 use crate::exit::{Database, Exit};
@@ -20,7 +21,8 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the statements, all or none, then drizzle-kit again as the witness.
 pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, console: &mut Console) -> Verdict {
-    let rest = shared.timeout.saturating_sub(started.elapsed());
+    let clock = Clock::new(started, shared.timeout);
+    let rest = clock.rest();
     let script = Script { statements: apart.statements.clone(), expected: Some(apart.expected.clone()) };
     let application_name = format!("{} apply", apart.run_id);
     let run = Run {
@@ -38,13 +40,11 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
     let applied = match apply::apply(&apart.dsn, &script, &run) {
         Ok(applied) => applied,
         Err(error) => {
-            let verdict = failed(&error);
+            let verdict = failed(&error, &clock);
             let advice = match (&error, &verdict.error) {
-                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => casting::advise(
-                    &apart.dsn,
-                    std::slice::from_ref(statement),
-                    shared.timeout.saturating_sub(started.elapsed()),
-                ),
+                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
+                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest())
+                }
                 _ => Vec::new(),
             };
             return casting::add(verdict, advice);
@@ -55,7 +55,7 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
         let summary = format!("{committed}; {} came while the commit was on its way", driver::signal_name(signal));
         return Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) };
     }
-    witness(shared, mission, apart, started, &committed, console)
+    witness(shared, mission, apart, &clock, &committed, console)
 }
 
 fn statements(n_statements: usize) -> String {
@@ -67,7 +67,7 @@ fn witness(
     shared: &Shared,
     mission: &Mission,
     apart: &Apart,
-    started: Instant,
+    clock: &Clock,
     committed: &str,
     console: &mut Console,
 ) -> Verdict {
@@ -83,8 +83,7 @@ fn witness(
         overlay: mission.overlay.clone(),
         lock: Locking::None,
     };
-    let rest = shared.timeout.saturating_sub(started.elapsed());
-    let shared = Shared { timeout: rest, ..shared.clone() };
+    let shared = Shared { timeout: clock.rest(), ..shared.clone() };
     let (verdict, left) = flight::look_again(&shared, &look, console);
     let changed =
         |exit: Exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
@@ -110,9 +109,9 @@ fn witness(
 }
 
 /// Says why nothing was applied; or, where that cannot be known, so.
-fn failed(error: &ApplyError) -> Verdict {
+fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ApplyError::Unready(error) => return copilot::unavailable(error),
+        ApplyError::Unready(error) => return look::failed(error, clock),
         ApplyError::Locked { .. } => Exit::Locked,
         ApplyError::LeaseLost => Exit::Unavailable,
         ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,

@@ -1,7 +1,7 @@
 //! What a run came to: from how drizzle-kit ended and what it printed to a code, a sentence and a word on the database.
 
 use crate::cli::Shared;
-use crate::commands::copilot::{self, Copilot};
+use crate::commands::copilot::Copilot;
 use crate::commands::flight::{Asks, Consent, Mission, Touches};
 use crate::db;
 use crate::exit::{Database, Exit};
@@ -167,9 +167,11 @@ fn failed(
     // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
     if !consented
         && is_connection
-        && let Some(error) = copilot.diagnose()
+        && let Some(verdict) = copilot.diagnose()
     {
-        return copilot::unavailable(&error);
+        // A dead database is one that nothing was executed in; a look that was cut short says nothing of it.
+        let was_cut_short = verdict.exit != Exit::Unavailable;
+        return if was_cut_short { Verdict { database, ..verdict } } else { verdict };
     }
     let ended = match ended {
         Ended::Code(code) => format!("exit status {code}"),

@@ -367,6 +367,9 @@ pub(super) fn converse<T>(dsn: &Dsn, conversation: impl AsyncFnOnce() -> T) -> R
     Ok(outcome)
 }
 
+/// For name look-up, TCP, TLS and login together, where the deadline leaves more. Whoever is mute for so long stays mute.
+const LOGIN: Duration = Duration::from_secs(10);
+
 /// Connects by a deadline that is running already.
 pub(super) async fn open(dsn: &Dsn, patience: Patience, session: &Session<'_>) -> Result<Client, ConnectError> {
     open_watched(dsn, patience, session).await.map(|(client, _)| client)
@@ -378,6 +381,8 @@ pub(super) async fn open_watched(
     patience: Patience,
     session: &Session<'_>,
 ) -> Result<(Client, OwnedFd), ConnectError> {
+    let login = Patience::from_now(LOGIN);
+    let patience = if login.end < patience.end { login } else { patience };
     let config = config(dsn, session);
     let watch = |fd: BorrowedFd| fd.try_clone_to_owned().map_err(|error| unreachable(dsn, &error));
     match &dsn.address().host {
@@ -602,7 +607,8 @@ fn tls_fault(error: &io::Error) -> TlsFault {
         return TlsFault::Other(error.to_string());
     };
     match certificate {
-        CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+        // Another authority may have the same name: then it is the signature that does not fit.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
         // webpki's verdict on a self-made certificate that may sign others; its error type is not ours to name.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::UnknownIssuer,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongName,

@@ -23,6 +23,11 @@ const CLASSES: [(&str, &str); 6] = [
     ("breaking", "breaks running programs"),
 ];
 
+/// Returns the place of a hazard's class among them.
+pub(super) fn gravity(hazard: &Hazard) -> usize {
+    CLASSES.iter().position(|(class, _)| *class == hazard.class).unwrap_or(CLASSES.len())
+}
+
 impl Report {
     /// Returns the statements alone, each ended by `;`.
     pub fn sql(&self) -> String {
@@ -70,8 +75,7 @@ impl Report {
                 let sign = if hazard.verdict == Judgement::Refused { "❌ refused" } else { "✅ allowed" };
                 let what: Vec<String> = hazard.objects.iter().map(|object| code(object)).collect();
                 let note = hazard.note.as_deref().map(|note| format!(" ({})", inline(note))).unwrap_or_default();
-                let about = if hazard.is_estimate { "about " } else { "" };
-                let rows = hazard.rows.map(|rows| format!("{about}{rows}")).unwrap_or_default();
+                let rows = hazard.quantity().unwrap_or_default();
                 let (name, rule) = (code(&hazard.hazard), inline(&hazard.rule));
                 let _ = writeln!(text, "| {sign} | {name} | {}{note} | {rows} | {rule} |", what.join(", "));
             }

@@ -106,6 +106,11 @@ pub enum Effect {
     AddForeignKey {
         table: ObjectName,
     },
+    /// The rows of a table depend on those of another from now on: emptying that one with CASCADE empties this one.
+    Refer {
+        table: ObjectName,
+        to: ObjectName,
+    },
     AddCheck {
         table: ObjectName,
     },
@@ -177,6 +182,7 @@ impl Effect {
             Effect::AddUnique { table }
             | Effect::AddPrimaryKey { table }
             | Effect::AddForeignKey { table }
+            | Effect::Refer { table, .. }
             | Effect::AddCheck { table }
             | Effect::DropPrimaryKey { table, .. }
             | Effect::BuildIndex { table }

@@ -24,6 +24,17 @@ pub struct Assessed {
     pub objects: Vec<ObjectName>,
     /// Each hazard once, or twice if it cascades for some of its objects only.
     pub hazards: Vec<Found>,
+    /// The foreign keys that it adds.
+    pub references: Vec<Reference>,
+}
+
+/// A foreign key that the plan adds, between tables by the names that they had before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub from: ObjectName,
+    pub to: ObjectName,
+    /// Whether the table that refers was created in the plan, and so has no rows.
+    pub is_from_new: bool,
 }
 
 /// A hazard of a statement.
@@ -32,8 +43,8 @@ pub struct Found {
     pub hazard: Hazard,
     /// What [`Hazard::object`] says: tables for `drop_table`, columns for `drop_column`, and so on.
     pub objects: Vec<ObjectName>,
-    /// The names that renamed ones among the objects had before the plan.
-    pub formerly: Vec<ObjectName>,
+    /// The name that each of the objects had before the plan, in the same order.
+    pub before: Vec<ObjectName>,
     /// Whether objects are reached that the statement does not name.
     pub cascade: bool,
 }
@@ -72,7 +83,8 @@ pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Ass
         for effect in &reading.effects {
             state.apply(effect);
         }
-        assessed.push(Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards });
+        let references = reading.effects.iter().filter_map(|effect| state.reference(effect)).collect();
+        assessed.push(Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references });
     }
     assessed
 }
@@ -90,7 +102,7 @@ fn add(hazards: &mut Vec<Found>, risk: Risk, state: &State) {
     let found = match hazards.iter_mut().find(|found| found.hazard == risk.hazard && found.cascade == cascade) {
         Some(found) => found,
         None => {
-            hazards.push(Found { hazard: risk.hazard, objects: Vec::new(), formerly: Vec::new(), cascade });
+            hazards.push(Found { hazard: risk.hazard, objects: Vec::new(), before: Vec::new(), cascade });
             hazards.last_mut().expect("one was just added")
         }
     };
@@ -98,7 +110,7 @@ fn add(hazards: &mut Vec<Found>, risk: Risk, state: &State) {
         if found.objects.contains(&object) {
             continue;
         }
-        found.formerly.extend(state.former(risk.space, &object).filter(|former| *former != object));
+        found.before.push(state.former(risk.space, &object).unwrap_or_else(|| object.clone()));
         found.objects.push(object);
     }
 }
@@ -115,7 +127,9 @@ struct Risk {
 fn risks(effect: &Effect, recreated: Option<&ObjectName>, facts: &Facts, state: &State) -> Vec<Risk> {
     let one = |hazard, space, object: &ObjectName| vec![Risk::new(hazard, space, [object.clone()], Reach::Alone)];
     match effect {
-        Effect::Create { .. } | Effect::CreateEnum { .. } | Effect::InsertRows { .. } => Vec::new(),
+        Effect::Create { .. } | Effect::CreateEnum { .. } | Effect::InsertRows { .. } | Effect::Refer { .. } => {
+            Vec::new()
+        }
         Effect::Drop { kind, name, reach } => dropped(*kind, name, *reach, recreated, facts, state),
         Effect::Rename { kind, from, .. } => match kind {
             // What lies in a schema is called by its name too, and nothing smaller names it.
@@ -312,6 +326,12 @@ impl State {
         Some(parent.child(name.last()))
     }
 
+    fn reference(&self, effect: &Effect) -> Option<Reference> {
+        let Effect::Refer { table, to } = effect else { return None };
+        let before = |table: &ObjectName| self.former(Space::Relation, table).unwrap_or_else(|| table.clone());
+        Some(Reference { from: before(table), to: before(to), is_from_new: self.is_new(Space::Relation, table) })
+    }
+
     fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::Create { kind, name, proof } => self.create(space(*kind), name, *proof),
@@ -329,6 +349,7 @@ impl State {
             | Effect::AddUnique { .. }
             | Effect::AddPrimaryKey { .. }
             | Effect::AddForeignKey { .. }
+            | Effect::Refer { .. }
             | Effect::AddCheck { .. }
             | Effect::DropPrimaryKey { .. }
             | Effect::BuildIndex { .. }
@@ -536,8 +557,8 @@ mod tests {
             if !found.objects.is_empty() {
                 write!(text, " {}", list(&found.objects)).expect("a string takes everything");
             }
-            if !found.formerly.is_empty() {
-                write!(text, " (formerly {})", list(&found.formerly)).expect("a string takes everything");
+            if found.before != found.objects {
+                write!(text, " (formerly {})", list(&found.before)).expect("a string takes everything");
             }
             if found.cascade {
                 text.push_str(" cascade");
@@ -761,6 +782,39 @@ mod tests {
             ("ALTER TYPE t.k RENAME TO l;", "rename_type t.k (formerly s.k)"),
             ("DROP TYPE t.l;", "drop_type t.l (formerly s.k)"),
         ]);
+    }
+
+    #[test]
+    fn each_object_has_its_own_name_from_before() {
+        check(&[
+            ("ALTER TABLE a RENAME TO b;", "rename_table public.a"),
+            ("TRUNCATE b, c CASCADE;", "truncate public.b, public.c (formerly public.a, public.c) cascade"),
+        ]);
+    }
+
+    #[test]
+    fn foreign_keys_that_are_added_are_told_by_the_names_from_before() {
+        let plan = [
+            "ALTER TABLE a RENAME TO b;",
+            "CREATE TABLE n (x int REFERENCES b, FOREIGN KEY (x) REFERENCES s.c(d));",
+            "DO $$ BEGIN\n ALTER TABLE b ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES n(x);\nEXCEPTION\n WHEN duplicate_object THEN null;\nEND $$;",
+            "ALTER TABLE e ADD COLUMN x int REFERENCES b(x);",
+        ]
+        .map(str::to_owned);
+        let assessed = assess(&plan, Dialect::Postgres, &Facts::default());
+        let show = |reference: &Reference| {
+            let is_new = if reference.is_from_new { "new " } else { "" };
+            format!("{is_new}{} to {}", reference.from, reference.to)
+        };
+        let shown: Vec<Vec<String>> =
+            assessed.iter().map(|statement| statement.references.iter().map(show).collect()).collect();
+        let expected: [&[&str]; 4] = [
+            &[],
+            &["new public.n to public.a", "new public.n to s.c"],
+            &["public.a to public.n"],
+            &["public.e to public.a"],
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -148,14 +148,16 @@ fn create_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     let table = relation(parts.node(K::TABLE_NAME)?)?;
     let known = [K::L_PAREN, K::R_PAREN, K::COMMA, K::COLUMN];
     let arguments = Parts::of(parts.node(K::TABLE_ARG_LIST)?, &[&known, CONSTRAINTS].concat())?;
+    let mut effects = vec![Effect::Create { kind: Kind::Table, name: table.clone(), proof: parts.proof() }];
     for argument in arguments.all_nodes() {
         // Nothing is at stake in a table that is new, but what is in it must be understood.
-        match argument.kind() {
+        let inside = match argument.kind() {
             K::COLUMN => column(&table, argument, Proof::New)?,
             _ => add_constraint(&table, argument)?,
         };
+        effects.extend(inside.into_iter().filter(|effect| matches!(effect, Effect::Refer { .. })));
     }
-    Some(vec![Effect::Create { kind: Kind::Table, name: table, proof: parts.proof() }])
+    Some(effects)
 }
 
 fn alter_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
@@ -324,8 +326,8 @@ fn add_constraint(table: &ObjectName, constraint: &SyntaxNode) -> Option<Vec<Eff
         // The expression itself may be anything.
         K::CHECK_CONSTRAINT => vec![Effect::AddCheck { table: table_of() }],
         K::FOREIGN_KEY_CONSTRAINT => {
-            relation(Parts::of(constraint, &known)?.node(K::TABLE_NAME_REF)?)?;
-            vec![Effect::AddForeignKey { table: table_of() }]
+            let to = relation(Parts::of(constraint, &known)?.node(K::TABLE_NAME_REF)?)?;
+            vec![Effect::AddForeignKey { table: table_of() }, Effect::Refer { table: table_of(), to }]
         }
         _ => return None,
     };
@@ -376,7 +378,11 @@ fn column(table: &ObjectName, definition: &SyntaxNode, proof: Proof) -> Option<V
             K::PRIMARY_KEY_CONSTRAINT | K::UNIQUE_CONSTRAINT | K::CHECK_CONSTRAINT => {
                 effects.extend(add_constraint(table, part)?);
             }
-            K::REFERENCES_CONSTRAINT => effects.push(Effect::AddForeignKey { table: table.clone() }),
+            K::REFERENCES_CONSTRAINT => {
+                let to = relation(&child(part, K::TABLE_NAME_REF)?)?;
+                effects.push(Effect::AddForeignKey { table: table.clone() });
+                effects.push(Effect::Refer { table: table.clone(), to });
+            }
             _ => {}
         }
     }

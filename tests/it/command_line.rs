@@ -226,6 +226,22 @@ fn every_report_is_as_its_schema_says() {
     check(vec![asked(), Step::DieBy(9)], 1, Some(UNCHANGED), "failed", "unchanged");
 }
 
+/// A plan runs drizzle-kit's push and is none: where only a push is banned it may look, and the other way round it may not.
+#[test]
+fn a_profile_that_names_plan_lets_a_plan_look_and_no_push_run() {
+    let policy = "[profiles.review]\ncommands = ['plan']\n\n[profiles.deploy]\ncommands = ['push']\n";
+    let check = |args: &[&str], profile: &str, code: i32| {
+        let run = Run::new(args).fake(&kit::push([out(NO_CHANGES)])).policy(policy).args(&["--profile", profile]);
+        let ended = run.run().expect(code, (code != 0).then_some(UNCHANGED));
+        assert_eq!(started_with(&ended).is_some(), code == 0, "{ended}");
+    };
+    check(&["plan"], "review", 0);
+    check(&["push", "--dry-run"], "review", 0);
+    check(&["push"], "review", 77);
+    check(&["plan"], "deploy", 77);
+    check(&["push"], "deploy", 0);
+}
+
 /// A recording of a run is replayed with the same decisions, by the fake as well as by `replay`.
 #[test]
 fn what_was_recorded_can_be_replayed() {

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::NEWEST;
-use crate::support::{Database, Project, Ran, Run, Running, Signal};
+use crate::support::{Database, Project, Ran, Run, Running, Signal, until};
 
 on_every_kit! {
     a_refused_connection_says_so
@@ -148,5 +148,54 @@ fn a_signal_ends_the_wait_for_a_mute_server() {
         running.signal(signal);
         let ran = running.finish().expect(code).says(&["before consent"]);
         assert!(ran.took < Duration::from_secs(8), "{ran}");
+    }
+}
+
+/// What looks at the schema by itself before anything else, and how it is called on a project.
+const LOOKS: [&[&str]; 4] = [
+    &["plan", "--out", "new.plan"],
+    &["push", "--plan", "old.plan"],
+    &["push", "--apply", "transaction"],
+    &["reset", "--yes", "--schema", "public"],
+];
+
+/// Starts a command whose own look at the schema waits for a lock, and does something to it then.
+#[track_caller]
+fn while_looking(arguments: &[&str], then: impl FnOnce(&Running)) -> Ran {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    project.policy("[hazards]\ndrop_column = \"approve\"");
+    if arguments.contains(&"old.plan") {
+        project.pilot(&["plan", "--out", "old.plan"]).run().expect(2);
+    }
+    let before = database.state();
+    // Neither a login nor drizzle-kit reads it; whoever wants to know what depends on what does.
+    let lock = database.hold("LOCK TABLE pg_depend IN ACCESS EXCLUSIVE MODE");
+    let running = project.pilot(arguments).spawn();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'drizzle-pilot%'";
+    until("our own look waits for the lock", || database.value(waiting) != "0");
+    then(&running);
+    let ran = running.finish();
+    lock.release();
+    assert_eq!(database.state(), before, "{ran}");
+    ran
+}
+
+#[test]
+fn a_signal_ends_every_look() {
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::TERM, 143)];
+    for (arguments, (signal, code)) in LOOKS.into_iter().zip(signals) {
+        let ran = while_looking(arguments, |running| running.signal(signal));
+        ran.expect(code).says(&["stopped by SIG", "Nothing was executed."]).database("unchanged");
+    }
+}
+
+#[test]
+fn the_deadline_of_the_run_ends_every_look() {
+    for arguments in LOOKS {
+        let arguments = [arguments, &["--timeout", "5s"]].concat();
+        let ran = while_looking(&arguments, |_| {});
+        ran.expect(124).says(&["did not answer", "Nothing was executed."]).database("unchanged");
     }
 }

@@ -41,5 +41,7 @@ mod surroundings;
 mod doctor;
 mod emptying;
 mod endings;
+mod logins;
+mod npm;
 
 mod sqlite;

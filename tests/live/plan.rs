@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::NEWEST;
 use crate::support::{Database, Project, Ran};
@@ -96,7 +96,29 @@ fn a_plan_has_four_forms_and_a_dry_run_is_one() {
     if let Err(error) = jsonschema::validate(&schema, &report) {
         panic!("{error}\n{json}");
     }
-    assert_eq!(report["statements"][0]["sql"], "ALTER TABLE \"users\" DROP COLUMN \"legacy_id\";", "{json}");
+    let rule = "drizzle-pilot.toml:4 hazards.drop_column";
+    let expected = json!([{
+        "sql": "ALTER TABLE \"users\" DROP COLUMN \"legacy_id\";",
+        "kind": "alter_table",
+        "objects": ["public.users.legacy_id"],
+        "hazards": [{
+            "hazard": "drop_column",
+            "class": "data_loss",
+            "objects": ["public.users.legacy_id"],
+            "rows": 3,
+            "is_estimate": false,
+            "is_minimum": false,
+            "note": null,
+            "verdict": "allowed",
+            "rule": rule,
+        }],
+        "rows": 3,
+        "is_estimate": false,
+        "is_minimum": false,
+        "verdict": "allowed",
+        "rule": rule,
+    }]);
+    assert_eq!(report["statements"], expected, "{json}");
 
     let text = show(&["plan"]);
     let dry_run = show(&["push", "--dry-run"]);

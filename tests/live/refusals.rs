@@ -8,6 +8,7 @@ on_every_kit! {
     a_foreign_table_and_one_in_another_schema_are_not_dropped
     a_table_of_an_extension_is_not_dropped
     a_chosen_truncation_does_not_allow_what_it_reaches
+    a_truncation_reaches_what_a_new_reference_adds
 }
 
 /// drizzle-kit 0.31 changes a type without emptying the table.
@@ -172,6 +173,35 @@ fn a_chosen_truncation_does_not_allow_what_it_reaches(kit: &str) {
     let ran = check_refused(&project, &database, &REACHED).never_says("refused: truncate public.users");
     project.policy(&format!("{policy}{}", ran.allow_with()));
     check_emptied(&project, &database);
+}
+
+/// drizzle-kit writes new foreign keys before the truncation for a unique constraint: what refers by then is emptied too.
+fn a_truncation_reaches_what_a_new_reference_adds(kit: &str) {
+    let database = Database::create();
+    let users = USERS.replace("text('name')", "text('name').unique()");
+    let beside = "
+        CREATE TABLE orders (id integer PRIMARY KEY, user_id integer);
+        CREATE TABLE lines (id integer PRIMARY KEY, order_id integer CONSTRAINT lines_order_id_orders_id_fk REFERENCES orders);
+        INSERT INTO orders VALUES (1, 1), (2, 1);
+        INSERT INTO lines VALUES (1, 1), (2, 1), (3, 1)";
+    let project = project(kit, &database, beside);
+    let tables = TABLES_BELOW_USERS.split("export const notes").next().expect("a text has a beginning");
+    project.schema(&format!("{users}{tables}"));
+    let policy = "[hazards]\nadd_unique = \"truncate\"\n";
+    project.policy(policy);
+    let ran = check_refused(
+        &project,
+        &database,
+        &[
+            "refused: truncate public.lines would delete 3 rows; reached by the CASCADE of public.users\n",
+            "refused: truncate public.orders would delete 2 rows; reached by the CASCADE of public.users\n",
+        ],
+    );
+    project.policy(&format!("{policy}{}", ran.allow_with()));
+    let ran = project.push().expect(0).database("changed");
+    for table in ["users", "orders", "lines"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {table}")), "0", "{table}\n{ran}");
+    }
 }
 
 fn row_level_security_is_not_switched_off(kit: &str) {

@@ -47,7 +47,8 @@ impl Server {
 
 /// A fresh database, dropped with the value.
 pub(crate) struct Database {
-    server: Server,
+    /// The way to the server.
+    server: Url,
     name: String,
     connection: Connection,
 }
@@ -58,16 +59,21 @@ impl Database {
     }
 
     pub(crate) fn create_on(server: Server) -> Self {
+        Self::create_at(server.url())
+    }
+
+    /// Makes one on the server of this URL.
+    pub(crate) fn create_at(server: &Url) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Connection::open(server.url()).rows(&format!("CREATE DATABASE {name}"));
+        Connection::open(server).rows(&format!("CREATE DATABASE {name}"));
         let connection = Connection::open(&named(server, &name));
-        Self { server, name, connection }
+        Self { server: server.clone(), name, connection }
     }
 
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
-        named(self.server, &self.name)
+        named(&self.server, &self.name)
     }
 
     /// Returns the way to it, as read from a drizzle config.
@@ -156,7 +162,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        Connection::open(self.server.url()).rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        Connection::open(&self.server).rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }
 
@@ -237,8 +243,8 @@ impl Held {
     }
 }
 
-fn named(server: Server, database: &str) -> Url {
-    let mut url = server.url().clone();
+fn named(server: &Url, database: &str) -> Url {
+    let mut url = server.clone();
     url.set_path(database);
     url
 }

@@ -8,6 +8,7 @@ mod processes;
 mod project;
 mod proxy;
 mod run;
+mod server;
 mod wait;
 
 pub(crate) use change::{FAILING, Side, Theme};
@@ -16,9 +17,10 @@ pub(crate) use processes::{Signal, signal};
 pub(crate) use project::Project;
 pub(crate) use proxy::{AtCommit, proxy};
 pub(crate) use run::{Ran, Run, Running};
+pub(crate) use server::OwnServer;
 pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
-fn lab_variable(name: &str) -> String {
+pub(crate) fn lab_variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, or see scripts/lab"))
 }

@@ -116,6 +116,15 @@ impl Project {
         }
     }
 
+    /// Prepares a run of a command line that starts the program in its own way, in a folder of this one.
+    pub(crate) fn command(&self, folder: &str, command: &[&str]) -> Run {
+        let run = Run::new(&self.path(folder), &[]).instead(command);
+        match &self.url {
+            Some(url) => run.env("DATABASE_URL", url.as_str()),
+            None => run,
+        }
+    }
+
     /// Runs `drizzle-pilot push` and waits for its end.
     #[track_caller]
     pub(crate) fn push(&self) -> Ran {

@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Run {
     project: PathBuf,
+    /// What is run with the arguments; none: the program itself.
+    instead: Option<Vec<OsString>>,
     arguments: Vec<OsString>,
     report: bool,
     around: Vec<String>,
@@ -38,6 +40,7 @@ impl Run {
     pub(super) fn new(project: &Path, arguments: &[&str]) -> Self {
         Self {
             project: project.to_owned(),
+            instead: None,
             arguments: arguments.iter().map(OsString::from).collect(),
             report: true,
             around: Vec::new(),
@@ -74,6 +77,12 @@ impl Run {
         self.by(&["sh", "-c", &script])
     }
 
+    /// Runs another command line, which starts the program in its own way.
+    pub(super) fn instead(mut self, command: &[&str]) -> Self {
+        self.instead = Some(command.iter().map(OsString::from).collect());
+        self.without_report()
+    }
+
     /// Leaves `--report` to the arguments.
     pub(crate) fn without_report(mut self) -> Self {
         self.report = false;
@@ -102,7 +111,8 @@ impl Run {
             .expect("the program and what runs it are installed");
         let stdout = Lines::read(child.stdout.take().expect("stdout is a pipe"));
         let stderr = Lines::read(child.stderr.take().expect("stderr is a pipe"));
-        Running { stdout, stderr, started: Instant::now(), child: Box::new(move || child.wait()), scratch }
+        let pid = child.id();
+        Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(move || child.wait()), scratch }
     }
 
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
@@ -120,6 +130,7 @@ impl Run {
         command.env("TERM", "xterm-256color");
         command.cwd(&self.project);
         let mut child = pty.slave.spawn_command(command).expect("the program is built");
+        let pid = child.process_id().expect("it was started");
         let stdout = Lines::read(pty.master.try_clone_reader().expect("the terminal is open"));
         drop(pty.slave);
         let master = pty.master;
@@ -130,12 +141,15 @@ impl Run {
             Ok(ExitStatus::from_raw(code << 8))
         };
         let stderr = Lines::read(std::io::empty());
-        Running { stdout, stderr, started: Instant::now(), child: Box::new(wait), scratch }.finish()
+        Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), scratch }.finish()
     }
 
     fn words(&self, scratch: &Scratch) -> Vec<OsString> {
         let mut words: Vec<OsString> = self.around.iter().map(OsString::from).collect();
-        words.push(env!("CARGO_BIN_EXE_drizzle-pilot").into());
+        match &self.instead {
+            Some(command) => words.extend(command.iter().cloned()),
+            None => words.push(env!("CARGO_BIN_EXE_drizzle-pilot").into()),
+        }
         let mut arguments = self.arguments.iter().cloned();
         words.extend(arguments.next());
         if self.report {
@@ -164,6 +178,8 @@ pub(crate) struct Running {
     stdout: Lines,
     stderr: Lines,
     started: Instant,
+    /// Of what was started: the program, or what starts it.
+    pid: u32,
     child: Box<dyn FnOnce() -> std::io::Result<ExitStatus> + Send>,
     scratch: Scratch,
 }
@@ -178,6 +194,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
         self.signal_all("drizzle-pilot", signal);
+    }
+
+    /// Sends a signal to what starts the program.
+    pub(crate) fn signal_starter(&self, signal: Signal) {
+        processes::signal(self.pid, signal);
     }
 
     /// Sends a signal to the processes of the run that have this name.

@@ -1,0 +1,122 @@
+//! The npm packages, installed as a user installs them: the same codes, the same signals, nothing left.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::NEWEST;
+use crate::support::{Database, Project, Signal, lab_variable, until};
+
+/// The session of drizzle-kit that waits for a lock.
+const WAITING: &str = "SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%count(%'";
+
+/// The tarballs that `scripts/npm/pack` makes of this build.
+fn tarballs() -> &'static [PathBuf] {
+    static PACKED: OnceLock<(TempDir, Vec<PathBuf>)> = OnceLock::new();
+    let pack = || {
+        let dir = TempDir::new().expect("there is a temporary folder");
+        // What a debugger needs is most of a build for tests.
+        let program = dir.path().join("drizzle-pilot");
+        let strip = Command::new("strip").arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_drizzle-pilot")).status();
+        assert!(strip.expect("strip is installed beside the linker").success());
+        let platform = format!("linux-{}=", if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" });
+        let packed = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/npm/pack"))
+            .arg(dir.path().join("out"))
+            .arg(platform + program.to_str().expect("the path is UTF-8"))
+            .output()
+            .expect("node is installed");
+        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        let files = String::from_utf8(packed.stdout).expect("it prints paths").lines().map(PathBuf::from).collect();
+        (dir, files)
+    };
+    &PACKED.get_or_init(pack).1
+}
+
+/// A package `app` in a project that has drizzle-kit, with the tarballs installed by this command.
+fn install(project: &Project, database: &Database, command: &[&str]) {
+    project.write(
+        "app/package.json",
+        r#"{ "name": "app", "private": true, "scripts": { "db:push": "drizzle-pilot push" } }"#,
+    );
+    for file in ["drizzle.config.ts", "schema.ts"] {
+        std::fs::rename(project.path(file), project.path(&format!("app/{file}"))).expect("the folder is ours");
+    }
+    let mut install = Command::new(command[0]);
+    install.args(&command[1..]).args(tarballs()).current_dir(project.path("app"));
+    let output = install.env("HOME", project.path("app")).output().expect("node is installed");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(database.value("SELECT count(*) FROM users") != "0", "there is something to lose");
+}
+
+fn npm() -> [&'static str; 5] {
+    ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+}
+
+/// Returns how the lab's pnpm is started.
+fn pnpm() -> String {
+    format!("{}/pnpm/node_modules/pnpm/bin/pnpm.cjs", lab_variable("DRIZZLE_PILOT_LAB"))
+}
+
+#[test]
+fn a_refused_push_ends_with_3_through_npm_and_pnpm() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database).without_policy();
+    std::fs::create_dir(project.path("app")).expect("the folder is ours");
+    install(&project, &database, &npm());
+    let before = database.everything();
+    for command in [&["npm", "run", "db:push"][..], &["npx", "drizzle-pilot", "push"], &["node", &pnpm(), "db:push"]] {
+        let ran = project.command("app", command).run();
+        assert_eq!(ran.code, 3, "{command:?} {ran}");
+        ran.says(&["drop_column public.users.legacy_id", "Nothing was executed."]);
+    }
+    assert_eq!(database.everything(), before);
+}
+
+#[test]
+fn a_signal_to_the_starter_ends_all_of_it() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    std::fs::create_dir(project.path("app")).expect("the folder is ours");
+    install(&project, &database, &["node", &pnpm(), "add"]);
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        // drizzle-kit counts rows before it asks, and waits for the lock.
+        let held = database.hold("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+        let running = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).spawn();
+        until("drizzle-kit waits for the table", || !database.list(WAITING).is_empty());
+        running.signal_starter(signal);
+        let ran = running.finish();
+        assert_eq!(ran.code, code, "{ran}");
+        held.release();
+    }
+}
+
+#[test]
+fn what_the_program_ends_with_is_what_the_starter_ends_with() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "no_changes", &database);
+    std::fs::create_dir(project.path("app")).expect("the folder is ours");
+    install(&project, &database, &npm());
+    let check = |program: &str, code: i32, says: &str| {
+        let starter = project.command("app", &["node_modules/.bin/drizzle-pilot", "-c", "kill -KILL $$"]);
+        let ran = starter.env("DRIZZLE_PILOT_BINARY", program).run();
+        assert_eq!(ran.code, code, "{ran}");
+        ran.says(&[says]);
+    };
+    check("/bin/sh", -9, "");
+    check("/nowhere", 127, "Nothing was executed.");
+    check("/etc/passwd", 126, "Nothing was executed.");
+    let ran = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).run();
+    assert_eq!(ran.code, 0, "{ran}");
+    std::fs::remove_dir_all(project.path("app/node_modules/drizzle-pilot-linux-x64")).expect("it was installed");
+    let ran = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).run();
+    assert_eq!(ran.code, 127, "{ran}");
+    ran.says(&["drizzle-pilot-linux-x64 is not installed", "Nothing was executed."]);
+}
