@@ -33,6 +33,7 @@ mod reach;
 mod refusals;
 mod renames;
 mod reset;
+mod reset_faults;
 mod transaction;
 
 mod failures;

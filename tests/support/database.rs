@@ -71,6 +71,11 @@ impl Database {
         Self { server: server.clone(), name, connection }
     }
 
+    /// Connects again, after the server was started again.
+    pub(crate) fn reconnect(&mut self) {
+        self.connection = Connection::open(&self.url());
+    }
+
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
         named(&self.server, &self.name)

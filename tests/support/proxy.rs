@@ -1,9 +1,9 @@
-//! A network that fails at the worst moment: when COMMIT passes through it.
+//! A network that fails: when COMMIT passes through it, or at any byte.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use url::Url;
@@ -80,4 +80,72 @@ fn pump(from: &mut TcpStream, mut take: impl FnMut(&[u8]) -> bool) {
             return;
         }
     }
+}
+
+/// A network that falls silent after it has carried so much from clients, for every connection that is open then. Those
+/// that come later are carried as if nothing had been.
+pub(crate) struct Silence {
+    pub(crate) url: Url,
+    n_carried: Arc<AtomicU64>,
+    servers: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Silence {
+    /// Opens a port in front of a server that falls silent after this many bytes.
+    pub(crate) fn after(mut url: Url, n_bytes: u64) -> Self {
+        let server = format!("127.0.0.1:{}", url.port().expect("the laboratory's URLs have a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("the listener is bound").port();
+        url.set_port(Some(port)).expect("the URL has a host");
+        let n_carried = Arc::new(AtomicU64::new(0));
+        let carried = Arc::clone(&n_carried);
+        let servers = Arc::new(Mutex::new(Vec::new()));
+        let known = Arc::clone(&servers);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let server = TcpStream::connect(&server).expect("the laboratory answers");
+                known.lock().expect("nobody panics with it").push(server.try_clone().expect("descriptors are left"));
+                // A connection that begins after the silence is spared.
+                let limit = if carried.load(Ordering::SeqCst) < n_bytes { n_bytes } else { u64::MAX };
+                carry_until(client, server, &carried, limit);
+            }
+        });
+        Self { url, n_carried, servers }
+    }
+
+    /// Tells the server that its clients are gone, as its keepalives find out in the end.
+    pub(crate) fn end(self) {
+        for server in self.servers.lock().expect("nobody panics with it").iter() {
+            server.shutdown(Shutdown::Both).unwrap_or_default();
+        }
+    }
+
+    /// Returns the number of bytes that came from clients.
+    pub(crate) fn n_carried(&self) -> u64 {
+        self.n_carried.load(Ordering::SeqCst)
+    }
+}
+
+fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>, limit: u64) {
+    let (mut from_client, mut to_client) = (client.try_clone().expect("descriptors are left"), client);
+    let (mut from_server, mut to_server) = (server.try_clone().expect("descriptors are left"), server);
+    let (count, silent) = (Arc::clone(n_carried), Arc::clone(n_carried));
+    thread::spawn(move || {
+        pump(&mut from_client, |bytes| {
+            let before = count.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+            // What is cut is cut in the middle, as a network does.
+            let room = usize::try_from(limit.saturating_sub(before)).unwrap_or(usize::MAX).min(bytes.len());
+            to_server.write_all(&bytes[..room]).is_ok()
+        });
+        if count.load(Ordering::SeqCst) < limit {
+            to_server.shutdown(Shutdown::Both).unwrap_or_default();
+        } else {
+            // The server is not told of our end; it has to find out.
+            std::mem::forget(to_server);
+        }
+    });
+    thread::spawn(move || {
+        pump(&mut from_server, |bytes| silent.load(Ordering::SeqCst) >= limit || to_client.write_all(bytes).is_ok());
+        to_client.shutdown(Shutdown::Both).unwrap_or_default();
+    });
 }
