@@ -194,7 +194,7 @@ fn apply(
         }
         Event::Blocked { n_attempts, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            let by = if by.is_empty() { "whoever held them is gone".to_owned() } else { by.join("; ") };
+            let by = if by.is_empty() { "nobody was seen to hold them".to_owned() } else { by.join("; ") };
             said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {by}"));
         }
         Event::Disturbed { n_attempts } => {

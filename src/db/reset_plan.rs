@@ -321,7 +321,12 @@ pub fn first_part(catalog: &Catalog, scope: &Scope, room: u64) -> Result<Part, R
         drop_schemas(schemas, &mut steps);
         return Ok(Part { locking: Vec::new(), steps, n_objects: schemas.len() });
     }
-    rest.sort_by_key(|object| kind_idx(object));
+    // What many things need is cheap once they are gone.
+    rest.sort_by_cached_key(|object| {
+        let mut alone = HashMap::new();
+        chosen.graph.close(&mut alone, [object.id]);
+        (kind_idx(object), alone.len())
+    });
     let mut closure = HashMap::new();
     let n_fit = rest.iter().take_while(|object| {
         chosen.graph.close(&mut closure, [object.id]);
