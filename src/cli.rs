@@ -20,12 +20,13 @@ use crate::commands::policy::PolicyArgs;
   drizzle-pilot push                          push the schema; refuse what the policy does not allow
   drizzle-pilot push --accept-data-loss       approve data loss for this run alone
   drizzle-pilot plan                          show what a push would do; execute nothing
+  drizzle-pilot check                         look at the migrations before they run
   drizzle-pilot run -- migrate                any other drizzle-kit command, by the same rules
   drizzle-pilot policy init                   write a commented policy file
   drizzle-pilot replay push.cast              decide again on a recording, offline
 
-Exit codes: 0 done and proven, 1 failed, 2 changes (plan), 3 refused, 4 unknown prompt, 5 stale plan, 6 partly applied, 7 unproven,
-64 usage, 69 database unavailable, 77 guarded, 78 config, 124 timeout, 126/127 no drizzle-kit, 128+n signal.")]
+Exit codes: 0 done and proven, 1 failed, 2 changes (plan, check), 3 refused, 4 unknown prompt, 5 stale plan, 6 partly applied, 7 unproven,
+64 usage, 65 bad migrations, 69 database unavailable, 77 guarded, 78 config, 124 timeout, 126/127 no drizzle-kit, 128+n signal.")]
 pub struct Cli {
     #[command(flatten)]
     pub shared: Shared,
@@ -40,6 +41,7 @@ pub enum Command {
     Plan(PlanArgs),
     Reset(ResetArgs),
     Generate(GenerateArgs),
+    Check(CheckArgs),
     Run(RunArgs),
     Policy(PolicyArgs),
     Doctor(DoctorArgs),
@@ -236,6 +238,39 @@ pub struct GenerateArgs {
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
+}
+
+/// Look at the migrations before they run
+///
+/// Finds what is wrong with the journal, the snapshots and the files of a migrations folder, and statements that lose data,
+/// block or fail. Works offline, and with --migrations without drizzle's config and without node. Ends with 0 when nothing
+/// is found, 2 when something is, and 65 when the folder cannot be read. docs/checks.md has every rule with an example.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot check                                  the folder that drizzle's config names
+  drizzle-pilot check --migrations drizzle             without config and node
+  drizzle-pilot check --migrations drizzle --staged    in a pre-commit hook
+  drizzle-pilot check --since origin/main --schema     in a pull request
+  drizzle-pilot check --sarif check.sarif --junit check.xml")]
+pub struct CheckArgs {
+    /// A migrations folder, instead of the one that drizzle's config or the policy names; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub migrations: Vec<PathBuf>,
+    /// Look at statements of migrations alone that are not where this branch left REF
+    #[arg(long, value_name = "REF", conflicts_with = "staged")]
+    pub since: Option<String>,
+    /// Look at what the next commit will have, and at statements of migrations alone that it adds or changes
+    #[arg(long)]
+    pub staged: bool,
+    /// Also find schema files that differ from the last snapshot, by drizzle-kit's own generate into a copy
+    #[arg(long)]
+    pub schema: bool,
+    /// Write the findings as SARIF 2.1.0 to this file
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Write the findings as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Run any other drizzle-kit command line by the same rules

@@ -51,7 +51,7 @@ pub const TABLE: [Row; 19] = [
     row(Exit::Config, "the policy or drizzle's config is missing, malformed or contradictory", "unchanged"),
     row(Exit::Timeout, "a deadline passed (said: before or after consent)", "said in the message"),
     row(Exit::CannotRun, "drizzle-kit or node cannot be executed", "unchanged"),
-    row(Exit::NotFound, "drizzle-kit or node is not installed", "unchanged"),
+    row(Exit::NotFound, "drizzle-kit, node or git is not installed", "unchanged"),
     row(Exit::Signal(0), "ended by signal n, after the kit was stopped", "said in the message"),
 ];
 

@@ -68,6 +68,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Plan(args) => commands::plan::run(shared, args, &mut console),
         Command::Reset(args) => commands::reset::run(shared, args, &mut console),
         Command::Generate(args) => commands::generate::run(shared, args, &mut console),
+        Command::Check(args) => commands::check::run(shared, args, &mut console),
         Command::Run(args) => commands::run::run(shared, args, &mut console),
         Command::Policy(args) => judge_policy(shared, args, &mut console),
         Command::Doctor(_) => commands::doctor::run(shared, &mut console),

@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::exit::{Database, Exit};
+use crate::migrations::Level;
 use crate::policy;
 use crate::term::redact::Secrets;
 
@@ -34,6 +35,8 @@ pub struct Report {
     pub statements: Vec<Statement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<Refusal>,
+    /// What `check` found in the migrations.
+    pub findings: Vec<Finding>,
     pub error: Option<Error>,
     pub timings: Timings,
 }
@@ -215,6 +218,25 @@ impl Refusal {
     }
 }
 
+/// Something about the migrations that a person should look at.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The stable name of the rule.
+    pub id: String,
+    pub level: Level,
+    /// The file, as seen from the project.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// What is found.
+    pub sentence: String,
+    /// Why that matters.
+    pub why: String,
+    pub what_to_do: String,
+}
+
 /// What went wrong.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -286,6 +308,9 @@ impl Report {
                 line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
             }
         }
+        for finding in &self.findings {
+            text += &finding.text();
+        }
         text
     }
 
@@ -318,6 +343,15 @@ impl Report {
             None => line("policy", policy),
         }
         text
+    }
+}
+
+impl Finding {
+    /// Returns the finding as compilers show theirs, with the reason and what to do.
+    fn text(&self) -> String {
+        let Finding { id, level, file, line, column, sentence, why, what_to_do } = self;
+        let level = level.name();
+        format!("{file}:{line}:{column}: {level}: {sentence} [{id}]\n    why: {why}\n    do:  {what_to_do}\n")
     }
 }
 

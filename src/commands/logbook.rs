@@ -29,6 +29,7 @@ pub struct Logbook {
     pub statements: Vec<report::Statement>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
     pub speaks: bool,
@@ -48,6 +49,7 @@ impl Logbook {
             statements: Vec::new(),
             warnings: Vec::new(),
             refusals: Vec::new(),
+            findings: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
             report_to: None,
@@ -70,6 +72,7 @@ impl Logbook {
             statements: self.statements.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
+            findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
             timings: self.timings.clone(),
         }

@@ -1,10 +1,13 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
 pub mod casting;
+pub mod check;
 pub mod copilot;
 pub mod doctor;
+pub mod findings;
 pub mod flight;
 pub mod folder;
+pub mod forgotten;
 pub mod gate;
 pub mod generate;
 pub mod logbook;

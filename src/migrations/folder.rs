@@ -15,7 +15,7 @@ pub const JOURNAL: &str = "meta/_journal.json";
 /// The end of the names of snapshots, below `meta`.
 const SNAPSHOT: &str = "_snapshot.json";
 /// The file in each folder of a migration, from drizzle-kit 1.0 on.
-const MIGRATION: &str = "migration.sql";
+pub(super) const MIGRATION: &str = "migration.sql";
 
 /// A migrations folder, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

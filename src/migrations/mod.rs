@@ -2,7 +2,11 @@
 
 pub mod finding;
 pub mod folder;
+pub mod git;
+pub mod journal;
 pub mod journal_file;
+pub mod lint;
+pub mod rule;
 pub mod snapshot;
 pub mod tables;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::finding::Position;
 use super::journal_file::conflict;
@@ -23,6 +24,8 @@ pub enum SnapshotContent {
         id: String,
         /// The snapshot that this one was made from; zeros for the first.
         prev_id: String,
+        /// Where the file says it.
+        prev_at: Position,
         tables: Vec<ObjectName>,
     },
     /// Git left its conflict markers in it.
@@ -36,9 +39,10 @@ pub const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Text {
+struct Text<'a> {
     id: String,
-    prev_id: String,
+    #[serde(borrow)]
+    prev_id: &'a RawValue,
     #[serde(default)]
     tables: BTreeMap<String, Table>,
 }
@@ -52,13 +56,18 @@ struct Table {
 
 /// Reads the text of a snapshot.
 pub fn read(name: String, text: &str) -> Snapshot {
-    let content = match serde_json::from_str::<Text>(text) {
-        Ok(Text { id, prev_id, tables }) => {
+    let parsed = serde_json::from_str(text).and_then(|parsed: Text<'_>| {
+        let prev_id: String = serde_json::from_str(parsed.prev_id.get())?;
+        Ok((parsed, prev_id))
+    });
+    let content = match parsed {
+        Ok((Text { id, prev_id: raw, tables }, prev_id)) => {
+            let prev_at = Position::of(text, raw.get().as_ptr() as usize - text.as_ptr() as usize);
             let tables = tables.into_values().map(|Table { name, schema }| {
                 let schema = schema.filter(|schema| !schema.is_empty()).unwrap_or_else(|| PUBLIC.to_owned());
                 ObjectName::new([schema, name])
             });
-            SnapshotContent::Read { id, prev_id, tables: tables.collect() }
+            SnapshotContent::Read { id, prev_id, prev_at, tables: tables.collect() }
         }
         Err(error) => match conflict(text) {
             Some(at) => SnapshotContent::Conflicted { at },
@@ -81,7 +90,15 @@ mod tests {
             "public.users":{"name":"users","schema":"","columns":{}},"shop.o":{"name":"o","schema":"shop"}}}"#;
         let tables = vec![ObjectName::new(["public", "users"]), ObjectName::new(["shop", "o"])];
         let content = |text| read("0001_snapshot.json".into(), text).content;
-        assert_eq!(content(text), SnapshotContent::Read { id: "b".into(), prev_id: "a".into(), tables });
+        assert_eq!(
+            content(text),
+            SnapshotContent::Read {
+                id: "b".into(),
+                prev_id: "a".into(),
+                prev_at: Position { line: 1, column: 20 },
+                tables
+            }
+        );
         assert_eq!(
             content("{\n<<<<<<< HEAD\n\"id\":\"b\"\n=======\n>>>>>>> x\n}"),
             SnapshotContent::Conflicted { at: Position { line: 2, column: 1 } }

@@ -18,6 +18,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use super::check::{self, CheckEntry};
 use super::model::{
     Apply, ApplyLine, COMMANDS, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, HostPattern, Layer, Origin,
     Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename, RuleRef, Ruled, Section, Source,
@@ -159,6 +160,9 @@ struct File {
     /// Where a database may be changed at all.
     #[serde(default)]
     guard: Guard,
+    /// What `check` finds, and how bad that is.
+    #[serde(default)]
+    check: CheckEntry,
     /// Overrides, chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ProfileEntry>")]
@@ -205,6 +209,9 @@ struct ProfileEntry {
     /// Where a database may be changed at all.
     #[serde(default)]
     guard: Guard,
+    /// What `check` finds, and how bad that is.
+    #[serde(default)]
+    check: CheckEntry,
 }
 
 type Names = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -529,7 +536,7 @@ fn counts_rows(key: HazardKey) -> bool {
 }
 
 /// Turns the file into policies and collects what is wrong with it.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a str,
     text: &'a str,
     problems: Vec<Problem>,
@@ -544,6 +551,7 @@ struct Sections<'a> {
     using: &'a Names,
     prompts: Option<&'a [Spanned<PromptEntry>]>,
     guard: &'a Guard,
+    check: &'a CheckEntry,
 }
 
 impl Reader<'_> {
@@ -563,6 +571,7 @@ impl Reader<'_> {
             using: &file.using,
             prompts: file.prompts.as_deref(),
             guard: &file.guard,
+            check: &file.check,
         };
         self.lay(&mut base, None, &sections);
         let mut profiles = BTreeMap::new();
@@ -584,6 +593,7 @@ impl Reader<'_> {
             using: &entry.using,
             prompts: entry.prompts.as_deref(),
             guard: &entry.guard,
+            check: &entry.check,
         };
         self.lay(&mut policy, layer.clone(), &sections);
         if let Some(commands) = &entry.commands {
@@ -651,6 +661,7 @@ impl Reader<'_> {
             let rules = rules.filter_map(|(prompt_idx, prompt)| self.prompt(&layer, prompt_idx, prompt)).collect();
             policy.prompts = Prompts { rules, layer: layer.clone() };
         }
+        check::lay(self, &mut policy.check, sections.check);
         if let Some(hosts) = &sections.guard.hosts {
             policy.hosts = hosts.iter().filter_map(|host| self.host(host)).collect();
         }
@@ -887,7 +898,7 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&mut self, text: &Spanned<String>, shape: Shape) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, text: &Spanned<String>, shape: Shape) -> Option<Pattern> {
         match Pattern::parse(text.get_ref(), shape) {
             Ok(pattern) => Some(pattern),
             Err(message) => {
@@ -973,7 +984,7 @@ impl Reader<'_> {
         }
     }
 
-    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
+    pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
         let (line, column) = position(self.text, span.start);
         self.problems.push(Problem { message: message.into(), line, column, hint: None, span, also: None });
         self.problems.last_mut().expect("a problem was just added")
@@ -981,7 +992,7 @@ impl Reader<'_> {
 }
 
 impl Problem {
-    fn hint(&mut self, hint: impl Into<String>) {
+    pub(super) fn hint(&mut self, hint: impl Into<String>) {
         self.hint = Some(hint.into());
     }
 
@@ -1131,7 +1142,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `using`, `prompts`, `guard`, `check`",
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",

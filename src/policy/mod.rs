@@ -4,12 +4,14 @@
 //! [`decide`] answers. Only [`mod@file`] touches the disk.
 
 pub mod allow;
+pub mod check;
 pub mod decide;
 pub mod explain;
 pub mod file;
 pub mod model;
 pub mod name;
 
+pub use check::Check;
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, find, load};
 pub use model::{Policies, Policy, RuleRef, SelectError};

@@ -7,6 +7,7 @@ use std::ops::Range;
 use globset::GlobMatcher;
 use regex::Regex;
 
+use super::check::Check;
 use super::name::{ObjectName, Pattern, Shape};
 use crate::kit::prompt::Entity;
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -49,6 +50,7 @@ pub struct Policy {
     pub(super) refuse_env: Vec<Ruled<Variable>>,
     pub(super) commands: Option<Ruled<Vec<String>>>,
     pub(super) accept_data_loss: Option<Ruled<bool>>,
+    pub(super) check: Check,
 }
 
 /// Where a policy comes from.
@@ -351,12 +353,18 @@ impl Policy {
             refuse_env: Vec::new(),
             commands: None,
             accept_data_loss: None,
+            check: Check::default(),
         }
     }
 
     /// Returns where the policy comes from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Returns what is said about findings.
+    pub fn check(&self) -> &Check {
+        &self.check
     }
 
     /// Returns the name of the profile, if one was picked.

@@ -13,11 +13,12 @@ mod other;
 pub mod plan;
 mod postgres;
 pub mod rewrite;
+pub mod script;
 pub mod statement;
 pub mod transaction;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
-pub use plan::{Assessed, Facts, Found, Reference, assess, read};
+pub use plan::{Assessed, Facts, Found, Reference, assess, read, weigh};
 pub use statement::{SplitError, split};

@@ -59,10 +59,35 @@ pub struct Facts {
 /// Returns what each statement of a plan is, and its hazards.
 pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Assessed> {
     let readings: Vec<Reading> = statements.iter().map(|sql| read(sql, dialect)).collect();
-    let enums = Enums::find(&readings);
+    let weighed = weigh(&readings, facts);
+    let assessed = statements.iter().zip(readings).zip(weighed).map(|((sql, reading), weighed)| {
+        let mut objects: Vec<ObjectName> = Vec::new();
+        for object in reading.effects.iter().flat_map(Effect::objects) {
+            if !objects.contains(object) {
+                objects.push(object.clone());
+            }
+        }
+        let Weighed { hazards, references } = weighed;
+        Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references }
+    });
+    assessed.collect()
+}
+
+/// What is at stake in a statement among others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// As in [`Assessed`].
+    pub hazards: Vec<Found>,
+    /// As in [`Assessed`].
+    pub references: Vec<Reference>,
+}
+
+/// Returns what is at stake in statements that were read, in their order.
+pub fn weigh(readings: &[Reading], facts: &Facts) -> Vec<Weighed> {
+    let enums = Enums::find(readings);
     let mut state = State::default();
-    let mut assessed = Vec::with_capacity(statements.len());
-    for (statement_idx, (sql, reading)) in statements.iter().zip(readings).enumerate() {
+    let mut weighed = Vec::with_capacity(readings.len());
+    for (statement_idx, reading) in readings.iter().enumerate() {
         let mut hazards: Vec<Found> = Vec::new();
         // Everything that one statement does is weighed against what was there before it: PostgreSQL drops columns
         // before it adds any, whatever their order in the statement.
@@ -74,19 +99,13 @@ pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Ass
                 }
             }
         }
-        let mut objects: Vec<ObjectName> = Vec::new();
-        for object in reading.effects.iter().flat_map(Effect::objects) {
-            if !objects.contains(object) {
-                objects.push(object.clone());
-            }
-        }
         for effect in &reading.effects {
             state.apply(effect);
         }
         let references = reading.effects.iter().filter_map(|effect| state.reference(effect)).collect();
-        assessed.push(Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references });
+        weighed.push(Weighed { hazards, references });
     }
-    assessed
+    weighed
 }
 
 /// Reads one statement: what kind it is, and what it does.

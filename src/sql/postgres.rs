@@ -17,12 +17,19 @@ use super::name::{ObjectName, PUBLIC};
 
 /// Reads a statement.
 pub(super) fn read(sql: &str) -> Reading {
-    let Some(statement) = parse_one(sql) else { return Reading::unknown("unknown") };
+    match parse_one(sql) {
+        Some(statement) => read_tree(&statement),
+        None => Reading::unknown("unknown"),
+    }
+}
+
+/// Reads the tree of one statement that was parsed without an error.
+pub(super) fn read_tree(statement: &SyntaxNode) -> Reading {
     let kind = format!("{:?}", statement.kind()).to_lowercase();
     if statement.kind() == K::DO {
-        return wrapped(&statement).unwrap_or_else(|| Reading::unknown(kind));
+        return wrapped(statement).unwrap_or_else(|| Reading::unknown(kind));
     }
-    match effects(&statement) {
+    match effects(statement) {
         Some(effects) => Reading { kind, effects },
         None => Reading::unknown(kind),
     }
@@ -97,6 +104,19 @@ pub(super) fn type_change(sql: &str) -> Option<TypeChange> {
     let tokens = tokens.filter(|token| !token.kind().is_trivia() && token.text_range().end() <= limit);
     let end = tokens.last()?.text_range().end().into();
     Some(TypeChange { end, using })
+}
+
+/// Returns the columns that an UPDATE gives values; none for other statements.
+pub(super) fn updated(statement: &SyntaxNode) -> Vec<ObjectName> {
+    if statement.kind() != K::UPDATE {
+        return Vec::new();
+    }
+    let name = statement.descendants().find(|node| node.kind() == K::RELATION_NAME_REF);
+    let name = name.or_else(|| child(statement, K::RELATION_NAME));
+    let Some(table) = name.and_then(|name| relation(&name)) else { return Vec::new() };
+    let targets = statement.descendants().filter(|node| node.kind() == K::COLUMN_TARGET);
+    let names = targets.filter_map(|target| child(&target, K::COLUMN_NAME_REF).and_then(|name| single(&name)));
+    names.map(|name| table.child(&name)).collect()
 }
 
 /// Returns what a statement does; nothing where a part of it is not known.

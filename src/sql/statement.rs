@@ -4,6 +4,8 @@
 //! `;` outside of strings, names, comments and parentheses, and, where a piece is not one statement, the beginning of a
 //! line at which one statement ends and another begins. What can be cut in two ways is not cut.
 
+use std::ops::Range;
+
 use super::dialect::Dialect;
 use super::lex::{self, Sort, Token};
 use super::{other, postgres};
@@ -29,6 +31,11 @@ const MOST_CUTS: usize = 24;
 
 /// Splits a text into statements, each as it was written, without what stands around it.
 pub fn split(text: &str, dialect: Dialect) -> Result<Vec<String>, SplitError> {
+    Ok(places(text, dialect)?.into_iter().map(|place| text[place].to_owned()).collect())
+}
+
+/// Returns where the statements of a text stand in it, in bytes.
+pub fn places(text: &str, dialect: Dialect) -> Result<Vec<Range<usize>>, SplitError> {
     let error = |at: usize, why: &str| SplitError { line: line(text, at), why: why.to_owned() };
     let tokens = lex::tokens(text, dialect).map_err(|trouble| error(trouble.at, trouble.why))?;
     let mut statements = Vec::new();
@@ -93,7 +100,7 @@ struct Piece {
 
 impl Piece {
     /// Adds the statements of the piece to the others, and begins a new one.
-    fn take(&mut self, text: &str, dialect: Dialect, statements: &mut Vec<String>) -> Result<(), SplitError> {
+    fn take(&mut self, text: &str, dialect: Dialect, statements: &mut Vec<Range<usize>>) -> Result<(), SplitError> {
         let piece = std::mem::take(self);
         if piece.tokens.is_none() {
             // Nothing, or comments: drizzle-kit prints some that the server takes for an empty query.
@@ -102,7 +109,7 @@ impl Piece {
         let whole = &text[piece.start..piece.end];
         // Without a place to cut there is nothing to decide, and what reads the statement parses it anyway.
         if piece.cuts.is_empty() || is_one(whole, dialect) {
-            statements.push(whole.to_owned());
+            statements.push(piece.start..piece.end);
             return Ok(());
         }
         let error = |why: &str| Err(SplitError { line: line(text, piece.start), why: why.to_owned() });
@@ -115,7 +122,7 @@ impl Piece {
             Cut::None => error("this is neither one statement nor several in lines of their own"),
             Cut::Ambiguous => error("this can be read as several statements in more than one way"),
             Cut::At(parts) => {
-                statements.extend(parts.iter().map(|&(start, end)| text[start..end].trim_end().to_owned()));
+                statements.extend(parts.iter().map(|&(start, end)| start..start + text[start..end].trim_end().len()));
                 Ok(())
             }
         }

@@ -39,18 +39,23 @@ pub enum Why {
 ///
 /// For PostgreSQL from 12 on: before, no value can be added to an enum inside a transaction.
 pub fn obstacle(statements: &[String]) -> Option<Obstacle> {
+    obstacles(statements).next()
+}
+
+/// Returns every statement that cannot run in one transaction with those before it, with its first reason.
+///
+/// For PostgreSQL from 12 on: before, no value can be added to an enum inside a transaction.
+pub fn obstacles<S: AsRef<str>>(statements: &[S]) -> impl Iterator<Item = Obstacle> {
     let mut added: Vec<Added> = Vec::new();
-    for (statement_idx, sql) in statements.iter().enumerate() {
+    statements.iter().map(AsRef::as_ref).enumerate().filter_map(move |(statement_idx, sql)| {
         let Some(pieces) = pieces(sql) else { return Some(Obstacle { statement_idx, why: Why::Unreadable }) };
         let alone = pieces.iter().find_map(|piece| piece.control().or_else(|| piece.alone()));
-        if let Some(why) = alone.or_else(|| new_value(sql, &pieces, &mut added)) {
-            return Some(Obstacle { statement_idx, why });
-        }
+        let why = alone.or_else(|| new_value(sql, &pieces, &mut added));
         for piece in &pieces {
             added.extend(piece.added(statement_idx));
         }
-    }
-    None
+        why.map(|why| Obstacle { statement_idx, why })
+    })
 }
 
 /// A value that a statement adds to an enum.

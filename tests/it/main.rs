@@ -20,5 +20,7 @@ mod prompts_in_a_row;
 mod safety;
 
 mod architecture;
+mod check_command;
+mod checks;
 mod command_line;
 mod docs;

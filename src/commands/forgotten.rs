@@ -1,0 +1,103 @@
+//! Looks for a migration that was forgotten: drizzle-kit's own generate, into a copy of the migrations folder.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use crate::cli::Shared;
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::kit::config::Overlay;
+use crate::migrations::Folder;
+use crate::report::Verdict;
+
+/// Says how the schema files differ from the last snapshot; none where they do not. The project stays as it is.
+///
+/// # Errors
+/// With the verdict, where drizzle-kit cannot tell.
+pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console) -> Result<Option<String>, Verdict> {
+    let failed = |error: std::io::Error| {
+        Verdict::nothing(Exit::Failed, format!("copying {} for `generate`: {error}", folder.path.display()))
+    };
+    let copy = tempfile::tempdir().map_err(failed)?;
+    let path = copy.path().canonicalize().map_err(failed)?;
+    copy_folder(&folder.path, &path).map_err(failed)?;
+    let mission = Mission {
+        command: "check",
+        kit_args: &[OsString::from("generate")],
+        asks: Asks::AsItLikes,
+        touches: Touches::Files,
+        consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+        // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
+        overlay: Overlay { out: Some(relative(cwd, &path).display().to_string()), ..Overlay::default() },
+        lock: Locking::None,
+    };
+    let (verdict, _) = flight::look_again(shared, &mission, console);
+    match verdict.exit {
+        Exit::Ok => {
+            let after = Folder::read(&path).map_err(|error| super::folder::unusable(&error))?;
+            let known = |name: &str| folder.files.iter().any(|file| file.name == name);
+            let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
+            let first = new.text.split("--> statement-breakpoint").map(str::trim).filter(|sql| !sql.is_empty());
+            let statements: Vec<String> = first.map(one_line).collect();
+            let shown = statements.first().cloned().unwrap_or_default();
+            Ok(Some(match statements.len() {
+                0 | 1 => format!("a migration is missing: {shown}"),
+                n => format!("a migration of {n} statements is missing: {shown} …"),
+            }))
+        }
+        // It asks only where something differs.
+        Exit::Refused | Exit::UnknownPrompt => Ok(Some(
+            "a migration is missing, and drizzle-kit asks what was renamed: run drizzle-pilot generate".to_owned(),
+        )),
+        _ => Err(verdict),
+    }
+}
+
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Copies the files that drizzle-kit reads.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to.join("meta"))?;
+    for below in ["", "meta"] {
+        let folder = from.join(below);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), to.join(below).join(entry.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of one absolute path as seen from another.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let from: Vec<Component<'_>> = from.components().collect();
+    let to: Vec<Component<'_>> = to.components().collect();
+    let n_shared = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+    let up = std::iter::repeat_n(Component::ParentDir, from.len() - n_shared);
+    up.chain(to[n_shared..].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_another() {
+        let check = |from: &str, to: &str, expected: &str| {
+            assert_eq!(relative(Path::new(from), Path::new(to)), Path::new(expected), "{from} {to}");
+        };
+        check("/a/b", "/tmp/x", "../../tmp/x");
+        check("/a/b", "/a/c", "../c");
+        check("/a", "/a/b/c", "b/c");
+    }
+}

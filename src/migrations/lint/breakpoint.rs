@@ -1,0 +1,49 @@
+//! Where drizzle cuts a file: at every `--> statement-breakpoint`, whatever surrounds it (drizzle-orm, `readMigrationFiles`).
+
+use std::ops::Range;
+
+use super::source::Source;
+use crate::migrations::rule::{MISPLACED_BREAKPOINT, MISSING_BREAKPOINT, Named};
+
+/// What drizzle cuts at.
+const BREAKPOINT: &str = "--> statement-breakpoint";
+
+/// Returns where the breakpoints of a file stand.
+pub(super) fn places(text: &str) -> Vec<Range<usize>> {
+    text.match_indices(BREAKPOINT).map(|(at, breakpoint)| at..at + breakpoint.len()).collect()
+}
+
+/// Returns the text as long as it was, with each breakpoint put as the end of a statement. The words behind one on the same
+/// line are a comment to PostgreSQL, and not to drizzle.
+pub(super) fn masked(text: &str) -> String {
+    text.replace(BREAKPOINT, &format!(";{}", " ".repeat(BREAKPOINT.len() - 1)))
+}
+
+pub(super) fn check(source: &mut Source<'_>) {
+    for place in source.breakpoints.clone() {
+        let inside = |around: &Range<usize>| around.start < place.start && place.start < around.end;
+        if source.script.literals.iter().chain(&source.script.comments).any(inside) {
+            let sentence = "a breakpoint stands within a string, a name or a comment";
+            source.report_at(Named::Ours(&MISPLACED_BREAKPOINT), place.start, None, |place, level| {
+                MISPLACED_BREAKPOINT.finding(level, place, sentence)
+            });
+        }
+    }
+    if !source.has_breakpoints {
+        return;
+    }
+    let ends = source.breakpoints.iter().map(|place| place.start).chain([source.text.len()]);
+    let mut statement_idx = 0;
+    let mut crowds: Vec<(usize, usize)> = Vec::new();
+    for end in ends {
+        let first = statement_idx;
+        statement_idx += source.script.statements[first..].iter().take_while(|stated| stated.place.start < end).count();
+        if statement_idx - first > 1 {
+            crowds.push((first + 1, statement_idx - first));
+        }
+    }
+    for (second, n_statements) in crowds {
+        let sentence = format!("{n_statements} statements stand between two breakpoints");
+        source.report(&MISSING_BREAKPOINT, second, None, sentence);
+    }
+}

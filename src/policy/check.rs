@@ -1,0 +1,347 @@
+//! The `[check]` section of the policy: which findings matter, and about what.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use toml::Spanned;
+
+use super::file::Reader;
+use super::model::closest;
+use super::name::{ObjectName, Pattern, Shape};
+use crate::migrations::Level;
+use crate::migrations::rule::{Named, NoRule, RULES, Wishes, squawks};
+use crate::sql::hazard::Object;
+
+/// What the policy says about findings.
+#[derive(Debug, Clone, Default)]
+pub struct Check {
+    /// The migrations folders, instead of the one that drizzle's config names.
+    migrations: Option<Vec<String>>,
+    fail_on: Option<Level>,
+    rules: BTreeMap<&'static str, Line>,
+}
+
+/// What it says about one rule.
+#[derive(Debug, Clone)]
+struct Line {
+    /// None where only exceptions are named.
+    wish: Option<Wish>,
+    except: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Off,
+    On(Level),
+}
+
+impl Check {
+    /// Returns the migrations folders that the policy names.
+    pub fn migrations(&self) -> Option<&[String]> {
+        self.migrations.as_deref()
+    }
+
+    /// Returns how bad a finding must be to end the command with 2.
+    pub fn fail_on(&self) -> Level {
+        self.fail_on.unwrap_or(Level::Warning)
+    }
+
+    /// Calls a function with what the user wants of the rules.
+    pub fn wishing<T>(&self, then: impl FnOnce(Wishes<'_>) -> T) -> T {
+        let level = |named: Named| match self.rules.get(named.id()).and_then(|line| line.wish) {
+            Some(Wish::Off) => None,
+            Some(Wish::On(level)) => Some(level),
+            None => named.level(),
+        };
+        let spares = |named: Named, object: &ObjectName| {
+            self.rules.get(named.id()).is_some_and(|line| line.except.iter().any(|pattern| pattern.matches(object)))
+        };
+        then(Wishes { level: &level, spares: &spares })
+    }
+}
+
+/// The section in the file.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CheckEntry {
+    /// The migrations folders, instead of the one that drizzle's config names. Then `check` needs neither config nor node.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    migrations: Option<Spanned<Vec<String>>>,
+    /// How bad a finding must be to end `check` with 2.
+    #[schemars(with = "LevelEntry")]
+    fail_on: Option<Spanned<LevelEntry>>,
+    /// What becomes of the findings of a rule.
+    #[schemars(schema_with = "rules_schema")]
+    rules: BTreeMap<Spanned<String>, Spanned<RuleEntry>>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum LevelEntry {
+    Warning,
+    Error,
+}
+
+/// A level, or a table.
+enum RuleEntry {
+    Word(String),
+    Table(RuleTable),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RuleTable {
+    /// How bad a finding is.
+    #[serde(default)]
+    #[schemars(with = "WordEntry")]
+    level: Option<Spanned<String>>,
+    /// The objects about which nothing is found. Globs may be used.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    except: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is the form of a word in the schema; the word itself is read with its place")]
+enum WordEntry {
+    Off,
+    Warning,
+    Error,
+}
+
+impl<'de> Deserialize<'de> for RuleEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RuleEntry, D::Error> {
+        struct EntryVisitor;
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = RuleEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"off\", \"warning\", \"error\" or a table with `level` or `except`")
+            }
+
+            fn visit_str<E>(self, word: &str) -> Result<RuleEntry, E> {
+                Ok(RuleEntry::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RuleEntry, A::Error> {
+                RuleTable::deserialize(MapAccessDeserializer::new(map)).map(RuleEntry::Table)
+            }
+        }
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+fn rules_schema(generator: &mut SchemaGenerator) -> Schema {
+    let word = generator.subschema_for::<WordEntry>();
+    let table = generator.subschema_for::<RuleTable>();
+    let ours = RULES.iter().map(|rule| (rule.id, format!("{}.", rule.means)));
+    let others = squawks().keys().map(|id| (id.as_str(), "A rule of squawk's.".to_owned()));
+    let mut properties = serde_json::Map::new();
+    for (id, description) in ours.chain(others) {
+        let value = json_schema!({ "description": description, "anyOf": [word, table] });
+        properties.insert(id.to_owned(), value.to_value());
+    }
+    json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+/// Lays the section of the file or of a profile over another, key by key.
+pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry) {
+    if let Some(migrations) = &entry.migrations {
+        if migrations.get_ref().is_empty() {
+            reader
+                .problem(migrations.span(), "no folder is named")
+                .hint("write `migrations = [\"drizzle\"]`, or leave it out");
+        }
+        check.migrations = Some(migrations.get_ref().clone());
+    }
+    if let Some(fail_on) = &entry.fail_on {
+        check.fail_on = Some(match fail_on.get_ref() {
+            LevelEntry::Warning => Level::Warning,
+            LevelEntry::Error => Level::Error,
+        });
+    }
+    for (key, entry) in &entry.rules {
+        let Some(named) = rule(reader, key) else { continue };
+        let line = match entry.get_ref() {
+            RuleEntry::Word(text) => word(reader, &Spanned::new(entry.span(), text.clone()))
+                .map(|wish| Line { wish: Some(wish), except: Vec::new() }),
+            RuleEntry::Table(table) => limits(reader, named, entry, table),
+        };
+        if let Some(line) = line {
+            check.rules.insert(named.id(), line);
+        }
+    }
+}
+
+fn rule(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Named> {
+    match Named::find(key.get_ref()) {
+        Ok(named) => return Some(named),
+        Err(NoRule::Instead(ours)) => {
+            let problem = reader.problem(key.span(), format!("there is no rule `{}` here", key.get_ref()));
+            problem.hint(format!("`{ours}` stands for it"));
+        }
+        Err(NoRule::Unknown) => {
+            let known = RULES.iter().map(|rule| rule.id).chain(squawks().keys().map(String::as_str));
+            let problem = reader.problem(key.span(), format!("there is no rule `{}`", key.get_ref()));
+            match closest(key.get_ref(), known) {
+                Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
+                None => problem.hint("the rules are in docs/checks.md"),
+            };
+        }
+    }
+    None
+}
+
+fn word(reader: &mut Reader<'_>, word: &Spanned<String>) -> Option<Wish> {
+    match word.get_ref().as_str() {
+        "off" => Some(Wish::Off),
+        "warning" => Some(Wish::On(Level::Warning)),
+        "error" => Some(Wish::On(Level::Error)),
+        other => {
+            let problem = reader.problem(word.span(), format!("`{other}` is no level"));
+            problem.hint("write `off`, `warning` or `error`");
+            None
+        }
+    }
+}
+
+fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, table: &RuleTable) -> Option<Line> {
+    let shape = match named.object() {
+        Object::Schema | Object::Role => Some(Shape::Global),
+        Object::Table | Object::View | Object::Sequence | Object::Type | Object::Index => Some(Shape::InSchema),
+        Object::Column | Object::Constraint | Object::Policy => Some(Shape::InTable),
+        Object::Any => Some(Shape::Whole),
+        Object::Nothing => None,
+    };
+    let wish = match &table.level {
+        Some(level) => Some(word(reader, level)?),
+        None => None,
+    };
+    let except = match (&table.except, shape) {
+        (None, _) => Vec::new(),
+        (Some(except), None) => {
+            reader
+                .problem(except.span(), format!("`{}` is about no object that could be named", named.id()))
+                .hint("use a level alone, or an ignore comment in the migration");
+            return None;
+        }
+        (Some(except), Some(shape)) => {
+            if except.get_ref().is_empty() {
+                reader.problem(except.span(), "no exception is named").hint("leave `except` out");
+            }
+            except.get_ref().iter().filter_map(|pattern| reader.pattern(pattern, shape)).collect()
+        }
+    };
+    if wish.is_none() && table.except.is_none() {
+        reader.problem(entry.span(), "the table says nothing").hint("write `level`, `except`, or both");
+        return None;
+    }
+    Some(Line { wish, except })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::policy::PolicyError;
+    use crate::policy::file::parse;
+
+    /// Returns what the policy says of a rule and an object, as `warning` or `off`.
+    fn said(text: &str, profile: Option<&str>, id: &str, object: &str) -> String {
+        let policies = parse(Path::new("p.toml"), text).expect("the case is a policy");
+        let policy = policies.select(profile, &|_| None, None).expect("the profile is there");
+        let object = ObjectName::new(object.split('.'));
+        let named = Named::find(id).expect("there is such a rule");
+        policy.check().wishing(|wishes| match (wishes.level)(named) {
+            _ if (wishes.spares)(named, &object) => "spared".to_owned(),
+            None => "off".to_owned(),
+            Some(level) => level.name().to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_rule_has_the_level_and_the_exceptions_of_its_line() {
+        let text = r#"
+version = 1
+[check]
+fail_on = "error"
+[check.rules]
+drop-table = "off"
+drop-column = { except = ["users.legacy_*"] }
+rename-column = { level = "error", except = ["shop.*.tmp"] }
+prefer-text-field = "warning"
+[profiles.ci.check.rules]
+drop-table = "warning"
+"#;
+        let check = |profile, id, object, expected: &str| {
+            assert_eq!(said(text, profile, id, object), expected, "{id} {object}")
+        };
+        check(None, "drop-table", "public.users", "off");
+        check(Some("ci"), "drop-table", "public.users", "warning");
+        check(Some("ci"), "drop-column", "public.users.legacy_id", "spared");
+        check(None, "drop-column", "public.users.id", "error");
+        check(None, "rename-column", "shop.orders.tmp", "spared");
+        check(None, "rename-column", "public.orders.tmp", "error");
+        check(None, "prefer-text-field", "public.orders", "warning");
+        check(None, "prefer-bigint-over-int", "public.orders", "off");
+        check(None, "truncate", "public.orders", "error");
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line_and_column() {
+        let check = |lines: &str, line: usize, column: usize, message: &str, hint: &str| {
+            let text = format!("version = 1\n{lines}\n");
+            let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &text) else {
+                panic!("{lines}")
+            };
+            let [problem] = problems.as_slice() else { panic!("{lines}: {problems:?}") };
+            let found = (problem.line, problem.column, problem.message.as_str(), problem.hint.as_deref());
+            assert_eq!(found, (line, column, message, Some(hint)), "{lines}");
+        };
+        let rules = |line: &str| format!("[check.rules]\n{line}");
+        check(&rules("drop-tabel = \"off\""), 3, 1, "there is no rule `drop-tabel`", "did you mean `drop-table`?");
+        check(&rules("xyz = \"off\""), 3, 1, "there is no rule `xyz`", "the rules are in docs/checks.md");
+        check(
+            &rules("ban-drop-table = \"off\""),
+            3,
+            1,
+            "there is no rule `ban-drop-table` here",
+            "`drop-table` stands for it",
+        );
+        check(&rules("drop-table = \"none\""), 3, 14, "`none` is no level", "write `off`, `warning` or `error`");
+        check(
+            &rules("drop-table = { level = \"none\" }"),
+            3,
+            24,
+            "`none` is no level",
+            "write `off`, `warning` or `error`",
+        );
+        check(&rules("drop-table = {}"), 3, 14, "the table says nothing", "write `level`, `except`, or both");
+        check(&rules("drop-table = { except = [] }"), 3, 25, "no exception is named", "leave `except` out");
+        check(
+            &rules("journal-order = { except = [\"a\"] }"),
+            3,
+            28,
+            "`journal-order` is about no object that could be named",
+            "use a level alone, or an ignore comment in the migration",
+        );
+        check(
+            "[check]\nmigrations = []",
+            3,
+            14,
+            "no folder is named",
+            "write `migrations = [\"drizzle\"]`, or leave it out",
+        );
+        let text = "version = 1\n[check]\nfail_on = \"never\"\n";
+        let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), text) else {
+            panic!("it is wrong")
+        };
+        assert_eq!((problems[0].line, problems[0].column), (3, 11));
+    }
+}

@@ -1,0 +1,305 @@
+//! `check` from the command line: endings, forms, git, and nothing that it could lean on.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const EMPTY: &str = "/nowhere";
+
+/// A folder with a clean migrations folder in it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        let place = Place(tempfile::tempdir().expect("there is a temporary folder"));
+        place.write("drizzle/0000_init.sql", "CREATE TABLE \"users\" (\"id\" serial PRIMARY KEY NOT NULL);\n");
+        place.write("drizzle/meta/0000_snapshot.json", &snapshot("a", "00000000-0000-0000-0000-000000000000"));
+        place.journal(&["0000_init"]);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it lies in the folder")).expect("the folder is ours");
+        std::fs::write(path, text).expect("the folder is ours");
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn journal(&self, tags: &[&str]) {
+        let entry = |(idx, tag): (usize, &&str)| serde_json::json!({ "idx": idx, "version": "7", "when": 1_700_000_000_000_u64 + idx as u64, "tag": tag, "breakpoints": true });
+        let entries: Vec<Value> = tags.iter().enumerate().map(entry).collect();
+        let journal = serde_json::json!({ "version": "7", "dialect": "postgresql", "entries": entries });
+        self.write("drizzle/meta/_journal.json", &format!("{journal:#}"));
+    }
+
+    /// Adds a second migration that drops a table.
+    fn add_drop(&self) {
+        self.write("drizzle/0001_drop.sql", "DROP TABLE \"users\";\n");
+        self.write("drizzle/meta/0001_snapshot.json", &snapshot("b", "a"));
+        self.journal(&["0000_init", "0001_drop"]);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
+        command.arg("check").args(args).current_dir(self.path());
+        for name in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "DRIZZLE_PILOT_PROFILE", "DRIZZLE_PILOT_POLICY", "CI"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs `check` on the folder by its name, with no program in reach.
+    fn check(&self, args: &[&str]) -> Output {
+        let args = [&["--migrations", "drizzle"], args].concat();
+        self.command(&args).env("PATH", EMPTY).output().expect("the program is built")
+    }
+
+    fn git(&self, args: &[&str]) -> Output {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
+            .args(args)
+            .current_dir(self.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("git is installed: apt-get install git");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Commits all that is there.
+    fn commit(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "all"]);
+    }
+
+    fn checked_by_git(&self, args: &[&str]) -> Output {
+        self.command(args).env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("the program is built")
+    }
+}
+
+fn snapshot(id: &str, before: &str) -> String {
+    format!("{{\"id\":\"{id}\",\"prevId\":\"{before}\",\"version\":\"7\",\"dialect\":\"postgresql\",\"tables\":{{}}}}")
+}
+
+#[track_caller]
+fn told(output: &Output, code: i32, stdout: &str, stderr: &str) {
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(output.status.code(), Some(code));
+}
+
+const DROP: &str = "\
+drizzle/0001_drop.sql:1:1: error: table public.users is dropped [drop-table]
+    why: its rows are gone, and no migration brings them back; programs that still run fail
+    do:  drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table
+";
+
+/// Returns what is said where the table is dropped.
+fn dropped(n_migrations: usize) -> String {
+    format!("check: 1 error in {n_migrations} migrations\n  policy   built-in\n{DROP}")
+}
+
+#[test]
+fn nothing_is_needed_but_the_folder() {
+    let place = Place::new();
+    told(&place.check(&[]), 0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
+    place.add_drop();
+    told(&place.check(&[]), 2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_ends_with_65() {
+    let place = Place::new();
+    let ends = |name: &str, message: &str| {
+        let output = place.command(&["--migrations", name]).env("PATH", EMPTY).output().expect("the program is built");
+        assert_eq!(output.status.code(), Some(65), "{name}");
+        let said = String::from_utf8_lossy(&output.stderr).replace(&place.path().display().to_string(), "");
+        assert!(said.contains(message), "{name}: {said}");
+        assert!(said.ends_with("Nothing was executed.\n"), "{said}");
+    };
+    ends("nowhere", "bad-migrations: there is no migrations folder /nowhere");
+    place.write("drizzle/meta/_journal.json", "{\n  \"entries\": [\n    { \"idx\": 0, }\n  ]\n}\n");
+    ends("drizzle", "/drizzle/meta/_journal.json:3:17: the journal cannot be read: key must be a string");
+    place.write("newer/20250101120000_init/migration.sql", "SELECT 1;");
+    ends(
+        "newer",
+        "/newer is a migrations folder of drizzle-kit 1.0 (20250101120000_init/migration.sql), which is not supported yet",
+    );
+    place.write("drizzle/meta/_journal.json", "<<<<<<< HEAD\n{}\n=======\n>>>>>>> other\n");
+    assert_eq!(place.check(&[]).status.code(), Some(2), "conflict markers are a finding");
+}
+
+#[test]
+fn the_policy_says_what_matters() {
+    let place = Place::new();
+    place.add_drop();
+    let ends = |policy: &str, code| {
+        place.write("drizzle-pilot.toml", &format!("version = 1\n{policy}\n"));
+        let output = place.command(&[]).env("PATH", EMPTY).output().expect("the program is built");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{policy}: {said}");
+    };
+    ends("[check]\nmigrations = [\"drizzle\"]", 2);
+    ends("[check]\nmigrations = [\"drizzle\"]\n[check.rules]\ndrop-table = \"off\"", 0);
+    ends("[check]\nmigrations = [\"drizzle\"]\nfail_on = \"error\"\n[check.rules]\ndrop-table = \"warning\"", 0);
+    ends("[check]\nmigrations = [\"drizzle\"]\n[check.rules]\ndrop-table = { except = [\"users\"] }", 0);
+    ends("[check]\nmigrations = [\"drizzle\"]\n[check.rules]\ndrop-table = { except = [\"posts\"] }", 2);
+    ends("[check.rules]\ndrop-tabel = \"off\"", 78);
+}
+
+#[test]
+fn the_statements_of_what_the_branch_adds_are_looked_at() {
+    let place = Place::new();
+    place.git(&["init", "-q"]);
+    place.add_drop();
+    place.commit();
+    let since = ["--migrations", "drizzle", "--since", "main"];
+    told(&place.checked_by_git(&since), 0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
+    place.git(&["checkout", "-q", "-b", "work"]);
+    place.write("drizzle/0002_more.sql", "DROP TABLE \"posts\";\n");
+    place.write("drizzle/meta/0002_snapshot.json", &snapshot("c", "b"));
+    place.journal(&["0000_init", "0001_drop", "0002_more"]);
+    place.write("drizzle/0000_init.sql", "CREATE TABLE \"people\" ();\n");
+    // The other branch goes on meanwhile.
+    place.commit();
+    place.git(&["checkout", "-q", "main"]);
+    place.write("drizzle/0000_init.sql", "CREATE TABLE \"other\" ();\n");
+    place.commit();
+    place.git(&["checkout", "-q", "work"]);
+    let said = place.checked_by_git(&[&since[..], &["--format", "json"]].concat());
+    let report: Value = serde_json::from_slice(&said.stdout).expect("the report is JSON");
+    let found: Vec<(&str, &str)> = report["findings"]
+        .as_array()
+        .expect("there are findings")
+        .iter()
+        .map(|finding| (finding["id"].as_str().unwrap_or_default(), finding["file"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(found, [("edited-migration", "drizzle/0000_init.sql"), ("drop-table", "drizzle/0002_more.sql")]);
+    let unknown = place.checked_by_git(&["--migrations", "drizzle", "--since", "--output=x"]);
+    assert_eq!(unknown.status.code(), Some(64));
+    assert!(!place.path().join("x").exists());
+    let unknown = place.checked_by_git(&["--migrations", "drizzle", "--since", "nobody"]);
+    assert_eq!(unknown.status.code(), Some(64));
+    let without = place.check(&["--since", "main"]);
+    assert_eq!(without.status.code(), Some(127));
+}
+
+#[test]
+fn a_hook_sees_what_the_commit_will_have() {
+    let place = Place::new();
+    place.git(&["init", "-q"]);
+    place.commit();
+    let staged = ["--migrations", "drizzle", "--staged"];
+    let clean = "check: nothing found in 1 migration\n  policy   built-in\n";
+    // On the disk alone.
+    place.add_drop();
+    told(&place.checked_by_git(&staged), 0, clean, "");
+    // In the index, and otherwise on the disk.
+    place.git(&["add", "-A"]);
+    place.write("drizzle/0001_drop.sql", "SELECT 1;\n");
+    place.write("drizzle/meta/_journal.json", "broken on the disk alone");
+    told(&place.checked_by_git(&staged), 2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
+    // What an earlier commit has is not looked at again.
+    place.git(&["commit", "-q", "-m", "drop"]);
+    told(&place.checked_by_git(&staged), 0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
+}
+
+#[test]
+fn a_hook_stops_a_commit_from_a_folder_below() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.git(&["init", "-q"]);
+    place.commit();
+    std::fs::create_dir(place.path().join("app")).expect("the folder is ours");
+    let hook = format!(
+        "#!/bin/sh\ncd app\nexec '{}' check --migrations ../drizzle --staged\n",
+        env!("CARGO_BIN_EXE_drizzle-pilot")
+    );
+    place.write(".git/hooks/pre-commit", &hook);
+    let path: PathBuf = place.path().join(".git/hooks/pre-commit");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
+    place.add_drop();
+    place.git(&["add", "-A"]);
+    // With -a, the index of the commit is another file than usual.
+    let commit = |message: &str| {
+        Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-a", "-m", message])
+            .current_dir(place.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("git is installed: apt-get install git")
+    };
+    let stopped = commit("drop");
+    assert!(!stopped.status.success());
+    assert!(String::from_utf8_lossy(&stopped.stderr).contains("changes: 1 error"), "{stopped:?}");
+    place.write("drizzle/0001_drop.sql", "-- drizzle-pilot-ignore drop-table: unused\nDROP TABLE \"users\";\n");
+    let passed = commit("drop");
+    assert!(passed.status.success(), "{}", String::from_utf8_lossy(&passed.stderr));
+}
+
+#[test]
+fn sarif_is_as_its_schema_says() {
+    let place = Place::new();
+    place.add_drop();
+    place.write("drizzle/0001_drop.sql", "SELECT 1;\n--> statement-breakpoint\nDROP TABLE \"üsers\";\n");
+    std::fs::rename(place.path().join("drizzle"), place.path().join("my drizzle")).expect("the folder is ours");
+    let args = ["--migrations", "my drizzle", "--sarif", "out.sarif", "--junit", "out.xml"];
+    let output = place.command(&args).env("PATH", EMPTY).output().expect("the program is built");
+    assert_eq!(output.status.code(), Some(2));
+    let sarif: Value = serde_json::from_str(&place.read("out.sarif")).expect("it is JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sarif/sarif-schema-2.1.0.json");
+    let schema = std::fs::read_to_string(schema).expect("the schema is part of the repository");
+    let schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    let errors: Vec<String> = validator.iter_errors(&sarif).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "drop-table");
+    let location = &result["locations"][0]["physicalLocation"];
+    assert_eq!(location["artifactLocation"]["uri"], "my%20drizzle/0001_drop.sql");
+    assert_eq!(location["region"], serde_json::json!({ "startLine": 3, "startColumn": 1 }));
+    let junit = place.read("out.xml");
+    assert!(
+        junit.contains(r#"<testsuites name="drizzle-pilot" tests="2" skipped="0" failures="1" errors="0">"#),
+        "{junit}"
+    );
+    assert!(junit.contains(r#"<testcase name="check" classname="my drizzle/0000_init.sql"/>"#), "{junit}");
+    assert!(
+        junit.contains(r#"<testcase name="drop-table at line 3" classname="my drizzle/0001_drop.sql">"#),
+        "{junit}"
+    );
+}
+
+#[test]
+fn github_shows_the_findings_by_itself() {
+    let place = Place::new();
+    place.add_drop();
+    place.write("summary.md", "before\n");
+    let output = place
+        .command(&["--migrations", "drizzle"])
+        .env("PATH", EMPTY)
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", place.path().join("summary.md"))
+        .output()
+        .expect("the program is built");
+    let annotation = "::error file=drizzle/0001_drop.sql,line=1,col=1,title=drop-table::table public.users is dropped%0A\
+                      why: its rows are gone, and no migration brings them back; programs that still run fail%0A\
+                      do: drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table\n";
+    let ending = "changes: 1 error in 2 migrations\nNothing was executed.\n";
+    told(&output, 2, &dropped(2), &format!("{annotation}{ending}"));
+    assert_eq!(
+        place.read("summary.md"),
+        "before\n### drizzle-pilot check: 1 found\n\n| | place | what | do |\n|---|---|---|---|\n\
+         | error | `drizzle/0001_drop.sql:1:1` | table public.users is dropped (`drop-table`) | drop it one release after the \
+         last program that reads it; then say so: -- drizzle-pilot-ignore drop-table |\n"
+    );
+}
