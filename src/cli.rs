@@ -197,9 +197,12 @@ pub struct ResetArgs {
     /// Empty every schema but those of the system and of managed services
     #[arg(long, conflicts_with = "schema")]
     pub all_schemas: bool,
-    /// A table, view or the like that stays; may be repeated
-    #[arg(long, value_name = "NAME")]
+    /// A table, view or the like that stays, as `schema.name`, or `name` in public; may be repeated
+    #[arg(long, value_name = "GLOB")]
     pub keep: Vec<String>,
+    /// Let objects go that belong to another role, where the server lets us drop them
+    #[arg(long)]
+    pub other_owners: bool,
     /// Do it without asking
     #[arg(long)]
     pub yes: bool,

@@ -19,13 +19,15 @@ use crate::db::guard::{self, Guarded, Rules, Target};
 use crate::db::lease::{LeaseError, Request};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::reset_plan::{self, ResetPlan, Schemas, Scope};
+use crate::db::reset_plan::{self, Owners, ResetPlan, Schemas, Scope};
 use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
 use crate::migrations::Folder;
 use crate::migrations::snapshot::SnapshotContent;
+use crate::policy::model::closest;
+use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
@@ -80,7 +82,7 @@ fn attempt(
     let mut lease = if args.yes && !args.dry_run { Some(lease(&dsn, args, &clock, console)?) } else { None };
     let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
     let target = guard::check(&dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
-    let scope = scope(args, drizzle.as_ref(), &catalog, &cwd);
+    let scope = scope(args, drizzle.as_ref(), &catalog, &cwd, console)?;
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
         target.schemas = schemas.iter().cloned().collect();
     }
@@ -188,11 +190,35 @@ fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> R
     })
 }
 
-fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>, catalog: &Catalog, cwd: &Path) -> Scope {
-    let keep = args.keep.iter().map(|name| match name.split_once('.') {
-        Some((schema, name)) => Relation { schema: schema.to_owned(), name: name.to_owned() },
-        None => Relation { schema: PUBLIC.to_owned(), name: name.clone() },
-    });
+/// Says what is to go. A name that means nothing in this database is likely to be misspelt.
+fn scope(
+    args: &ResetArgs,
+    drizzle: Option<&Drizzle>,
+    catalog: &Catalog,
+    cwd: &Path,
+    console: &mut Console,
+) -> Result<Scope, Verdict> {
+    let mut keep = BTreeSet::new();
+    for text in &args.keep {
+        let pattern = Pattern::parse(text, Shape::InSchema)
+            .map_err(|error| Verdict::nothing(Exit::Usage, format!("--keep {text}: {error}")))?;
+        let found = reset_plan::named(catalog, |schema, name| pattern.matches(&ObjectName::new([schema, name])));
+        if found.is_empty() && !catalog.objects.is_empty() {
+            let summary = format!("there is nothing called {text} to keep");
+            return Err(Verdict::nothing(Exit::Refused, summary).hint("correct the name, or leave --keep out"));
+        }
+        keep.extend(found);
+    }
+    let existing = || catalog.schemas.iter().map(|schema| schema.name.as_str());
+    for name in args.schema.iter().filter(|name| existing().all(|existing| existing != **name)) {
+        let others = existing().filter(|existing| !args.schema.iter().any(|named| named == existing));
+        if let Some(close) = closest(name, others) {
+            let summary = format!("there is no schema {name}");
+            return Err(Verdict::nothing(Exit::Refused, summary).hint(format!("did you mean {close}?")));
+        }
+        // A reset drops it, and what follows may make it again.
+        console.warn(&format!("there is no schema {name}"));
+    }
     // It goes as well, or migrate would take the empty database for a full one.
     let (schema, name) =
         drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
@@ -208,7 +234,8 @@ fn scope(args: &ResetArgs, drizzle: Option<&Drizzle>, catalog: &Catalog, cwd: &P
     } else {
         Schemas::Named(args.schema.iter().cloned().collect())
     };
-    Scope { schemas, keep: keep.collect::<BTreeSet<_>>(), migrations: Some(Relation { schema, name }) }
+    let owners = if args.other_owners { Owners::Anyone } else { Owners::Us };
+    Ok(Scope { schemas, keep, migrations: Some(Relation { schema, name }), owners })
 }
 
 /// Returns the schemas of the tables in the last snapshot. A folder that cannot be read tells of none: the schemas that
@@ -383,6 +410,9 @@ fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &R
         Schemas::Named(names) => format!("schemas {}", names.iter().cloned().collect::<Vec<_>>().join(", ")),
     };
     console.say(&format!("  at stake: {} objects and about {} rows in {schemas}", plan.n_objects, plan.rows));
+    for (owner, n_objects) in &plan.owners {
+        console.say(&format!("  {n_objects} of them belong to {owner}"));
+    }
     for taken in &plan.collateral {
         console.say(&format!("  goes along: {}", taken.object));
     }
@@ -444,7 +474,15 @@ fn apply(
         }
         Event::Blocked { n_attempts, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {}", by.join("; ")));
+            let by = if by.is_empty() { "nobody was seen to hold them".to_owned() } else { by.join("; ") };
+            said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {by}"));
+        }
+        Event::Disturbed { n_attempts } => {
+            said.borrow_mut().warn(&format!("attempt {n_attempts} looked at something that others dropped meanwhile"));
+        }
+        Event::InParts { plan } => said.borrow_mut().warn(&in_parts(plan)),
+        Event::Part { n_dropped, n_objects } => {
+            said.borrow_mut().say(&format!("{n_dropped} of {n_objects} objects are dropped"));
         }
     };
     let run = ResetRun {
@@ -465,8 +503,20 @@ fn apply(
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
     }
-    let summary = format!("{} objects dropped in one transaction, and none is left", emptied.n_objects);
+    let transactions = match emptied.n_transactions {
+        1 => "one transaction".to_owned(),
+        n_transactions => format!("{n_transactions} transactions"),
+    };
+    let summary = format!("{} objects dropped in {transactions}, and none is left", emptied.n_objects);
     Ok(Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) })
+}
+
+/// Says that it cannot be all or nothing.
+fn in_parts(plan: &ResetPlan) -> String {
+    format!(
+        "{} locks are more than the server has room for ({}): objects go in several transactions; where it stops in the middle, run it again to finish",
+        plan.n_locks, plan.lock_capacity
+    )
 }
 
 /// Says why nothing was dropped; or, where that cannot be known, so.
@@ -488,6 +538,11 @@ fn failed(error: &ResetError, clock: &Clock) -> Verdict {
             Cut::Lost(_) => Exit::Unavailable,
         },
         ResetError::Unknown { .. } => Exit::Unproven,
+        ResetError::Partial { cause, .. } => match **cause {
+            ResetError::Stopped { cut: Cut::Signal(signal), .. } => Exit::Signal(signal),
+            ResetError::Stopped { cut: Cut::Deadline(_), .. } => Exit::Timeout,
+            _ => Exit::Partial,
+        },
     };
     let database = match error.effect() {
         Effect::Unchanged => Database::Unchanged,

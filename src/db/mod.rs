@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod backends;
+pub mod blockers;
 pub mod cast;
 pub mod catalog;
 pub mod connect;

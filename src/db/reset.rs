@@ -2,18 +2,23 @@
 //!
 //! Inside the transaction everything is read again twice: before the first drop it must still lead to the same plan,
 //! and before COMMIT nothing in scope may be left, every extension must be as it was, and nothing else may be gone.
+//!
+//! Where the server has no room for the locks of all of it, it goes in parts, each in a transaction of its own with the
+//! same two looks. The table of the migrations is the first part, so that no half of a reset looks migrated.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
-use tokio_postgres::types::{ToSql, Type};
 
+use super::blockers::{self, Blocker};
 use super::catalog::{self, Catalog};
 use super::connect::{ConnectError, Patience, Session, explained, open};
 use super::fingerprint::Identity;
 use super::guard::Target;
-use super::reset_plan::{self, Refusal, ResetPlan, Step};
+use super::reset_plan::{self, Part, Refusal, ResetPlan, Room, Step};
 use super::transaction::{
     Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin, holds, lock, locked_hint,
     mark_for_asking, transact,
@@ -53,58 +58,12 @@ pub enum Event<'a> {
     Step { idx: usize, n_steps: usize, step: &'a Step },
     /// The locks were not to be had; it is tried again.
     Blocked { n_attempts: u32, by: &'a [Blocker] },
-}
-
-/// A transaction that holds a relation which we need.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocker {
-    pub session: BlockingSession,
-    pub user: String,
-    /// Schema and name, joined by a dot.
-    pub relations: Vec<String>,
-    /// We have ended it.
-    pub terminated: bool,
-}
-
-/// Who holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BlockingSession {
-    Backend {
-        pid: i32,
-        application_name: String,
-        /// As in `pg_stat_activity`; empty where we may not see it.
-        state: String,
-        /// Of the transaction.
-        age: Duration,
-        own: bool,
-        /// `xact_start` in microseconds.
-        started: i64,
-    },
-    /// `PREPARE TRANSACTION`: no session has it any more, and nothing but its name ends it.
-    Prepared { gid: String, age: Duration },
-}
-
-impl fmt::Display for Blocker {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let user = &self.user;
-        match &self.session {
-            BlockingSession::Backend { pid, application_name, state, age, .. } => {
-                write!(f, "backend {pid} of {user}")?;
-                if !application_name.is_empty() {
-                    write!(f, ", called {application_name}")?;
-                }
-                if !state.is_empty() {
-                    write!(f, ", {state}")?;
-                }
-                write!(f, ", its transaction {} s old", age.as_secs())?;
-            }
-            BlockingSession::Prepared { gid, age } => {
-                write!(f, "prepared transaction {gid} of {user}, {} s old", age.as_secs())?;
-            }
-        }
-        write!(f, ", holds {}", self.relations.join(", "))?;
-        if self.terminated { write!(f, " (ended)") } else { Ok(()) }
-    }
+    /// Something was dropped while it was looked at; it is tried again.
+    Disturbed { n_attempts: u32 },
+    /// The locks of one transaction do not fit: it goes on in parts, and nothing is dropped yet.
+    InParts { plan: &'a ResetPlan },
+    /// A part is committed.
+    Part { n_dropped: usize, n_objects: usize },
 }
 
 /// A database that is empty now.
@@ -113,6 +72,8 @@ pub struct Emptied {
     /// None where another run has emptied it while we waited for the lock.
     pub n_statements: usize,
     pub n_objects: usize,
+    pub n_transactions: usize,
+    /// Of the transaction that took the most.
     pub n_attempts: u32,
     /// Sessions that we have ended.
     pub terminated: Vec<Blocker>,
@@ -171,9 +132,17 @@ pub enum ResetError {
     /// The reply to COMMIT was lost, and the server could not be asked.
     #[error("the reply to the commit was lost ({cut}), and what became of it is unknown: {reason}")]
     Unknown { cut: Cut, reason: String },
+    /// Some parts are committed.
+    #[error("{n_dropped} of {n_objects} objects are dropped, and then: {cause}")]
+    Partial { n_dropped: usize, n_objects: usize, cause: Box<ResetError> },
 }
 
 impl ResetError {
+    /// out_of_memory: the table of locks is full. It is undone.
+    fn is_for_want_of_room(&self) -> bool {
+        matches!(self, ResetError::Statement { fault, .. } if fault.sqlstate == "53200")
+    }
+
     /// Tells what the ending did to the database.
     pub fn effect(&self) -> Effect {
         match self {
@@ -190,7 +159,7 @@ impl ResetError {
             | ResetError::Commit { .. }
             | ResetError::Stopped { .. }
             | ResetError::Undone { .. } => Effect::Unchanged,
-            ResetError::Unknown { .. } => Effect::Maybe,
+            ResetError::Unknown { .. } | ResetError::Partial { .. } => Effect::Maybe,
         }
     }
 
@@ -203,7 +172,7 @@ impl ResetError {
             ResetError::Elsewhere { .. } => "correct the address; behind one name there may be several servers".to_owned(),
             ResetError::Refused(refusal) => refusal.hint().to_owned(),
             ResetError::Moved { .. } => "run it again: what was shown was another plan".to_owned(),
-            ResetError::Blocked { by, .. } => blocked_hint(by),
+            ResetError::Blocked { by, .. } => blockers::hint(by),
             ResetError::Statement { fault, .. } if fault.sqlstate == "53200" => {
                 "the server has no room for that many locks: raise max_locks_per_transaction, or empty fewer schemas at once"
                     .to_owned()
@@ -217,30 +186,8 @@ impl ResetError {
             }
             ResetError::Undone { .. } => "look at the network and the log of the server, then run it again".to_owned(),
             ResetError::Unknown { .. } => "run it again: the database is as it was, or empty".to_owned(),
+            ResetError::Partial { cause, .. } => format!("run it again, which finishes it; {}", cause.hint()),
         }
-    }
-}
-
-fn blocked_hint(by: &[Blocker]) -> String {
-    let prepared = by.iter().find_map(|blocker| match &blocker.session {
-        BlockingSession::Prepared { gid, .. } => Some(gid),
-        BlockingSession::Backend { .. } => None,
-    });
-    let pids = by.iter().filter_map(|blocker| match &blocker.session {
-        BlockingSession::Backend { pid, .. } => Some(pid.to_string()),
-        BlockingSession::Prepared { .. } => None,
-    });
-    let pids: Vec<_> = pids.collect();
-    match prepared {
-        Some(gid) => format!(
-            "end the prepared transaction: ROLLBACK PREPARED {}",
-            postgres_protocol::escape::escape_literal(gid).trim()
-        ),
-        None if pids.is_empty() => "run it again: whoever held it is gone".to_owned(),
-        None => format!(
-            "stop the application, or end its sessions: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid",
-            pids.join(", ")
-        ),
     }
 }
 
@@ -262,18 +209,112 @@ fn moves(appeared: &[String], disappeared: &[String]) -> String {
 /// # Errors
 /// With [`ResetError::effect`] to tell what is left behind.
 pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
+    match plan.room() {
+        Room::Surely => at_once(target, plan, run),
+        Room::Perhaps => match at_once(target, plan, run) {
+            Err(error) if error.is_for_want_of_room() => in_parts(target, plan, run),
+            outcome => outcome,
+        },
+        Room::No => in_parts(target, plan, run),
+    }
+}
+
+fn at_once(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
+    let committed = one_transaction(target, run, &plan.relations, async |client, progress| {
+        attempt(target.dsn(), client, plan, run, progress).await
+    })?;
+    let Committed { value: ended, n_attempts, terminated, proof, signal } = committed;
+    Ok(Emptied {
+        n_statements: if ended == Ended::Dropped { plan.statements().count() } else { 0 },
+        n_objects: if ended == Ended::Dropped { plan.n_objects } else { 0 },
+        n_transactions: 1,
+        n_attempts,
+        terminated,
+        proof,
+        signal,
+    })
+}
+
+/// Drops part after part. What is committed stays, however it ends.
+fn in_parts(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
+    (run.watch)(Event::InParts { plan });
+    let started = Instant::now();
+    let mut room = plan.lock_capacity;
+    let mut next = None;
+    let mut emptied = Emptied {
+        n_statements: 0,
+        n_objects: 0,
+        n_transactions: 0,
+        n_attempts: 0,
+        terminated: Vec::new(),
+        proof: Proof::Answered,
+        signal: None,
+    };
+    loop {
+        let (n_dropped, n_objects) = (emptied.n_objects, plan.n_objects);
+        let failed = |cause: ResetError| match n_dropped {
+            0 => cause,
+            _ => ResetError::Partial { n_dropped, n_objects, cause: Box::new(cause) },
+        };
+        let deadline = run.run.deadline.saturating_sub(started.elapsed());
+        let run = ResetRun { run: Run { deadline, ..run.run }, ..*run };
+        let wanted = Wanted { plan, part: next.take(), room };
+        let outcome = one_transaction(target, &run, &plan.relations, async |client, progress| {
+            attempt_part(target.dsn(), client, &wanted, &run, progress).await
+        });
+        let committed = match outcome {
+            // Others hold locks as well. A part of one object cannot be made smaller.
+            Err(error) if error.is_for_want_of_room() && room > 1 => {
+                room /= 2;
+                continue;
+            }
+            outcome => outcome.map_err(failed)?,
+        };
+        emptied.n_transactions += 1;
+        emptied.n_attempts = emptied.n_attempts.max(committed.n_attempts);
+        emptied.terminated.extend(committed.terminated);
+        if committed.proof == Proof::Asked {
+            emptied.proof = Proof::Asked;
+        }
+        emptied.n_statements += committed.value.n_statements;
+        emptied.n_objects = plan.n_objects.saturating_sub(committed.value.n_left);
+        let n_dropped = emptied.n_objects;
+        (run.watch)(Event::Part { n_dropped, n_objects });
+        next = committed.value.next;
+        match (&next, committed.signal) {
+            (None, signal) => return Ok(Emptied { signal, ..emptied }),
+            (Some(_), Some(signal)) => {
+                let cause = ResetError::Stopped { n_done: 0, cut: Cut::Signal(signal), seen_undone: true };
+                return Err(ResetError::Partial { n_dropped, n_objects, cause: Box::new(cause) });
+            }
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// What a transaction came to.
+struct Committed<T> {
+    value: T,
+    n_attempts: u32,
+    terminated: Vec<Blocker>,
+    proof: Proof,
+    signal: Option<i32>,
+}
+
+/// Runs attempts until one of them can be committed, and commits it.
+fn one_transaction<T>(
+    target: &Target,
+    run: &ResetRun,
+    relations: &[u32],
+    attempt: impl AsyncFnMut(&Client, &mut Progress) -> Result<T, Failure>,
+) -> Result<Committed<T>, ResetError> {
     let outcome = transact(target.dsn(), &run.run, async |patience, progress: &mut Progress| {
-        prepare(target, plan, run, patience, progress).await
+        prepare(target, run, relations, patience, progress, attempt).await
     });
     match outcome.map_err(ResetError::Unready)? {
-        Outcome::Committed { value: Tries { n_attempts, terminated, ended }, proof, signal } => Ok(Emptied {
-            n_statements: if ended == Ended::Dropped { plan.statements().count() } else { 0 },
-            n_objects: if ended == Ended::Dropped { plan.n_objects } else { 0 },
-            n_attempts,
-            terminated,
-            proof,
-            signal,
-        }),
+        Outcome::Committed { value: (Tries { n_attempts, terminated }, value), proof, signal } => {
+            Ok(Committed { value, n_attempts, terminated, proof, signal })
+        }
         Outcome::Refused(error) => Err(error),
         Outcome::CommitRefused(fault) => Err(ResetError::Commit { fault }),
         Outcome::Stopped { n_done, cut, fate } => Err(match fate {
@@ -295,31 +336,30 @@ pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptie
 struct Tries {
     n_attempts: u32,
     terminated: Vec<Blocker>,
-    ended: Ended,
 }
 
 /// How an attempt went well.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    #[default]
     Dropped,
     /// There was nothing to drop any more.
     WasEmpty,
 }
 
 /// Does everything up to COMMIT.
-async fn prepare(
+async fn prepare<T>(
     target: &Target,
-    plan: &ResetPlan,
     reset: &ResetRun<'_>,
+    relations: &[u32],
     patience: Patience,
     progress: &mut Progress,
-) -> Result<(Client, Tries), Halt<ResetError>> {
+    mut attempt: impl AsyncFnMut(&Client, &mut Progress) -> Result<T, Failure>,
+) -> Result<(Client, (Tries, T)), Halt<ResetError>> {
     // Whatever the user, the database or the role have set: names are written out, and only we decide when to give up.
     const SETTINGS: &str = "SET LOCAL search_path = pg_catalog;
         SET LOCAL statement_timeout = 0;
         SET LOCAL client_min_messages = warning";
-    let Run { application_name, .. } = reset.run;
+    let Run { application_name, lock_timeout, .. } = reset.run;
     let dsn = target.dsn();
     let session = Session { application_name, options: "" };
     let client = open(dsn, patience, &session).await.map_err(|error| Halt::Refused(ResetError::Unready(error)))?;
@@ -337,6 +377,7 @@ async fn prepare(
     progress.xid = mark_for_asking(&client, &reset.run).await.map_err(unready)?;
     client.batch_execute(SETTINGS).await.map_err(unready)?;
 
+    let pid = progress.mark.as_ref().expect("it was set a moment ago").pid;
     let started = Instant::now();
     let mut tries = Tries::default();
     loop {
@@ -344,34 +385,43 @@ async fn prepare(
         let cut = |error| cut(dsn, &error);
         // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
         client.batch_execute("SAVEPOINT attempt").await.map_err(cut)?;
-        let (sql, fault) = match attempt(dsn, &client, plan, reset, progress).await {
+        let seen = RefCell::new(Vec::new());
+        let outcome = tokio::select! {
+            outcome = attempt(&client, progress) => outcome,
+            never = blockers::watch(dsn, application_name, pid, lock_timeout, &seen) => match never {},
+        };
+        let (sql, fault) = match outcome {
             Ok(_) if !holds(&client, &reset.run).await.map_err(cut)? => {
                 return refuse(&client, ResetError::LeaseLost).await;
             }
-            Ok(ended) => return Ok((client, Tries { ended, ..tries })),
+            Ok(value) => return Ok((client, (tries, value))),
             Err(Failure::Cut(cut)) => return Err(Halt::Cut(cut)),
             Err(Failure::Refused(error)) => return refuse(&client, error).await,
             Err(Failure::Fault { sql, fault }) => (sql, fault),
         };
-        // lock_not_available and deadlock_detected. And internal_error, which is what a look at an object that was
-        // dropped in the middle of it leads to.
-        let again = matches!(&*fault.sqlstate, "55P03" | "40P01" | "XX000");
-        if !again {
-            return refuse(&client, ResetError::Statement { sql, fault }).await;
+        let last = tries.n_attempts >= reset.n_attempts;
+        match &*fault.sqlstate {
+            // internal_error is what a look at an object leads to that was dropped in the middle of it.
+            "XX000" if !last => (reset.watch)(Event::Disturbed { n_attempts: tries.n_attempts }),
+            // lock_not_available and deadlock_detected.
+            "55P03" | "40P01" => {}
+            _ => return refuse(&client, ResetError::Statement { sql, fault }).await,
         }
         client.batch_execute("ROLLBACK TO SAVEPOINT attempt").await.map_err(cut)?;
         progress.n_done = 0;
-        let mut by = blockers(&client, &plan.relations).await.map_err(cut)?;
-        if tries.n_attempts >= reset.n_attempts {
+        if fault.sqlstate == "XX000" {
+            continue;
+        }
+        let mut by = seen.into_inner();
+        if by.is_empty() {
+            by = blockers::holders_of(&client, relations).await.map_err(cut)?;
+        }
+        if last {
             let (n_attempts, waited) = (tries.n_attempts, started.elapsed());
-            let error = match &*fault.sqlstate {
-                "XX000" => ResetError::Statement { sql, fault },
-                _ => ResetError::Blocked { by, n_attempts, waited },
-            };
-            return refuse(&client, error).await;
+            return refuse(&client, ResetError::Blocked { by, n_attempts, waited }).await;
         }
         if reset.blockers == Blockers::TerminateOwn {
-            terminate(&client, &mut by).await.map_err(cut)?;
+            blockers::terminate(&client, &mut by).await.map_err(cut)?;
             tries.terminated.extend(by.iter().filter(|blocker| blocker.terminated).cloned());
         }
         (reset.watch)(Event::Blocked { n_attempts: tries.n_attempts, by: &by });
@@ -413,44 +463,126 @@ async fn attempt(
     progress: &mut Progress,
 ) -> Result<Ended, Failure> {
     let n_steps = plan.locking.len() + plan.steps.len();
-    let look = async || catalog::read(client).await.map_err(|error| Failure::of(dsn, "reading the catalog", &error));
-    let run = async |idx: usize, step: &Step| {
-        (reset.watch)(Event::Step { idx, n_steps, step });
-        client.batch_execute(&step.sql).await.map_err(|error| Failure::of(dsn, &step.sql, &error))
-    };
-
     for (idx, step) in plan.locking.iter().enumerate() {
-        match run(idx, step).await {
-            Ok(()) => progress.n_done += 1,
+        (reset.watch)(Event::Step { idx, n_steps, step });
+        match execute(dsn, client, step, progress).await {
             // A table or a schema is gone: a look says what else is.
-            Err(Failure::Fault { fault, .. }) if matches!(&*fault.sqlstate, "42P01" | "3F000") => {
-                client
-                    .batch_execute("ROLLBACK TO SAVEPOINT attempt")
-                    .await
-                    .map_err(|error| Failure::of(dsn, "ROLLBACK", &error))?;
-                progress.n_done = 0;
-                let now = still(plan, &look().await?).map_err(Failure::Refused)?;
-                return match now {
+            Err(Failure::Fault { sql, fault }) if is_gone(&fault) => {
+                go_back(dsn, client, progress).await?;
+                return match still(plan, &look(dsn, client).await?).map_err(Failure::Refused)? {
                     Still::Empty => Ok(Ended::WasEmpty),
                     // It is there again.
-                    Still::So => Err(Failure::Fault { sql: step.sql.clone(), fault }),
+                    Still::So => Err(Failure::Fault { sql, fault }),
                 };
             }
-            Err(failure) => return Err(failure),
+            outcome => outcome?,
         }
     }
-    let before = look().await?;
+    let before = look(dsn, client).await?;
     match still(plan, &before).map_err(Failure::Refused)? {
         Still::Empty => return Ok(Ended::WasEmpty),
         Still::So => {}
     }
     for (idx, step) in plan.steps.iter().enumerate() {
-        run(plan.locking.len() + idx, step).await?;
-        progress.n_done += 1;
+        (reset.watch)(Event::Step { idx: plan.locking.len() + idx, n_steps, step });
+        execute(dsn, client, step, progress).await?;
     }
-    let after = look().await?;
-    prove(plan, &before, &after).map_err(Failure::Refused)?;
+    let after = look(dsn, client).await?;
+    prove_nothing_left(plan, &after).map_err(Failure::Refused)?;
+    prove_planned(plan, &before, &after).map_err(Failure::Refused)?;
     Ok(Ended::Dropped)
+}
+
+/// What one of several transactions is to drop.
+struct Wanted<'a> {
+    plan: &'a ResetPlan,
+    /// As it was seen at the end of the last transaction; `None` in the first one, and where it was too much.
+    part: Option<Part>,
+    room: u64,
+}
+
+/// What it has dropped.
+struct Dropped {
+    n_statements: usize,
+    n_left: usize,
+    /// `None` where nothing is left.
+    next: Option<Part>,
+}
+
+/// As [`attempt`], for the part that comes next.
+async fn attempt_part(
+    dsn: &Dsn,
+    client: &Client,
+    wanted: &Wanted<'_>,
+    reset: &ResetRun<'_>,
+    progress: &mut Progress,
+) -> Result<Dropped, Failure> {
+    let Wanted { plan, room, .. } = *wanted;
+    let scope = &plan.scope;
+    let first_part = |found: &Catalog| reset_plan::first_part(found, scope, room).map_err(refused);
+    let part = match &wanted.part {
+        Some(part) => part.clone(),
+        None => {
+            let found = look(dsn, client).await?;
+            if nothing_new(plan, &found).map_err(Failure::Refused)?.is_empty() {
+                return Ok(Dropped { n_statements: 0, n_left: 0, next: None });
+            }
+            first_part(&found)?
+        }
+    };
+    let n_steps = part.locking.len() + part.steps.len();
+    for (idx, step) in part.locking.iter().enumerate() {
+        (reset.watch)(Event::Step { idx, n_steps, step });
+        execute(dsn, client, step, progress).await?;
+    }
+    let before = look(dsn, client).await?;
+    nothing_new(plan, &before).map_err(Failure::Refused)?;
+    let now = first_part(&before)?;
+    if now.steps != part.steps {
+        let named = |part: &Part| part.steps.iter().flat_map(|step| step.objects.clone()).collect();
+        return Err(Failure::Refused(moved(&named(&part), &named(&now))));
+    }
+    for (idx, step) in part.steps.iter().enumerate() {
+        (reset.watch)(Event::Step { idx: part.locking.len() + idx, n_steps, step });
+        execute(dsn, client, step, progress).await?;
+    }
+    let after = look(dsn, client).await?;
+    prove_planned(plan, &before, &after).map_err(Failure::Refused)?;
+    let left = nothing_new(plan, &after).map_err(Failure::Refused)?;
+    let next = match left.is_empty() {
+        true => {
+            prove_nothing_left(plan, &after).map_err(Failure::Refused)?;
+            None
+        }
+        false => Some(first_part(&after)?),
+    };
+    Ok(Dropped { n_statements: n_steps, n_left: left.n_objects, next })
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure::Refused(ResetError::Refused(refusal))
+}
+
+async fn look(dsn: &Dsn, client: &Client) -> Result<Catalog, Failure> {
+    catalog::read(client).await.map_err(|error| Failure::of(dsn, "reading the catalog", &error))
+}
+
+async fn execute(dsn: &Dsn, client: &Client, step: &Step, progress: &mut Progress) -> Result<(), Failure> {
+    client.batch_execute(&step.sql).await.map_err(|error| Failure::of(dsn, &step.sql, &error))?;
+    progress.n_done += 1;
+    Ok(())
+}
+
+/// undefined_table and invalid_schema_name.
+fn is_gone(fault: &Fault) -> bool {
+    matches!(&*fault.sqlstate, "42P01" | "3F000")
+}
+
+async fn go_back(dsn: &Dsn, client: &Client, progress: &mut Progress) -> Result<(), Failure> {
+    const BACK: &str = "ROLLBACK TO SAVEPOINT attempt";
+    client.batch_execute(BACK).await.map_err(|error| Failure::of(dsn, BACK, &error))?;
+    progress.n_done = 0;
+    Ok(())
 }
 
 /// How a database stands to a plan that was made for it.
@@ -470,74 +602,40 @@ fn still(plan: &ResetPlan, found: &Catalog) -> Result<Still, ResetError> {
     if now.is_empty() {
         return Ok(Still::Empty);
     }
-    let all = |plan: &ResetPlan| {
-        let named = plan.steps.iter().flat_map(|step| step.objects.clone());
-        let taken = plan.collateral.iter().map(|taken| taken.object.clone());
-        let extensions = plan.extensions.iter().map(|found| format!("extension {} {}", found.name, found.version));
-        named.chain(taken).chain(extensions).collect::<std::collections::BTreeSet<_>>()
-    };
-    let (old, new) = (all(plan), all(&now));
-    let appeared = new.difference(&old).cloned().collect();
-    let disappeared = old.difference(&new).cloned().collect();
-    Err(ResetError::Moved { appeared, disappeared })
+    Err(moved(&everything(plan), &everything(&now)))
 }
 
-/// Checks what is to be true before COMMIT.
-fn prove(plan: &ResetPlan, before: &Catalog, after: &Catalog) -> Result<(), ResetError> {
-    let objects = reset_plan::left(after, &plan.scope);
-    if !objects.is_empty() {
-        return Err(ResetError::Left { objects });
+/// Plans what is left, and checks that nothing of it is new.
+fn nothing_new(plan: &ResetPlan, found: &Catalog) -> Result<ResetPlan, ResetError> {
+    let now = reset_plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
+    let (old, new) = (everything(plan), everything(&now));
+    if new.is_subset(&old) && now.extensions == plan.extensions {
+        return Ok(now);
     }
+    Err(moved(&old, &new))
+}
+
+/// Names what a plan drops and takes along, and what it leaves alone.
+fn everything(plan: &ResetPlan) -> BTreeSet<String> {
+    let named = plan.steps.iter().flat_map(|step| step.objects.clone());
+    let taken = plan.collateral.iter().map(|taken| taken.object.clone());
+    let extensions = plan.extensions.iter().map(|found| format!("extension {} {}", found.name, found.version));
+    named.chain(taken).chain(extensions).collect()
+}
+
+fn moved(old: &BTreeSet<String>, new: &BTreeSet<String>) -> ResetError {
+    let (appeared, disappeared) = (new.difference(old).cloned().collect(), old.difference(new).cloned().collect());
+    ResetError::Moved { appeared, disappeared }
+}
+
+/// Checks before COMMIT that nothing in scope is left.
+fn prove_nothing_left(plan: &ResetPlan, after: &Catalog) -> Result<(), ResetError> {
+    let objects = reset_plan::left(after, &plan.scope);
+    if objects.is_empty() { Ok(()) } else { Err(ResetError::Left { objects }) }
+}
+
+/// Checks before COMMIT that nothing is gone that was in no plan.
+fn prove_planned(plan: &ResetPlan, before: &Catalog, after: &Catalog) -> Result<(), ResetError> {
     let objects = reset_plan::unplanned(before, after, &plan.scope);
     if objects.is_empty() { Ok(()) } else { Err(ResetError::Unplanned { objects }) }
-}
-
-/// Finds who holds these relations. Any hold is in the way of a drop.
-async fn blockers(client: &Client, relations: &[u32]) -> Result<Vec<Blocker>, tokio_postgres::Error> {
-    const BLOCKERS: &str = "
-        SELECT l.pid, p.gid, coalesce(a.usename::text, p.owner::text, ''), coalesce(a.application_name, ''),
-               coalesce(a.state, ''),
-               greatest(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, p.prepared)) * 1000, 0)::int8,
-               coalesce(a.usename = current_user AND a.backend_type = 'client backend', false),
-               coalesce((extract(epoch FROM a.xact_start) * 1000000)::int8, 0),
-               array_agg(DISTINCT n.nspname || '.' || c.relname)
-          FROM pg_locks l
-          JOIN pg_class c ON c.oid = l.relation
-          JOIN pg_namespace n ON n.oid = c.relnamespace
-          LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-          LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text
-         WHERE l.granted AND l.locktype = 'relation' AND l.relation = ANY ($1)
-           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-           AND l.pid IS DISTINCT FROM pg_backend_pid()
-         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 6 DESC, 1";
-    let rows = client.query_typed(BLOCKERS, &[(&relations, Type::OID_ARRAY)]).await?;
-    let blocker = |row: &tokio_postgres::Row| {
-        let age = Duration::from_millis(row.get::<_, Option<i64>>(5).unwrap_or_default().unsigned_abs());
-        let session = match row.get::<_, Option<i32>>(0) {
-            Some(pid) => BlockingSession::Backend {
-                pid,
-                application_name: row.get(3),
-                state: row.get(4),
-                age,
-                own: row.get(6),
-                started: row.get(7),
-            },
-            None => BlockingSession::Prepared { gid: row.get::<_, Option<String>>(1).unwrap_or_default(), age },
-        };
-        Blocker { session, user: row.get(2), relations: row.get(8), terminated: false }
-    };
-    Ok(rows.iter().map(blocker).collect())
-}
-
-/// Ends the sessions of our own role, as long as they are in the transaction that was seen.
-async fn terminate(client: &Client, by: &mut [Blocker]) -> Result<(), tokio_postgres::Error> {
-    const TERMINATE: &str = "
-        SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
-         WHERE pid = $1 AND usename = current_user AND (extract(epoch FROM xact_start) * 1000000)::int8 = $2";
-    for blocker in by {
-        let BlockingSession::Backend { pid, own: true, started, .. } = &blocker.session else { continue };
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(pid, Type::INT4), (started, Type::INT8)];
-        blocker.terminated = client.query_typed_one(TERMINATE, &parameters).await?.get(0);
-    }
-    Ok(())
 }

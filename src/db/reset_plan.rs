@@ -23,6 +23,16 @@ pub struct Scope {
     pub keep: BTreeSet<Relation>,
     /// The table of the migrations: goes first, also from a schema that is not in scope.
     pub migrations: Option<Relation>,
+    pub owners: Owners,
+}
+
+/// Whose objects may go, as far as the server lets us drop them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// Those of the role that we are. Who owns a schema, and a superuser, may drop what others have put there, and is
+    /// not taken to mean it.
+    Us,
+    Anyone,
 }
 
 /// Which schemas.
@@ -82,6 +92,15 @@ pub struct ResetPlan {
     pub lock_capacity: u64,
 }
 
+/// What one transaction drops where the server has no room for the locks of all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// As in [`ResetPlan`].
+    pub locking: Vec<Step>,
+    pub steps: Vec<Step>,
+    pub n_objects: usize,
+}
+
 /// Whether the server has room for the locks of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -103,6 +122,9 @@ pub enum Refusal {
     Unusable(Vec<String>),
     #[error("these objects are not ours to drop:{}", list(.0))]
     NotMine(Vec<Foreign>),
+    /// By owner.
+    #[error("objects of other roles would go:{}", of_owners(.0))]
+    OtherOwners(BTreeMap<String, Vec<String>>),
     #[error("it is unknown how to drop these objects:{}", list(.0))]
     UnknownKind(Vec<String>),
     #[error("dropping would take along:{}", list(.0))]
@@ -116,6 +138,9 @@ impl Refusal {
             Refusal::System(_) | Refusal::Managed(_) => "leave these schemas out of the scope",
             Refusal::Unusable(_) => "connect as the owner of the schemas, or leave them out of the scope",
             Refusal::NotMine(_) => "connect as their owner, leave their schema out of the scope, or keep them by name",
+            Refusal::OtherOwners(_) => {
+                "connect as their owner, keep them by name, or say with --other-owners that they may go"
+            }
             Refusal::UnknownKind(_) => "drop them by hand, or keep them by name",
             Refusal::Collateral(_) => {
                 "take their schema into the scope, keep what they need by name, or drop them by hand if they may go"
@@ -185,6 +210,17 @@ impl fmt::Display for Offence {
     }
 }
 
+/// Names a few objects of each owner. There may be thousands.
+fn of_owners(owners: &BTreeMap<String, Vec<String>>) -> String {
+    const A_FEW: usize = 5;
+    let line = |(owner, objects): (&String, &Vec<String>)| {
+        let named = objects.iter().take(A_FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if objects.len() > A_FEW { ", …" } else { "" };
+        format!("\n  {} of {owner}: {named}{more}", objects.len())
+    };
+    owners.iter().map(line).collect()
+}
+
 fn list<T: fmt::Display>(of: &[T]) -> String {
     of.iter().map(|one| format!("\n  {one}")).collect()
 }
@@ -224,48 +260,20 @@ impl ResetPlan {
 /// With everything of one kind that stands against it, named.
 pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     let chosen = Chosen::of(catalog, scope)?;
-    let Chosen { graph, targets, emptied, .. } = &chosen;
+    let Chosen { targets, emptied, .. } = &chosen;
     may_be_dropped(catalog, targets)?;
+    let of_others = of_others(catalog, &chosen);
+    if scope.owners == Owners::Us && !of_others.is_empty() {
+        return Err(Refusal::OtherOwners(of_others));
+    }
 
-    let target_ids = chosen.target_ids();
     let closure = chosen.closure();
-    let collateral = collateral(catalog, &chosen, &closure)?;
-
+    let collateral = collateral(catalog, scope, &chosen, &closure)?;
+    let (journal, rest) = chosen.named(scope);
     let mut steps = Vec::new();
-    // A sequence that a column owns goes with its table.
-    let owned = |object: &Object| {
-        object.kind == "sequence"
-            && graph.needs(object.id).any(|(on, kind)| {
-                kind == 'a' && on.class == class::RELATION && target_ids.contains(&ObjectId { column: 0, ..on })
-            })
-    };
-    let (journal, rest): (Vec<&Object>, Vec<&Object>) =
-        targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope));
-    drops(&journal, "the records of the migrations go first, so that no half of a reset looks migrated", &mut steps)?;
-    drops(&rest, "in scope", &mut steps)?;
-    for schemas in emptied.chunks(AT_MOST) {
-        let list: Vec<_> = schemas.iter().map(|schema| escape_identifier(&schema.name)).collect();
-        steps.push(Step {
-            sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
-            objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
-            why: "emptied by then; what stands in it after all stops the reset",
-        });
-    }
-
-    let lockable: Vec<&Object> = targets.iter().copied().filter(|object| object.lockable).collect();
-    let locking = lockable.chunks(AT_MOST).map(|tables| {
-        let list: Vec<_> = tables.iter().map(|table| format!("ONLY {}", qualified(&table.names))).collect();
-        Step {
-            sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
-            objects: tables.iter().map(|table| table.told()).collect(),
-            why: "nobody may come to depend on them any more",
-        }
-    });
-    let mut owners = BTreeMap::new();
-    for owner in targets.iter().filter_map(|object| object.owner.as_ref()).filter(|owner| **owner != catalog.facts.user)
-    {
-        *owners.entry(owner.clone()).or_default() += 1;
-    }
+    drops(&journal, JOURNAL_FIRST, &mut steps)?;
+    drops(&rest, IN_SCOPE, &mut steps)?;
+    drop_schemas(emptied, &mut steps);
     let mut relations: Vec<u32> =
         closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| *oid).collect();
     relations.extend(
@@ -279,18 +287,66 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     relations.dedup();
     Ok(ResetPlan {
         scope: scope.clone(),
-        locking: locking.collect(),
+        locking: lock(targets),
         collateral,
         extensions: catalog.extensions.clone(),
         n_objects: targets.len() + emptied.len(),
         rows: targets.iter().filter_map(|object| object.rows).sum(),
-        owners,
+        owners: of_others.into_iter().map(|(owner, objects)| (owner, objects.len())).collect(),
         relations,
         n_locks: closure.len() as u64,
         lock_capacity: catalog.facts.lock_capacity,
         steps,
         stays: chosen.stays,
     })
+}
+
+/// Says what goes first, where all of it takes more locks than there is room for: the table of the migrations alone, then
+/// as much as fits, but one object at least.
+///
+/// # Errors
+/// As [`plan`].
+pub fn first_part(catalog: &Catalog, scope: &Scope, room: u64) -> Result<Part, Refusal> {
+    // What stands against the whole stands against every part of it.
+    plan(catalog, scope)?;
+    let chosen = Chosen::of(catalog, scope)?;
+    let (journal, mut rest) = chosen.named(scope);
+    let mut steps = Vec::new();
+    if !journal.is_empty() {
+        drops(&journal, JOURNAL_FIRST, &mut steps)?;
+        return Ok(Part { locking: lock(&journal), steps, n_objects: journal.len() });
+    }
+    if rest.is_empty() {
+        let schemas = &chosen.emptied[..chosen.emptied.len().min(usize::try_from(room).unwrap_or(usize::MAX).max(1))];
+        drop_schemas(schemas, &mut steps);
+        return Ok(Part { locking: Vec::new(), steps, n_objects: schemas.len() });
+    }
+    // What many things need is cheap once they are gone.
+    rest.sort_by_cached_key(|object| {
+        let mut alone = HashMap::new();
+        chosen.graph.close(&mut alone, [object.id]);
+        (kind_idx(object), alone.len())
+    });
+    let mut closure = HashMap::new();
+    let n_fit = rest.iter().take_while(|object| {
+        chosen.graph.close(&mut closure, [object.id]);
+        closure.len() as u64 <= room
+    });
+    let n_fit = n_fit.count().max(1);
+    rest.truncate(n_fit);
+    drops(&rest, IN_SCOPE, &mut steps)?;
+    Ok(Part { locking: lock(&rest), steps, n_objects: n_fit })
+}
+
+/// Finds what stands in a schema by a name that is wanted: schema and name.
+pub fn named(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet<Relation> {
+    let whole = catalog.objects.iter().filter(|object| object.id.column == 0 && object.part_of.is_none());
+    whole
+        .filter_map(|object| {
+            let (schema, name) = (object.schema.as_ref()?, object.names.last()?);
+            wanted(schema, name).then(|| Relation { schema: schema.clone(), name: name.clone() })
+        })
+        .collect()
 }
 
 /// Names what is in scope and still there: what a reset has to leave behind empty.
@@ -342,11 +398,26 @@ impl<'a> Chosen<'a> {
         self.targets.iter().map(|object| object.id).collect()
     }
 
+    /// Returns what the statements name: the table of the migrations, and the rest. A sequence that a column owns goes
+    /// with its table.
+    fn named(&self, scope: &Scope) -> (Vec<&'a Object>, Vec<&'a Object>) {
+        let target_ids = self.target_ids();
+        let owned = |object: &Object| {
+            object.kind == "sequence"
+                && self.graph.needs(object.id).any(|(on, kind)| {
+                    kind == 'a' && on.class == class::RELATION && target_ids.contains(&ObjectId { column: 0, ..on })
+                })
+        };
+        self.targets.iter().copied().filter(|object| !owned(object)).partition(|object| is_journal(object, scope))
+    }
+
     /// Returns all that goes. A schema takes along what needs it without standing in it: default privileges, its place
     /// in a publication.
     fn closure(&self) -> HashMap<Key, Reach> {
         let schemas = self.emptied.iter().map(|schema| ObjectId { class: class::SCHEMA, oid: schema.oid, column: 0 });
-        self.graph.closure(self.targets.iter().map(|object| object.id).chain(schemas))
+        let mut closure = HashMap::new();
+        self.graph.close(&mut closure, self.targets.iter().map(|object| object.id).chain(schemas));
+        closure
     }
 }
 
@@ -506,12 +577,26 @@ fn may_be_dropped(catalog: &Catalog, targets: &[&Object]) -> Result<(), Refusal>
     if foreign.is_empty() { Ok(()) } else { Err(Refusal::NotMine(foreign)) }
 }
 
+/// Finds what is not ours of what goes, by its owner.
+fn of_others(catalog: &Catalog, chosen: &Chosen) -> BTreeMap<String, Vec<String>> {
+    let objects = chosen.targets.iter().filter_map(|object| Some((object.owner.as_ref()?, object.told())));
+    let schemas = chosen.emptied.iter().map(|schema| (&schema.owner, format!("schema {}", schema.name)));
+    let mut of_others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (owner, object) in objects.chain(schemas).filter(|(owner, _)| **owner != catalog.facts.user) {
+        of_others.entry(owner.clone()).or_default().push(object);
+    }
+    of_others
+}
+
 /// Finds what goes along, and refuses what must not.
-fn collateral(catalog: &Catalog, chosen: &Chosen, closure: &HashMap<Key, Reach>) -> Result<Vec<Taken>, Refusal> {
-    let Chosen { schemas, graph, kept, targets, .. } = chosen;
+fn collateral(
+    catalog: &Catalog,
+    scope: &Scope,
+    chosen: &Chosen,
+    closure: &HashMap<Key, Reach>,
+) -> Result<Vec<Taken>, Refusal> {
+    let Chosen { schemas, graph, kept, .. } = chosen;
     let target_ids = chosen.target_ids();
-    let mut owners: BTreeSet<&str> = targets.iter().filter_map(|object| object.owner.as_deref()).collect();
-    owners.insert(&catalog.facts.user);
     let whole = |class: u32, oid: u32| matches!(closure.get(&(class, oid)), Some(Reach::Whole));
     let extension =
         |oid: u32| catalog.extensions.iter().find(|extension| extension.oid == oid).map(|found| found.name.clone());
@@ -551,19 +636,24 @@ fn collateral(catalog: &Catalog, chosen: &Chosen, closure: &HashMap<Key, Reach>)
                         .binary_search_by_key(&table, |object| object.id)
                         .is_ok_and(|idx| catalog.objects[idx].schema == object.schema)
             });
-        if part_of_gone || owned || graph.member_of.contains_key(&object.id) {
+        let is_kept = kept.contains(&object.id);
+        if ((part_of_gone || owned) && !is_kept) || graph.member_of.contains_key(&object.id) {
             continue;
         }
         let relation = object.part_of.map(|oid| ObjectId { class: class::RELATION, oid, column: 0 });
         let of_extension = relation.filter(|_| column != 0).and_then(|relation| graph.member_of.get(&relation));
         let why = if let Some(oid) = of_extension {
             Some(Why::PartOfExtension(extension(*oid).unwrap_or_default()))
-        } else if kept.contains(&object.id) || relation.is_some_and(|relation| kept.contains(&relation)) {
+        } else if is_kept || relation.is_some_and(|relation| kept.contains(&relation)) {
             Some(Why::Kept)
         } else if let Some(schema) = object.schema.as_ref().filter(|schema| !schemas.contains(*schema)) {
             Some(Why::OtherSchema(schema.clone()))
         } else {
-            let other = object.owner.as_ref().filter(|owner| !object.mine || !owners.contains(owner.as_str()));
+            let may_go = |owner: &str| match scope.owners {
+                Owners::Us => owner == catalog.facts.user,
+                Owners::Anyone => object.mine,
+            };
+            let other = object.owner.as_ref().filter(|owner| !may_go(owner));
             other.map(|owner| Why::OtherRole(owner.clone()))
         };
         match why {
@@ -653,13 +743,44 @@ const KINDS: [Kind; 19] = [
     Kind { name: "conversion", keyword: "CONVERSION", form: Form::Name },
 ];
 
+const JOURNAL_FIRST: &str = "the records of the migrations go first, so that no half of a reset looks migrated";
+const IN_SCOPE: &str = "in scope";
+
+fn kind_idx(object: &Object) -> Option<usize> {
+    KINDS.iter().position(|kind| kind.name == object.kind)
+}
+
+/// Makes the statements that keep everyone out of these tables.
+fn lock(objects: &[&Object]) -> Vec<Step> {
+    let lockable: Vec<&Object> = objects.iter().copied().filter(|object| object.lockable).collect();
+    let locking = lockable.chunks(AT_MOST).map(|tables| {
+        let list: Vec<_> = tables.iter().map(|table| format!("ONLY {}", qualified(&table.names))).collect();
+        Step {
+            sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
+            objects: tables.iter().map(|table| table.told()).collect(),
+            why: "nobody may come to depend on them any more",
+        }
+    });
+    locking.collect()
+}
+
+fn drop_schemas(schemas: &[&Schema], steps: &mut Vec<Step>) {
+    for schemas in schemas.chunks(AT_MOST) {
+        let list: Vec<_> = schemas.iter().map(|schema| escape_identifier(&schema.name)).collect();
+        steps.push(Step {
+            sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
+            objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
+            why: "emptied by then; what stands in it after all stops the reset",
+        });
+    }
+}
+
 /// Appends the statements that drop these objects.
 fn drops(objects: &[&Object], why: &'static str, steps: &mut Vec<Step>) -> Result<(), Refusal> {
     let mut by_kind: BTreeMap<usize, Vec<(&Object, String)>> = BTreeMap::new();
     let mut unknown = Vec::new();
     for object in objects {
-        let kind_idx = KINDS.iter().position(|kind| kind.name == object.kind);
-        match kind_idx.and_then(|idx| Some((idx, name(object, KINDS[idx].form)?))) {
+        match kind_idx(object).and_then(|idx| Some((idx, name(object, KINDS[idx].form)?))) {
             Some((idx, name)) => by_kind.entry(idx).or_default().push((object, name)),
             None => unknown.push(object.told()),
         }
@@ -807,9 +928,8 @@ impl<'a> Graph<'a> {
 
     /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
     /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
-    fn closure(&self, of: impl Iterator<Item = ObjectId>) -> HashMap<Key, Reach> {
-        let mut closure: HashMap<Key, Reach> = HashMap::new();
-        let mut open: Vec<ObjectId> = of.collect();
+    fn close(&self, closure: &mut HashMap<Key, Reach>, of: impl IntoIterator<Item = ObjectId>) {
+        let mut open: Vec<ObjectId> = of.into_iter().collect();
         while let Some(id) = open.pop() {
             let news = match closure.get_mut(&key(id)) {
                 Some(Reach::Whole) => false,
@@ -829,7 +949,6 @@ impl<'a> Graph<'a> {
                 open.extend(self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')).map(|(on, _)| on));
             }
         }
-        closure
     }
 
     /// Returns the extensions that would fall, each with a member by which it is reached.
@@ -910,6 +1029,7 @@ mod tests {
             schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
             keep: BTreeSet::new(),
             migrations: None,
+            owners: Owners::Us,
         }
     }
 
@@ -973,6 +1093,38 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_room_for_its_locks_goes_in_parts_and_the_journal_first() {
+        let mut catalog = empty();
+        for idx in 0..5 {
+            put(&mut catalog, id(class::RELATION, 30_000 + idx), "table", SHOP, &format!("t{idx}"));
+            put(&mut catalog, id(class::RELATION, 31_000 + idx), "view", SHOP, &format!("v{idx}"));
+            need(&mut catalog, id(class::RELATION, 31_000 + idx), id(class::RELATION, 30_000 + idx), 'n');
+        }
+        put(&mut catalog, id(class::RELATION, 40_000), "table", SHOP, "journal");
+        let migrations = Some(Relation { schema: "shop".to_owned(), name: "journal".to_owned() });
+        let scope = Scope { migrations, ..scope(&["shop"]) };
+        let mut dropped = Vec::new();
+        while dropped.last().is_none_or(|sql: &String| !sql.contains("SCHEMA")) {
+            let part = first_part(&catalog, &scope, 3).expect("all of it is ours");
+            let names: BTreeSet<String> = part.steps.iter().flat_map(|step| step.objects.clone()).collect();
+            catalog.objects.retain(|object| !names.contains(&object.told()));
+            let there: HashSet<ObjectId> = catalog.objects.iter().map(|object| object.id).collect();
+            catalog.dependencies.retain(|dependency| there.contains(&dependency.of));
+            dropped.extend(part.steps.into_iter().map(|step| step.sql));
+        }
+        let expected = [
+            "DROP TABLE IF EXISTS \"shop\".\"journal\" CASCADE",
+            "DROP VIEW IF EXISTS \"shop\".\"v0\", \"shop\".\"v1\", \"shop\".\"v2\" CASCADE",
+            "DROP VIEW IF EXISTS \"shop\".\"v3\", \"shop\".\"v4\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t0\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t1\", \"shop\".\"t2\", \"shop\".\"t3\" CASCADE",
+            "DROP TABLE IF EXISTS \"shop\".\"t4\" CASCADE",
+            "DROP SCHEMA IF EXISTS \"shop\" RESTRICT",
+        ];
+        assert_eq!(dropped, expected);
+    }
+
+    #[test]
     fn an_extension_is_reached_through_its_member() {
         let (ours, member) = (id(class::RELATION, 30_001), id(PG_PROC, 30_002));
         let mut catalog = empty();
@@ -1009,6 +1161,24 @@ mod tests {
         let Err(Refusal::Collateral(offences)) = plan(&catalog, &scope(&["public"])) else { panic!("it reaches shop") };
         let told: Vec<_> = offences.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["table shop.by_mood, in schema shop, which is not in scope"]);
+    }
+
+    #[test]
+    fn what_is_of_another_role_goes_only_where_that_is_said() {
+        let mut catalog = empty();
+        for (idx, name) in ["a", "b", "c", "d", "e", "f"].into_iter().enumerate() {
+            put(&mut catalog, id(class::RELATION, 30_001 + idx as u32), "table", SHOP, name);
+        }
+        for object in &mut catalog.objects {
+            object.owner = Some("app_owner".to_owned());
+        }
+        let told = "objects of other roles would go:
+  6 of app_owner: table shop.a, table shop.b, table shop.c, table shop.d, table shop.e, …";
+        let refusal = plan(&catalog, &scope(&["shop"])).expect_err("they are not ours");
+        assert_eq!(refusal.to_string(), told);
+        catalog.schemas[1].owner = "app_owner".to_owned();
+        let plan = plan(&catalog, &Scope { owners: Owners::Anyone, ..scope(&["shop"]) }).expect("it is said");
+        assert_eq!(plan.owners, BTreeMap::from([("app_owner".to_owned(), 7)]));
     }
 
     #[test]

@@ -165,3 +165,60 @@ fn extensions_in_public_do_not_stop_the_push_afterwards(kit: &str) {
     assert_eq!(database.value(views), "2", "{ran}");
     project.push().expect(0).database("unchanged").says(&["no changes"]);
 }
+
+#[test]
+fn what_is_to_stay_is_named_by_patterns_and_misspelt_names_stop() {
+    let (database, project) = prepared();
+    database.sql(
+        "CREATE TABLE cache_a (id serial); CREATE TABLE \"cache.b\" (id int); CREATE SCHEMA shop; CREATE TABLE shop.cache_c (id int);
+         CREATE TABLE shop.gone (id int)",
+    );
+    let before = database.everything();
+    let stops = |arguments: &[&str], code: i32, says: &[&str]| {
+        let ran =
+            project.pilot(&["reset", "--yes"]).arguments(arguments).run().expect(code).database("unchanged").says(says);
+        assert_eq!(database.everything(), before, "{ran}");
+    };
+    stops(&["--keep", "cahce_*"], 3, &["there is nothing called cahce_* to keep"]);
+    stops(&["--keep", "cache_["], 64, &["--keep cache_["]);
+    stops(&["--keep", "shop.cache.c"], 64, &["shop.cache.c"]);
+    stops(&["--schema", "sohp"], 3, &["there is no schema sohp", "did you mean shop?"]);
+
+    let keep = [
+        "--keep",
+        "cache*",
+        "--keep",
+        "shop.{cache_c,other}",
+        "--keep",
+        "\"cache.b\"",
+        "--schema",
+        "public",
+        "--schema",
+        "shop",
+    ];
+    let ran = project
+        .pilot(&["reset", "--yes", "--schema", "later"])
+        .arguments(&keep)
+        .run()
+        .expect(0)
+        .says(&["there is no schema later"]);
+    let tables = ["public.\"cache.b\"", "public.cache_a", "shop.cache_c"];
+    let left = database.list("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'shop') ORDER BY 1");
+    assert_eq!(left, tables, "{ran}");
+}
+
+#[test]
+fn what_belongs_to_another_role_goes_only_where_that_is_said() {
+    let (database, project) = prepared();
+    let other = format!("{}_other", database.value("SELECT current_database()"));
+    database.sql(&format!("CREATE ROLE {other}; ALTER TYPE mood OWNER TO {other}"));
+    let before = database.everything();
+    let ran = project.pilot(&["reset", "--yes"]).run().expect(3).says(&["public.mood", &other, "--other-owners"]);
+    assert_eq!(database.everything(), before, "{ran}");
+    let ran = project
+        .pilot(&["reset", "--yes", "--other-owners"])
+        .run()
+        .expect(0)
+        .says(&[&format!("1 of them belong to {other}")]);
+    assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
+}

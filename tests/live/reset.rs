@@ -1,7 +1,7 @@
 //! An empty database on a real server: everything that must go is gone, and everything that must stay is there.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use drizzle_pilot::db::catalog::{self, Catalog};
 use drizzle_pilot::db::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reach::Relation;
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
-use drizzle_pilot::db::reset_plan::{self, Refusal, ResetPlan, Room, Schemas, Scope};
+use drizzle_pilot::db::reset_plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 
-use crate::support::{AtCommit, Database, Server, proxy, until};
+use crate::support::{AtCommit, Database, OwnServer, Server, proxy, until};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
@@ -52,6 +52,7 @@ fn scope(schemas: &[&str]) -> Scope {
         schemas: Schemas::Named(schemas.iter().map(|schema| (*schema).to_owned()).collect()),
         keep: BTreeSet::new(),
         migrations: Some(Relation { schema: "drizzle".to_owned(), name: "__drizzle_migrations".to_owned() }),
+        owners: Owners::Us,
     }
 }
 
@@ -142,7 +143,14 @@ fn everything_goes_and_what_must_stay_stays() {
         let database = nasty(server);
         let before = staying(&database, "'public', 'other', 'extras'");
         assert!(contents(&database).len() > 100, "{:#?}", contents(&database));
-        let (plan, emptied) = emptied(&database, &scope(&SCHEMAS));
+        let told = refusal(&database, &scope(&SCHEMAS)).to_string();
+        let second = format!("{}_second", database.value("SELECT current_database()"));
+        assert_eq!(
+            told,
+            format!("objects of other roles would go:\n  2 of {second}: type public.mood, table public.of_second")
+        );
+        let scope = Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) };
+        let (plan, emptied) = emptied(&database, &scope);
         assert_eq!((emptied.proof, emptied.n_attempts, plan.room()), (Proof::Answered, 1, Room::Surely));
         assert_eq!(contents(&database), Vec::<String>::new());
         assert_eq!(staying(&database, "'public', 'other', 'extras'"), before);
@@ -154,9 +162,8 @@ fn everything_goes_and_what_must_stay_stays() {
         let first = plan.steps.first().expect("there are steps");
         assert_eq!(first.sql, "DROP TABLE IF EXISTS \"drizzle\".\"__drizzle_migrations\" CASCADE");
         assert!(plan.statements().all(|step| step.objects.len() <= 100));
-        assert_eq!(plan.owners.values().sum::<usize>(), 2, "{:?}", plan.owners);
+        assert_eq!(plan.owners, BTreeMap::from([(second.clone(), 2)]));
         assert!(plan.rows >= 50);
-        let second = plan.owners.keys().next().expect("there is a second owner");
         let taken: Vec<_> = plan.collateral.iter().map(|taken| taken.object.as_str()).collect();
         let event_trigger = format!("event trigger on_ddl_{second}");
         let privileges = format!("default privileges of {second} for sequences in schema my odd schema");
@@ -172,7 +179,7 @@ fn everything_goes_and_what_must_stay_stays() {
         assert_eq!(taken.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from(expected), "{taken:#?}");
 
         // Nothing is left to do.
-        let (_, plan) = planned(&database, &scope(&SCHEMAS));
+        let (_, plan) = planned(&database, &scope);
         assert!(plan.is_empty(), "{plan:#?}");
     }
 }
@@ -224,6 +231,16 @@ fn what_is_to_be_kept_stays_with_its_parts() {
 }
 
 #[test]
+fn what_is_to_be_kept_does_not_go_with_something_else() {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id serial); CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT");
+    let keep = |name: &str| BTreeSet::from([Relation { schema: "public".to_owned(), name: name.to_owned() }]);
+    let told = |name: &str| refusal(&database, &Scope { keep: keep(name), ..scope(&["public"]) }).to_string();
+    assert_eq!(told("users_id_seq"), "dropping would take along:\n  sequence public.users_id_seq, which is to be kept");
+    assert_eq!(told("part"), "dropping would take along:\n  table public.part, which is to be kept");
+}
+
+#[test]
 fn what_must_not_fall_is_refused_before_anything_is_dropped() {
     for server in EACH {
         let database = Database::create_on(server);
@@ -265,7 +282,7 @@ fn what_is_of_another_role_is_refused_and_named() {
              CREATE SCHEMA app AUTHORIZATION {name}_app; GRANT USAGE, CREATE ON SCHEMA public TO {name}_app;
              SET ROLE {name}_app; CREATE TABLE app.mine (id int PRIMARY KEY); CREATE TYPE app.mood AS ENUM ('a');
              CREATE CAST (app.mood AS int) WITH INOUT; RESET ROLE;
-             CREATE TABLE app.theirs (id int REFERENCES app.mine); CREATE TABLE public.theirs (id int);
+             CREATE TABLE app.theirs (id int REFERENCES app.mine, n serial); CREATE TABLE public.theirs (id int);
              ALTER TABLE public.theirs OWNER TO {name}_admin; CREATE SCHEMA closed; CREATE TABLE closed.t (id int);
              ALTER TABLE closed.t OWNER TO {name}_app"
         ));
@@ -280,10 +297,14 @@ fn what_is_of_another_role_is_refused_and_named() {
         let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
         assert_eq!(refused(&["public", "app"]), told);
         assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
-        // The owner of a schema may drop what others have put there.
-        let plan = reset_plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
-        assert_eq!(plan.owners.into_keys().collect::<Vec<_>>(), ["postgres"]);
-        let plan = reset_plan::plan(&catalog, &scope(&["app"])).expect("it was planned before");
+        // The owner of a schema may drop what others have put there, and has to say so.
+        assert_eq!(
+            refused(&["app"]),
+            "objects of other roles would go:\n  2 of postgres: sequence app.theirs_n_seq, table app.theirs"
+        );
+        let said = Scope { owners: Owners::Anyone, ..scope(&["app"]) };
+        let plan = reset_plan::plan(&catalog, &said).unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert_eq!(plan.owners, BTreeMap::from([("postgres".to_owned(), 2)]));
         reset::reset(&target_by(&dsn, &catalog), &plan, &run()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(contents(&database), ["table closed.t", "table public.theirs"]);
     }
@@ -379,10 +400,70 @@ fn who_blocks_is_named_and_ended_only_when_asked() {
 }
 
 #[test]
+fn a_blocker_is_named_whatever_it_holds() {
+    let server = OwnServer::start("15", &[("postgresql.conf", "max_prepared_transactions = 2\n")]);
+    let database = Database::create_at(server.url());
+    database.sql("CREATE TABLE users (id int); CREATE TYPE mood AS ENUM ('sad'); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA shop");
+    let (target, plan) = planned(&database, &scope(&["public", "shop"]));
+    // Long enough for the look from a second connection, which only a wait can show to.
+    let once = ResetRun { run: Run { lock_timeout: Duration::from_secs(2), ..run().run }, n_attempts: 1, ..run() };
+    let told = || {
+        let error = reset::reset(&target, &plan, &once).expect_err("it is blocked");
+        let ResetError::Blocked { by, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(by.len(), 1, "{by:?}");
+        (by[0].to_string(), error.hint())
+    };
+    for (statement, holds) in [
+        ("COMMENT ON TYPE mood IS 'x'", "type public.mood"),
+        ("COMMENT ON FUNCTION f() IS 'x'", "function public.f()"),
+        ("COMMENT ON SCHEMA shop IS 'x'", "schema shop"),
+    ] {
+        let held = database.hold(statement);
+        let (told, hint) = told();
+        assert!(told.contains(", called live-test, idle in transaction, "), "{told}");
+        assert!(told.ends_with(&format!(", holds {holds}")) && hint.contains("pg_terminate_backend"), "{told}: {hint}");
+        held.release();
+    }
+    database.sql("BEGIN; SELECT FROM users; PREPARE TRANSACTION 'it''s'");
+    let (told, hint) = told();
+    assert!(
+        told.starts_with("prepared transaction it's of postgres, ") && told.ends_with(", holds public.users"),
+        "{told}"
+    );
+    assert_eq!(hint, "end the prepared transaction: ROLLBACK PREPARED 'it''s'");
+    database.sql("ROLLBACK PREPARED 'it''s'");
+    emptied(&database, &scope(&["public", "shop"]));
+}
+
+#[test]
+fn sessions_of_another_role_are_never_ended() {
+    for server in EACH {
+        let database = Database::create_on(server);
+        let app = format!("{}_app", database.value("SELECT current_database()"));
+        database.sql(&format!(
+            "CREATE ROLE {app} LOGIN PASSWORD 'app'; CREATE SCHEMA app AUTHORIZATION {app}; SET ROLE {app}; CREATE TABLE app.users (id int); RESET ROLE"
+        ));
+        let mut url = database.url();
+        url.set_username(&app).and_then(|()| url.set_password(Some("app"))).expect("the URL has a host");
+        let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
+        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let plan = reset_plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let target = target_by(&dsn, &catalog);
+        let held = database.hold("SELECT FROM app.users");
+        let run = ResetRun { blockers: Blockers::TerminateOwn, ..impatient() };
+        let error = reset::reset(&target, &plan, &run).expect_err("it is blocked");
+        let ResetError::Blocked { by, .. } = &error else { panic!("{error:?}") };
+        assert!(by.iter().all(|blocker| !blocker.terminated && blocker.user == "postgres"), "{error}");
+        held.commit();
+        reset::reset(&target, &plan, &run).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
 fn two_at_once_end_well() {
     for server in EACH {
         let database = nasty(server);
-        let (target, plan) = planned(&database, &scope(&SCHEMAS));
+        let (target, plan) = planned(&database, &Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) });
         let outcomes = thread::scope(|scope| {
             let runs = [(); 2].map(|()| scope.spawn(|| reset::reset(&target, &plan, &run())));
             runs.map(|run| run.join().expect("no run panics"))
@@ -483,4 +564,76 @@ fn a_temporary_table_of_another_session_is_not_taken_along() {
     database.sql("CREATE TYPE mood AS ENUM ('sad'); CREATE TEMP TABLE scratch (id int, m mood)");
     let told = refusal(&database, &scope(&["public"])).to_string();
     assert!(told.contains("table column pg_temp") && told.contains(".scratch.m, in schema pg_temp_"), "{told}");
+}
+
+#[test]
+fn what_needs_too_many_locks_goes_in_parts() {
+    let server = OwnServer::start("15", &[("postgresql.conf", FEW_LOCKS)]);
+    let database = Database::create_at(server.url());
+    let n_tables = many_tables(&database);
+    let (target, plan) = planned(&database, &scope(&["public", "drizzle"]));
+    assert_eq!(plan.room(), Room::No);
+    let said = RefCell::new(Vec::new());
+    let watch = |event: Event<'_>| match event {
+        Event::InParts { .. } => said.borrow_mut().push("in parts".to_owned()),
+        Event::Part { n_dropped, n_objects } => said.borrow_mut().push(format!("{n_dropped} of {n_objects}")),
+        _ => {}
+    };
+    let emptied =
+        reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((emptied.n_objects, contents(&database)), (plan.n_objects, Vec::new()));
+    let said = said.into_inner();
+    assert_eq!(emptied.n_transactions + 1, said.len());
+    assert!(emptied.n_transactions > n_tables / 100, "{said:?}");
+    // The records of the migrations are gone before anything else is.
+    assert_eq!(said[..2], ["in parts".to_owned(), format!("2 of {}", plan.n_objects)]);
+}
+
+#[test]
+fn a_part_that_is_refused_leaves_the_parts_before_it_and_says_so() {
+    let server = OwnServer::start("15", &[("postgresql.conf", FEW_LOCKS)]);
+    let database = Database::create_at(server.url());
+    many_tables(&database);
+    let (target, plan) = planned(&database, &scope(&["public", "drizzle"]));
+    let n_parts = RefCell::new(0);
+    let watch = |event: Event<'_>| {
+        if let Event::Part { .. } = event {
+            *n_parts.borrow_mut() += 1;
+            if *n_parts.borrow() == 2 {
+                aside(|| database.sql("CREATE TABLE late (id int)"));
+            }
+        }
+    };
+    let error = reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).expect_err("something has come");
+    assert_eq!(error.effect(), Effect::Maybe);
+    let ResetError::Partial { n_dropped, n_objects, cause } = &error else { panic!("{error:?}") };
+    assert!(matches!(**cause, ResetError::Moved { .. }), "{error}");
+    let told = format!("{n_dropped} of {n_objects} objects are dropped, and then: the database has moved");
+    assert!(
+        error.to_string().starts_with(&told) && error.hint().starts_with("run it again, which finishes it"),
+        "{error}"
+    );
+    let left = database
+        .value("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'drizzle') AND tablename <> 'late'");
+    assert!(left.parse::<usize>().expect("a count is a number") > 0);
+    assert_eq!(database.value("SELECT to_regclass('drizzle.__drizzle_migrations') IS NULL"), "t");
+
+    emptied(&database, &scope(&["public", "drizzle"]));
+    assert_eq!(contents(&database), Vec::<String>::new());
+}
+
+/// Room for 200 locks as it is promised, and for a good deal more in truth.
+const FEW_LOCKS: &str = "max_connections = 20\nmax_locks_per_transaction = 10\n";
+
+/// Makes tables as drizzle does, with more locks than the server has room for.
+fn many_tables(database: &Database) -> usize {
+    const N_TABLES: usize = 120;
+    database.sql("CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint)");
+    database.sql("CREATE TABLE root (id serial PRIMARY KEY)");
+    database.sql(&format!(
+        "DO $$ BEGIN FOR i IN 1..{N_TABLES} LOOP EXECUTE format(
+             'CREATE TABLE t%s (id serial PRIMARY KEY, name text UNIQUE, at timestamptz DEFAULT now(), root int REFERENCES root)', i);
+             COMMIT; END LOOP; END $$"
+    ));
+    N_TABLES
 }

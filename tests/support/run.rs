@@ -58,6 +58,11 @@ impl Run {
         self
     }
 
+    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(OsString::from));
+        self
+    }
+
     /// Runs the program by another one: `["setsid", "--wait"]`.
     pub(crate) fn by(mut self, command: &[&str]) -> Self {
         self.around = command.iter().map(|&word| word.to_owned()).collect();
