@@ -23,7 +23,9 @@ use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
+use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
+use crate::policy::model::SelectError;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{Dialect, Hazard};
@@ -291,16 +293,27 @@ impl<'a> Copilot<'a> {
         self.policy.as_ref().and_then(Policy::profile)
     }
 
-    /// Picks the policy and looks at the guards. Without a host only where no profile depends on one.
+    /// Looks at the guards before drizzle-kit is started: what no host could allow is refused now. Where no profile
+    /// depends on a host, that is all there is to look at.
     ///
     /// # Errors
-    /// With the verdict, where this environment or target is not allowed.
-    pub fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
+    /// With the verdict, where this environment is not allowed.
+    pub fn guard_early(&mut self) -> Result<(), Verdict> {
         let env = |name: &str| std::env::var(name).ok();
-        let policy = self
-            .policies
-            .select(self.profile, &env, host)
-            .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
+        if !self.policies.needs_host() {
+            return self.guard(None);
+        }
+        let possible = self.policies.possible(self.profile, &env).map_err(|error| unselected(&error))?;
+        let mut refusals = possible.iter().map(|policy| self.allows(policy));
+        // The first is the policy that applies where no host changes it, and has the reason to be told.
+        let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
+        if refusals.all(|other| other.is_err()) { Err(refusal) } else { Ok(()) }
+    }
+
+    /// Picks the policy and looks at the guards.
+    fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
+        let env = |name: &str| std::env::var(name).ok();
+        let policy = self.policies.select(self.profile, &env, host).map_err(|error| unselected(&error))?;
         if let Some(named) = self.profile {
             for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
                 self.warn(format!(
@@ -309,30 +322,35 @@ impl<'a> Copilot<'a> {
                 ));
             }
         }
-        let guarded =
-            |summary: String, rule: &policy::RuleRef| Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"));
+        self.allows(&policy)?;
+        self.policy = Some(policy);
+        Ok(())
+    }
+
+    /// Tells whether a policy allows this command in this environment.
+    fn allows(&self, policy: &Policy) -> Result<(), Verdict> {
+        let env = |name: &str| std::env::var(name).ok();
         let command = self.mission.command;
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
         let banned = [Some(command), self.mission.known_as()].into_iter().flatten();
         let banned = banned.filter_map(|command| Some((command, policy.bans_command(command)?))).next();
         if let Some((command, rule)) = banned {
             let profile = policy.profile().unwrap_or_default();
-            return Err(guarded(format!("the profile {profile} does not allow `{command}`"), rule)
+            return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule))
                 .hint("use one of the commands that the profile names, or change its `commands`"));
         }
         if self.mission.touches == Touches::Database
             && let Some((rule, variable)) = policy.bans_environment(&env)
         {
-            return Err(guarded(format!("`{command}` does not run under {variable}"), rule)
+            return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
                 .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
         }
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
-            return Err(guarded("--accept-data-loss is not allowed here".to_owned(), rule)
+            return Err(guarded("--accept-data-loss is not allowed here", Some(rule))
                 .hint("name what may be lost under [hazards] instead"));
         }
-        self.policy = Some(policy);
         Ok(())
     }
 
@@ -487,11 +505,24 @@ impl<'a> Copilot<'a> {
         self.dialect = Dialect::from_name(config.dialect());
         self.schema_files = schema_files::digest(self.cwd, config.schema.as_ref());
         self.out = self.cwd.join(config.out());
-        let dsn = self.dsn(config)?;
-        self.target = Some(reported(config, dsn.as_ref()));
+        let dsn = match self.dsn(config) {
+            // drizzle-kit itself wants no credentials where it does not connect.
+            Err(_) if !self.mission.connects() => None,
+            dsn => dsn?,
+        };
         hide(self.console.secrets_mut(), config, dsn.as_ref());
+        let whereabouts = whereabouts::of(config);
+        let target = reported(config, dsn.as_ref(), &whereabouts);
+        let host = target.host.clone();
+        self.target = Some(target);
         if self.policy.is_none() || self.policies.needs_host() {
-            let host = self.target.as_ref().and_then(|target| target.host.clone());
+            let is_hidden = dsn.is_none() && whereabouts == Whereabouts::Hidden && self.mission.connects();
+            if is_hidden && self.policies.needs_host() && self.profile.is_none() {
+                let dialect = config.driver.as_deref().unwrap_or(config.dialect());
+                let summary =
+                    format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
+                return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
+            }
             self.guard(host.as_deref())?;
         }
         let env = match &dsn {
@@ -616,13 +647,26 @@ impl Pilot for Copilot<'_> {
     }
 }
 
-fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {
-    match dsn {
-        Some(dsn) => {
-            report::Target { dialect: config.dialect().to_owned(), schemas: config.schemas(), ..postgres_target(dsn) }
+fn reported(config: &Config, dsn: Option<&Dsn>, whereabouts: &Whereabouts) -> report::Target {
+    let dialect = config.dialect().to_owned();
+    match (dsn, whereabouts) {
+        (Some(dsn), _) => report::Target { dialect, schemas: config.schemas(), ..postgres_target(dsn) },
+        (None, Whereabouts::Host(host)) => {
+            report::Target { dialect, host: Some(host.clone()), ..report::Target::default() }
         }
-        None => report::Target { dialect: config.dialect().to_owned(), ..report::Target::default() },
+        (None, Whereabouts::Local | Whereabouts::Hidden) => report::Target { dialect, ..report::Target::default() },
     }
+}
+
+/// Returns the verdict for what is not allowed here, with the rule that says so.
+fn guarded(summary: &str, rule: Option<&RuleRef>) -> Verdict {
+    let rule = rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
+    Verdict::nothing(Exit::Guarded, format!("{summary}{rule}"))
+}
+
+/// Returns the verdict where no profile can be chosen.
+fn unselected(error: &SelectError) -> Verdict {
+    Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint())
 }
 
 /// Returns what a report says of a PostgreSQL server.

@@ -136,6 +136,7 @@ fn pure_files_reach_for_nothing_outside() {
         "kit/outcome.rs",
         "kit/replay.rs",
         "kit/config.rs",
+        "kit/whereabouts.rs",
         "policy/model.rs",
         "policy/name.rs",
         "policy/decide.rs",

@@ -62,6 +62,11 @@ impl Project {
         project
     }
 
+    /// Makes a project that knows no database.
+    pub(crate) fn without_database(kit: &str) -> Self {
+        Self::empty(kit)
+    }
+
     fn empty(kit: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("live project ").tempdir().expect("there is a temporary folder");
         let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB")).join(kit).join("node_modules");
