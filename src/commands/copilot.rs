@@ -25,7 +25,9 @@ use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
+use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
+use crate::policy::model::SelectError;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{Dialect, Hazard};
@@ -301,16 +303,27 @@ impl<'a> Copilot<'a> {
         self.policy.as_ref().and_then(Policy::profile)
     }
 
-    /// Picks the policy and looks at the guards. Without a host only where no profile depends on one.
+    /// Looks at the guards before drizzle-kit is started: what no host could allow is refused now. Where no profile
+    /// depends on a host, that is all there is to look at.
     ///
     /// # Errors
-    /// With the verdict, where this environment or target is not allowed.
-    pub fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
+    /// With the verdict, where this environment is not allowed.
+    pub fn guard_early(&mut self) -> Result<(), Verdict> {
         let env = |name: &str| std::env::var(name).ok();
-        let policy = self
-            .policies
-            .select(self.profile, &env, host)
-            .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
+        if !self.policies.needs_host() {
+            return self.guard(None);
+        }
+        let possible = self.policies.possible(self.profile, &env).map_err(|error| unselected(&error))?;
+        let mut refusals = possible.iter().map(|policy| self.allows(policy));
+        // The first is the policy that applies where no host changes it, and has the reason to be told.
+        let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
+        if refusals.all(|other| other.is_err()) { Err(refusal) } else { Ok(()) }
+    }
+
+    /// Picks the policy and looks at the guards.
+    fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
+        let env = |name: &str| std::env::var(name).ok();
+        let policy = self.policies.select(self.profile, &env, host).map_err(|error| unselected(&error))?;
         if let Some(named) = self.profile {
             for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
                 self.warn(format!(
@@ -319,16 +332,22 @@ impl<'a> Copilot<'a> {
                 ));
             }
         }
+        self.allows(&policy)?;
+        self.policy = Some(policy);
+        Ok(())
+    }
+
+    /// Tells whether a policy allows this command in this environment.
+    fn allows(&self, policy: &Policy) -> Result<(), Verdict> {
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
         let commands: Vec<&str> = [Some(self.mission.command), self.mission.known_as()].into_iter().flatten().collect();
-        allows(&policy, &commands, self.mission.touches == Touches::Database)?;
+        allows(policy, &commands, self.mission.touches == Touches::Database)?;
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
-            return Err(guarded("--accept-data-loss is not allowed here", rule)
+            return Err(guarded("--accept-data-loss is not allowed here", Some(rule))
                 .hint("name what may be lost under [hazards] instead"));
         }
-        self.policy = Some(policy);
         Ok(())
     }
 
@@ -542,14 +561,23 @@ impl<'a> Copilot<'a> {
         self.out = self.cwd.join(config.out());
         let dsn = match self.dsn(config) {
             // Where no database is touched none need be named: CI generates without DATABASE_URL.
-            Err(_) if self.mission.touches == Touches::Files => None,
+            Err(_) if !self.mission.connects() => None,
             dsn => dsn?,
         };
-        self.target = Some(reported(config, dsn.as_ref()));
         self.is_where_the_lock_is(dsn.as_ref())?;
         hide(self.console.secrets_mut(), config, dsn.as_ref());
+        let whereabouts = whereabouts::of(config);
+        let target = reported(config, dsn.as_ref(), &whereabouts);
+        let host = target.host.clone();
+        self.target = Some(target);
         if self.policy.is_none() || self.policies.needs_host() {
-            let host = self.target.as_ref().and_then(|target| target.host.clone());
+            let is_hidden = dsn.is_none() && whereabouts == Whereabouts::Hidden && self.mission.connects();
+            if is_hidden && self.policies.needs_host() && self.profile.is_none() {
+                let dialect = config.driver.as_deref().unwrap_or(config.dialect());
+                let summary =
+                    format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
+                return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
+            }
             self.guard(host.as_deref())?;
         }
         let env = match &dsn {
@@ -697,28 +725,37 @@ pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool) -> Res
     let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
     if let Some((command, rule)) = banned {
         let profile = policy.profile().unwrap_or_default();
-        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), rule)
+        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule))
             .hint("use one of the commands that the profile names, or change its `commands`"));
     }
     let banned = policy.bans_environment(&|name| std::env::var(name).ok());
     if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
-        return Err(guarded(&format!("`{command}` does not run under {variable}"), rule)
+        return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
             .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
     }
     Ok(())
 }
 
-fn guarded(summary: &str, rule: &RuleRef) -> Verdict {
-    Verdict::nothing(Exit::Guarded, format!("{summary} [{rule}]"))
+fn reported(config: &Config, dsn: Option<&Dsn>, whereabouts: &Whereabouts) -> report::Target {
+    let dialect = config.dialect().to_owned();
+    match (dsn, whereabouts) {
+        (Some(dsn), _) => report::Target { dialect, schemas: config.schemas(), ..postgres_target(dsn) },
+        (None, Whereabouts::Host(host)) => {
+            report::Target { dialect, host: Some(host.clone()), ..report::Target::default() }
+        }
+        (None, Whereabouts::Local | Whereabouts::Hidden) => report::Target { dialect, ..report::Target::default() },
+    }
 }
 
-fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {
-    match dsn {
-        Some(dsn) => {
-            report::Target { dialect: config.dialect().to_owned(), schemas: config.schemas(), ..postgres_target(dsn) }
-        }
-        None => report::Target { dialect: config.dialect().to_owned(), ..report::Target::default() },
-    }
+/// Returns the verdict for what is not allowed here, with the rule that says so.
+fn guarded(summary: &str, rule: Option<&RuleRef>) -> Verdict {
+    let rule = rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
+    Verdict::nothing(Exit::Guarded, format!("{summary}{rule}"))
+}
+
+/// Returns the verdict where no profile can be chosen.
+fn unselected(error: &SelectError) -> Verdict {
+    Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint())
 }
 
 /// Returns what a report says of a PostgreSQL server.

@@ -202,9 +202,7 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console);
-    if !policies.needs_host() {
-        copilot.guard(None)?;
-    }
+    copilot.guard_early()?;
     let kit = locate(shared, &cwd)?;
     speaks_of_dialects(&kit, mission)?;
     copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;

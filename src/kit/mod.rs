@@ -10,3 +10,4 @@ pub mod prompt;
 pub mod replay;
 pub mod schema_files;
 pub mod session;
+pub mod whereabouts;

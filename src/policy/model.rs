@@ -370,6 +370,22 @@ impl Policies {
         self.matching(env, host).into_iter().find(bans)
     }
 
+    /// Returns the policies of which one will apply, whatever the host turns out to be.
+    ///
+    /// # Errors
+    /// As [`Policies::select`].
+    pub fn possible(
+        &self,
+        explicit: Option<&str>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<Policy>, SelectError> {
+        let known = self.select(explicit, env, None)?;
+        // A host on top of what holds already would be one profile too many.
+        let is_settled = explicit.is_some() || !self.matching(env, None).is_empty();
+        let by_host = self.profiles.values().filter(|profile| !is_settled && !profile.hosts.is_empty());
+        Ok(std::iter::once(known).chain(by_host.map(|profile| profile.policy.clone())).collect())
+    }
+
     /// Returns the profiles whose `when` holds, whichever was named explicitly.
     pub fn matching(&self, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Vec<Match> {
         let condition = |profile: &Profile| {

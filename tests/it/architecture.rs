@@ -138,6 +138,7 @@ fn pure_files_reach_for_nothing_outside() {
         "kit/replay.rs",
         "kit/config.rs",
         "policy/check.rs",
+        "kit/whereabouts.rs",
         "policy/model.rs",
         "policy/name.rs",
         "policy/decide.rs",

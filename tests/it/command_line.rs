@@ -145,6 +145,62 @@ fn a_guard_is_77_before_anything_is_started() {
     quiet_push().policy(guard).env("NODE_ENV", "test").run().expect(0, None);
 }
 
+/// A guard that depends on the host waits for drizzle's config; the rest of it does not.
+#[test]
+fn what_no_host_could_allow_is_refused_before_anything_is_started() {
+    let by_host = |profile: &str| {
+        let policy =
+            "[guard]\nrefuse_env = [\"NODE_ENV=production\"]\n[profiles.live]\nwhen = { hosts = [\"*.live\"] }\n";
+        let config = serde_json::json!({ "dialect": "sqlite", "dbCredentials": { "url": "file:app.db" } });
+        let script = Script { mail: Mail::Config(config), ..kit::push([out(NO_CHANGES)]) };
+        Run::push(&script).policy(&format!("{policy}{profile}")).env("NODE_ENV", "production")
+    };
+    let ended = by_host("").run().expect(77, Some(UNCHANGED)).says(&["does not run under NODE_ENV=production"]);
+    assert_eq!(started_with(&ended), None, "{ended}");
+    // One of the hosts would allow it, so drizzle-kit is asked for its config. It is not this one.
+    let ended = by_host("guard.refuse_env = []\n").run().expect(77, Some(UNCHANGED)).says(&["does not run under"]);
+    assert!(started_with(&ended).is_some(), "{ended}");
+    by_host("guard.refuse_env = []\n").args(&["--profile", "live"]).run().expect(0, None);
+}
+
+#[test]
+fn a_host_guard_holds_for_every_dialect() {
+    let push = |config: Value, args: &[&str]| {
+        let production =
+            "[profiles.production]\nwhen = { hosts = [\"*.prod.example.com\"] }\ncommands = [\"migrate\"]\n";
+        let script = Script { mail: Mail::Config(config), ..kit::push([out(NO_CHANGES)]) };
+        Run::push(&script).policy(&format!("{production}[profiles.test]\n")).args(args).run()
+    };
+    let url = |dialect: &str, url: &str| serde_json::json!({ "dialect": dialect, "dbCredentials": { "url": url } });
+    let parts = serde_json::json!({ "host": "db.PROD.example.com", "database": "shop" });
+    for config in [
+        url("postgresql", "postgres://app:secret@db.prod.example.com/shop"),
+        url("mysql", "mysql://app:secret@db.prod.example.com/shop"),
+        url("singlestore", "singlestore://app:secret@db.prod.example.com/shop"),
+        url("turso", "libsql://db.prod.example.com"),
+        url("sqlite", "https://db.prod.example.com"),
+        serde_json::json!({ "dialect": "mysql", "dbCredentials": parts }),
+        serde_json::json!({ "driver": "mysql2", "dbCredentials": { "uri": "mysql://db.prod.example.com/shop" } }),
+    ] {
+        push(config, &[]).expect(77, Some(UNCHANGED)).says(&["production", "does not allow `push`"]);
+    }
+    // Over a network, and without a host to look at.
+    let data_api = serde_json::json!({ "database": "shop", "secretArn": "arn:x", "resourceArn": "arn:y" });
+    let hidden = [
+        serde_json::json!({ "dialect": "postgresql", "driver": "aws-data-api", "dbCredentials": data_api }),
+        serde_json::json!({ "dialect": "sqlite", "driver": "d1-http", "dbCredentials": { "databaseId": "x" } }),
+        url("mysql", "mysql://app@localhost/shop?host=db.prod.example.com"),
+    ];
+    for config in hidden {
+        let refused = push(config.clone(), &[]).expect(77, Some(UNCHANGED));
+        drop(refused.says(&["profiles depend on the host", "--profile"]));
+        push(config, &["--profile", "test"]).expect(0, None);
+    }
+    for config in [url("mysql", "mysql://app@db.test/shop"), url("sqlite", "file:app.db")] {
+        push(config, &[]).expect(0, None);
+    }
+}
+
 #[test]
 fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts() {
     for (flag, file) in [

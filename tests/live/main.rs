@@ -27,6 +27,7 @@ mod casting;
 mod changes;
 mod fingerprint;
 mod gate;
+mod generate;
 mod lease;
 mod migrations;
 mod plan;
