@@ -348,6 +348,7 @@ pub struct PlaceArgs {
   drizzle-pilot check --migrations drizzle             without config and node
   drizzle-pilot check --migrations drizzle --staged    in a pre-commit hook
   drizzle-pilot check --since origin/main --schema     in a pull request
+  drizzle-pilot check --database                       against the database, which is only read
   drizzle-pilot check --sarif check.sarif --junit check.xml")]
 pub struct CheckArgs {
     /// A migrations folder, instead of the one that drizzle's config or the policy names; may be repeated
@@ -362,6 +363,12 @@ pub struct CheckArgs {
     /// Also find schema files that differ from the last snapshot, by drizzle-kit's own generate into a copy
     #[arg(long)]
     pub schema: bool,
+    /// Also find how the database differs from what its migrations make, in a database that is made for it and dropped
+    #[arg(long)]
+    pub database: bool,
+    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    #[arg(long, value_name = "URL", requires = "database")]
+    pub url: Option<String>,
     /// Write the findings as SARIF 2.1.0 to this file
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,

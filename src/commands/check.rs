@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::cli::{CheckArgs, Shared};
+use crate::cli::{CheckArgs, PlaceArgs, Shared};
 use crate::commands::findings::{self, Told};
 use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::look::Clock;
+use crate::commands::migrations::Ground;
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{folder, forgotten};
+use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
-use crate::migrations::rule::{EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, Wishes};
+use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
 use crate::policy::Policy;
 use crate::report::Verdict;
@@ -26,14 +28,20 @@ pub fn run(shared: &Shared, args: &CheckArgs, console: &mut Console) -> Exit {
     let mut log = Logbook::new(shared);
     // A hook says nothing where nothing is wrong.
     log.speaks = false;
-    let verdict = match attempt(shared, args, console, &mut log) {
+    let verdict = match attempt(shared, args, started, console, &mut log) {
         Ok(verdict) | Err(verdict) => verdict,
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
     log.close(shared, COMMAND, View::Run, console, verdict)
 }
 
-fn attempt(shared: &Shared, args: &CheckArgs, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+fn attempt(
+    shared: &Shared,
+    args: &CheckArgs,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
@@ -57,7 +65,10 @@ fn attempt(shared: &Shared, args: &CheckArgs, console: &mut Console, log: &mut L
         }
         let found = policy.check().wishing(|wishes| offline(&subject, wishes));
         told.add(&subject.folder, found);
-        // `--database` and `--push`, which compare with a database, have their place here, beside `--schema`.
+        if args.database {
+            let clock = Clock::new(started, shared.timeout);
+            database(shared, args, &subject.folder, &policy, &clock, console, log, &mut told)?;
+        }
         if args.schema {
             schema(shared, &subject.folder, drizzle.as_ref(), &policy, &cwd, console, &mut told)?;
         }
@@ -162,6 +173,33 @@ fn schema(
         let place = Place { file: drizzle.file.path.clone(), at: Position::START };
         told.add(folder, vec![FORGOTTEN_MIGRATION.finding(level, place, sentence)]);
     }
+    Ok(())
+}
+
+/// Finds how the database differs from what its migrations make: those that its history has, or all where it has none.
+#[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
+fn database(
+    shared: &Shared,
+    args: &CheckArgs,
+    folder: &Folder,
+    policy: &Policy,
+    clock: &Clock,
+    console: &mut Console,
+    log: &mut Logbook,
+    told: &mut Told,
+) -> Result<(), Verdict> {
+    let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&DATABASE_DRIFT))) else {
+        return Ok(());
+    };
+    let cwd = logbook::project(shared)?;
+    let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
+    let ground = Ground::find(shared, &place, &cwd, console, log)?;
+    let history = ground.history(clock)?;
+    let made_of = drift::made_of(&ground.status(&history), &history);
+    let compared = drift::of_database(&ground, &history, &made_of, clock)?;
+    let at = || Place { file: folder.journal_path(), at: Position::START };
+    let findings = compared.differences.into_iter().map(|difference| DATABASE_DRIFT.finding(level, at(), difference));
+    told.add(folder, findings.collect());
     Ok(())
 }
 

@@ -235,6 +235,10 @@ rules! {
         "the schema files differ from the last snapshot",
         "databases made by the migrations lack what the schema files say",
         "run `drizzle-kit generate`, and commit the migration with the schema";
+    DATABASE_DRIFT = "database-drift", Drift, Nothing, Error,
+        "the database differs from what its migrations make",
+        "somebody changed it by hand or by a push, so that the next migration may fail there, and no other database has the change",
+        "put the change into a migration, or take it back; `drizzle-pilot sync` proves that both are the same again";
 }
 
 /// A rule of squawk's that is on unless the policy says otherwise. The others are too loud for what drizzle-kit generates.

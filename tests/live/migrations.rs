@@ -225,6 +225,14 @@ fn a_database_that_is_not_what_the_migrations_make_is_not_taken_over() {
         .says(&["appeared: column public.t7.by_hand text", "disappeared: index public.i9"]);
     assert_eq!(ran.report["migrations"]["differences"].as_array().map(Vec::len), Some(2), "{ran}");
     assert_eq!(database.everything(), before);
+    let ran = project.pilot(&["check", "--database"]).run().expect(2);
+    let drift = ran.report["findings"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter(|finding| finding["id"] == "database-drift");
+    assert_eq!(drift.count(), 2, "{ran}");
+    assert_eq!(database.everything(), before);
     database.sql("ALTER TABLE t7 DROP COLUMN by_hand; CREATE INDEX i9 ON t9 (id)");
     project.pilot(&["sync", "--to", "0009_m"]).run().expect(3).says(&["appeared: table public.t10"]);
     project.pilot(&["sync", "--to", "nothing"]).run().expect(64).says(&["the journal has no migration nothing"]);
