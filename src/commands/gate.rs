@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::db::reach::{self, Reached, Relation, Root, Rows, Wanted};
+use crate::db::reach::{self, Fitting, Reached, Relation, Root, Rows, Wanted};
 use crate::kit::block;
 use crate::kit::prompt::{Kind, Loss, LossKind, Prompt};
 use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
 use crate::sql::effect::{Effect, Using};
+use crate::sql::hazard::{Class, Object};
 use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC, Reference};
 
 /// What the gate knows beside the question.
@@ -38,6 +39,8 @@ pub struct Judged {
     pub statements: Vec<report::Statement>,
     /// Why the database could not be looked into, where that was wanted.
     pub blind: Option<String>,
+    /// Why drizzle-kit, which runs the statements one by one, would stop half way.
+    pub half_way: Vec<String>,
     pub decision: Result<Consent, Refusal>,
 }
 
@@ -86,7 +89,14 @@ impl Gate<'_> {
             Kind::DataLoss(losses) => losses,
             _ => &[],
         };
-        let Judged { statements, blind, decision } = self.judge(&statements, losses);
+        let Judged { statements, blind, half_way, decision } = self.judge(&statements, losses);
+        if !self.in_transaction && !half_way.is_empty() {
+            let allowed = decision.err().unwrap_or(Refusal { what: String::new(), because: None, allow: Vec::new() });
+            let lines = allowed.what.lines().map(str::to_owned);
+            let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
+            let what = lines.chain(half_way).collect::<Vec<_>>().join("\n");
+            return (Decision::Refuse(Refusal { what, ..allowed }), statements);
+        }
         let mut decision = decide::consenting(decision);
         if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, blind) {
             warnings.push(format!("our own look at what the statements reach failed: {reason}"));
@@ -137,7 +147,7 @@ impl Gate<'_> {
     pub fn judge(&self, statements: &[String], losses: &[Loss]) -> Judged {
         let dialect = self.dialect.unwrap_or(Dialect::Postgres);
         let mut assessed = sql::assess(statements, dialect, &sql::Facts::default());
-        let wanted = wanted(&assessed);
+        let wanted = self.wanted(&assessed);
         let looked = if wanted.is_empty() { Ok(reach::Facts::default()) } else { (self.look_up)(&wanted) };
         let (facts, blind) = match looked {
             Ok(facts) => (Some(facts), None),
@@ -154,7 +164,7 @@ impl Gate<'_> {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
-        Judged { blind, ..self.conclude(&assessed, &held) }
+        Judged { blind, half_way: half_way(&assessed, facts.as_ref()), ..self.conclude(&assessed, &held) }
     }
 
     /// Returns what is at stake in the statements, one object at a time, and in what a CASCADE reaches beyond them.
@@ -175,7 +185,7 @@ impl Gate<'_> {
                 }
                 for (object_idx, object) in found.objects.iter().enumerate() {
                     let before = &found.before[object_idx];
-                    let relation = counted_relation(found.hazard, before);
+                    let relation = self.counted_relation(found.hazard, before);
                     let rows = relation.and_then(|relation| Some(facts?.relations.get(&relation)?.rows));
                     let note = self.note(found.hazard, object, before, facts);
                     let (objects, count) = (Objects::All(vec![object.clone()]), rows.and_then(count));
@@ -269,6 +279,47 @@ impl Gate<'_> {
         }
     }
 
+    /// Returns the relation whose rows are at stake, or matter to the policy, given the name of the object.
+    fn counted_relation(&self, hazard: Hazard, object: &ObjectName) -> Option<Relation> {
+        let is_counted = match hazard.class() {
+            Class::DataLoss => true,
+            Class::MayFail | Class::Blocking => self.policy.wants_rows(hazard),
+            Class::Access | Class::Unknown | Class::Breaking => false,
+        };
+        match hazard.object() {
+            Object::Table | Object::View if is_counted => relation(object),
+            Object::Column if is_counted => relation(&object.parent()?),
+            _ => None,
+        }
+    }
+
+    /// Returns what the statements leave to be looked up.
+    fn wanted(&self, assessed: &[Assessed]) -> Wanted {
+        let mut wanted = cascading(assessed);
+        for found in assessed.iter().flat_map(|statement| &statement.hazards) {
+            for object in &found.before {
+                wanted.counted.extend(self.counted_relation(found.hazard, object));
+                if found.hazard == Hazard::DropTable {
+                    wanted.gone.extend(relation(object));
+                }
+                if found.hazard == Hazard::DropConstraint {
+                    // It may be a primary key, and then the rows matter.
+                    let table = object.parent().as_ref().and_then(relation);
+                    wanted.constrained.extend(table.clone());
+                    wanted.counted.extend(table);
+                }
+            }
+        }
+        if !self.in_transaction {
+            wanted.rebuilt = assessed.iter().flat_map(|statement| &statement.rebuilt).filter_map(rebuilt).collect();
+        }
+        for relations in [&mut wanted.counted, &mut wanted.truncated, &mut wanted.constrained] {
+            relations.sort();
+            relations.dedup();
+        }
+        wanted
+    }
+
     fn conclude(&self, assessed: &[Assessed], held: &[Held]) -> Judged {
         let open: Vec<Stake> =
             held.iter().filter(|held| held.settled.is_none()).map(|held| held.stake.clone()).collect();
@@ -279,7 +330,7 @@ impl Gate<'_> {
             let objects = statement.objects.iter().map(ToString::to_string).collect();
             report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
-        Judged { statements: statements.collect(), blind: None, decision }
+        Judged { statements: statements.collect(), blind: None, half_way: Vec::new(), decision }
     }
 
     fn hazard(&self, held: &Held) -> report::Hazard {
@@ -343,17 +394,6 @@ fn relation(name: &ObjectName) -> Option<Relation> {
     }
 }
 
-/// Returns the relation whose rows are at stake, given the name of the object.
-fn counted_relation(hazard: Hazard, object: &ObjectName) -> Option<Relation> {
-    match hazard {
-        Hazard::DropTable | Hazard::Truncate | Hazard::DeleteRows | Hazard::DropView | Hazard::DropPrimaryKey => {
-            relation(object)
-        }
-        Hazard::DropColumn | Hazard::ChangeType => relation(&object.parent()?),
-        _ => None,
-    }
-}
-
 fn count(rows: Rows) -> Option<Count> {
     match rows {
         Rows::Exact(rows) => Some(Count::Rows(rows)),
@@ -406,8 +446,8 @@ fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<H
     held
 }
 
-/// Returns what the statements leave to be looked up.
-fn wanted(assessed: &[Assessed]) -> Wanted {
+/// Returns what must be known of every CASCADE.
+fn cascading(assessed: &[Assessed]) -> Wanted {
     let mut wanted = Wanted::default();
     let founds = || assessed.iter().flat_map(|statement| &statement.hazards);
     if founds().any(|found| found.cascade && found.hazard == Hazard::Truncate) {
@@ -420,20 +460,42 @@ fn wanted(assessed: &[Assessed]) -> Wanted {
         founds().any(|found| found.cascade && !matches!(found.hazard, Hazard::Truncate | Hazard::Unclassified));
     for found in founds() {
         for object in &found.before {
-            wanted.counted.extend(counted_relation(found.hazard, object));
             match found.hazard {
                 Hazard::Truncate if found.cascade => wanted.truncated.extend(relation(object)),
-                Hazard::DropConstraint => wanted.constrained.extend(object.parent().as_ref().and_then(relation)),
                 _ if any_drop_cascades => wanted.dropped.extend(root(found.hazard, object)),
                 _ => {}
             }
         }
     }
-    for relations in [&mut wanted.counted, &mut wanted.truncated, &mut wanted.constrained] {
-        relations.sort();
-        relations.dedup();
-    }
     wanted
+}
+
+fn rebuilt(column: &sql::Rebuilt) -> Option<reach::Rebuilt> {
+    let of = relation(&column.of)?;
+    let (table, name) = (relation(&column.column.parent()?)?, column.column.last().to_owned());
+    Some(reach::Rebuilt { table, column: name, of, labels: column.labels.clone() })
+}
+
+/// Says why drizzle-kit would stop half way through building an enum again: it makes its columns text first.
+fn half_way(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<String> {
+    let columns = assessed.iter().flat_map(|statement| &statement.rebuilt);
+    let why = |column: &sql::Rebuilt| {
+        let sql::Rebuilt { column: name, of, .. } = column;
+        let stays =
+            format!("drizzle-kit makes {name} text, replaces {of}, and would fail to make the column {of} again");
+        match rebuilt(column).and_then(|wanted| facts?.fitting.get(&wanted)) {
+            Some(Fitting::All) => None,
+            Some(Fitting::Unfit(1)) => Some(format!("1 row has a value that the new {of} has not: {stays}")),
+            Some(Fitting::Unfit(rows)) => Some(format!("{rows} rows have values that the new {of} has not: {stays}")),
+            Some(Fitting::Needed(by)) => {
+                Some(format!("{by} depends on {of}: drizzle-kit makes {name} text, and would fail to replace the type"))
+            }
+            Some(Fitting::Unknown) | None => {
+                Some(format!("whether all values of {name} fit the new {of} could not be looked up; if not, {stays}"))
+            }
+        }
+    };
+    columns.filter_map(why).collect()
 }
 
 /// Returns where a CASCADE begins. What goes by a statement of its own is a root as well: it is not taken along.
@@ -583,7 +645,7 @@ mod tests {
     fn reached(plan: &[&str], catalog: &[&[&str]]) -> Vec<String> {
         let plan: Vec<String> = plan.iter().map(|sql| (*sql).to_owned()).collect();
         let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
-        let wanted = wanted(&assessed);
+        let wanted = cascading(&assessed);
         let mut facts = reach::Facts::default();
         for tables in catalog {
             let tables: Vec<Relation> = tables.iter().map(|name| table(name)).collect();

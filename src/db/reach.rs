@@ -49,12 +49,39 @@ pub struct Wanted {
     pub dropped: Vec<Root>,
     /// Tables whose constraints are dropped.
     pub constrained: Vec<Relation>,
+    /// Columns whose enum is built again.
+    pub rebuilt: Vec<Rebuilt>,
+    /// Tables that are dropped before that, and keep no enum.
+    pub gone: Vec<Relation>,
+}
+
+/// A column whose enum is built again with other values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rebuilt {
+    pub table: Relation,
+    pub column: String,
+    /// The enum, which is named like a relation.
+    pub of: Relation,
+    pub labels: Vec<String>,
+}
+
+/// Whether the values of a column fit the enum that it will have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fitting {
+    All,
+    /// So many rows have others.
+    Unfit(u64),
+    /// The enum cannot be dropped: this depends on it beside the columns that are changed.
+    Needed(String),
+    Unknown,
 }
 
 impl Wanted {
     /// Tells whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
-        self.counted.is_empty() && self.truncated.is_empty() && self.dropped.is_empty() && self.constrained.is_empty()
+        let Wanted { counted, truncated, dropped, constrained, rebuilt, gone: _ } = self;
+        let has_relations = [counted, truncated, constrained].into_iter().any(|relations| !relations.is_empty());
+        !has_relations && dropped.is_empty() && rebuilt.is_empty()
     }
 }
 
@@ -98,6 +125,8 @@ pub struct Facts {
     pub reached: Vec<Reached>,
     /// Tables with the names of their primary keys.
     pub primary_keys: Vec<(Relation, String)>,
+    /// Absent where there is no such column.
+    pub fitting: BTreeMap<Rebuilt, Fitting>,
 }
 
 /// Looks up what statements would reach. Must not be called from asynchronous code.
@@ -123,6 +152,11 @@ async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres:
     }
     facts.reached = reached(client, &wanted.dropped).await?;
     facts.primary_keys = primary_keys(client, &wanted.constrained).await?;
+    for column in &wanted.rebuilt {
+        if let Some(fitting) = fitting(client, column, wanted).await? {
+            facts.fitting.insert(column.clone(), fitting);
+        }
+    }
     let mut counted = wanted.counted.clone();
     counted.extend(facts.emptied.values().flatten().cloned());
     counted.sort();
@@ -331,4 +365,77 @@ async fn primary_keys(client: &Client, tables: &[Relation]) -> Result<Vec<(Relat
         [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
     let rows = client.query_typed(PRIMARY_KEYS, &parameters).await?;
     Ok(rows.iter().map(|row| (Relation { schema: row.get(0), name: row.get(1) }, row.get(2))).collect())
+}
+
+/// Tells whether an enum can be built again under a column; nothing where there is no such column.
+async fn fitting(
+    client: &Client,
+    rebuilt: &Rebuilt,
+    wanted: &Wanted,
+) -> Result<Option<Fitting>, tokio_postgres::Error> {
+    // What depends on the type or on its array type, beside the columns that leave it and their defaults.
+    const NEEDED: &str = "
+        WITH enum AS (
+            SELECT y.oid, y.typarray FROM pg_catalog.pg_type y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
+             WHERE n.nspname = $1 AND y.typname = $2
+        ), leaving AS (
+            SELECT a.attrelid, a.attnum
+              FROM unnest($3::text[], $4::text[], $5::text[]) AS rebuilt(schema, name, part)
+              JOIN pg_catalog.pg_namespace n ON n.nspname = rebuilt.schema
+              JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = rebuilt.name
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = rebuilt.part
+        )
+        SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+          FROM pg_catalog.pg_depend d JOIN enum ON d.refobjid IN (enum.oid, enum.typarray)
+          LEFT JOIN pg_catalog.pg_attrdef f ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND f.oid = d.objid
+         WHERE d.refclassid = 'pg_catalog.pg_type'::regclass AND d.deptype = 'n'
+           AND (coalesce(f.adrelid, d.objid), coalesce(f.adnum, d.objsubid)) NOT IN (SELECT * FROM leaving)
+           AND coalesce(f.adrelid, d.objid) NOT IN (
+               SELECT c.oid FROM unnest($6::text[], $7::text[]) AS gone(schema, name)
+                 JOIN pg_catalog.pg_namespace n ON n.nspname = gone.schema
+                 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = gone.name)
+         ORDER BY 1 LIMIT 1";
+    let mut leaving = (Vec::new(), Vec::new(), Vec::new());
+    for other in wanted.rebuilt.iter().filter(|other| other.of == rebuilt.of) {
+        leaving.0.push(&*other.table.schema);
+        leaving.1.push(&*other.table.name);
+        leaving.2.push(&*other.column);
+    }
+    let Rebuilt { table, column, of, labels } = rebuilt;
+    let gone = columns(&wanted.gone);
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 7] = [
+        (&of.schema, Type::TEXT),
+        (&of.name, Type::TEXT),
+        (&leaving.0, Type::TEXT_ARRAY),
+        (&leaving.1, Type::TEXT_ARRAY),
+        (&leaving.2, Type::TEXT_ARRAY),
+        (&gone.0, Type::TEXT_ARRAY),
+        (&gone.1, Type::TEXT_ARRAY),
+    ];
+    if let Some(row) = client.query_typed(NEEDED, &parameters).await?.first() {
+        return Ok(Some(Fitting::Needed(row.get(0))));
+    }
+    const IS_ARRAY: &str = "
+        SELECT y.typcategory = 'A'
+          FROM pg_catalog.pg_namespace n
+          JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+          JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+         WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3";
+    let parameters = [(&table.schema as _, Type::TEXT), (&table.name as _, Type::TEXT), (&column as _, Type::TEXT)];
+    let found = client.query_typed(IS_ARRAY, &parameters).await?;
+    let Some(is_array) = found.first().map(|row| row.get::<_, bool>(0)) else { return Ok(None) };
+    let (schema, name, column) =
+        (escape_identifier(&table.schema), escape_identifier(&table.name), escape_identifier(column));
+    let fits = if is_array { format!("{column}::text[] <@ $1") } else { format!("{column}::text = ANY ($1)") };
+    let sql = format!("SELECT count(*) FROM {schema}.{name} WHERE NOT ({fits})");
+    client.batch_execute("SAVEPOINT fitting").await?;
+    let counted = client.query_typed_one(&sql, &[(labels, Type::TEXT_ARRAY)]).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT fitting").await?;
+    Ok(Some(match counted.map(|row| row.get::<_, i64>(0).unsigned_abs()) {
+        Ok(0) => Fitting::All,
+        Ok(rows) => Fitting::Unfit(rows),
+        // Hidden by a policy, locked, or too slow.
+        Err(_) => Fitting::Unknown,
+    }))
 }

@@ -80,6 +80,8 @@ pub enum Effect {
     CreateEnum {
         name: ObjectName,
         proof: Proof,
+        /// Its values; none where one of them is written in a way that is not read.
+        labels: Option<Vec<String>>,
     },
     /// A value of an enum is called something else.
     RenameValue {

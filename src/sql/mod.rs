@@ -20,5 +20,5 @@ pub mod transaction;
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
-pub use plan::{Assessed, Facts, Found, Reference, assess, read, weigh};
+pub use plan::{Assessed, Facts, Found, Rebuilt, Reference, assess, read, weigh};
 pub use statement::{SplitError, split};

@@ -26,6 +26,17 @@ pub struct Assessed {
     pub hazards: Vec<Found>,
     /// The foreign keys that it adds.
     pub references: Vec<Reference>,
+    /// The columns that it makes text while their enum is built again.
+    pub rebuilt: Vec<Rebuilt>,
+}
+
+/// A column whose enum is built again. The names are those from before the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    pub column: ObjectName,
+    pub of: ObjectName,
+    /// The values that the enum will have.
+    pub labels: Vec<String>,
 }
 
 /// A foreign key that the plan adds, between tables by the names that they had before it.
@@ -67,8 +78,8 @@ pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Ass
                 objects.push(object.clone());
             }
         }
-        let Weighed { hazards, references } = weighed;
-        Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references }
+        let Weighed { hazards, references, rebuilt } = weighed;
+        Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references, rebuilt }
     });
     assessed.collect()
 }
@@ -80,6 +91,8 @@ pub struct Weighed {
     pub hazards: Vec<Found>,
     /// As in [`Assessed`].
     pub references: Vec<Reference>,
+    /// As in [`Assessed`].
+    pub rebuilt: Vec<Rebuilt>,
 }
 
 /// Returns what is at stake in statements that were read, in their order.
@@ -99,11 +112,19 @@ pub fn weigh(readings: &[Reading], facts: &Facts) -> Vec<Weighed> {
                 }
             }
         }
+        let rebuilt = reading.effects.iter().filter_map(|effect| {
+            let Effect::ChangeType { column, to, .. } = effect else { return None };
+            let of = enums.of(statement_idx, effect).filter(|of| to.name.as_ref() != Some(*of))?;
+            let before = |space, name: &ObjectName| state.former(space, name).unwrap_or_else(|| name.clone());
+            let labels = enums.labels.get(of).cloned().unwrap_or_default();
+            Some(Rebuilt { column: before(Space::Column, column), of: before(Space::Type, of), labels })
+        });
+        let rebuilt = rebuilt.collect();
         for effect in &reading.effects {
             state.apply(effect);
         }
         let references = reading.effects.iter().filter_map(|effect| state.reference(effect)).collect();
-        weighed.push(Weighed { hazards, references });
+        weighed.push(Weighed { hazards, references, rebuilt });
     }
     weighed
 }
@@ -354,7 +375,7 @@ impl State {
     fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::Create { kind, name, proof } => self.create(space(*kind), name, *proof),
-            Effect::CreateEnum { name, proof } => self.create(Space::Type, name, *proof),
+            Effect::CreateEnum { name, proof, .. } => self.create(Space::Type, name, *proof),
             Effect::Drop { kind, name, .. } => self.forget(space(*kind), name),
             Effect::Rename { kind, from, to } => self.rename(space(*kind), from, to),
             // The rows may have come from a table that is dropped next.
@@ -464,6 +485,8 @@ fn take(
 struct Enums {
     /// The type by statement and, for changes of a column, by column.
     of: HashMap<(usize, Option<ObjectName>), ObjectName>,
+    /// The values that each of them will have.
+    labels: HashMap<ObjectName, Vec<String>>,
 }
 
 impl Enums {
@@ -473,9 +496,15 @@ impl Enums {
             let [Effect::Drop { kind: Kind::Type, name, reach: Reach::Alone }] = reading.effects.as_slice() else {
                 continue;
             };
-            let is_created = |effect: &Effect| matches!(effect, Effect::CreateEnum { name: created, proof: Proof::New } if created == name);
+            let is_created = |effect: &Effect| matches!(effect, Effect::CreateEnum { name: created, proof: Proof::New, .. } if created == name);
             let Some(create_idx) = find_undisturbed(readings, drop_idx + 1, is_created) else { continue };
             enums.of.insert((drop_idx, None), name.clone());
+            // Values that could not be read fit no row.
+            let created = readings[create_idx].effects.iter().find_map(|effect| match effect {
+                Effect::CreateEnum { name: created, labels, .. } if created == name => labels.clone(),
+                _ => None,
+            });
+            enums.labels.insert(name.clone(), created.unwrap_or_default());
             enums.find_columns(readings, drop_idx, create_idx, name);
         }
         enums
@@ -870,6 +899,30 @@ mod tests {
         ]);
         let elsewhere = "CREATE TYPE \"auth\".\"x\" AS ENUM('a');";
         check(&[(away, change), (drop, "drop_type public.x"), (elsewhere, ""), (back, change)]);
+    }
+
+    #[test]
+    fn a_column_whose_enum_is_built_again_comes_with_the_new_values() {
+        let plan = |labels: &str| {
+            [
+                "ALTER TABLE a RENAME TO b;".to_owned(),
+                "ALTER TABLE b ALTER COLUMN c SET DATA TYPE text;".to_owned(),
+                "DROP TYPE x;".to_owned(),
+                format!("CREATE TYPE x AS ENUM({labels});"),
+                "ALTER TABLE b ALTER COLUMN c SET DATA TYPE x USING c::x;".to_owned(),
+            ]
+        };
+        let labels = |text: &str, expected: &[&str]| {
+            let assessed = assess(&plan(text), Dialect::Postgres, &Facts::default());
+            let rebuilt: Vec<&Rebuilt> = assessed.iter().flat_map(|statement| &statement.rebuilt).collect();
+            let column = ObjectName::new(["public", "a", "c"]);
+            let of = ObjectName::new(["public", "x"]);
+            let labels = expected.iter().map(|label| (*label).to_owned()).collect();
+            assert_eq!(rebuilt, [&Rebuilt { column, of, labels }], "{text}");
+        };
+        labels("'a', 'it''s', 'x, y'", &["a", "it's", "x, y"]);
+        // What is not read fits no row.
+        labels("'a', E'b'", &[]);
     }
 
     #[test]

@@ -515,8 +515,15 @@ fn create_index(statement: &SyntaxNode) -> Option<Vec<Effect>> {
 fn create_type(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     let parts = Parts::of(statement, &[K::CREATE_KW, K::TYPE_KW, K::TYPE_NAME, K::ENUM_TYPE, K::SEMICOLON])?;
     // A type without a body is the shell of one that a function will make.
-    parts.node(K::ENUM_TYPE)?;
-    Some(vec![Effect::CreateEnum { name: relation(parts.node(K::TYPE_NAME)?)?, proof: Proof::New }])
+    let labels = labels(parts.node(K::ENUM_TYPE)?);
+    Some(vec![Effect::CreateEnum { name: relation(parts.node(K::TYPE_NAME)?)?, proof: Proof::New, labels }])
+}
+
+/// Returns the values of an enum, as they are between plain quotes.
+fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
+    let tokens = body.descendants_with_tokens().filter_map(SyntaxElement::into_token);
+    let strings = tokens.filter(|token| token.text().contains('\''));
+    strings.map(|token| Some(token.text().strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))).collect()
 }
 
 fn alter_type(statement: &SyntaxNode) -> Option<Vec<Effect>> {

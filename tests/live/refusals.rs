@@ -246,3 +246,46 @@ fn a_truncation_that_the_plan_chose_is_chosen_again() {
     let ran = project.pilot(&["push", "--plan", "p.json"]).run().expect(0).database("changed");
     assert_eq!(database.value("SELECT count(*) FROM users"), "0", "{ran}");
 }
+
+/// A limit is of the rows of the table, whatever is at stake in it.
+#[test]
+fn a_limit_of_rows_holds_for_what_may_fail_or_blocks() {
+    let database = Database::create();
+    let project = project(NEWEST, &database, "");
+    project.schema(
+        "import { index } from 'drizzle-orm/pg-core';
+         export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name').notNull() },
+           (table) => [index('users_by_name').on(table.name)]);\n",
+    );
+    let before = database.everything();
+    for (hazard, what) in [("add_not_null", "public.users.name"), ("build_index", "public.users")] {
+        for key in [hazard, if hazard == "add_not_null" { "may_fail" } else { "blocking" }] {
+            project.policy(&format!("[hazards]\n{key} = {{ max_rows = 2 }}\n"));
+            let ran = project.push().expect(3).database("unchanged").says(&[&format!(
+                "refused: {hazard} {what} would concern 3 rows (drizzle-pilot.toml:3 hazards.{key}: 3 are more than max_rows = 2)\n"
+            )]);
+            assert_eq!(database.everything(), before, "{ran}");
+        }
+    }
+    project.policy("[hazards]\nmay_fail = { max_rows = 3 }\nblocking = { max_rows = 3 }\n");
+    project.push().expect(0).database("changed");
+}
+
+#[test]
+fn a_primary_key_by_another_name_is_counted_too() {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    database.sql(
+        "CREATE TABLE orders (a integer NOT NULL, b integer NOT NULL, CONSTRAINT orders_key PRIMARY KEY (a, b));
+         INSERT INTO orders VALUES (1, 1), (1, 2)",
+    );
+    project
+        .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
+    project.policy("[hazards]\ndrop_primary_key = { max_rows = 1 }\n");
+    project
+        .push()
+        .expect(3)
+        .says(&["drop_primary_key public.orders would delete 2 rows (", "2 are more than max_rows = 1)\n"]);
+    project.policy("[hazards]\ndrop_primary_key = { max_rows = 2 }\n");
+    project.push().expect(0).database("changed");
+}

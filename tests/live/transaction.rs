@@ -9,10 +9,14 @@ use crate::support::{Database, Held, Project, Ran, Run, Running, Signal, gone_wi
 on_every_kit!(@ kit_0_28_1 "0.28.1"
     five_statements_are_one_transaction_with_a_witness
     a_failure_at_any_position_leaves_nothing
+    an_enum_value_in_use_is_no_half_state
+    an_enum_that_something_else_needs_is_no_half_state
 );
 on_every_kit!(@ kit_0_31_11 "0.31.11"
     five_statements_are_one_transaction_with_a_witness
     a_failure_at_any_position_leaves_nothing
+    an_enum_value_in_use_is_no_half_state
+    an_enum_that_something_else_needs_is_no_half_state
     a_signal_leaves_nothing
 );
 
@@ -267,22 +271,8 @@ fn a_run_that_finds_the_lock_taken_names_who_has_it() {
 
 /// A value is taken out of an enum while a row has it. drizzle-kit makes the column text, replaces the type, and fails
 /// to make the column an enum again.
-#[test]
-fn an_enum_value_in_use_is_no_half_state() {
-    let incident = || {
-        let database = Database::create();
-        database.sql(
-            "CREATE TYPE status AS ENUM ('draft', 'live', 'dead');
-             CREATE TABLE items (id integer PRIMARY KEY, status status);
-             INSERT INTO items VALUES (1, 'draft'), (2, 'dead')",
-        );
-        let project = Project::new(NEWEST, &database);
-        project.schema(
-            "export const status = pgEnum('status', ['draft', 'live']);
-             export const items = pgTable('items', { id: integer('id').primaryKey(), status: status('status') });",
-        );
-        (database, project)
-    };
+fn an_enum_value_in_use_is_no_half_state(kit: &str) {
+    let incident = || enum_incident(kit, "");
     let labels = "SELECT string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum";
     let whole = ["public.items (id integer, status status): 2 rows"];
 
@@ -299,12 +289,18 @@ fn an_enum_value_in_use_is_no_half_state() {
     assert_eq!(database.state(), ["public.items (id integer, status text): 2 rows"], "{text}");
     assert_eq!(database.value(labels), "draft live", "{text}");
 
-    // With the program it is refused, and where the policy allows it, it is whole.
+    // With the program it is refused, and where the policy allows it, drizzle-kit does not get to apply a half of it.
     let (database, project) = incident();
     let before = database.everything();
     let ran = project.push().expect(3).database("unchanged").says(&["recreate_enum public.status"]);
     assert_eq!(database.everything(), before, "{ran}");
     project.paste(&ran.allow_with());
+    let says = "refused: 1 row has a value that the new public.status has not: drizzle-kit makes public.items.status text, \
+                replaces public.status, and would fail to make the column public.status again; \
+                --apply transaction leaves no half of it\n";
+    let ran = project.push().expect(3).database("unchanged").says(&[says]);
+    assert_eq!(database.everything(), before, "{ran}");
+    project.pilot(&["push", "--accept-data-loss"]).run().expect(3).database("unchanged").says(&[says]);
     let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(1).database("unchanged");
     let ran = ran.says(&["22P02", "invalid input value for enum", "dead"]);
     assert_eq!(database.everything(), before, "{ran}");
@@ -313,9 +309,45 @@ fn an_enum_value_in_use_is_no_half_state() {
 
     // Without the row it goes through, all of it.
     database.sql("DELETE FROM items WHERE status = 'dead'");
-    project.pilot(&["push", "--apply", "transaction"]).run().expect(0).database("changed");
-    assert_eq!(database.state(), ["public.items (id integer, status status): 1 rows"]);
-    assert_eq!(database.value(labels), "draft live");
+    for apply in ["transaction", "kit"] {
+        project.pilot(&["push", "--apply", apply]).run().expect(0).database("changed");
+        assert_eq!(database.state(), ["public.items (id integer, status status): 1 rows"], "{apply}");
+        assert_eq!(database.value(labels), "draft live", "{apply}");
+        database.sql("ALTER TYPE status ADD VALUE 'dead'");
+    }
+}
+
+/// A database and a project that takes the value `dead` out of an enum, which a row has.
+fn enum_incident(kit: &str, beside: &str) -> (Database, Project) {
+    let database = Database::create();
+    database.sql(
+        "CREATE TYPE status AS ENUM ('draft', 'live', 'dead');
+         CREATE TABLE items (id integer PRIMARY KEY, status status);
+         INSERT INTO items VALUES (1, 'draft'), (2, 'dead')",
+    );
+    database.sql(beside);
+    let project = Project::new(kit, &database);
+    project.schema(
+        "export const status = pgEnum('status', ['draft', 'live']);
+         export const items = pgTable('items', { id: integer('id').primaryKey(), status: status('status') });",
+    );
+    (database, project)
+}
+
+/// The type cannot be dropped while a function takes it: by then the column is text.
+fn an_enum_that_something_else_needs_is_no_half_state(kit: &str) {
+    let beside = "DELETE FROM items WHERE status = 'dead';
+                  CREATE FUNCTION shout(status) RETURNS text LANGUAGE sql AS 'SELECT upper($1::text)'";
+    let (database, project) = enum_incident(kit, beside);
+    project.policy("[hazards]\nrecreate_enum = 'approve'\n");
+    let before = database.everything();
+    let ran = project.push().expect(3).database("unchanged");
+    let ran = ran.says(&[
+        "refused: function shout(status) depends on public.status: drizzle-kit makes public.items.status text",
+    ]);
+    assert_eq!(database.everything(), before, "{ran}");
+    let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(1).database("unchanged").says(&["2BP01"]);
+    assert_eq!(database.everything(), before, "{ran}");
 }
 
 /// Kills the program while the transaction waits.
