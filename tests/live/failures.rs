@@ -164,7 +164,7 @@ const LOOKS: [&[&str]; 4] = [
 fn while_looking(arguments: &[&str], then: impl FnOnce(&Running)) -> Ran {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);
-    project.policy("[hazards]\ndrop_column = \"approve\"");
+    project.policy("[guard]\nhosts = ['127.0.0.1']\n[hazards]\ndrop_column = \"approve\"");
     if arguments.contains(&"old.plan") {
         project.pilot(&["plan", "--out", "old.plan"]).run().expect(2);
     }

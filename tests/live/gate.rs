@@ -98,6 +98,9 @@ fn every_kit_has_sixty_changes(kit: &str) {
 const BROKEN: [&str; 2] = ["check_with_semicolon", "enum_with_dollars"];
 
 /// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
+/// What would leave the column as text is seen beforehand, by the rows that have the value.
+const HALF_BUILT: &str = "enum_value_in_use";
+
 fn failing_changes(kit: &str) {
     for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
@@ -105,6 +108,12 @@ fn failing_changes(kit: &str) {
         if BROKEN.contains(&name.as_str()) {
             assert!([3, 4].contains(&ran.code) && told.is_empty(), "{name}: {told:#?}\n{shown}\n{ran}");
             drop(ran.database("unchanged"));
+            keep(kit, &format!("failing/{name}.sql"), &shown);
+            continue;
+        }
+        if name == HALF_BUILT {
+            let ran = ran.expect(3).database("unchanged").says(&["--apply transaction"]);
+            assert!(told.is_empty(), "{told:#?}\n{ran}");
             keep(kit, &format!("failing/{name}.sql"), &shown);
             continue;
         }
