@@ -218,7 +218,7 @@ pub struct ResetArgs {
     /// End the sessions of our own role that hold what has to be dropped
     #[arg(long)]
     pub terminate_blockers: bool,
-    /// What builds the schema again, instead of what [reset] in the policy says
+    /// What builds the schema again, instead of what `[reset]` in the policy says
     #[arg(long, value_enum, value_name = "WHAT")]
     pub then: Option<Then>,
 }
@@ -258,7 +258,7 @@ pub struct GenerateArgs {
 ///
 /// Takes the lock of this program on the database, so that of several runs at once one applies and the others wait and
 /// find nothing to do. Refuses where the folder and the history do not fit together (`drizzle-pilot status`), unless the
-/// policy allows it under [migrate]. Runs the project's `drizzle-kit migrate`, reads the history again, and says of a
+/// policy allows it under `[migrate]`. Runs the project's `drizzle-kit migrate`, reads the history again, and says of a
 /// failure which statement of which file it was and why, which drizzle-kit itself does not say from 0.31.10 on.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:

@@ -1,7 +1,7 @@
 //! Looks for statements in migrations that lose data, block, or fail, before they run.
 //!
-//! One file per rule or small family. Each gets a [`Source`] and says what it found in it; whether anybody wants to hear
-//! it is told by the wishes of the user and by ignore comments, at one place ([`Source::report`]).
+//! One file per rule or small family. Each gets a `Source` and says what it found in it; whether anybody wants to hear
+//! it is told by the wishes of the user and by ignore comments, at one place (`Source::report`).
 
 mod breakpoint;
 mod cast;
