@@ -9,6 +9,7 @@ use semver::Version;
 use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::{self, Gate};
+use crate::commands::lock;
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
 use crate::commands::target;
@@ -16,7 +17,6 @@ use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::Fingerprint;
-use crate::db::lease::{LeaseError, Request};
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn, Lease};
 use crate::exit::Exit;
@@ -453,18 +453,7 @@ impl<'a> Copilot<'a> {
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
     fn take_lock(&mut self, dsn: &Dsn) -> Result<(), Verdict> {
         let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
-        let application_name = format!("{} lock", self.run_id);
-        let deadline = self.clock.rest();
-        let request = Request { application_name: &application_name, wait: wait.min(deadline), deadline };
-        let console = &mut self.console;
-        let lease = Lease::take(dsn, &request, &mut |holder| {
-            let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
-            console.say(&format!("waiting for another run that changes this database{holder}"));
-        });
-        self.lease = Some(lease.map_err(|error| match &error {
-            LeaseError::Unready(error) => self.unseen(error),
-            LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
-        })?);
+        self.lease = Some(lock::take(dsn, &self.run_id, wait, &self.clock, self.console)?);
         Ok(())
     }
 

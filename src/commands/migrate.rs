@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{self, MigrateArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::{self, Changes, Ground};
@@ -16,7 +17,6 @@ use crate::console::Console;
 use crate::db::Lease;
 use crate::db::connect;
 use crate::db::history::History;
-use crate::db::lease::{LeaseError, Request};
 use crate::db::rehearsal::{self, Rehearsal};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{FailedStatement, Overlay};
@@ -77,7 +77,7 @@ fn attempt(
         connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
             .map_err(|error| look::failed(&error, &clock))?;
     }
-    let lease = lease(&ground, args, &clock, console)?;
+    let lease = lock::take(ground.dsn(), &run_id(), args.lock_timeout, &clock, console)?;
 
     let before = ground.history(&clock)?;
     let status = ground.status(&before);
@@ -129,21 +129,6 @@ fn unready(args: &MigrateArgs) -> Result<(), Verdict> {
 
 fn run_id() -> String {
     format!("drizzle-pilot-{} migrate", std::process::id())
-}
-
-/// Takes the lock, and waits for whoever has it.
-fn lease(ground: &Ground, args: &MigrateArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
-    let application_name = format!("{} lock", run_id());
-    let deadline = clock.rest();
-    let request = Request { application_name: &application_name, wait: args.lock_timeout.min(deadline), deadline };
-    let taken = Lease::take(ground.dsn(), &request, &mut |holder| {
-        let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
-        console.say(&format!("waiting for another run that changes this database{holder}"));
-    });
-    taken.map_err(|error| match &error {
-        LeaseError::Unready(error) => look::failed(error, clock),
-        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
-    })
 }
 
 fn warn(log: &mut Logbook, console: &mut Console, text: &str) {

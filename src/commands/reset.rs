@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
@@ -16,7 +17,6 @@ use crate::console::Console;
 use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Guarded, Rules, Target};
-use crate::db::lease::{LeaseError, Request};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, Owners, ResetPlan, Schemas, Scope};
@@ -177,17 +177,8 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
 
 /// Takes the lock for all of the steps.
 fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
-    let application_name = format!("drizzle-pilot-{} reset lock", std::process::id());
-    let wait = (args.lock_timeout * reset::N_ATTEMPTS).min(clock.rest());
-    let request = Request { application_name: &application_name, wait, deadline: clock.rest() };
-    let taken = Lease::take(dsn, &request, &mut |holder| {
-        let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
-        console.say(&format!("waiting for another run that changes this database{holder}"));
-    });
-    taken.map_err(|error| match &error {
-        LeaseError::Unready(error) => look::failed(error, clock),
-        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
-    })
+    let run = format!("drizzle-pilot-{} reset", std::process::id());
+    lock::take(dsn, &run, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
 /// Says what is to go. A name that means nothing in this database is likely to be misspelt.
