@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use crate::cli::{CheckArgs, PlaceArgs, Shared};
 use crate::commands::findings::{self, Told};
-use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
-use crate::commands::migrations::Ground;
+use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::target::{self, Drizzle};
 use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
@@ -24,36 +23,22 @@ const COMMAND: &str = "check";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &CheckArgs, console: &mut Console) -> Exit {
-    let started = Instant::now();
-    let mut log = Logbook::new(shared);
-    // A hook says nothing where nothing is wrong.
-    log.speaks = false;
-    let verdict = match attempt(shared, args, started, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, COMMAND, View::Run, console, verdict)
+    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
     shared: &Shared,
     args: &CheckArgs,
-    started: Instant,
+    clock: &Clock,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
+    // A hook says nothing where nothing is wrong.
+    log.speaks = false;
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let policy = policies
-        .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), None)
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
-    log.profile = policy.profile().map(str::to_owned);
-    if let Some(rule) = policy.bans_command(COMMAND) {
-        let profile = policy.profile().unwrap_or_default();
-        let summary = format!("the profile {profile} does not allow `{COMMAND}` [{rule}]");
-        return Err(Verdict::nothing(Exit::Guarded, summary).hint("change its `commands`"));
-    }
+    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
 
     let (paths, drizzle) = folders(shared, args, &policy, &cwd)?;
     let mut told = Told::new(&cwd);
@@ -66,8 +51,7 @@ fn attempt(
         let found = policy.check().wishing(|wishes| offline(&subject, wishes));
         told.add(&subject.folder, found);
         if args.database {
-            let clock = Clock::new(started, shared.timeout);
-            database(shared, args, &subject.folder, &policy, &clock, console, log, &mut told)?;
+            database(shared, args, &subject.folder, &policy, clock, console, log, &mut told)?;
         }
         if args.schema {
             schema(shared, &subject.folder, drizzle.as_ref(), &policy, &cwd, console, &mut told)?;

@@ -10,6 +10,7 @@ use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::{self, Gate};
 use crate::commands::lock;
+use crate::commands::logbook;
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
 use crate::commands::target;
@@ -27,7 +28,6 @@ use crate::kit::schema_files;
 use crate::kit::session::Answer;
 use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
-use crate::policy::model::SelectError;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{Dialect, Hazard};
@@ -313,7 +313,7 @@ impl<'a> Copilot<'a> {
         if !self.policies.needs_host() {
             return self.guard(None);
         }
-        let possible = self.policies.possible(self.profile, &env).map_err(|error| unselected(&error))?;
+        let possible = self.policies.possible(self.profile, &env).map_err(|error| logbook::unselected(&error))?;
         let mut refusals = possible.iter().map(|policy| self.allows(policy));
         // The first is the policy that applies where no host changes it, and has the reason to be told.
         let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
@@ -323,7 +323,7 @@ impl<'a> Copilot<'a> {
     /// Picks the policy and looks at the guards.
     fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
         let env = |name: &str| std::env::var(name).ok();
-        let policy = self.policies.select(self.profile, &env, host).map_err(|error| unselected(&error))?;
+        let policy = self.policies.select(self.profile, &env, host).map_err(|error| logbook::unselected(&error))?;
         if let Some(named) = self.profile {
             for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
                 self.warn(format!(
@@ -740,11 +740,6 @@ fn reported(config: &Config, dsn: Option<&Dsn>, whereabouts: &Whereabouts) -> re
 fn guarded(summary: &str, rule: Option<&RuleRef>) -> Verdict {
     let rule = rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
     Verdict::nothing(Exit::Guarded, format!("{summary}{rule}"))
-}
-
-/// Returns the verdict where no profile can be chosen.
-fn unselected(error: &SelectError) -> Verdict {
-    Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint())
 }
 
 /// Returns what a report says of a PostgreSQL server.

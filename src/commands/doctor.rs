@@ -232,8 +232,7 @@ fn by_policy(policies: &Policies, profile: Option<&str>, host: Option<&str>, dsn
     let policy = match policies.select(profile, &env, host) {
         Ok(policy) => policy,
         Err(error) => {
-            let verdict = Verdict::nothing(Exit::Config, error.to_string());
-            return vec![Check::problem("profile", verdict.hint(error.hint()))];
+            return vec![Check::problem("profile", logbook::unselected(&error))];
         }
     };
     let mut checks = vec![profile_check(policies, &policy, profile, &env, host)];

@@ -1,13 +1,15 @@
 //! Keeps what a run decides and learns, and closes it: the report, the result, and the sentence at the end.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crate::cli::{Format, Shared};
+use crate::commands::look::Clock;
 use crate::console::{Console, clean_json};
 use crate::exit::Exit;
 use crate::kit::config::FailedStatement;
-use crate::policy::model::Source;
-use crate::policy::{self, Policies, PolicyError};
+use crate::policy::model::{SelectError, Source};
+use crate::policy::{self, Policies, Policy, PolicyError};
 use crate::report::{self, Report, Verdict};
 use crate::term::redact::Secrets;
 
@@ -122,6 +124,17 @@ impl Logbook {
         Ok(policies)
     }
 
+    /// Picks the policy that applies at a host, and takes note of its profile.
+    ///
+    /// # Errors
+    /// With the verdict, where no profile can be chosen.
+    pub fn select(&mut self, policies: &Policies, host: Option<&str>, shared: &Shared) -> Result<Policy, Verdict> {
+        let env = |name: &str| std::env::var(name).ok();
+        let policy = policies.select(shared.profile.as_deref(), &env, host).map_err(|error| unselected(&error))?;
+        self.profile = policy.profile().map(str::to_owned);
+        Ok(policy)
+    }
+
     /// Writes the report, says the result and the closing sentence.
     pub fn close(self, shared: &Shared, command: &str, view: View, console: &mut Console, verdict: Verdict) -> Exit {
         console.settle();
@@ -168,6 +181,27 @@ impl Logbook {
         console.insist(verdict.database.sentence());
         verdict.exit
     }
+}
+
+/// Runs the story of a command from its first line in the log to its report, and returns how it ended.
+pub fn run(
+    shared: &Shared,
+    command: &str,
+    console: &mut Console,
+    story: impl FnOnce(&Clock, &mut Console, &mut Logbook) -> Result<Verdict, Verdict>,
+) -> Exit {
+    let clock = Clock::new(Instant::now(), shared.timeout);
+    let mut log = Logbook::new(shared);
+    let verdict = match story(&clock, console, &mut log) {
+        Ok(verdict) | Err(verdict) => verdict,
+    };
+    log.timings.total_ms = clock.elapsed().as_secs_f64() * 1e3;
+    log.close(shared, command, View::Run, console, verdict)
+}
+
+/// Returns the verdict where no profile can be chosen.
+pub fn unselected(error: &SelectError) -> Verdict {
+    Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint())
 }
 
 /// Returns the project's folder as an absolute path.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{self, MigrateArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
-use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::status;
@@ -34,20 +34,16 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
-    let started = Instant::now();
-    let mut log = Logbook::new(shared);
-    let verdict = match attempt(shared, args, started, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    let verdict = match (&args.ready_file, verdict.exit) {
-        (Some(file), Exit::Ok) => match std::fs::write(file, "") {
-            Ok(()) => verdict,
-            Err(error) => not_ready(&verdict, file, &error),
-        },
-        _ => verdict,
-    };
-    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, COMMAND, View::Run, console, verdict)
+    logbook::run(shared, COMMAND, console, |clock, console, log| {
+        let verdict = attempt(shared, args, clock, console, log)?;
+        Ok(match (&args.ready_file, verdict.exit) {
+            (Some(file), Exit::Ok) => match std::fs::write(file, "") {
+                Ok(()) => verdict,
+                Err(error) => not_ready(&verdict, file, &error),
+            },
+            _ => verdict,
+        })
+    })
 }
 
 /// What was applied stays so; but whoever waits for the file waits in vain.
@@ -60,11 +56,10 @@ fn not_ready(verdict: &Verdict, file: &Path, error: &std::io::Error) -> Verdict 
 fn attempt(
     shared: &Shared,
     args: &MigrateArgs,
-    started: Instant,
+    clock: &Clock,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
-    let clock = Clock::new(started, shared.timeout);
     log.promise(shared, COMMAND, console.secrets())?;
     unready(args)?;
     let cwd = logbook::project(shared)?;
@@ -74,12 +69,11 @@ fn attempt(
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
-            .map_err(|error| look::failed(&error, &clock))?;
+        connect::await_server(ground.dsn(), &run_id(), wait, &mut told).map_err(|error| look::failed(&error, clock))?;
     }
-    let lease = lock::take(ground.dsn(), &run_id(), args.lock_timeout, &clock, console)?;
+    let lease = lock::take(ground.dsn(), &run_id(), args.lock_timeout, clock, console)?;
 
-    let before = ground.history(&clock)?;
+    let before = ground.history(clock)?;
     let status = ground.status(&before);
     log.migrations = Some(ground.reported(&before, &status));
     if !status.unknown.is_empty() {
@@ -107,7 +101,7 @@ fn attempt(
         warn(log, console, &unrecorded);
     }
     fly(
-        &Flights { shared, args, ground: &ground, lease: &lease, clock: &clock, cwd: &cwd },
+        &Flights { shared, args, ground: &ground, lease: &lease, clock, cwd: &cwd },
         &steps,
         &pending,
         &before,

@@ -13,7 +13,6 @@ use crate::console::Console;
 use crate::db::Dsn;
 use crate::db::history::{self, History, Records};
 use crate::db::reach::Relation;
-use crate::exit::Exit;
 use crate::kit::config::Config;
 use crate::migrations::state::{self, Status};
 use crate::migrations::{Folder, Journal};
@@ -129,12 +128,8 @@ pub fn guard(
     policies: &Policies,
     log: &mut Logbook,
 ) -> Result<Policy, Verdict> {
-    let env = |name: &str| std::env::var(name).ok();
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = policies
-        .select(shared.profile.as_deref(), &env, host.as_deref())
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))?;
-    log.profile = policy.profile().map(str::to_owned);
+    let policy = log.select(policies, host.as_deref(), shared)?;
     copilot::allows(&policy, &[command], changes == Changes::Database)?;
     Ok(policy)
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 
 use crate::cli::{DialectName, Format, ReplayArgs, Shared};
 use crate::commands::gate::{self, Gate};
+use crate::commands::logbook;
 use crate::console::{Console, clean_json};
 use crate::db::reach::{Facts, Fitting, Found, Relation, Rows, Wanted};
 use crate::exit::Exit;
@@ -162,7 +163,7 @@ fn policy(shared: &Shared) -> Result<Policy, Verdict> {
         .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()))?;
     policies
         .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), None)
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))
+        .map_err(|error| logbook::unselected(&error))
 }
 
 fn told(decision: &Decision, prompt: &Prompt) -> String {

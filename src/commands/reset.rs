@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
-use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::{copilot, steps, verdict};
@@ -41,46 +41,38 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
-    let started = Instant::now();
-    let mut log = Logbook::new(shared);
-    let verdict = match attempt(shared, args, started, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, COMMAND, View::Run, console, verdict)
+    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 /// The story: guard what can be guarded, find the database, guard it, lock it, look, plan, show, ask; then the steps.
 fn attempt(
     shared: &Shared,
     args: &ResetArgs,
-    started: Instant,
+    clock: &Clock,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
-    let clock = Clock::new(started, shared.timeout);
     // Whoever watches for signals later takes them from whoever does not.
     let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
     let policies = log.load_policy(shared, &cwd, console)?;
     // The project's own code is not run where the environment alone forbids what follows.
     if !policies.needs_host() {
-        let policy = select(&policies, shared, None)?;
+        let policy = log.select(&policies, None, shared)?;
         guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
     }
     let Place { dsn, named_by, drizzle } = target::find(shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = select(&policies, shared, host.as_deref())?;
-    log.profile = policy.profile().map(str::to_owned);
+    let policy = log.select(&policies, host.as_deref(), shared)?;
     let rules = rules(&policies, &policy, args, host.as_deref());
     guard::admit(&dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
-    let mut lease = if args.yes && !args.dry_run { Some(lease(&dsn, args, &clock, console)?) } else { None };
-    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, &clock))?;
+    let mut lease = if args.yes && !args.dry_run { Some(lease(&dsn, args, clock, console)?) } else { None };
+    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
     let target = guard::check(&dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     let scope = scope(args, drizzle.as_ref(), &catalog, &cwd, console)?;
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
@@ -98,11 +90,11 @@ fn attempt(
         return Ok(Verdict::nothing(exit, format!("{} objects would be dropped", plan.n_objects)));
     }
     if !plan.is_empty() {
-        ask(args, &catalog, &clock, &mut interrupts, console)?;
+        ask(args, &catalog, clock, &mut interrupts, console)?;
     }
     let lease = match lease.take() {
         Some(lease) => lease,
-        None => self::lease(&dsn, args, &clock, console)?,
+        None => self::lease(&dsn, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -113,20 +105,13 @@ fn attempt(
         plan: &plan,
         lease: &lease,
         then,
-        clock,
+        clock: *clock,
         interrupts,
         console,
         log,
         database: Database::Unchanged,
     };
     run.all()
-}
-
-/// Picks the policy that applies at a host.
-fn select(policies: &Policies, shared: &Shared, host: Option<&str>) -> Result<Policy, Verdict> {
-    policies
-        .select(shared.profile.as_deref(), &variable, host)
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint()))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,9 +1,7 @@
 //! `status`: the journal against the history, by the rule of drizzle's own migrator.
 
-use std::time::Instant;
-
 use crate::cli::{Shared, StatusArgs};
-use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::console::Console;
@@ -15,19 +13,13 @@ const COMMAND: &str = "status";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &StatusArgs, console: &mut Console) -> Exit {
-    let started = Instant::now();
-    let mut log = Logbook::new(shared);
-    let verdict = match attempt(shared, args, started, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, COMMAND, View::Run, console, verdict)
+    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
     shared: &Shared,
     args: &StatusArgs,
-    started: Instant,
+    clock: &Clock,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
@@ -36,7 +28,7 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
     migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
-    let history = ground.history(&Clock::new(started, shared.timeout))?;
+    let history = ground.history(clock)?;
     let status = ground.status(&history);
     log.migrations = Some(ground.reported(&history, &status));
     if status.is_clean() {

@@ -1,10 +1,10 @@
 //! `sync`: prove that the database is what the migrations make, then write the history that says so, all or nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
 use crate::commands::drift::{self, Compared};
-use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::transaction;
@@ -24,19 +24,13 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &SyncArgs, console: &mut Console) -> Exit {
-    let started = Instant::now();
-    let mut log = Logbook::new(shared);
-    let verdict = match attempt(shared, args, started, console, &mut log) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
-    log.close(shared, COMMAND, View::Run, console, verdict)
+    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
     shared: &Shared,
     args: &SyncArgs,
-    started: Instant,
+    clock: &Clock,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
@@ -46,8 +40,7 @@ fn attempt(
     let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
     migrations::guard(COMMAND, changes, shared, &policies, log)?;
-    let clock = Clock::new(started, shared.timeout);
-    let history = ground.history(&clock)?;
+    let history = ground.history(clock)?;
     let status = ground.status(&history);
     let mut reported = ground.reported(&history, &status);
     if args.repair_order {
@@ -61,7 +54,7 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
     console.say("building the migrations in a database of their own, to compare");
-    let Compared { seen, differences } = drift::of_database(&ground, &history, had, &clock)?;
+    let Compared { seen, differences } = drift::of_database(&ground, &history, had, clock)?;
     let refusal = refused(&differences, had);
     reported.writes = rows.iter().map(|row| shown(row, &history)).collect();
     reported.differences = Some(differences);
@@ -98,8 +91,8 @@ fn attempt(
         deadline: clock.rest(),
         commit_patience: COMMIT_PATIENCE,
     };
-    let applied = apply::apply(ground.dsn(), &script, &run).map_err(|error| transaction::failed(&error, &clock))?;
-    read_back(&ground, had, &in_words, &clock, log, applied.signal)
+    let applied = apply::apply(ground.dsn(), &script, &run).map_err(|error| transaction::failed(&error, clock))?;
+    read_back(&ground, had, &in_words, clock, log, applied.signal)
 }
 
 /// Looks again, and says what is there.
