@@ -761,11 +761,7 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
 /// Hides every secret among the credentials: the password and its forms in URLs, and the tokens of other dialects.
 pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
     if let Some(dsn) = dsn {
-        let address = dsn.address();
-        let server = address.server();
-        for password in dsn.secrets() {
-            secrets.add_password(&password, &[&address.user, &address.database, &server]);
-        }
+        hide_password(secrets, dsn);
     }
     let credential = |name: &&str| config.db_credentials.get(name)?.as_str();
     for secret in ["password", "authToken", "token", "secretArn"].iter().filter_map(credential) {
@@ -777,6 +773,15 @@ pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
         if let Some((password, user, path)) = password {
             secrets.add_password(password, &[user, path]);
         }
+    }
+}
+
+/// Hides a password in every spelling.
+pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
+    let address = dsn.address();
+    let server = address.server();
+    for password in dsn.secrets() {
+        secrets.add_password(&password, &[&address.user, &address.database, &server]);
     }
 }
 

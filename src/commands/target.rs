@@ -10,7 +10,7 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::commands::{flight, verdict};
+use crate::commands::{copilot, flight, verdict};
 use crate::console::Console;
 use crate::db::url::Env;
 use crate::db::{Dsn, DsnError};
@@ -83,7 +83,7 @@ pub fn settle(
 ) -> Result<Place, Verdict> {
     let env = |name: &str| std::env::var(name).ok();
     if let Some(drizzle) = &drizzle {
-        super::copilot::hide(console.secrets_mut(), &drizzle.config, None);
+        copilot::hide(console.secrets_mut(), &drizzle.config, None);
     }
     let place = match (url, &drizzle) {
         (Some(url), _) => (read_url(url, "--url", &env)?, "--url".to_owned()),
@@ -109,10 +109,7 @@ pub fn settle(
     };
     let (dsn, named_by) = place;
     let dsn = dsn.in_dir(cwd);
-    let address = dsn.address();
-    for secret in dsn.secrets() {
-        console.secrets_mut().add_password(&secret, &[&address.user, &address.database]);
-    }
+    copilot::hide_password(console.secrets_mut(), &dsn);
     Ok(Place { dsn, named_by, drizzle })
 }
 

@@ -40,15 +40,7 @@ impl Interrupts {
     /// # Errors
     /// When the signal handlers cannot be set.
     pub fn watch() -> io::Result<Interrupts> {
-        let (wakes, waker) = UnixStream::pair()?;
-        wakes.set_nonblocking(true)?;
-        let signal = Arc::new(AtomicUsize::new(0));
-        for number in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
-        }
-        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
-        }
+        let (wakes, signal) = register()?;
         Ok(Interrupts { wakes, signal })
     }
 
@@ -135,4 +127,17 @@ fn wait(polled: &mut [PollFd<'_>], until: Instant) -> io::Result<()> {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+/// Sets the handlers: what wakes a wait for signals and ended children, and the number of the signal that came, or 0.
+pub(super) fn register() -> io::Result<(UnixStream, Arc<AtomicUsize>)> {
+    let (wakes, waker) = UnixStream::pair()?;
+    wakes.set_nonblocking(true)?;
+    let signal = Arc::new(AtomicUsize::new(0));
+    for number in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
+    }
+    for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
+    }
+    Ok((wakes, signal))
 }

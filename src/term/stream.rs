@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
+use super::interrupts;
 use super::pty::{Ended, Pty};
 use super::redact::Secrets;
 use super::screen::{Event, Screen, Text};
@@ -99,15 +99,7 @@ impl ScreenStream {
     /// # Errors
     /// When the signal handlers cannot be set.
     pub fn new(pty: Pty, mailbox: Option<File>, recorder: Option<FileRecorder>) -> io::Result<ScreenStream> {
-        let (wakes, waker) = UnixStream::pair()?;
-        wakes.set_nonblocking(true)?;
-        let signal = Arc::new(AtomicUsize::new(0));
-        for number in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
-        }
-        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
-        }
+        let (wakes, signal) = interrupts::register()?;
         Ok(ScreenStream {
             pty,
             screen: Screen::default(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::NEWEST;
-use crate::support::{Database, OwnServer, Project, Ran, Run, Signal, Silence, gone_within};
+use crate::support::{Database, OwnServer, Project, Ran, Random, Run, Signal, Silence, gone_within};
 
 const N_TABLES: u32 = 60;
 
@@ -65,16 +65,6 @@ fn check_word(ran: &Ran, left: &Left) {
         word => assert_eq!((word, ran.code), ("maybe", 7), "{ran}"),
     }
     assert_eq!(ran.code == 0, ran.report["database"] == "changed", "{ran}");
-}
-
-/// Numbers that nobody chose, and that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
 }
 
 /// Runs once without a fault, and returns how long that took.

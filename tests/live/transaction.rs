@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::NEWEST;
-use crate::support::{Database, Held, Project, Ran, Run, Running, Signal, gone_within, until};
+use crate::support::{Database, Held, Project, Ran, Random, Run, Running, Signal, gone_within, until};
 
 on_every_kit!(@ kit_0_28_1 "0.28.1"
     five_statements_are_one_transaction_with_a_witness
@@ -230,13 +230,12 @@ fn a_kill_before_the_transaction_or_after_it_leaves_all_or_nothing() {
 #[test]
 fn a_kill_at_any_moment_leaves_all_or_nothing() {
     const SEED: u64 = 20_240_229;
-    let mut random = SEED;
+    let mut random = Random(SEED);
     let mut five = Five::new(NEWEST);
     let after = five.after();
     for _ in 0..5 {
         let before = five.database.everything();
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = Duration::from_micros((random >> 33) % 60_000);
+        let moment = Duration::from_micros(random.below(60_000));
         let mut running = five.push().spawn();
         running.wait_for("in one transaction");
         // The moment itself is what is drawn; nothing is waited for.

@@ -22,15 +22,20 @@ pub(crate) enum AtCommit {
 }
 
 /// Opens a port in front of a server, and returns the URL that leads through it.
-pub(crate) fn proxy(mut url: Url, at_commit: AtCommit) -> Url {
+pub(crate) fn proxy(url: Url, at_commit: AtCommit) -> Url {
+    before(url, move |client, server| carry(client, server, at_commit))
+}
+
+/// Opens a port in front of a server, and returns the URL that leads to it. Each client is taken with a connection to the
+/// server.
+fn before(mut url: Url, take: impl Fn(TcpStream, TcpStream) + Send + 'static) -> Url {
     let server = format!("127.0.0.1:{}", url.port().expect("the laboratory's URLs have a port"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("the listener is bound").port();
     url.set_port(Some(port)).expect("the URL has a host");
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let server = TcpStream::connect(&server).expect("the laboratory answers");
-            carry(client, server, at_commit);
+            take(client, TcpStream::connect(&server).expect("the laboratory answers"));
         }
     });
     url
@@ -92,23 +97,15 @@ pub(crate) struct Silence {
 
 impl Silence {
     /// Opens a port in front of a server that falls silent after this many bytes.
-    pub(crate) fn after(mut url: Url, n_bytes: u64) -> Self {
-        let server = format!("127.0.0.1:{}", url.port().expect("the laboratory's URLs have a port"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("the listener is bound").port();
-        url.set_port(Some(port)).expect("the URL has a host");
+    pub(crate) fn after(url: Url, n_bytes: u64) -> Self {
         let n_carried = Arc::new(AtomicU64::new(0));
-        let carried = Arc::clone(&n_carried);
         let servers = Arc::new(Mutex::new(Vec::new()));
-        let known = Arc::clone(&servers);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let server = TcpStream::connect(&server).expect("the laboratory answers");
-                known.lock().expect("nobody panics with it").push(server.try_clone().expect("descriptors are left"));
-                // A connection that begins after the silence is spared.
-                let limit = if carried.load(Ordering::SeqCst) < n_bytes { n_bytes } else { u64::MAX };
-                carry_until(client, server, &carried, limit);
-            }
+        let (carried, known) = (Arc::clone(&n_carried), Arc::clone(&servers));
+        let url = before(url, move |client, server| {
+            known.lock().expect("nobody panics with it").push(server.try_clone().expect("descriptors are left"));
+            // A connection that begins after the silence is spared.
+            let limit = if carried.load(Ordering::SeqCst) < n_bytes { n_bytes } else { u64::MAX };
+            carry_until(client, server, &carried, limit);
         });
         Self { url, n_carried, servers }
     }
