@@ -25,6 +25,7 @@ pub struct Dsn {
     password: Option<Password>,
     password_file: Option<PathBuf>,
     tls: Tls,
+    binds_channel: bool,
     options: Option<String>,
     application_name: Option<String>,
 }
@@ -110,6 +111,11 @@ pub enum DsnError {
     Ssl(String),
     #[error("sslmode=verify-ca with uselibpqcompat=true needs sslrootcert")]
     NoRootCertificate,
+    #[error("sslcert and sslkey belong together, and only one is given")]
+    HalfAnIdentity,
+    /// A demand on the connection's safety that neither drizzle-kit's driver nor this program can meet.
+    #[error("the database URL demands {0}, which drizzle-kit's driver does not do")]
+    Unmet(String),
     #[error("no database user is given")]
     NoUser,
     #[error("the dbCredentials hold neither a url nor a host and a database")]
@@ -129,6 +135,10 @@ impl DsnError {
             DsnError::Port(_) => "write a port between 1 and 65535",
             DsnError::Ssl(_) => "write sslmode=disable, sslmode=verify-full or sslmode=no-verify in its place",
             DsnError::NoRootCertificate => "add sslrootcert=<file>, or use sslmode=verify-full",
+            DsnError::HalfAnIdentity => "give both files, sslcert=<file>&sslkey=<file>, or none",
+            DsnError::Unmet(_) => {
+                "take it out: drizzle-kit connects without it, so that it protects nothing; sslmode=verify-full proves the server"
+            }
             DsnError::NoUser => "put the user into dbCredentials, or set PGUSER; USER is often unset in containers",
             DsnError::NoCredentials => "set dbCredentials.url in drizzle's config",
         }
@@ -165,7 +175,8 @@ impl Dsn {
     /// Reads a database URL.
     ///
     /// The URL is parsed by the WHATWG rules, as node's `URL` does. Parameters that node-pg does not know (`schema`,
-    /// `pgbouncer`, `connection_limit`, `channel_binding`, `target_session_attrs`) are ignored as it ignores them.
+    /// `pgbouncer`, `connection_limit`, `target_session_attrs`) are ignored as it ignores them, but none that demands a
+    /// safer connection: `channel_binding=require` holds for our own connections, and the others are refused.
     /// Text that node-pg would resolve against its inner base URL (`host=h dbname=d` becomes a database of that name
     /// on a host called `base`) is refused.
     pub fn from_url(text: &str, env: Env) -> Result<Dsn, DsnError> {
@@ -237,6 +248,13 @@ impl Dsn {
 
     pub fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// Tells whether the login must be bound to the TLS connection (`channel_binding=require`, as Neon writes it).
+    ///
+    /// node-pg ignores it in a URL.
+    pub fn binds_channel(&self) -> bool {
+        self.binds_channel
     }
 
     /// Returns the start-up options that the kit's connection will have: those of the URL, else `PGOPTIONS`.
@@ -405,6 +423,7 @@ struct Given {
     password: Option<String>,
     written: Option<String>,
     ssl: Ssl,
+    binds_channel: bool,
     options: Option<String>,
     application_name: Option<String>,
 }
@@ -424,6 +443,7 @@ impl Given {
             password: text("password"),
             written: None,
             ssl,
+            binds_channel: false,
             options: None,
             application_name: None,
         }
@@ -458,11 +478,15 @@ impl Given {
             let value = url.query_pairs().filter(|(key, _)| key == name).last();
             value.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
         };
+        if let Some(demand) = unmet(parameter) {
+            return Err(DsnError::Unmet(demand));
+        }
         let written = url.password().unwrap_or_default();
         let given = Given {
             user: parameter("user").or(some(decode(url.username(), "")?)),
             password: parameter("password").or(some(decode(written, "")?)),
             written: some(written.to_owned()),
+            binds_channel: parameter("channel_binding").as_deref() == Some("require"),
             options: parameter("options"),
             application_name: parameter("application_name").or_else(|| parameter("fallback_application_name")),
             ..Given::nothing()
@@ -525,6 +549,7 @@ impl Given {
                 .map(|plain| Password { plain: plain.into(), written: self.written.map(SecretString::from) }),
             password_file: password_file(env),
             tls: self.ssl.settle(env),
+            binds_channel: self.binds_channel,
             options: or_env(self.options, "PGOPTIONS"),
             application_name: or_env(self.application_name, "PGAPPNAME"),
         })
@@ -575,6 +600,9 @@ fn ssl_of_url(url: &Url, parameter: impl Fn(&str) -> Option<String>) -> Result<S
         };
     }
 
+    if certificate.is_some() != key.is_some() {
+        return Err(DsnError::HalfAnIdentity);
+    }
     let as_libpq = parameter("uselibpqcompat").as_deref() == Some("true");
     let check = match (mode.as_deref(), as_libpq) {
         (Some("disable"), _) => return Ok(Ssl::Off),
@@ -588,6 +616,23 @@ fn ssl_of_url(url: &Url, parameter: impl Fn(&str) -> Option<String>) -> Result<S
     };
     let roots = root.into_iter().collect();
     Ok(Ssl::On(Trust { check, roots, identity: certificate.zip(key), ..Trust::default() }))
+}
+
+/// Finds a parameter of libpq that demands a safer connection than node-pg makes (PostgreSQL 18, "Parameter Key Words").
+///
+/// TLS below 1.2 is never spoken, by node's default nor by rustls.
+fn unmet(parameter: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let is_met = |name: &str, value: &str| match name {
+        "gssencmode" => value != "require",
+        "ssl_min_protocol_version" => matches!(value, "TLSv1" | "TLSv1.1" | "TLSv1.2"),
+        _ => false,
+    };
+    ["require_auth", "requirepeer", "gssencmode", "ssl_min_protocol_version", "sslcrl", "sslcrldir"].iter().find_map(
+        |name| {
+            let value = parameter(name)?;
+            (!is_met(name, &value)).then(|| format!("{name}={value}"))
+        },
+    )
 }
 
 /// Returns the file that pgpass 1.0.5 reads; it reads none where `PGPASSWORD` is set, be it empty.
@@ -884,6 +929,32 @@ mod tests {
         }
         let url = "postgres://u:p@h/d?uselibpqcompat=true&sslmode=verify-ca";
         assert_eq!(read(url, &[]).err(), Some(DsnError::NoRootCertificate));
+    }
+
+    #[test]
+    fn a_demand_for_safety_is_met_or_refused() {
+        for demand in [
+            "require_auth=scram-sha-256",
+            "requirepeer=postgres",
+            "gssencmode=require",
+            "sslcrl=crl.pem",
+            "sslcrldir=crls",
+            "ssl_min_protocol_version=TLSv1.3",
+        ] {
+            let url = format!("postgres://u:p@h/d?sslmode=require&{demand}");
+            assert_eq!(read(&url, &[]).err(), Some(DsnError::Unmet(demand.to_owned())));
+        }
+        for half in ["sslcert=c.pem", "sslkey=k.pem&sslmode=require"] {
+            assert_eq!(read(&format!("postgres://u:p@h/d?{half}"), &[]).err(), Some(DsnError::HalfAnIdentity));
+        }
+        for harmless in ["gssencmode=disable", "ssl_min_protocol_version=TLSv1.2", "channel_binding=prefer"] {
+            let dsn = read(&format!("postgres://u:p@h/d?{harmless}"), &[]).expect(harmless);
+            assert!(!dsn.binds_channel());
+        }
+        assert!(
+            read("postgres://u:p@h/d?sslmode=require&channel_binding=require", &[])
+                .is_ok_and(|dsn| dsn.binds_channel())
+        );
     }
 
     #[test]

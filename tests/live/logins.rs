@@ -145,6 +145,8 @@ fn tls_is_never_weaker_than_what_was_asked_for() {
     let check_empty = |with: &str| super::logins::check(&project, &query(&empty, with), 0, &["nothing to drop"]);
     check("sslmode=require", 69, &["does not offer TLS", "sslmode=disable"]);
     check("sslmode=prefer", 69, &["does not offer TLS"]);
+    check("channel_binding=require", 69, &["channel binding"]);
+    check("sslmode=require&require_auth=scram-sha-256", 78, &["require_auth=scram-sha-256", "take it out"]);
     drop(database);
 
     // A server that restarts forgets the test's connections, so every database is made anew.
@@ -163,6 +165,7 @@ fn tls_is_never_weaker_than_what_was_asked_for() {
     present(files("localhost", 2090), "hostssl all all 127.0.0.1/32 scram-sha-256\n");
     check("sslmode=disable", 69, &["28000", "the server wants TLS"]);
     check_empty("sslmode=verify-full&sslrootcert=ca.pem");
+    check_empty("sslmode=verify-full&sslrootcert=ca.pem&channel_binding=require");
     check_empty("sslmode=no-verify&schema=public&pgbouncer=true&connection_limit=1");
     check_empty("sslmode=verify-ca&sslrootcert=ca.pem&uselibpqcompat=true");
 }
