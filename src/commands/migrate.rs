@@ -21,7 +21,7 @@ use crate::db::rehearsal::{self, Rehearsal};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
-use crate::migrations::state::{Migration, State, Status};
+use crate::migrations::state::{self, Migration, State, Status};
 use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
 use crate::policy::model::Anomaly;
@@ -73,41 +73,85 @@ fn attempt(
     }
     let lease = lock::take(ground.dsn(), &run_id(), args.lock_timeout, clock, console)?;
 
-    let before = ground.history(clock)?;
-    let status = ground.status(&before);
-    log.migrations = Some(ground.reported(&before, &status));
-    if !status.unknown.is_empty() {
-        warn(log, console, "the history has migrations that are not in this folder; drizzle-pilot status shows them");
+    let migrating = Migrating {
+        shared,
+        policy: &policy,
+        ground: &ground,
+        url: args.place.url.as_deref(),
+        migrations: args.place.migrations.as_deref(),
+        kit_args: cli::kit_args(&args.kit_args),
+        lease: &lease,
+        clock,
+        cwd: &cwd,
+    };
+    migrating.run(console, log)
+}
+
+/// Everything that is needed once the lock is held.
+pub struct Migrating<'a> {
+    pub shared: &'a Shared,
+    pub policy: &'a Policy,
+    pub ground: &'a Ground,
+    /// The database and the folder, where they are not those of drizzle's config.
+    pub url: Option<&'a str>,
+    pub migrations: Option<&'a Path>,
+    /// More arguments for drizzle-kit.
+    pub kit_args: &'a [OsString],
+    pub lease: &'a Lease,
+    pub clock: &'a Clock,
+    pub cwd: &'a Path,
+}
+
+impl Migrating<'_> {
+    /// Applies what is pending, and proves it by the history.
+    ///
+    /// # Errors
+    /// With the verdict, where it is not all applied.
+    pub fn run(&self, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+        let Migrating { ground, policy, clock, .. } = self;
+        let before = ground.history(clock)?;
+        let status = ground.status(&before);
+        log.migrations = Some(ground.reported(&before, &status));
+        if !status.unknown.is_empty() {
+            warn(
+                log,
+                console,
+                "the history has migrations that are not in this folder; drizzle-pilot status shows them",
+            );
+        }
+        admit(&status, policy, log)?;
+        let pending: Vec<Migration> =
+            status.migrations.iter().filter(|migration| will_run(migration.state)).copied().collect();
+        if pending.is_empty() {
+            return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to do: {}", status.text())));
+        }
+        let steps = steps::plan(&status).map_err(|obstacle| cannot_run(ground, &obstacle))?;
+        if steps.len() > 1 {
+            warn(
+                log,
+                console,
+                &format!(
+                    "these migrations run in {} steps, because PostgreSQL does not let a transaction use an enum value that \
+                     it has added itself (55P04); what a step has applied stays",
+                    steps.len()
+                ),
+            );
+        }
+        if let Some(unrecorded) = migrations::unrecorded(&before) {
+            warn(log, console, &unrecorded);
+        }
+        fly(self, &steps, &pending, &before, console, log)
     }
-    admit(&status, &policy, log)?;
-    let pending: Vec<Migration> =
-        status.migrations.iter().filter(|migration| will_run(migration.state)).copied().collect();
-    if pending.is_empty() {
-        return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to do: {}", status.text())));
-    }
-    let steps = steps::plan(&status).map_err(|obstacle| cannot_run(&ground, &obstacle))?;
-    if steps.len() > 1 {
-        warn(
-            log,
-            console,
-            &format!(
-                "these migrations run in {} steps, because PostgreSQL does not let a transaction use an enum value that \
-                 it has added itself (55P04); what a step has applied stays",
-                steps.len()
-            ),
-        );
-    }
-    if let Some(unrecorded) = migrations::unrecorded(&before) {
-        warn(log, console, &unrecorded);
-    }
-    fly(
-        &Flights { shared, args, ground: &ground, lease: &lease, clock, cwd: &cwd },
-        &steps,
-        &pending,
-        &before,
-        console,
-        log,
-    )
+}
+
+/// Looks whether all migrations of a folder can be applied to a database that has none of them.
+///
+/// # Errors
+/// With the verdict, where one has no file, or drizzle's migrator cannot run it.
+pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
+    let status = state::compare(&ground.folder, ground.journal(), &[]);
+    admit(&status, policy, log)?;
+    steps::plan(&status).map(|_| ()).map_err(|obstacle| cannot_run(ground, &obstacle))
 }
 
 /// Removes the ready file: what it says is not true yet.
@@ -200,26 +244,16 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
     }
 }
 
-/// What every run of drizzle-kit needs.
-struct Flights<'a> {
-    shared: &'a Shared,
-    args: &'a MigrateArgs,
-    ground: &'a Ground,
-    lease: &'a Lease,
-    clock: &'a Clock,
-    cwd: &'a Path,
-}
-
 /// Lets drizzle-kit run step by step, and looks after the last what is there.
 fn fly(
-    flights: &Flights,
+    migrating: &Migrating,
     steps: &[usize],
     pending: &[Migration],
     before: &History,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
-    let Flights { ground, clock, .. } = flights;
+    let Migrating { ground, clock, .. } = migrating;
     log.speaks = false;
     let reported = log.migrations.take();
     let warnings = std::mem::take(&mut log.warnings);
@@ -228,7 +262,7 @@ fn fly(
         if steps.len() > 1 {
             console.say(&format!("step {} of {}", step_idx + 1, steps.len()));
         }
-        verdict = step(flights, (steps.len() > 1).then_some(*n_entries), console, log)?;
+        verdict = step(migrating, (steps.len() > 1).then_some(*n_entries), console, log)?;
         if verdict.exit != Exit::Ok {
             break;
         }
@@ -285,19 +319,18 @@ fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
 
 /// Runs drizzle-kit once, with all entries of the journal or the first alone.
 fn step(
-    flights: &Flights,
+    migrating: &Migrating,
     n_entries: Option<usize>,
     console: &mut Console,
     log: &mut Logbook,
 ) -> Result<Verdict, Verdict> {
-    let Flights { shared, args, ground, lease, clock, cwd } = flights;
+    let Migrating { shared, ground, url, migrations, kit_args, lease, clock, cwd, .. } = migrating;
     let copy = n_entries.map(|n_entries| first_entries(ground, n_entries)).transpose().map_err(|error| {
         Verdict::nothing(Exit::Failed, format!("copying the first migrations into a temporary folder: {error}"))
     })?;
-    let named = args.place.migrations.as_ref().map(|named| cwd.join(named));
+    let named = migrations.map(|named| cwd.join(named));
     let out = copy.as_ref().map(|copy| copy.path().to_owned()).or(named);
-    let kit_args: Vec<OsString> =
-        std::iter::once(COMMAND.into()).chain(cli::kit_args(&args.kit_args).iter().cloned()).collect();
+    let kit_args: Vec<OsString> = std::iter::once(COMMAND.into()).chain(kit_args.iter().cloned()).collect();
     let mission = Mission {
         command: COMMAND,
         kit_args: &kit_args,
@@ -307,7 +340,7 @@ fn step(
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: Overlay {
-            db_credentials: args.place.url.as_ref().map(|url| serde_json::json!({ "url": url })),
+            db_credentials: url.map(|url| serde_json::json!({ "url": url })),
             out: out.map(|out| out.display().to_string()),
             tables_filter: None,
         },

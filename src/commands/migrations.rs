@@ -46,7 +46,15 @@ impl Ground {
     ) -> Result<Ground, Verdict> {
         let place = target::find(shared, args.url.as_deref(), cwd, console)?;
         log.target = Some(copilot::postgres_target(&place.dsn));
-        let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), cwd);
+        Ground::of(place, args.migrations.as_deref(), cwd)
+    }
+
+    /// Reads the folder that belongs to a database.
+    ///
+    /// # Errors
+    /// With the verdict, where it is not there or cannot be read.
+    pub fn of(place: Place, migrations: Option<&Path>, cwd: &Path) -> Result<Ground, Verdict> {
+        let path = target::migrations_folder(migrations, place.drizzle.as_ref(), cwd);
         let folder = folder::read(&path)?;
         folder.journal().map_err(|error| folder::unusable(&error))?;
         let (schema, name) = match &place.drizzle {

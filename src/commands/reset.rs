@@ -7,11 +7,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
-use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
+use crate::commands::migrate::{self, Migrating};
+use crate::commands::migrations::Ground;
 use crate::commands::target::{self, Drizzle, Place};
+use crate::commands::transaction::of_fault;
 use crate::commands::{copilot, steps, verdict};
 use crate::console::Console;
 use crate::db::apply::{Cut, Effect, Hold, Run};
@@ -19,13 +22,13 @@ use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Guarded, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::reset_plan::{self, Owners, ResetPlan, Schemas, Scope};
+use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
-use crate::migrations::Folder;
 use crate::migrations::snapshot::SnapshotContent;
+use crate::migrations::{Folder, roles};
 use crate::policy::model::closest;
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
@@ -62,26 +65,35 @@ fn attempt(
         let policy = log.select(&policies, None, shared)?;
         guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
     }
-    let Place { dsn, named_by, drizzle } = target::find(shared, args.url.as_deref(), &cwd, console)?;
-    log.target = Some(copilot::postgres_target(&dsn));
+    let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
+    let Place { dsn, named_by, drizzle } = &place;
+    log.target = Some(copilot::postgres_target(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
     let policy = log.select(&policies, host.as_deref(), shared)?;
     let rules = rules(&policies, &policy, args, host.as_deref());
-    guard::admit(&dsn, &rules).map_err(|guarded| refused(&guarded))?;
+    guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
-    let mut lease = if args.yes && !args.dry_run { Some(lease(&dsn, args, clock, console)?) } else { None };
-    let catalog = catalog::catalog(&dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
-    let target = guard::check(&dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
-    let scope = scope(args, drizzle.as_ref(), &catalog, &cwd, console)?;
+    let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
+    let catalog = catalog::catalog(dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
+    let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
+    // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
+    let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
+    let scope = scope(args, drizzle.as_ref(), &catalog, folder.as_ref(), console)?;
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
         target.schemas = schemas.iter().cloned().collect();
     }
     let plan = reset_plan::plan(&catalog, &scope)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
-    show(&dsn, &named_by, &plan, &catalog, args, console);
+    show(dsn, named_by, &plan, &catalog, args, console);
+    for (role, file) in folder.as_ref().map(roles::created).unwrap_or_default() {
+        if catalog.roles.contains(&role) {
+            console
+                .warn(&format!("role {role} stays, and {file} creates it: a migrate after this fails there (42710)"));
+        }
+    }
     if args.dry_run {
         for line in policy.reset().before.iter().chain(&policy.reset().after) {
             console.say(&format!("  would run: {}", line.text));
@@ -94,7 +106,7 @@ fn attempt(
     }
     let lease = match lease.take() {
         Some(lease) => lease,
-        None => self::lease(&dsn, args, clock, console)?,
+        None => self::lease(dsn, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -103,6 +115,7 @@ fn attempt(
         policy: &policy,
         target: &target,
         plan: &plan,
+        place: &place,
         lease: &lease,
         then,
         clock: *clock,
@@ -171,7 +184,7 @@ fn scope(
     args: &ResetArgs,
     drizzle: Option<&Drizzle>,
     catalog: &Catalog,
-    cwd: &Path,
+    folder: Option<&Folder>,
     console: &mut Console,
 ) -> Result<Scope, Verdict> {
     let mut keep = BTreeSet::new();
@@ -203,7 +216,7 @@ fn scope(
     } else if args.schema.is_empty() {
         let mut schemas = drizzle.map_or_else(|| vec![PUBLIC.to_owned()], |drizzle| drizzle.config.schemas());
         schemas.push(schema.clone());
-        schemas.extend(schemas_of_snapshot(&target::migrations_folder(None, drizzle, cwd)));
+        schemas.extend(folder.map(schemas_of_snapshot).unwrap_or_default());
         // Nobody named them here, so one that is not there is no slip of the pen.
         schemas.retain(|name| catalog.schemas.iter().any(|found| found.name == *name));
         Schemas::Named(schemas.into_iter().collect())
@@ -214,11 +227,9 @@ fn scope(
     Ok(Scope { schemas, keep, migrations: Some(Relation { schema, name }), owners })
 }
 
-/// Returns the schemas of the tables in the last snapshot. A folder that cannot be read tells of none: the schemas that
-/// the config names are emptied anyway.
-fn schemas_of_snapshot(folder: &Path) -> Vec<String> {
-    let folder = Folder::read(folder).ok();
-    match folder.as_ref().and_then(|folder| folder.snapshots.last()).map(|last| &last.content) {
+/// Returns the schemas of the tables in the last snapshot.
+fn schemas_of_snapshot(folder: &Folder) -> Vec<String> {
+    match folder.snapshots.last().map(|last| &last.content) {
         Some(SnapshotContent::Read { tables, .. }) => {
             tables.iter().filter_map(|table| table.parts().first().cloned()).collect()
         }
@@ -234,6 +245,7 @@ struct Steps<'a> {
     policy: &'a Policy,
     target: &'a Target,
     plan: &'a ResetPlan,
+    place: &'a Place,
     lease: &'a Lease,
     then: Then,
     clock: Clock,
@@ -252,9 +264,17 @@ impl Steps<'_> {
         for line in before {
             self.step(n_steps, &line.text, |steps| steps.command(line))?;
         }
+        // What could not be built again is not dropped. The commands before may have written the migrations.
+        let ground = match self.then {
+            Then::Migrate => Some(self.ground()?),
+            Then::Push | Then::None => None,
+        };
         let emptied = self.step(n_steps, COMMAND, Steps::empty)?;
         if let Some(command) = self.then.command() {
-            self.step(n_steps, command, |steps| steps.build(command))?;
+            self.step(n_steps, command, |steps| match &ground {
+                Some(ground) => steps.migrate(ground),
+                None => steps.push(),
+            })?;
         }
         for line in after {
             self.step(n_steps, &line.text, |steps| steps.command(line))?;
@@ -334,31 +354,68 @@ impl Steps<'_> {
         apply(self.target, self.plan, self.args, self.lease, &self.clock, self.console)
     }
 
-    /// Builds the schema, on the very database that was emptied.
-    fn build(&mut self, command: &'static str) -> Result<Verdict, Verdict> {
-        let kit_args = [OsString::from(command)];
+    /// Reads the migrations, and looks whether an empty database can have them.
+    fn ground(&mut self) -> Result<Ground, Verdict> {
+        let found = Ground::of(self.place.clone(), None, self.cwd);
+        let ground = found.map_err(|verdict| self.failed("reading the migrations", verdict))?;
+        migrate::rebuilds(&ground, self.policy, self.log)?;
+        Ok(ground)
+    }
+
+    /// Builds the schema by push, on the very database that was emptied.
+    fn push(&mut self) -> Result<Verdict, Verdict> {
+        let kit_args = [OsString::from("push")];
         let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
-        let is_push = self.then == Then::Push;
         let mission = Mission {
-            command: if is_push { "push" } else { "run" },
+            command: "push",
             kit_args: &kit_args,
-            asks: if is_push { Asks::BeforeExecuting } else { Asks::AsItLikes },
+            asks: Asks::BeforeExecuting,
             touches: Touches::Database,
             consent: Consent::ByPolicy,
-            apply: if is_push { None } else { Some(Apply::Kit) },
+            apply: None,
             accept_data_loss: false,
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
             lock: Locking::Held(self.lease),
         };
-        let shared = Shared { report: None, timeout: self.clock.rest(), ..self.shared.clone() };
-        let (log, verdict) = flight::fly_within(&shared, &mission, self.console);
-        let Logbook { kit, prompts, statements, warnings, refusals, .. } = log;
+        let (log, verdict) = flight::fly_within(&self.shared(), &mission, self.console);
+        self.note(log);
+        if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
+    }
+
+    /// Builds the schema by its migrations, on the very database that was emptied.
+    fn migrate(&mut self, ground: &Ground) -> Result<Verdict, Verdict> {
+        let shared = self.shared();
+        let mut log = Logbook::new(&shared);
+        let migrating = Migrating {
+            shared: &shared,
+            policy: self.policy,
+            ground,
+            url: self.args.url.as_deref(),
+            migrations: None,
+            kit_args: &[],
+            lease: self.lease,
+            clock: &self.clock,
+            cwd: self.cwd,
+        };
+        let ended = migrating.run(self.console, &mut log);
+        self.note(log);
+        ended
+    }
+
+    /// Returns what a step of its own is told. The report is that of the whole run.
+    fn shared(&self) -> Shared {
+        Shared { report: None, timeout: self.clock.rest(), ..self.shared.clone() }
+    }
+
+    /// Takes what a step noted into the report.
+    fn note(&mut self, step: Logbook) {
+        let Logbook { kit, prompts, statements, migrations, warnings, refusals, .. } = step;
         self.log.kit = kit;
         self.log.prompts.extend(prompts);
         self.log.statements.extend(statements);
+        self.log.migrations = migrations;
         self.log.warnings.extend(warnings);
         self.log.refusals.extend(refusals);
-        if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
     }
 }
 
@@ -396,6 +453,9 @@ fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &R
         console.detail(&format!("  stays: {} ({})", stays.object, stays.why));
     }
     if args.dry_run {
+        if plan.room() == Room::No {
+            console.say(&format!("  {}", in_parts(plan)));
+        }
         for step in plan.statements() {
             console.say(&format!("  {}: {}", step.why, step.objects.join(", ")));
         }
@@ -525,5 +585,9 @@ fn failed(error: &ResetError, clock: &Clock) -> Verdict {
         Effect::Changed => Database::Changed,
         Effect::Maybe => Database::Maybe,
     };
-    Verdict { database, ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint())
+    let verdict = Verdict { database, ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint());
+    match error.cause() {
+        Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
+        None => verdict,
+    }
 }

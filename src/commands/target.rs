@@ -31,7 +31,7 @@ pub const DATABASE_URL: &str = "DATABASE_URL";
 const ENV_FILES: [&str; 2] = [".env", ".env.local"];
 
 /// A database, and who named it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Place {
     pub dsn: Dsn,
     /// As in `--url`, `drizzle.config.ts`, `DATABASE_URL` or `.env`.
@@ -41,7 +41,7 @@ pub struct Place {
 }
 
 /// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Drizzle {
     pub config: Config,
     pub file: ConfigFile,

@@ -148,7 +148,10 @@ pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
     report::Error {
         sqlstate: Some(fault.sqlstate.clone()),
         message: fault.message.clone(),
-        detail: fault.detail.clone(),
+        detail: {
+            let told: Vec<&str> = [&fault.detail, &fault.context].into_iter().flatten().map(String::as_str).collect();
+            (!told.is_empty()).then(|| told.join("\n"))
+        },
         statement: statement.cloned(),
         hint: fault.hint.clone(),
         ..report::Error::default()

@@ -105,7 +105,7 @@ pub struct Object {
     pub mine: bool,
     /// The relation that it is a part of.
     pub part_of: Option<u32>,
-    /// The server's estimate. Only of what holds rows, and only where it was ever analysed.
+    /// The server's estimate, by its last analysis or by what it counted since. Only of what holds rows.
     pub rows: Option<u64>,
     /// A table that we may `LOCK`, for which it takes a privilege that `DROP` does not need.
     pub lockable: bool,
@@ -256,7 +256,8 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
                CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
                o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),
                w.relation,
-               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL AND c.reltuples > 0 THEN c.reltuples::int8 END,
+               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL
+                    THEN nullif(greatest(c.reltuples::int8, pg_stat_get_live_tuples(c.oid), 0), 0) END,
                coalesce(c.relkind IN ('r', 'p') AND w.relation IS NULL AND has_table_privilege(c.oid, 'TRUNCATE'), false)
           FROM placed w
           LEFT JOIN pg_class c

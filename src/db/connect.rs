@@ -33,10 +33,8 @@ pub const CLIENT_CHECK: &str = "-c client_connection_check_interval=500";
 /// Makes us notice within 35 s that a server has vanished without a word, and keeps an idle firewall's door open.
 ///
 /// Our transactions ask the server for the same (`transaction::begin`).
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(20))
-    .with_interval(Duration::from_secs(5))
-    .with_retries(3);
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5)).with_retries(3);
 
 /// What our session calls itself and sets.
 #[derive(Debug, Clone, Copy)]

@@ -110,13 +110,13 @@ pub enum ResetError {
         n_attempts: u32,
         waited: Duration,
     },
-    #[error("{sql} failed: {}", fault.message)]
+    #[error("{sql} failed: {} ({})", fault.message, fault.sqlstate)]
     Statement { sql: String, fault: Box<Fault> },
     #[error("after the drops there is still{}", list(objects))]
     Left { objects: Vec<String> },
     #[error("the drops took along what they were not to take{}", list(objects))]
     Unplanned { objects: Vec<String> },
-    #[error("the commit was refused: {}", fault.message)]
+    #[error("the commit was refused: {} ({})", fault.message, fault.sqlstate)]
     Commit { fault: Box<Fault> },
     /// A signal, the deadline or a lost connection, before COMMIT was sent.
     #[error("stopped after {n_done} statements and before the commit: {cut}")]
@@ -141,6 +141,16 @@ impl ResetError {
     /// out_of_memory: the table of locks is full. It is undone.
     fn is_for_want_of_room(&self) -> bool {
         matches!(self, ResetError::Statement { fault, .. } if fault.sqlstate == "53200")
+    }
+
+    /// Returns what the server said, and of which statement.
+    pub fn cause(&self) -> Option<(&Fault, Option<&String>)> {
+        match self {
+            ResetError::Statement { sql, fault } => Some((fault, Some(sql))),
+            ResetError::Commit { fault } => Some((fault, None)),
+            ResetError::Partial { cause, .. } => cause.cause(),
+            _ => None,
+        }
     }
 
     /// Tells what the ending did to the database.

@@ -486,16 +486,11 @@ const SERVICES: [Service; 8] = [
         ],
         source: "supabase/postgres, migrations/db; supabase/cli, the schemas that a diff leaves out",
     },
-    Service {
-        name: "Neon",
-        role: None,
-        schemas: &["neon", "neon_*"],
-        source: "neondatabase/neon, pgxn/neon; Neon Auth",
-    },
+    Service { name: "Neon", role: None, schemas: &["neon*"], source: "neondatabase/neon, pgxn/neon; Neon Auth" },
     Service {
         name: "Amazon RDS",
         role: None,
-        schemas: &["rds_*", "aws_*"],
+        schemas: &["rds*", "aws_*"],
         source: "the manual of RDS for PostgreSQL, extensions",
     },
     Service {

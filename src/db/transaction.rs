@@ -85,6 +85,8 @@ pub struct Fault {
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
+    /// Which function it came from, and called from where: of a trigger that forbids something, for one.
+    pub context: Option<String>,
     /// Where in the statement, in characters from 1.
     pub position: Option<u32>,
 }
@@ -113,6 +115,7 @@ impl Fault {
             message: error.message().to_owned(),
             detail: text(error.detail()),
             hint: text(error.hint()),
+            context: text(error.where_()),
             position,
         })
     }

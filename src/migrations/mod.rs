@@ -9,6 +9,7 @@ pub mod journal_file;
 pub mod lint;
 pub mod query;
 pub mod reorder;
+pub mod roles;
 pub mod rule;
 pub mod snapshot;
 pub mod state;

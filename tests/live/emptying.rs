@@ -1,7 +1,8 @@
 //! The command `reset`: guards first, then all or nothing, then what was asked to follow.
 
 use crate::NEWEST;
-use crate::support::{Database, Project};
+use crate::migrations;
+use crate::support::{Database, Project, Ran};
 
 const HERE: &str = "[guard]\nhosts = ['127.0.0.1']\nrefuse_env = ['STAGE=live']\n";
 
@@ -41,19 +42,69 @@ fn what_is_not_allowed_is_not_touched() {
     };
     let elsewhere = "[guard]\nhosts = ['localhost']\n";
     let here = "[guard]\nhosts = ['127.0.0.1']\n";
+    let banned = format!("{here}[profiles.live]\nwhen = {{ env = ['STAGE=live'] }}\ncommands = ['migrate']\n");
+    // What is known without the database is not asked of it.
+    let log = database.log_statements();
     check("", &["reset", "--yes"], 77, &["none is named"]);
     check(elsewhere, &["reset", "--yes"], 77, &["127.0.0.1", "localhost"]);
     check(HERE, &["reset", "--yes"], 77, &["STAGE=live"]);
+    check(&banned, &["reset", "--yes"], 77, &["profile live"]);
+    assert_eq!(log.end_of_all(), Vec::<String>::new());
+    let log = database.log_statements();
     check(here, &["reset"], 77, &["not emptied without --yes"]);
     check(here, &["reset", "--yes", "--confirm-database", "other"], 77, &["other was confirmed"]);
-    let banned = format!("{here}[profiles.live]\nwhen = {{ env = ['STAGE=live'] }}\ncommands = ['migrate']\n");
-    check(&banned, &["reset", "--yes"], 77, &["profile live"]);
     check(here, &["reset", "--yes", "--schema", "pg_catalog"], 3, &["pg_catalog"]);
+    let told = log.end_of_all();
+    let reads = ["SELECT", "WITH", "BEGIN", "SET", "SHOW", "ROLLBACK", "COMMIT", "SAVEPOINT", "RELEASE"];
+    let reads = |statement: &&String| reads.iter().any(|word| statement.trim_start().starts_with(word));
+    assert!(told.len() > 5 && told.iter().all(|statement| reads(&statement)), "{told:#?}");
     database.sql("CREATE SCHEMA shop; CREATE TABLE shop.moods (mood mood)");
     let before = database.everything();
     let public = ["reset", "--yes", "--schema", "public"];
     let ran = project.pilot(&public).run().expect(3).says(&["shop.moods.mood", "not in scope"]);
     assert_eq!(database.everything(), before, "{ran}");
+}
+
+#[test]
+fn the_migrations_build_again_what_was_emptied() {
+    let database = Database::create();
+    let role = format!("{}_reader", database.value("SELECT current_database()"));
+    let creates_role = format!("CREATE ROLE {role};");
+    // In one transaction a new value could not be used (55P04).
+    let migrations = [
+        (10, "CREATE TYPE mood AS ENUM ('sad');\n--> statement-breakpoint\nCREATE TABLE moods (m mood);"),
+        (20, "ALTER TYPE mood ADD VALUE 'ok';"),
+        (30, "INSERT INTO moods VALUES ('ok');"),
+        (40, &*creates_role),
+    ];
+    let project = migrations::project(NEWEST, &database, &migrations[..3]);
+    project.policy(&format!("{HERE}[reset]\nthen = 'migrate'\n"));
+    database.sql("CREATE TABLE pushed (id int)");
+    let reset = || project.pilot(&["reset", "--yes"]).run();
+    let built = |ran: &Ran| {
+        assert_eq!(database.list("SELECT m FROM moods"), ["ok"], "{ran}");
+        assert_eq!(database.list(migrations::HISTORY), ["10", "20", "30"], "{ran}");
+    };
+    for _ in 0..2 {
+        let ran = reset().expect(0).database("changed").says(&["run in 2 steps", "3 migrations applied"]);
+        built(&ran);
+    }
+    assert_eq!(database.list("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"), ["moods"]);
+
+    // What could not be built again is not dropped.
+    std::fs::remove_file(project.path("drizzle/0001_m.sql")).expect("the file was written");
+    let ran = reset().expect(65).database("unchanged").says(&["the journal names 0001_m, and there is no such file"]);
+    built(&ran);
+
+    // A role belongs to the server and not to the database.
+    migrations::folder(&project, &migrations);
+    let ran = reset().expect(0).says(&["4 migrations applied"]);
+    assert!(!ran.stderr.contains("stays, and"), "{ran}");
+    let warning = format!("role {role} stays, and 0003_m.sql creates it");
+    let says = [warning.as_str(), "the database was emptied, and migrate failed", "42710"];
+    let ran = reset().expect(6).says(&says);
+    database.sql(&format!("DROP ROLE {role}"));
+    assert_eq!(ran.report["error"]["file"], "drizzle/0003_m.sql", "{ran}");
 }
 
 #[test]

@@ -6,10 +6,10 @@ use crate::NEWEST;
 use crate::support::{Database, Project, Ran, Signal, gone_within, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.
-type Migration<'a> = (i64, &'a str);
+pub(crate) type Migration<'a> = (i64, &'a str);
 
 /// Makes a project whose folder has these migrations.
-fn project(kit: &str, database: &Database, migrations: &[Migration]) -> Project {
+pub(crate) fn project(kit: &str, database: &Database, migrations: &[Migration]) -> Project {
     let project = Project::new(kit, database);
     project.schema("");
     folder(&project, migrations);
@@ -17,7 +17,7 @@ fn project(kit: &str, database: &Database, migrations: &[Migration]) -> Project 
 }
 
 /// Writes the folder anew.
-fn folder(project: &Project, migrations: &[Migration]) {
+pub(crate) fn folder(project: &Project, migrations: &[Migration]) {
     std::fs::create_dir_all(project.path("drizzle/meta")).expect("the folder is ours");
     let mut entries = Vec::new();
     for (idx, (when, text)) in migrations.iter().enumerate() {
@@ -38,7 +38,7 @@ fn borrowed(migrations: &[(i64, String)]) -> Vec<Migration<'_>> {
     migrations.iter().map(|(when, text)| (*when, text.as_str())).collect()
 }
 
-const HISTORY: &str = "SELECT created_at FROM drizzle.__drizzle_migrations ORDER BY id";
+pub(crate) const HISTORY: &str = "SELECT created_at FROM drizzle.__drizzle_migrations ORDER BY id";
 
 /// Returns the states in the report, in the order of the journal.
 fn states(ran: &Ran) -> Vec<String> {

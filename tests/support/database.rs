@@ -182,6 +182,16 @@ pub(crate) struct StatementLog<'a> {
 impl StatementLog<'_> {
     /// Returns what the server was told since the log was begun, by the sessions of drizzle-kit, in its order.
     pub(crate) fn end(self) -> Vec<String> {
+        // drizzle-kit's sessions have the name of the run alone; the program's own looks say what they are.
+        self.end_of(|name| !name.contains(' '))
+    }
+
+    /// As [`end`](StatementLog::end), by the sessions of drizzle-kit and the program's own.
+    pub(crate) fn end_of_all(self) -> Vec<String> {
+        self.end_of(|_| true)
+    }
+
+    fn end_of(self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
         // The collector writes what comes through one pipe in turn: once our own last word is in the file, all that
         // was said before it is there too.
         let last = format!("the statements of {} end here", self.database.name);
@@ -194,7 +204,7 @@ impl StatementLog<'_> {
             text.contains(&last)
         });
         self.database.sql("RESET log_statement");
-        text.lines().filter_map(|line| self.statement(line)).collect()
+        text.lines().filter_map(|line| self.statement(line, &is_wanted)).collect()
     }
 
     fn read(&self) -> String {
@@ -206,12 +216,11 @@ impl StatementLog<'_> {
 
     /// Reads a line of the log. PostgreSQL's `exec_simple_query` and `exec_execute_message` say what they execute; what
     /// cannot be parsed is said only with the error.
-    fn statement(&self, line: &str) -> Option<String> {
+    fn statement(&self, line: &str, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
         const SYNTAX_ERROR: &str = "42601";
         let entry: Value = serde_json::from_str(line).ok()?;
-        // drizzle-kit's sessions have the name of the run alone; the program's own looks say what they are.
         let name = entry["application_name"].as_str()?;
-        if entry["dbname"] != self.database.name.as_str() || !name.starts_with("drizzle-pilot-") || name.contains(' ') {
+        if entry["dbname"] != self.database.name.as_str() || !name.starts_with("drizzle-pilot-") || !is_wanted(name) {
             return None;
         }
         if entry["state_code"] == SYNTAX_ERROR {
