@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
@@ -156,6 +157,21 @@ impl Database {
         StatementLog { database: self, file: file.into(), begin }
     }
 
+    /// Lets an application run a query over and over, whatever comes of it, until it is ended.
+    pub(crate) fn busy(&self, query: &'static str) -> Busy {
+        let connection = Connection::open(&self.url());
+        let (ended, n_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (is_ended, counted) = (Arc::clone(&ended), Arc::clone(&n_done));
+        let thread = thread::spawn(move || {
+            while !is_ended.load(Ordering::SeqCst) {
+                if connection.runtime.block_on(connection.client.simple_query(query)).is_ok() {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        Busy { ended, n_done, thread }
+    }
+
     /// Returns the backends in this database that are not the test's own.
     pub(crate) fn foreign_backends(&self) -> Vec<Vec<String>> {
         self.rows(&format!(
@@ -238,6 +254,25 @@ pub(crate) struct Everything {
     pub(crate) schema: Fingerprint,
     tables: Vec<String>,
     dump: Option<String>,
+}
+
+/// An application at work.
+pub(crate) struct Busy {
+    ended: Arc<AtomicBool>,
+    n_done: Arc<AtomicU32>,
+    thread: JoinHandle<()>,
+}
+
+impl Busy {
+    /// Returns how many of its queries went well so far.
+    pub(crate) fn n_done(&self) -> u32 {
+        self.n_done.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn end(self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.thread.join().expect("it takes every answer");
+    }
 }
 
 /// A transaction that stays open.
