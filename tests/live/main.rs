@@ -46,6 +46,7 @@ mod doctor;
 mod emptying;
 mod endings;
 mod logins;
+mod managed;
 mod npm;
 
 mod check;

@@ -623,10 +623,10 @@ fn a_part_that_is_refused_leaves_the_parts_before_it_and_says_so() {
 }
 
 /// Room for 200 locks as it is promised, and for a good deal more in truth.
-const FEW_LOCKS: &str = "max_connections = 20\nmax_locks_per_transaction = 10\n";
+pub(crate) const FEW_LOCKS: &str = "max_connections = 20\nmax_locks_per_transaction = 10\n";
 
 /// Makes tables as drizzle does, with more locks than the server has room for.
-fn many_tables(database: &Database) -> usize {
+pub(crate) fn many_tables(database: &Database) -> usize {
     const N_TABLES: usize = 120;
     database.sql("CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint)");
     database.sql("CREATE TABLE root (id serial PRIMARY KEY)");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::NEWEST;
+use crate::reset::{FEW_LOCKS, many_tables};
 use crate::support::{Database, OwnServer, Project, Ran, Random, Run, Signal, Silence, gone_within};
 
 const N_TABLES: u32 = 60;
@@ -101,6 +102,33 @@ fn a_kill_at_forty_moments_leaves_it_whole_or_empty() {
         seen[usize::from(left == Left::Empty)] += 1;
     }
     assert!(seen[0] > 0, "some were hit in time: {seen:?}");
+}
+
+/// Where it goes in parts it is not all or nothing, but what is left says so, and running again finishes it.
+#[test]
+fn a_kill_between_two_parts_is_finished_by_running_again() {
+    let server = OwnServer::start("15", &[("postgresql.conf", FEW_LOCKS)]);
+    let database = Database::create_at(server.url());
+    let project = project(&database);
+    let dry = || project.pilot(&["reset", "--dry-run", "--url", database.url().as_str()]).run();
+    let reset = || project.pilot(&["reset", "--yes", "--url", database.url().as_str()]);
+    let n_left = || database.list("SELECT tablename FROM pg_tables WHERE schemaname IN ('public', 'drizzle')");
+    let mut n_halfway = 0;
+    for after in ["2 of 245", "90 of 245"] {
+        let all = many_tables(&database) + 2;
+        dry().expect(2).says(&["objects go in several transactions"]);
+        let mut running = reset().spawn();
+        running.wait_for(after);
+        running.signal(Signal::KILL);
+        drop(running.finish());
+        gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());
+        let left = n_left();
+        assert!(left.len() < all && !left.iter().any(|table| table == "__drizzle_migrations"), "{left:?}");
+        n_halfway += usize::from(!left.is_empty());
+        let ran = reset().run().expect(0);
+        assert_eq!(n_left(), Vec::<String>::new(), "{ran}");
+    }
+    assert!(n_halfway > 0, "some were hit in time");
 }
 
 #[test]
