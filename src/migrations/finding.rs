@@ -46,6 +46,27 @@ impl Position {
     }
 }
 
+/// The lines of a text in which many places are looked up.
+pub struct Lines<'a> {
+    text: &'a str,
+    /// Where each begins, in bytes.
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub fn of(text: &'a str) -> Lines<'a> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// Returns the position of a byte, as [`Position::of`] does.
+    pub fn position(&self, at: usize) -> Position {
+        let line_idx = self.starts.partition_point(|start| *start <= at) - 1;
+        let start = self.starts[line_idx];
+        Position { line: line_idx + 1, ..Position::of(&self.text[start..], at - start) }
+    }
+}
+
 /// Where a finding is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -80,7 +101,10 @@ mod tests {
     #[test]
     fn a_position_counts_characters() {
         let text = "a\nöö x\r\n\nend";
-        let check = |at, line, column| assert_eq!(Position::of(text, at), Position { line, column }, "byte {at}");
+        let check = |at, line, column| {
+            assert_eq!(Position::of(text, at), Position { line, column }, "byte {at}");
+            assert_eq!(Lines::of(text).position(at), Position { line, column }, "byte {at}");
+        };
         check(0, 1, 1);
         check(1, 1, 2);
         check(2, 2, 1);

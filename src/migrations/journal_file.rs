@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::finding::Position;
+use super::finding::{Lines, Position};
 
 /// The journal of a migrations folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,22 +102,24 @@ type Trouble = (Position, String);
 
 fn entries(text: &str) -> Result<(Option<String>, Vec<Entry>), Trouble> {
     let JournalText { dialect, entries } = parse(text, text)?;
-    let entries: Result<Vec<Entry>, Trouble> = entries.into_iter().map(|raw| entry(text, raw)).collect();
+    let lines = Lines::of(text);
+    let entries: Result<Vec<Entry>, Trouble> = entries.into_iter().map(|raw| entry(text, &lines, raw)).collect();
     Ok((dialect, entries?))
 }
 
-fn entry(text: &str, raw: &RawValue) -> Result<Entry, Trouble> {
+fn entry(text: &str, lines: &Lines, raw: &RawValue) -> Result<Entry, Trouble> {
     let EntryText { idx, tag, when, breakpoints } = parse(text, raw.get())?;
-    let at = place(text, raw.get());
+    let place = |part: &str| lines.position(offset(text, part));
+    let at = place(raw.get());
     Ok(Entry {
         idx: idx.map(|idx| parse(text, idx.get())).transpose()?,
         tag: parse(text, tag.get())?,
         when: parse(text, when.get())?,
         breakpoints,
         at,
-        tag_at: place(text, tag.get()),
-        when_at: place(text, when.get()),
-        idx_at: idx.map_or(at, |idx| place(text, idx.get())),
+        tag_at: place(tag.get()),
+        when_at: place(when.get()),
+        idx_at: idx.map_or(at, |idx| place(idx.get())),
     })
 }
 
@@ -127,7 +129,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &str, part: &'a str) -> Result<T, Trouble
         let whole = error.to_string();
         // serde_json ends its messages with the place in the part; the place in the text stands before ours.
         let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message).to_owned();
-        let start = place(text, part);
+        let start = Position::of(text, offset(text, part));
         let at = match error.line() {
             0 => start,
             1 => Position { line: start.line, column: start.column + error.column().saturating_sub(1) },
@@ -137,9 +139,9 @@ fn parse<'a, T: Deserialize<'a>>(text: &str, part: &'a str) -> Result<T, Trouble
     })
 }
 
-/// Returns where a part of a text, borrowed from it, begins.
-fn place(text: &str, part: &str) -> Position {
-    Position::of(text, part.as_ptr() as usize - text.as_ptr() as usize)
+/// Returns where a part of a text, borrowed from it, begins, in bytes.
+fn offset(text: &str, part: &str) -> usize {
+    part.as_ptr() as usize - text.as_ptr() as usize
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
-"""The measurements of scripts/bench. Every comparison is made in one run, in turns, so that the machine's mood is shared."""
+"""`push` beside drizzle-kit alone, npx and a script of pexpect: wall time, latency, memory, and what it costs while it waits."""
 
 import contextlib
 import fcntl
 import json
 import os
 import pty
-import random
 import re
 import select
-import shutil
 import statistics
 import struct
 import subprocess
@@ -17,13 +15,7 @@ import termios
 import time
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
-KIT = Path(os.environ["DRIZZLE_PILOT_LAB"]) / "0.31.11" / "node_modules"
-PILOT = os.environ["PILOT"]
-CLASSIFY = os.environ["CLASSIFY"]
-SCRATCH = Path(sys.argv[1])
-ROUNDS = int(sys.argv[2])
-URL = os.environ["DRIZZLE_PILOT_LAB_URL"]
+from common import PILOT, ROUNDS, compare, environment, project, quartiles, reset, row, timed
 
 # What somebody writes who has an afternoon and pexpect.
 PEXPECT = r"""
@@ -47,81 +39,60 @@ child.close()
 sys.exit(0 if found in (2, 3) else 1)
 """
 
-SHOW_CURSOR, HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
-table = []
 
 
-def row(what, value, spread, goal, met):
-    line = (what, value, spread, goal, "" if met is None else "met" if met else "MISSED")
-    table.append(line)
-    print("  %s: %s (%s)" % line[:3], flush=True)
+HIDE_CURSOR, DOWN = b"\x1b[?25l", b"\x1b[B"
 
 
-def quartiles(values):
-    low, middle, high = statistics.quantiles(values, n=4)
-    return middle, low, high
-
-
-def sql(*statements):
-    subprocess.run([REPO / "scripts/sql", *statements], check=True, stdout=subprocess.DEVNULL, env=environment())
-
-
-def environment():
-    return {**os.environ, "DATABASE_URL": URL.rsplit("/", 1)[0] + "/bench"}
-
-
-def project(fixture):
-    folder = SCRATCH / "app"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(REPO / "fixtures/projects" / fixture, folder)
-    shutil.copy(REPO / "fixtures/projects/drizzle.config.ts", folder)
-    (folder / "node_modules").symlink_to(KIT)
-    (folder / "push.py").write_text(PEXPECT)
-    return folder
-
-
-def reset(before):
-    subprocess.run(
-        [REPO / "scripts/sql", "DROP DATABASE IF EXISTS bench WITH (FORCE)", "CREATE DATABASE bench"],
-        check=True,
-        env={**os.environ, "DATABASE_URL": URL},
-    )
-    sql(before)
-
-
-def timed(command, folder, code=0):
+def typist(folder, answer, flags=()):
+    """drizzle-kit alone, typed by somebody who knows every answer: `answer` gets what was drawn and returns the keys."""
     start = time.perf_counter()
-    ran = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe("node", ["node", "node_modules/drizzle-kit/bin.cjs", "push", *flags], environment())
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 240, 0, 0))
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        seen += chunk
+        opened = seen.find(HIDE_CURSOR)
+        keys = answer(seen[opened:]) if opened >= 0 else None
+        if keys:
+            seen = b""
+            os.write(master, keys)
+    _, status = os.waitpid(pid, 0)
     took = time.perf_counter() - start
-    if ran.returncode != code:
-        sys.exit("bench: %s ended with %s\n%s%s" % (command, ran.returncode, ran.stdout, ran.stderr))
+    if status != 0:
+        sys.exit("bench: the typist failed")
     return took
 
 
-def wall(fixture, flags):
-    """Wall time against the other ways; `flags` spare the kit's own command lines the question."""
+def approve(drawn):
+    """Takes the second choice, which is "Yes", as soon as it is there."""
+    return DOWN + b"\r" if b"Yes, I want to" in drawn else None
+
+
+def wall(fixture):
+    """Wall time against the other ways."""
     folder = project(fixture)
+    (folder / "push.py").write_text(PEXPECT)
     before = (folder / "before.sql").read_text()
     ways = {
-        "drizzle-pilot": [PILOT, "push"],
-        "node bin.cjs": ["node", "node_modules/drizzle-kit/bin.cjs", "push", *flags],
-        "npx": ["npx", "drizzle-kit", "push", *flags],
-        "pexpect": [sys.executable, "push.py"],
+        "drizzle-pilot push": lambda: timed([PILOT, "push"], folder),
+        "node bin.cjs": lambda: typist(folder, approve),
+        "npx": lambda: timed(["npx", "drizzle-kit", "push", "--force"], folder),
+        "pexpect": lambda: timed([sys.executable, "push.py"], folder),
     }
-    times = {way: [] for way in ways}
-    for round_ in range(ROUNDS + 1):
-        order = list(ways)
-        random.shuffle(order)
-        for way in order:
-            reset(before)
-            took = timed(ways[way], folder)
-            if round_ > 0:  # The first round warms the caches.
-                times[way].append(took)
-    for way, goal in (("node bin.cjs", 1.03), ("npx", 0.65), ("pexpect", 0.70)):
-        ratios = [ours / theirs for ours, theirs in zip(times["drizzle-pilot"], times[way])]
-        middle, low, high = quartiles(ratios)
-        absolute = "%.0f ms / %.0f ms" % tuple(1000 * statistics.median(times[w]) for w in ("drizzle-pilot", way))
-        row(f"{fixture}: wall time / {way}", f"{middle:.3f}", f"{low:.3f}–{high:.3f}, {absolute}", f"≤ {goal}", middle <= goal)
+    if fixture != "no_changes":
+        ways["node bin.cjs --force, which asks nothing"] = lambda: timed(
+            ["node", "node_modules/drizzle-kit/bin.cjs", "push", "--force"], folder)
+    compare(fixture, ways, ROUNDS, {"node bin.cjs": 1.03, "npx": 0.65, "pexpect": 0.70}, lambda _: reset(before))
 
 
 @contextlib.contextmanager
@@ -262,53 +233,27 @@ def hundred(folder):
     return old, new
 
 
-def ideal_typist(folder, old, new):
-    """Knows every answer and types it in one write as soon as the question is there."""
-    left = list(old)
-    start = time.perf_counter()
-    pid, master = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        os.execvpe("node", ["node", "node_modules/drizzle-kit/bin.cjs", "push"], environment())
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 240, 0, 0))
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        seen += chunk
-        opened = seen.find(HIDE_CURSOR)
-        question = opened >= 0 and re.search(rb"Is \S*?(new_\d\d)", seen[opened:])
-        if question:
-            wanted = new[question[1].decode()]
-            down, rows = left.index(wanted) + 1, len(left) + 1
-            keys = b"\x1b[B" * down if down <= rows - down else b"\x1b[A" * (rows - down)
-            left.remove(wanted)
-            seen = b""
-            os.write(master, keys + b"\r")
-    _, status = os.waitpid(pid, 0)
-    took = time.perf_counter() - start
-    if left or status != 0:
-        sys.exit(f"bench: the ideal typist failed with {len(left)} columns left")
-    return took
-
-
 def hundred_renames():
     folder = project("rename_column")
     old, new = hundred(folder)
     before = (folder / "before.sql").read_text()
-    ours_, theirs = [], []
-    for _ in range(max(5, ROUNDS // 3)):
-        reset(before)
-        theirs.append(ideal_typist(folder, old, new))
-        reset(before)
-        ours_.append(timed([PILOT, "push"], folder))
-    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
-    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
-    row("100 renames: wall time / ideal typist", f"{middle:.3f}", spread, "≤ 1.3", middle <= 1.3)
+
+    def ideal():
+        left = list(old)
+
+        def answer(drawn):
+            question = re.search(rb"Is \S*?(new_\d\d)", drawn)
+            if not question:
+                return None
+            wanted = new[question[1].decode()]
+            down, rows = left.index(wanted) + 1, len(left) + 1
+            left.remove(wanted)
+            return (DOWN * down if down <= rows - down else b"\x1b[A" * (rows - down)) + b"\r"
+
+        return typist(folder, answer)
+
+    ways = {"drizzle-pilot push": lambda: timed([PILOT, "push"], folder), "an ideal typist": ideal}
+    compare("100 renames", ways, max(5, ROUNDS // 3), {"an ideal typist": 1.3}, lambda _: reset(before))
 
     reset(before)
     peak_memory(folder, "100 renames")
@@ -344,76 +289,6 @@ def replay_throughput(folder, cast):
     row("screen throughput (replay)", f"{middle:.1f} MB/s", f"{low:.1f}–{high:.1f}, {size / 1e6:.2f} MB", "–", None)
 
 
-def three_hundred(folder):
-    """A schema that takes 300 statements: 150 new tables, and a column for each of 150 old ones."""
-    names = [f"old_{n:03}" for n in range(150)]
-    (folder / "before.sql").write_text(";".join(f"CREATE TABLE {name} (id integer PRIMARY KEY)" for name in names))
-    old = "\n".join(f"export const {name} = pgTable('{name}', {{ id: integer('id').primaryKey(), nick: text('nick') }});" for name in names)
-    new = "\n".join(f"export const new_{n:03} = pgTable('new_{n:03}', {{ id: integer('id').primaryKey() }});" for n in range(150))
-    (folder / "schema.ts").write_text(f"import {{ integer, pgTable, text }} from 'drizzle-orm/pg-core';\n\n{old}\n{new}\n")
-    policy = "version = 1\n[renames]\notherwise = \"create\"\n"
-    (folder / "drizzle-pilot.toml").write_text(policy)
-
-
-def declining_typist(folder, count):
-    """drizzle-kit alone with strict and verbose: answers "create" to every question and "No, abort" to the last, at once."""
-    start = time.perf_counter()
-    pid, master = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        command = ["node", "node_modules/drizzle-kit/bin.cjs", "push", "--strict", "--verbose"]
-        os.execvpe("node", command, environment())
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 240, 0, 0))
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        seen += chunk
-        if HIDE_CURSOR in seen:
-            seen = seen[seen.index(HIDE_CURSOR) + len(HIDE_CURSOR):]
-            os.write(master, b"\r")
-    _, status = os.waitpid(pid, 0)
-    took = time.perf_counter() - start
-    if status != 0 or count == 0:
-        sys.exit("bench: the declining typist failed")
-    return took
-
-
-def plans():
-    folder = project("no_changes")
-    three_hundred(folder)
-    before = (folder / "before.sql").read_text()
-    reset(before)
-    ours_, theirs = [], []
-    for _ in range(max(5, ROUNDS // 2)):
-        theirs.append(declining_typist(folder, 300))
-        ours_.append(timed([PILOT, "plan"], folder, code=2))
-    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
-    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
-    row("plan of 300 statements: wall time / drizzle-kit told no at once", f"{middle:.3f}", spread, "≤ 1.03", middle <= 1.03)
-
-    ours_, theirs = [], []
-    for _ in range(max(5, ROUNDS // 2)):
-        reset(before)
-        theirs.append(timed([PILOT, "push"], folder))
-        reset(before)
-        ours_.append(timed([PILOT, "push", "--apply", "transaction"], folder))
-    middle, low, high = quartiles([a / b for a, b in zip(ours_, theirs)])
-    spread = f"{low:.3f}–{high:.3f}, {1000 * statistics.median(ours_):.0f} ms / {1000 * statistics.median(theirs):.0f} ms"
-    row("300 statements: one transaction / drizzle-kit's own apply", f"{middle:.3f}", spread, "≤ 1.0", middle <= 1.0)
-
-
-def classification():
-    """Splitting and judging the statements of every recorded block, over and over."""
-    rates = [float(subprocess.run([CLASSIFY], cwd=REPO, check=True, capture_output=True, text=True).stdout) for _ in range(7)]
-    middle, low, high = quartiles(rates)
-    row("statements split and classified", f"{middle:,.0f} /s", f"{low:,.0f}–{high:,.0f}", "≥ 50,000 /s", middle >= 50_000)
-
-
 def start_up():
     def once(command):
         start = time.perf_counter()
@@ -426,28 +301,13 @@ def start_up():
     row("start-up of --version", f"{middle:.2f} ms", f"{low:.2f}–{high:.2f}", "≤ 5 ms", middle <= 5)
 
 
-def main():
-    start = time.monotonic()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds", flush=True)
+def measure():
     start_up()
-    classification()
-    plans()
-    wall("no_changes", [])
-    wall("drop_column", ["--force"])
+    wall("no_changes")
+    wall("drop_column")
     prompt_latency()
     folder = project("drop_column")
     reset((folder / "before.sql").read_text())
     peak_memory(folder, "one approved drop")
     hundred_renames()
     idle_cpu()
-
-    print()
-    titles = ("measure", "median", "quartiles and more", "goal", "")
-    widths = [max(len(line[n]) for line in [titles, *table]) for n in range(5)]
-    for line in [titles, tuple("-" * width for width in widths), *table]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-    missed = sum(line[4] == "MISSED" for line in table)
-    print(f"\n{missed} of {sum(line[4] != '' for line in table)} goals missed; {time.monotonic() - start:.0f} s")
-
-
-main()
