@@ -20,6 +20,8 @@ if (mail && file) {
     }
   };
   const wanted = real(file);
+  // What `export` prints is SQL for a file, and node's warnings are none.
+  if (process.argv.includes('export')) process.removeAllListeners('warning');
   const send = (value) => {
     // Functions and cycles are nothing that a credential consists of.
     const seen = new Set();
@@ -33,7 +35,8 @@ if (mail && file) {
     });
     fs.writeFileSync(path.join(mail, 'up'), json + '\n');
   };
-  // From 0.31.10 on drizzle-kit prints no reason for a migration that failed. Its driver knows, and is asked to say so.
+  // drizzle-kit never says which statement failed, and from 0.31.10 on it prints no reason for a migration that failed.
+  // Its driver knows both, and is asked to say so.
   const overhear = () => {
     let pg;
     try {
@@ -74,7 +77,7 @@ if (mail && file) {
     const line = [];
     while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
     fs.closeSync(down);
-    if (process.argv.includes('migrate')) overhear();
+    if (process.argv.some((word) => /^(?:migrate|push)(?::|$)/.test(word))) overhear();
     fs.rmSync(mail, { recursive: true, force: true });
     return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
   };

@@ -36,6 +36,7 @@ mod refusals;
 mod renames;
 mod reset;
 mod reset_faults;
+mod run;
 mod transaction;
 
 mod failures;
