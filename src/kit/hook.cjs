@@ -40,7 +40,10 @@ if (mail && file) {
   const overhear = () => {
     let pg;
     try {
-      pg = Module.createRequire(real(process.argv[1]))('pg');
+      const kit = real(process.argv[1]);
+      const { version } = JSON.parse(fs.readFileSync(path.join(path.dirname(kit), 'package.json'), 'utf8'));
+      if (/^0\.2[0-2]\./.test(version)) return; // its driver is built in
+      pg = Module.createRequire(kit)('pg');
     } catch {
       return; // another driver; drizzle-kit's own words are all there is
     }
@@ -71,13 +74,13 @@ if (mail && file) {
       return running;
     };
   };
-  const receive = () => {
+  const receive = (isPostgres) => {
     const down = fs.openSync(path.join(mail, 'down'), 'r');
     const byte = Buffer.alloc(1);
     const line = [];
     while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
     fs.closeSync(down);
-    if (process.argv.some((word) => /^(?:migrate|push)(?::|$)/.test(word))) overhear();
+    if (isPostgres && /^(?:migrate|push)$/.test(process.argv[2])) overhear();
     fs.rmSync(mail, { recursive: true, force: true });
     return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
   };
@@ -101,7 +104,7 @@ if (mail && file) {
       told = true;
       const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
       send({ config: { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } });
-      const reply = receive();
+      const reply = receive(dialect === 'postgresql');
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
       overlay = reply.config ?? {};
