@@ -391,8 +391,9 @@ pub struct RunArgs {
 
 /// Decide again on a recording, with no node and no database
 ///
-/// Feeds the recorded output to the same code that reads a live terminal, and answers its prompts by the policy.
-/// Ends as the recorded run would have ended if the decisions are those of the recording.
+/// Feeds the recorded output to the same code that reads a live terminal, and answers its prompts by the policy. What the
+/// database said is not asked again. Ends with 0 where every answer is that of the recording, 2 where the policy gives
+/// another one, 3 where it refuses, and 4 where a prompt cannot be answered.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   drizzle-pilot push --record push.cast; drizzle-pilot replay push.cast --policy other.toml")]

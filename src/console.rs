@@ -3,6 +3,7 @@
 //! Text from outside is stripped of control characters and of secrets here, at the last door.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -119,6 +120,13 @@ impl Console {
         }
     }
 
+    /// Tells whether both outputs are the same terminal, pipe or file.
+    pub fn is_one(&self) -> bool {
+        let place = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        let (out, err) = (place(std::io::stdout().as_fd()), place(std::io::stderr().as_fd()));
+        out.is_some() && out == err
+    }
+
     /// Takes the spinner away.
     pub fn settle(&mut self) {
         if let Some(spinner) = self.spinner.take() {
@@ -132,6 +140,16 @@ impl Console {
         let mut out = anstream::stdout().lock();
         // A reader that went away (`| head -1`) or a full disk does not undo what was done.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Passes on what drizzle-kit made for a file: as it is, but for secrets, and on a terminal for what could steer it.
+    pub fn pass_on(&mut self, text: &str) {
+        let safe = self.secrets.redact(text);
+        if safe != text {
+            self.warn("a secret stands in the output, and is left out of it");
+        }
+        let safe = if std::io::stdout().is_terminal() { clean(&safe) } else { safe };
+        self.result(&safe);
     }
 
     fn write(&mut self, text: &str) {

@@ -94,8 +94,11 @@ pub struct Policy {
 pub struct Prompt {
     pub question: String,
     pub choices: Vec<String>,
-    /// The choice that was answered; none where the run was interrupted.
+    /// The choice that was answered; none where the run was interrupted. Of a replay: the choice that the policy makes.
     pub chosen: Option<String>,
+    /// Of a replay: the choice of the recording, if it has one. Absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<String>,
     /// The rule that decided.
     pub rule: Option<String>,
     pub keys: Vec<String>,
@@ -332,6 +335,7 @@ impl Report {
         for prompt in &mut self.prompts {
             prompt.question = clean(&prompt.question);
             prompt.chosen = prompt.chosen.as_deref().map(&clean);
+            prompt.recorded = prompt.recorded.as_deref().map(&clean);
             prompt.rule = prompt.rule.as_deref().map(&clean);
         }
         if let Some(target) = &mut self.target {
@@ -390,6 +394,9 @@ impl Report {
             let chosen = prompt.chosen.as_deref().unwrap_or("(no answer: interrupted)");
             let because = prompt.rule.as_ref().map(|rule| format!("   [{rule}]")).unwrap_or_default();
             let _ = writeln!(text, "  asked    {}\n  answered {}{because}", prompt.question, chosen.trim_end());
+            if let Some(recorded) = &prompt.recorded {
+                let _ = writeln!(text, "  recorded {}", recorded.trim_end());
+            }
         }
         text
     }

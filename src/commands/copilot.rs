@@ -429,7 +429,7 @@ impl<'a> Copilot<'a> {
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 if server.options_accepted {
                     env.push((OPTIONS, if reads { format!("{} {READ_ONLY}", options()) } else { options() }));
-                } else if reads {
+                } else if reads && self.mission.asks == Asks::BeforeExecuting {
                     self.warn(format!(
                         "{} takes no start-up options, so it does not keep drizzle-kit from writing by itself; \
                          that nothing is written rests on the answer \"No, abort\"",
@@ -636,25 +636,20 @@ impl Pilot for Copilot<'_> {
             renamed: &self.renamed,
             accept_data_loss: self.mission.accept_data_loss,
         };
-        let (decision, statements) = match &prompt.kind {
-            Kind::Execute | Kind::DataLoss(_) if self.mission.asks == Asks::BeforeExecuting => {
-                let gate = Gate {
-                    policy,
-                    scope: &scope,
-                    dialect: self.dialect,
-                    in_transaction: self.apply() == Apply::Transaction,
-                    current_schema: self.current_schema.as_deref(),
-                    truncated: &self.truncated,
-                    look_up: &|wanted| {
-                        let dsn = dsn.ok_or("there is no connection of our own to this database")?;
-                        db::reach::look_up(dsn, wanted, patience).map_err(|error| error.to_string())
-                    },
-                    whose: &|table| self.whose(table),
-                };
-                gate.decide(prompt)
-            }
-            _ => (policy::decide::prompt(policy, prompt, &scope), Vec::new()),
+        let gate = Gate {
+            policy,
+            scope: &scope,
+            dialect: self.dialect,
+            in_transaction: self.apply() == Apply::Transaction,
+            current_schema: self.current_schema.as_deref(),
+            truncated: &self.truncated,
+            look_up: &|wanted| {
+                let dsn = dsn.ok_or("there is no connection of our own to this database")?;
+                db::reach::look_up(dsn, wanted, patience).map_err(|error| error.to_string())
+            },
+            whose: &|table| self.whose(table),
         };
+        let (decision, statements) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         self.statements.extend(statements);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::cli::Shared;
+use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::plan_file::PlanFile;
@@ -136,14 +136,21 @@ impl Mission<'_> {
         !self.kit_command().starts_with('-') && !matches!(self.kit_command().as_str(), "help" | "version")
     }
 
-    /// Returns what is known about the database when drizzle-kit failed without our consent. Before its config was
-    /// cleared it has no database to change.
-    pub fn without_consent(&self, cleared: bool) -> Database {
+    /// Returns what is known about the database when drizzle-kit failed. Before its config was cleared it has no database
+    /// to change.
+    pub fn left(&self, consented: bool, cleared: bool) -> Database {
         match (self.asks, self.touches) {
-            (Asks::BeforeExecuting, _) | (_, Touches::Reads | Touches::Files) => Database::Unchanged,
+            (_, Touches::Files) => Database::Unchanged,
+            _ if consented => Database::Maybe,
+            (Asks::BeforeExecuting, _) | (_, Touches::Reads) => Database::Unchanged,
             (Asks::AsItLikes, Touches::Database) if !cleared => Database::Unchanged,
             (Asks::AsItLikes, Touches::Database) => Database::Maybe,
         }
+    }
+
+    /// Tells whether what drizzle-kit prints is what the command is run for.
+    fn prints_its_result(&self) -> bool {
+        self.command == "run" && self.kit_command() == "export"
     }
 }
 
@@ -239,8 +246,15 @@ fn attempt(
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));
     }
-    let verdict = copilot.with_casts(verdict);
-    show_kit_text(mission, &verdict, &flight, copilot.console());
+    let mut verdict = copilot.with_casts(verdict);
+    if mission.prints_its_result() && verdict.exit == Exit::Ok && shared.format == Format::Text {
+        match printed(&flight) {
+            Ok(printed) => log.printed = Some(printed),
+            Err(failed) => verdict = failed,
+        }
+    } else {
+        show_kit_text(mission, &verdict, &flight, copilot.console());
+    }
     log.failed = flight.failed.clone();
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);
@@ -381,6 +395,16 @@ fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> R
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the recording {}: {error}", path.display())))
 }
 
+/// Returns what drizzle-kit printed, to the letter.
+fn printed(flight: &Flight) -> Result<String, Verdict> {
+    let text = flight.session.last_text();
+    if text.is_intact() {
+        return Ok(text.printed.clone());
+    }
+    let summary = "what drizzle-kit printed is too long, or has control sequences in it, and was not read whole";
+    Err(Verdict::nothing(Exit::Failed, summary).hint("run drizzle-kit export by itself"))
+}
+
 /// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.
 fn show_kit_text(mission: &Mission, verdict: &Verdict, flight: &Flight, console: &mut Console) {
     // `run` stands in for any command, and some of them are run for what they print.
@@ -416,6 +440,7 @@ fn prompts(flight: &Flight, rules: &[String]) -> Vec<report::Prompt> {
             question: answered.prompt.headline(),
             choices: answered.prompt.choices.clone(),
             chosen: answered.chosen.map(|choice| answered.prompt.choices[choice].clone()),
+            recorded: None,
             rule: rules.get(idx).filter(|rule| !rule.is_empty()).cloned(),
             keys: answered.keys.iter().map(|key| key.name().to_owned()).collect(),
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),

@@ -67,8 +67,18 @@ impl Held {
 }
 
 impl Gate<'_> {
+    /// Decides a question: the last one by the statements above it, every other one by what it asks.
+    pub fn answer(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+        match &prompt.kind {
+            Kind::Execute | Kind::DataLoss(_) => self.decide(prompt),
+            Kind::Rename(_) | Kind::Unique(_) | Kind::DropMigration | Kind::Unknown => {
+                (decide::prompt(self.policy, prompt, self.scope), Vec::new())
+            }
+        }
+    }
+
     /// Judges the last question by the statements above it, and returns the answer.
-    pub fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+    fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
         let statements = match self.read(prompt) {
             Ok(statements) => statements,
             Err(reason) => {
@@ -374,7 +384,7 @@ pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>
 }
 
 /// Returns the beginning of a statement, in one line.
-fn excerpt(sql: &str) -> String {
+pub fn excerpt(sql: &str) -> String {
     const LONGEST: usize = 160; // characters
     let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::{Format, Shared};
+use crate::commands::gate;
 use crate::commands::look::Clock;
 use crate::console::{Console, clean_json};
 use crate::exit::Exit;
@@ -31,8 +32,10 @@ pub struct Logbook {
     pub prompts: Vec<report::Prompt>,
     pub statements: Vec<report::Statement>,
     pub migrations: Option<report::Migrations>,
-    /// The statement of a migration that failed, as drizzle-kit's driver told.
+    /// The statement that failed, as drizzle-kit's driver told.
     pub failed: Option<FailedStatement>,
+    /// What drizzle-kit printed, where that is the result of the run.
+    pub printed: Option<String>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
     pub steps: Vec<report::Step>,
@@ -56,6 +59,7 @@ impl Logbook {
             statements: Vec::new(),
             migrations: None,
             failed: None,
+            printed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
             steps: Vec::new(),
@@ -138,13 +142,17 @@ impl Logbook {
     /// Writes the report, says the result and the closing sentence.
     pub fn close(self, shared: &Shared, command: &str, view: View, console: &mut Console, verdict: Verdict) -> Exit {
         console.settle();
-        let report = self.report(command, &verdict);
+        let mut report = self.report(command, &verdict);
         let json = report.json(console.secrets());
         if let Some(path) = &self.report_to
             && let Err(error) = std::fs::write(path, &json)
         {
             // The run itself is what it was; its code must not say otherwise.
             console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+        }
+        // The reason of a failure stands at the end. Where both outputs are read in one place, once is enough.
+        if verdict.exit != Exit::Ok && self.refusals.is_empty() && console.is_one() {
+            report.summary = verdict.exit.name().to_owned();
         }
         match shared.format {
             Format::Json => console.result(&clean_json(&json)),
@@ -155,11 +163,14 @@ impl Logbook {
                 let text = report.cleaned(|text| console.clean(text)).plan_text();
                 console.result(&text);
             }
-            Format::Text if shared.quiet => {}
-            Format::Text => {
-                let text = console.clean(&report.text());
-                console.result(&text);
-            }
+            Format::Text => match &self.printed {
+                Some(printed) => console.pass_on(printed),
+                None if shared.quiet => {}
+                None => {
+                    let text = console.clean(&report.text());
+                    console.result(&text);
+                }
+            },
         }
         if verdict.exit == Exit::Ok {
             return verdict.exit;
@@ -170,10 +181,14 @@ impl Logbook {
         for refusal in &self.refusals {
             console.insist(&refusal.text);
         }
-        if let Some(error) = &verdict.error
-            && let Some(detail) = &error.detail
-        {
-            console.insist(&format!("detail: {detail}"));
+        if let Some(error) = &verdict.error {
+            // That of a migration is told by its file and line.
+            if let (Some(statement), None) = (&error.statement, &error.file) {
+                console.insist(&format!("statement: {}", gate::excerpt(statement)));
+            }
+            if let Some(detail) = &error.detail {
+                console.insist(&format!("detail: {detail}"));
+            }
         }
         if let Some(hint) = &verdict.hint {
             console.insist(&format!("hint: {hint}"));

@@ -310,7 +310,8 @@ fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
         format!("{}; and the history could not be read: {}", verdict.summary, unseen.summary)
     };
     let exit = if verdict.exit == Exit::Ok { Exit::Unproven } else { verdict.exit };
-    let verdict = Verdict::maybe(exit, summary);
+    let database = if verdict.exit == Exit::Ok { Database::Maybe } else { verdict.database };
+    let verdict = Verdict { database, ..Verdict::nothing(exit, summary) };
     match &unseen.hint {
         Some(hint) => verdict.hint(hint.clone()),
         None => verdict,

@@ -4,80 +4,53 @@ use std::fs::File;
 use std::io::BufReader;
 use std::num::NonZeroU16;
 
-use crate::cli::{DialectName, Format, ReplayArgs, Shared};
+use crate::cli::{DialectName, ReplayArgs, Shared};
 use crate::commands::gate::{self, Gate};
-use crate::commands::logbook;
-use crate::console::{Console, clean_json};
+use crate::commands::logbook::{self, Logbook};
+use crate::console::Console;
 use crate::db::reach::{Facts, Fitting, Found, Relation, Rows, Wanted};
 use crate::exit::Exit;
-use crate::kit::prompt::{Kind, Prompt};
+use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};
-use crate::policy::{self, Decision, Policy, Scope};
-use crate::report::Verdict;
+use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
+use crate::report::{self, Verdict};
 use crate::sql::Dialect;
 use crate::term::Screen;
 use crate::term::screen::COLUMNS;
 use crate::term::transcript::{Piece, ReadError, Reader};
 
-/// What was made of one prompt of the recording.
-#[derive(Debug, serde::Serialize)]
-struct Step {
-    question: String,
-    /// What the policy decides.
-    decided: String,
-    /// The choice of the recording; none where it was interrupted.
-    recorded: Option<String>,
-}
+const COMMAND: &str = "replay";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
-    let mut steps = Vec::new();
-    let verdict = match replay(shared, args, &mut steps) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    let result = match shared.format {
-        Format::Json => {
-            let document = serde_json::json!({
-                "schema": 1, "command": "replay", "outcome": verdict.exit.name(), "code": verdict.exit.code(),
-                "summary": verdict.summary, "prompts": steps,
-            });
-            clean_json(&format!("{:#}\n", console.secrets().redact_json(document)))
+    logbook::run(shared, COMMAND, console, |_, console, log| {
+        log.promise(shared, COMMAND, console.secrets())?;
+        let policies = log.load_policy(shared, &logbook::project(shared)?, console)?;
+        let policy = log.select(&policies, None, shared)?;
+        if args.accept_data_loss
+            && let Some(rule) = policy.bans_accepting_data_loss()
+        {
+            return Err(Verdict::nothing(Exit::Guarded, format!("--accept-data-loss is not allowed here [{rule}]")));
         }
-        Format::Text | Format::Sql | Format::Markdown if shared.quiet => String::new(),
-        Format::Text | Format::Sql | Format::Markdown => console.clean(&text(&verdict, &steps)),
-    };
-    console.result(&result);
-    if verdict.exit != Exit::Ok {
-        console.error(verdict.exit.name(), &verdict.summary);
-        if let Some(hint) = &verdict.hint {
-            console.insist(&format!("hint: {hint}"));
-        }
-        console.insist(verdict.database.sentence());
-    }
-    verdict.exit
+        replay(&policy, args, console, log)
+    })
 }
 
-fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<Verdict, Verdict> {
+/// Reads a recording to its end, or to the first answer that is not the policy's.
+fn replay(policy: &Policy, args: &ReplayArgs, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
     let file = args.file.display();
     let unreadable = |error: ReadError| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Verdict::nothing(Exit::Usage, format!("{file}: {error}{cause}"))
     };
-    let policy = policy(shared)?;
-    if args.accept_data_loss
-        && let Some(rule) = policy.bans_accepting_data_loss()
-    {
-        return Err(Verdict::nothing(Exit::Guarded, format!("--accept-data-loss is not allowed here [{rule}]")));
-    }
-    let schemas = ["public".to_owned()];
     let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
     let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
     let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");
     let mut screen = Screen::with_columns(columns);
     let mut observer = Observer::default();
+    let mut answers = Answers { policy, args, renamed: Vec::new(), truncated: Vec::new() };
     let mut open: Option<(Prompt, usize)> = None;
-    let (mut renamed, mut truncated) = (Vec::new(), Vec::new());
     for piece in reader {
         let Piece::Output(output) = piece.map_err(unreadable)? else { continue };
         let mut observations = Vec::new();
@@ -85,55 +58,20 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
         for observation in observations {
             match observation {
                 Observation::Asked(prompt) => {
-                    // Decided as a live run would whose config names `public` alone: a recording knows no database to ask.
-                    let scope = Scope {
-                        schemas: &schemas,
-                        tables_named: &|_| None,
-                        renamed: &renamed,
-                        accept_data_loss: args.accept_data_loss,
-                    };
-                    let decision = match &prompt.kind {
-                        Kind::Execute | Kind::DataLoss(_) => {
-                            let gate = Gate {
-                                policy: &policy,
-                                scope: &scope,
-                                dialect: Some(args.dialect.into()),
-                                in_transaction: false,
-                                current_schema: None,
-                                truncated: &truncated,
-                                look_up: &|wanted| Ok(no_more_than_named(wanted)),
-                                whose: &|_| None,
-                            };
-                            gate.decide(&prompt).0
-                        }
-                        _ => policy::decide::prompt(&policy, &prompt, &scope),
-                    };
-                    truncated.extend(gate::chosen_truncation(&prompt, &decision, &scope));
-                    steps.push(Step { question: prompt.headline(), decided: told(&decision, &prompt), recorded: None });
-                    let choice = match decision {
-                        Decision::Unclear(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.reason)),
-                        Decision::Refuse(refusal) => {
-                            let verdict = Verdict::nothing(Exit::Refused, refusal.what.clone());
-                            return Err(match refusal.allow_with() {
-                                Some(lines) => verdict.hint(format!("the policy lines that allow it\n{lines}")),
-                                None => verdict,
-                            });
-                        }
-                        Decision::Choose { choice, .. } => choice,
-                    };
+                    let choice = answers.decide(&prompt, console, log)?;
                     open = Some((prompt, choice));
                 }
                 Observation::Doubted(doubt) => return Err(Verdict::nothing(Exit::UnknownPrompt, doubt.to_string())),
                 Observation::Answered(recorded) => {
                     let Some((prompt, choice)) = open.take() else { continue };
-                    if let Some(step) = steps.last_mut() {
-                        step.recorded = prompt.choices.get(recorded).cloned();
+                    if let Some(told) = log.prompts.last_mut() {
+                        told.recorded = prompt.choices.get(recorded).cloned();
                     }
                     if recorded != choice {
                         let summary = "the recording goes on with another answer than the policy gives; what follows is not known";
-                        return Ok(Verdict::nothing(Exit::Ok, summary));
+                        return Ok(Verdict::nothing(Exit::Changes, summary));
                     }
-                    renamed.extend(policy::decide::renamed(&prompt, choice, &schemas));
+                    answers.renamed.extend(policy::decide::renamed(&prompt, choice, &schemas()));
                 }
             }
         }
@@ -142,7 +80,88 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
         let summary = "the recording ends inside a prompt, and what its answer would have been is not known";
         return Err(Verdict::nothing(Exit::UnknownPrompt, summary));
     }
-    Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", steps.len())))
+    Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", log.prompts.len())))
+}
+
+/// Returns the schemas of a config that names none: a recording knows no config.
+fn schemas() -> [String; 1] {
+    ["public".to_owned()]
+}
+
+/// What decides, and what was decided before.
+struct Answers<'a> {
+    policy: &'a Policy,
+    args: &'a ReplayArgs,
+    renamed: Vec<(ObjectName, ObjectName)>,
+    truncated: Vec<(ObjectName, RuleRef)>,
+}
+
+impl Answers<'_> {
+    /// Decides as a live run would, but that there is no database to ask.
+    ///
+    /// # Errors
+    /// With the verdict, where the run would end here.
+    fn decide(&mut self, prompt: &Prompt, console: &mut Console, log: &mut Logbook) -> Result<usize, Verdict> {
+        let schemas = schemas();
+        let scope = Scope {
+            schemas: &schemas,
+            tables_named: &|_| None,
+            renamed: &self.renamed,
+            accept_data_loss: self.args.accept_data_loss,
+        };
+        let gate = Gate {
+            policy: self.policy,
+            scope: &scope,
+            dialect: Some(self.args.dialect.into()),
+            in_transaction: false,
+            current_schema: None,
+            truncated: &self.truncated,
+            look_up: &|wanted| Ok(no_more_than_named(wanted)),
+            whose: &|_| None,
+        };
+        let (decision, statements) = gate.answer(prompt);
+        let truncated = gate::chosen_truncation(prompt, &decision, &scope);
+        self.truncated.extend(truncated);
+        log.statements.extend(statements);
+        let mut told = |choice: Option<usize>, rule: Option<String>| {
+            log.prompts.push(report::Prompt {
+                question: prompt.headline(),
+                choices: prompt.choices.clone(),
+                chosen: choice.and_then(|choice| prompt.choices.get(choice).cloned()),
+                recorded: None,
+                rule,
+                keys: Vec::new(),
+                latency_ms: None,
+            });
+        };
+        match decision {
+            Decision::Choose { choice, because, warnings } => {
+                told(Some(choice), Some(because.to_string()));
+                for warning in warnings {
+                    console.warn(&warning);
+                    log.warnings.push(console.clean(&warning));
+                }
+                Ok(choice)
+            }
+            Decision::Refuse(refusal) => {
+                let abort = prompt.choices.iter().position(|choice| choice == prompt::ABORT);
+                told(abort, refusal.because.as_ref().map(ToString::to_string));
+                log.refusals.push(report::Refusal::of(&refusal));
+                Err(Verdict::nothing(Exit::Refused, "refused by the policy"))
+            }
+            Decision::Unclear(doubt) => {
+                told(None, None);
+                let verdict = Verdict::nothing(Exit::UnknownPrompt, doubt.reason);
+                let ways: Vec<String> = doubt.allow.iter().map(ToString::to_string).collect();
+                Err(match ways.is_empty() {
+                    true => verdict,
+                    false => {
+                        verdict.hint(format!("if you know the answer, write it into the policy\n{}", ways.join("\n")))
+                    }
+                })
+            }
+        }
+    }
 }
 
 impl From<DialectName> for Dialect {
@@ -155,36 +174,6 @@ impl From<DialectName> for Dialect {
             DialectName::Turso => Dialect::Turso,
         }
     }
-}
-
-fn policy(shared: &Shared) -> Result<Policy, Verdict> {
-    let cwd = shared.cwd.clone().unwrap_or_else(|| ".".into());
-    let policies = policy::load(shared.policy.as_deref(), &cwd)
-        .map_err(|error| Verdict::nothing(Exit::Config, error.to_string()))?;
-    policies
-        .select(shared.profile.as_deref(), &|name| std::env::var(name).ok(), None)
-        .map_err(|error| logbook::unselected(&error))
-}
-
-fn told(decision: &Decision, prompt: &Prompt) -> String {
-    match decision {
-        Decision::Choose { choice, because, .. } => {
-            format!("{} [{because}]", prompt.choices.get(*choice).map_or("", |choice| choice.trim_end()))
-        }
-        Decision::Refuse(refusal) => format!("refused: {}", refusal.what),
-        Decision::Unclear(doubt) => format!("unclear: {}", doubt.reason),
-    }
-}
-
-fn text(verdict: &Verdict, steps: &[Step]) -> String {
-    let mut text = String::new();
-    for Step { question, decided, recorded } in steps {
-        text += &format!("  asked    {question}\n  decided  {decided}\n");
-        if let Some(recorded) = recorded {
-            text += &format!("  recorded {}\n", recorded.trim_end());
-        }
-    }
-    format!("replay: {}\n{text}", verdict.summary)
 }
 
 /// Returns what a recording lets one assume of its database: what the statements name is there, and nothing else.

@@ -8,8 +8,11 @@ use crate::console::Console;
 use crate::exit::{Database, Exit};
 use crate::kit::config::Overlay;
 
-/// The drizzle-kit commands that write to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
-const HARMLESS: [&str; 9] = ["generate", "check", "up", "export", "introspect", "pull", "drop", "help", "version"];
+/// The drizzle-kit commands that connect to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
+const HARMLESS: [&str; 7] = ["generate", "check", "up", "export", "drop", "help", "version"];
+
+/// Those that connect, and write files alone.
+const READING: [&str; 2] = ["introspect", "pull"];
 
 /// What asks drizzle-kit about itself, alone on its command line.
 const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
@@ -26,7 +29,11 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
     let command = kit_args.first().map(|command| command.to_string_lossy().into_owned()).unwrap_or_default();
     let name = command.split(':').next().unwrap_or_default();
     let about_itself = kit_args.len() == 1 && ABOUT.contains(&name);
-    let harmless = HARMLESS.contains(&name) || about_itself;
+    let touches = match name {
+        name if HARMLESS.contains(&name) || about_itself => Touches::Files,
+        name if READING.contains(&name) => Touches::Reads,
+        _ => Touches::Database,
+    };
     if name.starts_with('-') && !about_itself {
         console.error(Exit::Usage.name(), "the drizzle-kit command comes first, its options after it");
         console.insist("hint: drizzle-pilot run -- push --verbose");
@@ -45,12 +52,12 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         kit_args,
         // Its own `push` is made to ask, like ours; 0.20 calls it `push:pg`.
         asks: if name == "push" { Asks::BeforeExecuting } else { Asks::AsItLikes },
-        touches: if harmless { Touches::Files } else { Touches::Database },
+        touches,
         consent: Consent::ByPolicy,
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: Overlay::default(),
-        lock: if serves || harmless { Locking::None } else { Locking::Take(LOCK_WAIT) },
+        lock: if serves || touches != Touches::Database { Locking::None } else { Locking::Take(LOCK_WAIT) },
     };
     flight::fly(shared, &mission, console)
 }

@@ -17,7 +17,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
     if let Some(verdict) = copilot.verdict.take() {
         return verdict;
     }
-    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
+    let database = mission.left(consented, flight.cleared);
     let when = if consented { "after consent" } else { "before consent" };
     if copilot.lease_lost {
         return lease_lost(database, when);
@@ -25,8 +25,8 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
     match &flight.ending {
         Ending::Finished(ended) => finished(mission, flight, *ended, copilot),
         Ending::Doubted(_) if !consented && copilot.stale.is_some() => stale(copilot),
-        Ending::Doubted(doubt) if consented => {
-            Verdict::maybe(Exit::Unproven, format!("stopped after consent: {doubt}"))
+        Ending::Doubted(doubt) if database != Database::Unchanged => {
+            Verdict::maybe(Exit::Unproven, format!("stopped {when}: {doubt}"))
         }
         Ending::Doubted(doubt) => {
             let verdict = Verdict { database, ..Verdict::nothing(Exit::UnknownPrompt, doubt.to_string()) };
@@ -51,7 +51,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
         }
         Ending::OffLeash => internal("watching the lock", &std::io::Error::other("no reason was given")),
         Ending::Flooded => {
-            let exit = if consented { Exit::Unproven } else { Exit::Failed };
+            let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
             Verdict {
                 database,
                 ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped")
@@ -95,7 +95,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
         writes_files_only: mission.touches == Touches::Files,
     };
     let is_blind = mission.connects() && mission.reads_config() && !flight.cleared;
-    let database = if consented { Database::Maybe } else { mission.without_consent(flight.cleared) };
+    let database = mission.left(consented, flight.cleared);
     match outcome::judge(&evidence) {
         Outcome::Done | Outcome::NothingToDo if is_blind => {
             Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
@@ -139,16 +139,27 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             } else {
                 format!("refused by the policy ({n_refused} questions)")
             };
-            Verdict { database, ..Verdict::nothing(Exit::Refused, summary) }
+            // A refusal undoes nothing: what an earlier answer let drizzle-kit do may be done.
+            match database {
+                Database::Unchanged => Verdict::nothing(Exit::Refused, summary),
+                _ => Verdict::maybe(Exit::Partial, format!("{summary}, after drizzle-kit may have begun")),
+            }
         }
         Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
         Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
             .hint("look at the database before anything else; running the same command again shows what is left to do"),
         Outcome::Failed { error, ended } => {
-            // The driver's own words are whole, and are there where drizzle-kit prints nothing.
-            let told = flight.failed.as_ref().map(FailedStatement::error);
+            // The driver's own words are whole, and are there where drizzle-kit prints nothing. What it asks the catalog
+            // may fail without harm: of a push, only what it was told to execute counts.
+            let is_planned = |failed: &&FailedStatement| {
+                let mut planned = copilot.statements.iter();
+                mission.asks != Asks::BeforeExecuting
+                    || planned.any(|statement| failed.statement.contains(statement.sql.trim()))
+            };
+            let refused = flight.failed.as_ref().filter(is_planned);
+            let told = refused.map(FailedStatement::error);
             let verdict = failed(mission, told.or(error), ended, database, consented, text, copilot);
-            match (verdict.error, &flight.failed) {
+            match (verdict.error, refused) {
                 (Some(error), Some(failed)) => {
                     let error = Box::new(report::Error { statement: Some(failed.statement.clone()), ..*error });
                     Verdict { error: Some(error), ..verdict }
@@ -181,9 +192,12 @@ fn failed(
         && is_connection
         && let Some(verdict) = copilot.diagnose()
     {
-        // A dead database is one that nothing was executed in; a look that was cut short says nothing of it.
-        let was_cut_short = verdict.exit != Exit::Unavailable;
-        return if was_cut_short { Verdict { database, ..verdict } } else { verdict };
+        // A database that is dead by now may have lived for a while: only who asks before executing has executed nothing.
+        let exit = match (verdict.exit, database) {
+            (Exit::Unavailable, Database::Maybe | Database::Changed) => Exit::Partial,
+            (exit, _) => exit,
+        };
+        return Verdict { exit, database, ..verdict };
     }
     let ended = match ended {
         Ended::Code(code) => format!("exit status {code}"),

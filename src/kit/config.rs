@@ -206,7 +206,7 @@ pub enum Mail {
     Config { config: Box<Config> },
     /// Loading the config failed; drizzle-kit goes on to say so itself.
     Error { error: String },
-    /// A statement of a migration failed.
+    /// A statement failed.
     Failed { failed: Box<FailedStatement> },
 }
 

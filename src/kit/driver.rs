@@ -95,7 +95,7 @@ pub struct Flight {
     pub cleared: bool,
     /// What drizzle-kit said when it could not load its config.
     pub config_error: Option<String>,
-    /// The first statement of a migration that the server refused, as drizzle-kit's driver told.
+    /// The first statement that the server refused, as drizzle-kit's driver told.
     pub failed: Option<FailedStatement>,
     /// Milliseconds from the opening of each prompt to the Enter that answered it.
     pub latencies_ms: Vec<f64>,

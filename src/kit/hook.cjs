@@ -20,6 +20,8 @@ if (mail && file) {
     }
   };
   const wanted = real(file);
+  // What `export` prints is SQL for a file, and node's warnings are none.
+  if (process.argv.includes('export')) process.removeAllListeners('warning');
   const send = (value) => {
     // Functions and cycles are nothing that a credential consists of.
     const seen = new Set();
@@ -33,11 +35,15 @@ if (mail && file) {
     });
     fs.writeFileSync(path.join(mail, 'up'), json + '\n');
   };
-  // From 0.31.10 on drizzle-kit prints no reason for a migration that failed. Its driver knows, and is asked to say so.
+  // drizzle-kit never says which statement failed, and from 0.31.10 on it prints no reason for a migration that failed.
+  // Its driver knows both, and is asked to say so.
   const overhear = () => {
     let pg;
     try {
-      pg = Module.createRequire(real(process.argv[1]))('pg');
+      const kit = real(process.argv[1]);
+      const { version } = JSON.parse(fs.readFileSync(path.join(path.dirname(kit), 'package.json'), 'utf8'));
+      if (/^0\.2[0-2]\./.test(version)) return; // its driver is built in
+      pg = Module.createRequire(kit)('pg');
     } catch {
       return; // another driver; drizzle-kit's own words are all there is
     }
@@ -68,13 +74,13 @@ if (mail && file) {
       return running;
     };
   };
-  const receive = () => {
+  const receive = (isPostgres) => {
     const down = fs.openSync(path.join(mail, 'down'), 'r');
     const byte = Buffer.alloc(1);
     const line = [];
     while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
     fs.closeSync(down);
-    if (process.argv.includes('migrate')) overhear();
+    if (isPostgres && /^(?:migrate|push)$/.test(process.argv[2])) overhear();
     fs.rmSync(mail, { recursive: true, force: true });
     return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
   };
@@ -98,7 +104,7 @@ if (mail && file) {
       told = true;
       const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
       send({ config: { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } });
-      const reply = receive();
+      const reply = receive(dialect === 'postgresql');
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
       overlay = reply.config ?? {};

@@ -95,7 +95,7 @@ struct Witnesses {
     nothing: &'static [&'static str],
 }
 
-const WITNESSES: [Witnesses; 6] = [
+const WITNESSES: [Witnesses; 8] = [
     // push.ts: printed after the last statement; No changes: before anything is asked.
     Witnesses { command: "push", done: &["[✓] Changes applied"], nothing: &["[i] No changes detected"] },
     // migrate.ts and views.ts
@@ -108,6 +108,9 @@ const WITNESSES: [Witnesses; 6] = [
     Witnesses { command: "drop", done: &["migration successfully dropped"], nothing: &[] },
     Witnesses { command: "check", done: &["Everything's fine"], nothing: &[] },
     Witnesses { command: "up", done: &["Everything's fine"], nothing: &[] },
+    // introspect.ts: "You" in some versions and dialects, "Your" in others.
+    Witnesses { command: "introspect", done: &["schema file is ready ➜"], nothing: &[] },
+    Witnesses { command: "pull", done: &["schema file is ready ➜"], nothing: &[] },
 ];
 
 /// push.ts: the answer "No, abort" was understood.
@@ -239,6 +242,9 @@ mod tests {
             Outcome::Done
         );
         assert_eq!(check("export", &["CREATE TABLE …"], ok, false, false), Outcome::Done);
+        let ready = ["[✓] You schema file is ready ➜ drizzle/schema.ts 🚀"];
+        assert_eq!(check("introspect:pg", &ready, ok, false, false), Outcome::Done);
+        assert_eq!(check("introspect", &["[✓] 1 tables fetched"], ok, false, false), Outcome::Unproven);
         assert_eq!(check("push:pg", &["[✓] Changes applied"], ok, true, false), Outcome::Done);
     }
 

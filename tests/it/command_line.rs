@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::kit::{self, APPLIED, NO_CHANGES, drop_column, execute, out, rename_table};
 use crate::run::{Ended, MAYBE, Run, UNCHANGED};
-use crate::script::{Entry, Mail, Script, Step};
+use crate::script::{Entry, Mail, Menu, Script, Step};
 
 /// Runs a command line in an empty project. Whatever is wrong with it, nothing is executed.
 #[track_caller]
@@ -298,6 +298,28 @@ fn a_profile_that_names_plan_lets_a_plan_look_and_no_push_run() {
     check(&["push"], "deploy", 0);
 }
 
+/// Where drizzle-kit may have begun, a refusal does not mean that nothing was executed.
+#[test]
+fn a_refusal_after_consent_is_a_partial_change() {
+    let unknown =
+        Menu { question: "Begin?".to_owned(), choices: vec!["Wait".to_owned(), "Begin".to_owned()], ..Menu::default() };
+    let rule = "[[prompts]]\nquestion = '^Begin'\nchoose = '^Begin$'\n";
+    let run = |mission: &[&str], policy: &str, code: i32, closing: &str| {
+        let steps = [Step::Menu(unknown.clone())].into_iter().chain(drop_column());
+        let run = Run::new(mission).fake(&kit::push(steps)).policy(policy).args(&["--report", "report.json"]);
+        let ended = run.run().expect(code, Some(closing)).says(&["refused: drop_column public.users.age"]);
+        let report: Value = serde_json::from_str(&ended.file("report.json")).expect("a report is JSON");
+        (report["database"].clone(), report["refusals"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(run(&["push"], rule, 6, MAYBE), ("maybe".into(), 1));
+    // No answer about files lets anything happen in a database.
+    assert_eq!(run(&["generate"], rule, 3, UNCHANGED), ("unchanged".into(), 1));
+    // A rule may decline as well: nothing has begun then.
+    let declined = "[[prompts]]\nquestion = '^Begin'\ndecline = true\n";
+    let steps = [Step::Menu(unknown.clone())].into_iter().chain(drop_column());
+    Run::push(&kit::push(steps)).policy(declined).run().expect(3, Some(UNCHANGED)).without_consent();
+}
+
 /// A recording of a run is replayed with the same decisions, by the fake as well as by `replay`.
 #[test]
 fn what_was_recorded_can_be_replayed() {
@@ -309,8 +331,26 @@ fn what_was_recorded_can_be_replayed() {
 
     let again = Run::new(&["replay", "push.cast"]).file("push.cast", &cast).policy(&policy).run().expect(0, None);
     assert!(again.stdout.contains("2 prompts, each decided as in the recording"), "{again}");
-    let other = Run::new(&["replay", "push.cast"]).file("push.cast", &cast).run();
-    other.expect(3, Some(UNCHANGED)).says(&["purchases"]);
+    let replay = |policy: &str| {
+        let run = Run::new(&["replay", "push.cast", "--report", "report.json", "--format", "json"]);
+        let ended = run.file("push.cast", &cast).policy(policy).run();
+        assert_eq!(ended.file("report.json"), ended.stdout, "the report file is the same document");
+        let schema = validator(&Run::new(&["report", "schema"]).run().expect(0, None).json());
+        let errors: Vec<String> = schema.iter_errors(&ended.json()).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{ended}");
+        ended
+    };
+    let report = replay(&policy).expect(0, None).json();
+    assert_eq!(report["prompts"][1]["chosen"], report["prompts"][1]["recorded"], "{report:#}");
+    assert_eq!(report["statements"][0]["hazards"][0]["hazard"], "drop_column", "{report:#}");
+    // Another policy refuses, and says what would allow it …
+    let report = replay("").expect(3, Some(UNCHANGED)).says(&["purchases"]).json();
+    assert!(report["refusals"][0]["allow_with"].as_str().is_some_and(|lines| lines.contains("[renames")), "{report:#}");
+    // … or answers something else.
+    let other = policy.replace("orders =", "items =");
+    let report = replay(&other).expect(2, Some(UNCHANGED)).says(&["another answer"]).json();
+    let of = |key: &str| report["prompts"][0][key].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(of("chosen").starts_with("~ items") && of("recorded").starts_with("~ orders"), "{report:#}");
 
     let run = Run::new(&["push"]).file("push.cast", &cast).policy(&policy);
     let cast = run.path("push.cast");
@@ -342,7 +382,21 @@ fn a_replay_follows_renames_accepts_data_loss_and_doubts_an_end_inside_a_prompt(
 fn run_says_what_drizzle_kit_said_and_believes_no_silence() {
     let run =
         |steps: Vec<Step>, args: &[&str]| Run::new(&["run"]).fake(&kit::push(steps)).args(&["--"]).args(args).run();
-    run(vec![out("CREATE TABLE x")], &["export"]).expect(0, None).says(&["kit: CREATE TABLE x"]);
+    // What is run for what it prints is passed on as it is, and nothing else with it.
+    for quiet in [&[][..], &["-q"]] {
+        let sql = Script {
+            mail: Mail::Config(serde_json::json!({})),
+            steps: vec![out("CREATE TABLE x (\n\ty text \n);\n\n")],
+        };
+        let ended = Run::new(&["run"]).fake(&sql).args(quiet).args(&["--", "export"]).run().expect(0, None);
+        assert_eq!(ended.stdout, "CREATE TABLE x (\n\ty text \n);\n\n", "{ended}");
+    }
+    let wiped = Script { mail: Mail::Config(serde_json::json!({})), steps: vec![out("CREATE TABLE x\x1b[1A\x1b[2Ky")] };
+    let ended = Run::new(&["run"]).fake(&wiped).args(&["--", "export"]).run().expect(1, Some(UNCHANGED));
+    assert!(!ended.stdout.contains("TABLE"), "{ended}");
+    // What only looks has done it when it says so.
+    run(vec![out("[✓] Your schema file is ready ➜ drizzle/schema.ts 🚀")], &["pull"]).expect(0, None);
+    run(vec![out("[✓] 1 tables fetched")], &["pull"]).expect(7, Some(MAYBE));
     // What may have changed a database needs a sentence that this program knows.
     run(vec![out("all is well")], &["migrate"]).expect(7, Some(MAYBE));
     run(vec![out("all is well")], &["frobnicate"]).expect(7, Some(MAYBE));

@@ -14,6 +14,7 @@ on_every_kit! {
     a_table_with_more_rows_than_the_limit_is_kept
     the_printed_lines_allow_exactly_the_refused_drop
     losses_are_accepted_for_one_run
+    accepting_losses_answers_no_rename_and_empties_no_table
     a_unique_constraint_keeps_the_rows
     a_type_is_not_changed_by_truncating
 }
@@ -131,6 +132,25 @@ fn losses_are_accepted_for_one_run(kit: &str) {
     // Each loss is a warning in the log, with its rows.
     let ran = ran.says(&["legacy", "2", "users.legacy_id", "3"]);
     assert!(ran.report["warnings"].as_array().is_some_and(|warnings| warnings.len() >= 2), "{ran}");
+}
+
+fn accepting_losses_answers_no_rename_and_empties_no_table(kit: &str) {
+    let database = Database::create();
+    let project = Project::fixture(kit, "unique", &database);
+    database.sql("CREATE TABLE orders (id integer PRIMARY KEY); INSERT INTO orders VALUES (1), (2)");
+    let unique = std::fs::read_to_string(project.path("schema.ts")).expect("a fixture has a schema.ts");
+    project.write(
+        "schema.ts",
+        &format!("{unique}\nexport const purchases = pgTable('purchases', {{ id: integer('id').primaryKey() }});\n"),
+    );
+    let before = database.state();
+    let push = || project.pilot(&["push", "--accept-data-loss"]).run();
+    let ran = push().expect(3).says(&["purchases", "orders"]).database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+
+    project.policy("[renames.tables]\n\"public.orders\" = \"purchases\"\n");
+    let ran = push().expect(0).database("changed");
+    assert_eq!(database.state(), ["public.purchases (id integer): 2 rows", USERS], "{ran}");
 }
 
 fn a_unique_constraint_keeps_the_rows(kit: &str) {

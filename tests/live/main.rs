@@ -37,6 +37,7 @@ mod renames;
 mod reset;
 mod reset_faults;
 mod reset_rivals;
+mod run;
 mod transaction;
 
 mod failures;

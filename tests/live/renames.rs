@@ -14,6 +14,7 @@ on_every_kit! {
     one_of_seventy_candidates_is_found
     the_printed_lines_make_the_next_run_pass
     a_rename_is_told_from_a_new_column
+    equal_tables_in_two_schemas_are_not_guessed_at
     a_small_terminal_changes_nothing
     no_terminal_changes_nothing
 }
@@ -109,6 +110,34 @@ fn a_rename_is_told_from_a_new_column(kit: &str) {
     );
     let ran = project.push().expect(0).database("changed");
     assert_eq!(database.list("SELECT full_name FROM users WHERE nickname IS NULL"), ["ann", "ben", "cy"], "{ran}");
+}
+
+/// The questions about both are byte-identical, and come in an order that nothing promises.
+fn equal_tables_in_two_schemas_are_not_guessed_at(kit: &str) {
+    let database = Database::create();
+    let project = Project::new(kit, &database);
+    database.sql(
+        "CREATE SCHEMA shop;
+         CREATE TABLE users (id integer PRIMARY KEY, name text);
+         CREATE TABLE shop.users (id integer PRIMARY KEY, name text);
+         INSERT INTO users VALUES (1, 'ann');
+         INSERT INTO shop.users VALUES (1, 'ben')",
+    );
+    project.schema(
+        "export const shop = pgSchema('shop');
+         export const users = pgTable('users', { id: integer('id').primaryKey(), fullName: text('full_name') });
+         export const clients = shop.table('users', { id: integer('id').primaryKey(), fullName: text('full_name') });",
+    );
+    let one = "[renames.columns]\n\"public.users.name\" = \"full_name\"\n";
+    project.policy(one);
+    let before = database.state();
+    let ran = project.push().expect(4).database("unchanged");
+    assert_eq!(database.state(), before, "{ran}");
+
+    project.policy(&format!("{one}\"shop.users.name\" = \"full_name\"\n"));
+    let ran = project.push().expect(0).database("changed");
+    let names = "SELECT full_name FROM users UNION ALL SELECT full_name FROM shop.users";
+    assert_eq!(database.list(names), ["ann", "ben"], "{ran}");
 }
 
 fn a_small_terminal_changes_nothing(kit: &str) {
