@@ -309,7 +309,7 @@ fn step(
         overlay: Overlay {
             db_credentials: args.place.url.as_ref().map(|url| serde_json::json!({ "url": url })),
             out: out.map(|out| out.display().to_string()),
-            tables_filter: None,
+            ..Overlay::default()
         },
         lock: Locking::Held(lease),
     };

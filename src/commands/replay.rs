@@ -103,6 +103,7 @@ fn replay(shared: &Shared, args: &ReplayArgs, steps: &mut Vec<Step>) -> Result<V
                                 truncated: &truncated,
                                 look_up: &|wanted| Ok(no_more_than_named(wanted)),
                                 whose: &|_| None,
+                                is_in_schema: &|_| true,
                             };
                             gate.decide(&prompt).0
                         }

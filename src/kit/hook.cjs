@@ -33,11 +33,20 @@ if (mail && file) {
     });
     fs.writeFileSync(path.join(mail, 'up'), json + '\n');
   };
+  // drizzle-kit looks for its drivers from its own place, and takes this one where it is.
+  const required = Module.createRequire(real(process.argv[1]));
+  const hasPg = () => {
+    try {
+      return Boolean(required.resolve('pg'));
+    } catch {
+      return false;
+    }
+  };
   // From 0.31.10 on drizzle-kit prints no reason for a migration that failed. Its driver knows, and is asked to say so.
   const overhear = () => {
     let pg;
     try {
-      pg = Module.createRequire(real(process.argv[1]))('pg');
+      pg = required('pg');
     } catch {
       return; // another driver; drizzle-kit's own words are all there is
     }
@@ -97,7 +106,8 @@ if (mail && file) {
     if (!told) {
       told = true;
       const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
-      send({ config: { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } });
+      const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
+      send({ config: { ...known, hasPg: hasPg() } });
       const reply = receive();
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
@@ -109,7 +119,9 @@ if (mail && file) {
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
     const asking = ask ? { strict: true, verbose: true } : {};
-    const ours = { ...overlay, ...asking };
+    const { credentials, ...parts } = overlay;
+    if (credentials) parts.dbCredentials = { ...(parts.dbCredentials ?? config.dbCredentials), ...credentials };
+    const ours = { ...parts, ...asking };
     return Object.keys(ours).length > 0 ? { default: { ...config, ...ours } } : loaded;
   };
 }
