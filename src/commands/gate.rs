@@ -88,6 +88,7 @@ impl Gate<'_> {
         let in_one = in_one.map(|obstacle| {
             format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why)
         });
+        let half_way = if self.in_transaction { Vec::new() } else { half_way };
         let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
         // No rule changes these. What the policy refuses is said as well: nobody should find it out one run later.
         let obstacles: Vec<String> = in_one.into_iter().chain(half_way).collect();
