@@ -165,6 +165,9 @@ pub struct PlanArgs {
     /// Judge as a push with --accept-data-loss does
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
+    /// Judge as a push with this --apply does
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub apply: Option<Apply>,
     /// Write the plan to this file, for `push --plan`. Only if the policy allows all of it
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -454,8 +457,14 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 impl PlanArgs {
     /// Returns what `push --dry-run` means.
     pub fn of_push(args: &PushArgs) -> PlanArgs {
-        let PushArgs { accept_data_loss, kit_args, dry_run: _, apply: _, plan: _, lock_timeout: _ } = args;
-        PlanArgs { accept_data_loss: *accept_data_loss, out: None, expires: Duration::ZERO, kit_args: kit_args.clone() }
+        let PushArgs { accept_data_loss, kit_args, apply, dry_run: _, plan: _, lock_timeout: _ } = args;
+        PlanArgs {
+            accept_data_loss: *accept_data_loss,
+            apply: *apply,
+            out: None,
+            expires: Duration::ZERO,
+            kit_args: kit_args.clone(),
+        }
     }
 }
 

@@ -39,12 +39,30 @@ pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Vec<Strin
 
 /// Returns the advice on one column; none where the server needs no help. drizzle-kit 0.20 to 0.30 truncates first.
 fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
-    if tried.assigns {
-        return None;
-    }
     let Tried { old_type, new_type, n_rows, .. } = tried;
     let rows = if tried.whole { format!("{n_rows} rows") } else { format!("the first {n_rows} rows") };
-    let mut text = format!("{column} does not become {new_type} from {old_type} by itself");
+    let mut text = match &tried.assigned {
+        None => format!("{column} does not become {new_type} from {old_type} by itself"),
+        Some(Outcome::Fails { n_failed, examples, message }) => {
+            let examples = quoted(examples);
+            let text = format!(
+                "{column} does not become {new_type}: {n_failed} of {rows} do not fit, such as {examples} ({message})"
+            );
+            if tried.best.is_none() {
+                return Some(format!("{text}\n  change these rows first, or choose a wider type"));
+            }
+            text
+        }
+        Some(Outcome::Loses { n_lost, examples }) => {
+            let examples: Vec<String> = examples.iter().map(|(old, new)| format!("{old:?} as {new:?}")).collect();
+            let examples = examples.join(", ");
+            return Some(format!("{n_lost} of {rows} tell less once {column} is {new_type}, such as {examples}"));
+        }
+        Some(Outcome::TooSlow | Outcome::Untried) => {
+            return Some(format!("whether {rows} of {column} fit {new_type} was not found out in time"));
+        }
+        Some(Outcome::Keeps | Outcome::Blanks { .. } | Outcome::Unproven | Outcome::Impossible { .. }) => return None,
+    };
     match (tried.using(), tried.statement()) {
         (Some(using), Some(statement)) => {
             let outcome = tried.best.map(|best| &tried.trials[best].outcome);
@@ -69,20 +87,21 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
                 _ => None,
             });
             let _ = match fails.min_by_key(|(n_failed, ..)| **n_failed) {
-                Some((n_failed, using, examples)) => {
-                    let examples: Vec<String> = examples.iter().map(|example| format!("{example:?}")).collect();
-                    write!(
-                        text,
-                        ", and no cast fits {rows}: USING {using} fails for {n_failed}, such as {}\n  \
-                         change these rows first, or drop and add the column",
-                        examples.join(", ")
-                    )
-                }
+                Some((n_failed, using, examples)) => write!(
+                    text,
+                    ", and no cast fits {rows}: USING {using} fails for {n_failed}, such as {}\n  \
+                     change these rows first, or drop and add the column",
+                    quoted(examples)
+                ),
                 None => write!(text, ", and no cast between the two types keeps {rows}"),
             };
         }
     }
     Some(text)
+}
+
+fn quoted(examples: &[String]) -> String {
+    examples.iter().map(|example| format!("{example:?}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Tells whether an error is about a value that does not become one of another type: 42804 (no cast applies unasked), 42846

@@ -17,11 +17,12 @@ use crate::commands::target;
 use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
+use crate::db::connect::{CLIENT_CHECK, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn, Lease};
 use crate::exit::Exit;
-use crate::kit::config::{Config, Overlay};
+use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
@@ -30,7 +31,7 @@ use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
-use crate::sql::{Dialect, Hazard};
+use crate::sql::{self, Dialect, Hazard};
 use crate::term::redact::Secrets;
 
 /// Time for our own look at the database. A server that is silent for longer is called unavailable.
@@ -41,15 +42,6 @@ const CLEANUP: Duration = Duration::from_secs(3);
 /// The variables by which node-pg names a session and sets its start-up options.
 const APPLICATION_NAME: &str = "PGAPPNAME";
 const OPTIONS: &str = "PGOPTIONS";
-
-/// Returns the start-up options for drizzle-kit: the user's own, and that a statement ends with its client.
-fn options() -> String {
-    let own = std::env::var(OPTIONS).unwrap_or_default();
-    format!("{own} {}", db::connect::CLIENT_CHECK).trim_start().to_owned()
-}
-
-/// Makes the server refuse every write of a session (POSTGRES: SQLSTATE 25006).
-const READ_ONLY: &str = "-c default_transaction_read_only=on";
 
 /// Statements to run in one transaction, and where.
 #[derive(Debug)]
@@ -94,6 +86,8 @@ pub struct Copilot<'a> {
     /// What the policy file's digest is; part of a plan.
     policy_digest: Option<String>,
     schema_files: String,
+    /// The schema files that drizzle's config names.
+    schema: Option<OneOrMany>,
     /// The schema of the database before drizzle-kit looked at it, where that matters.
     seen: Option<Fingerprint>,
     /// The questions before the last one, as they were answered.
@@ -149,6 +143,7 @@ impl<'a> Copilot<'a> {
             statements: Vec::new(),
             policy_digest: None,
             schema_files: String::new(),
+            schema: None,
             seen: None,
             answered: Vec::new(),
             lease: None,
@@ -181,7 +176,11 @@ impl<'a> Copilot<'a> {
             Some((policy::model::Apply::Transaction, _)) => Apply::Transaction,
             Some((policy::model::Apply::Kit, _)) | None => Apply::Kit,
         };
-        self.mission.apply.unwrap_or_else(by_policy)
+        let planned = || match self.mission.consent {
+            Consent::Planned(plan) => Some(plan.apply()),
+            Consent::ByPolicy | Consent::Never(_) => None,
+        };
+        self.mission.apply.or_else(planned).unwrap_or_else(by_policy)
     }
 
     /// Returns what a plan depends on beside the database.
@@ -191,6 +190,7 @@ impl<'a> Copilot<'a> {
             policy: self.policy_digest.clone(),
             profile: self.profile().map(str::to_owned),
             accept_data_loss: self.mission.accept_data_loss,
+            apply: self.apply(),
             schema_files: self.schema_files.clone(),
         }
     }
@@ -242,9 +242,10 @@ impl<'a> Copilot<'a> {
 
     /// Says which statements are not those that were planned, if they are not.
     fn other_statements(&self, plan: &PlanFile) -> Option<String> {
-        let shown: Vec<&str> = self.statements.iter().map(|statement| statement.sql.as_str()).collect();
-        let planned: Vec<&str> = plan.statements().iter().map(String::as_str).collect();
-        if shown == planned {
+        let shown: Vec<String> = self.statements.iter().map(|statement| statement.sql.clone()).collect();
+        let planned = plan.statements();
+        let is_same = |dialect| sql::order::is_same(plan.statements(), &shown, dialect);
+        if self.dialect.is_some_and(is_same) {
             return None;
         }
         let added = shown.iter().filter(|sql| !planned.contains(sql)).map(|sql| format!("  + {sql}"));
@@ -427,15 +428,7 @@ impl<'a> Copilot<'a> {
                 self.hide_extensions(config, dsn)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
-                if server.options_accepted {
-                    env.push((OPTIONS, if reads { format!("{} {READ_ONLY}", options()) } else { options() }));
-                } else if reads && self.mission.asks == Asks::BeforeExecuting {
-                    self.warn(format!(
-                        "{} takes no start-up options, so it does not keep drizzle-kit from writing by itself; \
-                         that nothing is written rests on the answer \"No, abort\"",
-                        dsn.address().server()
-                    ));
-                }
+                env.extend(self.start_up(config, dsn, server.checks_clients, reads)?);
                 if server.read_only && self.mission.touches == Touches::Database {
                     self.warn(format!("{} is read-only; statements will fail there", dsn.address().server()));
                 }
@@ -448,6 +441,50 @@ impl<'a> Copilot<'a> {
             }
             Err(error) => Err(self.unseen(&error)),
         }
+    }
+
+    /// Has drizzle-kit's sessions begin with the start-up options that the server takes: a statement ends with its client,
+    /// and where nothing is to be written every write is refused. Warns where that cannot be.
+    fn start_up(
+        &mut self,
+        config: &Config,
+        dsn: &Dsn,
+        checks_clients: bool,
+        reads: bool,
+    ) -> Result<Option<(&'static str, String)>, Verdict> {
+        // PostgreSQL 13 does not know the one option, and a pooler may take the one and not the other.
+        let checked = if checks_clients { CLIENT_CHECK } else { "" };
+        let reading = format!("{checked} {READ_ONLY}").trim_start().to_owned();
+        let looked = reads.then(|| db::connect::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
+        let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
+        let options = if is_kept { &reading } else { checked };
+        let is_sent = options.is_empty() || self.sends(config, dsn, options);
+        let loophole = match (reads, is_kept, is_sent) {
+            (true, false, _) => Some(format!("{} takes no start-up options", dsn.address().server())),
+            (true, true, false) => Some("this driver of drizzle-kit takes start-up options in a URL only".to_owned()),
+            (true, true, true) | (false, ..) => None,
+        };
+        // A command that only reads has no such answer, and nothing to be kept from.
+        if let Some(loophole) = loophole.filter(|_| self.mission.asks == Asks::BeforeExecuting) {
+            self.warn(format!(
+                "{loophole}, so the server does not keep drizzle-kit from writing; that nothing is written rests on the \
+                 answer \"No, abort\""
+            ));
+        }
+        let own = std::env::var(OPTIONS).unwrap_or_default();
+        Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
+    }
+
+    /// Puts start-up options into the URL that drizzle-kit gets, whose driver may read none from elsewhere: `pg` does not
+    /// where the URL has some of its own, and the others never do. Tells whether the options are sent, there or by
+    /// `PGOPTIONS`.
+    fn sends(&mut self, config: &Config, dsn: &Dsn, options: &str) -> bool {
+        let own = dsn.options().unwrap_or_default();
+        let all = format!("{own} {options}").trim_start().to_owned();
+        let url = Dsn::with_options(config.dialect(), &config.db_credentials, &all);
+        let is_in_url = url.is_some();
+        self.overlay.credentials.extend(url);
+        is_in_url || config.has_pg && own == std::env::var(OPTIONS).unwrap_or_default()
     }
 
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
@@ -547,6 +584,7 @@ impl<'a> Copilot<'a> {
         self.schemas = config.schemas();
         self.dialect = Dialect::from_name(config.dialect());
         self.schema_files = schema_files::digest(self.cwd, config.schema.as_ref());
+        self.schema.clone_from(&config.schema);
         self.out = self.cwd.join(config.out());
         let dsn = match self.dsn(config) {
             // Where no database is touched none need be named: CI generates without DATABASE_URL.
@@ -648,6 +686,7 @@ impl Pilot for Copilot<'_> {
                 db::reach::look_up(dsn, wanted, patience).map_err(|error| error.to_string())
             },
             whose: &|table| self.whose(table),
+            is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
         };
         let (decision, statements) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);

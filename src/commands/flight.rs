@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
@@ -63,7 +64,8 @@ pub enum Keep<'a> {
 }
 
 /// Who executes the statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Apply {
     /// drizzle-kit, one by one
     Kit,

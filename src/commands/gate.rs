@@ -31,6 +31,8 @@ pub struct Gate<'a> {
     pub look_up: &'a dyn Fn(&Wanted) -> Result<reach::Facts, String>,
     /// Says whose a table is, where that is worth a word: it belongs to an extension, or this project never had it.
     pub whose: &'a dyn Fn(&ObjectName) -> Option<String>,
+    /// Tells whether the schema files may have a table.
+    pub is_in_schema: &'a dyn Fn(&ObjectName) -> bool,
 }
 
 /// The statements of a plan, judged.
@@ -87,25 +89,24 @@ impl Gate<'_> {
             }
         };
         let statements = if self.in_transaction { self.rewritten(statements) } else { statements };
-        if self.in_transaction
-            && let Some(obstacle) = sql::transaction::obstacle(&statements)
-        {
-            let what =
-                format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why);
-            let Judged { statements, .. } = self.judge(&statements, &[]);
-            return (Decision::Refuse(Refusal { what, because: None, allow: Vec::new() }), statements);
-        }
+        let in_one = if self.in_transaction { sql::transaction::obstacle(&statements) } else { None };
         let losses: &[Loss] = match &prompt.kind {
             Kind::DataLoss(losses) => losses,
             _ => &[],
         };
         let Judged { statements, blind, half_way, decision } = self.judge(&statements, losses);
-        if !self.in_transaction && !half_way.is_empty() {
-            let allowed = decision.err().unwrap_or(Refusal { what: String::new(), because: None, allow: Vec::new() });
-            let lines = allowed.what.lines().map(str::to_owned);
-            let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
-            let what = lines.chain(half_way).collect::<Vec<_>>().join("\n");
-            return (Decision::Refuse(Refusal { what, ..allowed }), statements);
+        let in_one = in_one.map(|obstacle| {
+            format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why)
+        });
+        let half_way = if self.in_transaction { Vec::new() } else { half_way };
+        let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
+        // No rule changes these. What the policy refuses is said as well: nobody should find it out one run later.
+        let obstacles: Vec<String> = in_one.into_iter().chain(half_way).collect();
+        if !obstacles.is_empty() {
+            let refusal = decision.err().unwrap_or(Refusal { what: String::new(), because: None, allow: Vec::new() });
+            let lines = refusal.what.lines().map(str::to_owned);
+            let what = lines.chain(obstacles).collect::<Vec<_>>().join("\n");
+            return (Decision::Refuse(Refusal { what, ..refusal }), statements);
         }
         let mut decision = decide::consenting(decision);
         if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, blind) {
@@ -204,8 +205,17 @@ impl Gate<'_> {
                 }
             }
         }
-        held.extend(cascades(assessed, facts));
+        held.extend(cascades(assessed, facts, &|table| {
+            // What drizzle-kit drops is not in the schema files. What is reached may be.
+            self.owner(table, facts).or_else(|| if (self.is_in_schema)(table) { None } else { (self.whose)(table) })
+        }));
         held
+    }
+
+    /// Names the extension that a table belongs to.
+    fn owner(&self, table: &ObjectName, facts: Option<&reach::Facts>) -> Option<String> {
+        let found = facts?.relations.get(&relation(table)?)?;
+        found.extension.as_ref().map(|extension| format!("it belongs to the extension {extension}"))
     }
 
     /// Says what a reader of a refusal should know of an object.
@@ -218,15 +228,9 @@ impl Gate<'_> {
     ) -> Option<String> {
         let formerly = (object != before).then(|| format!("it was {before} before this plan"));
         let whose = match hazard {
-            Hazard::DropTable | Hazard::Truncate => {
-                let extension =
-                    relation(before).and_then(|relation| facts?.relations.get(&relation)?.extension.clone());
-                match extension {
-                    Some(extension) => Some(format!("it belongs to the extension {extension}")),
-                    // drizzle-kit drops what is not in the schema files, and truncates only what is.
-                    None => (hazard == Hazard::DropTable).then(|| (self.whose)(before)).flatten(),
-                }
-            }
+            // drizzle-kit drops what is not in the schema files, and truncates only what is.
+            Hazard::DropTable => self.owner(before, facts).or_else(|| (self.whose)(before)),
+            Hazard::Truncate => self.owner(before, facts),
             _ => None,
         };
         let using = match (hazard, self.policy.using(before)) {
@@ -235,8 +239,7 @@ impl Gate<'_> {
             }
             _ => None,
         };
-        let notes: Vec<String> = formerly.into_iter().chain(whose).chain(using).collect();
-        (!notes.is_empty()).then(|| notes.join("; "))
+        joined([formerly, whose, using])
     }
 
     /// Finds the statements that an announced loss is about, and gives them its number of rows. A loss that no statement
@@ -522,8 +525,12 @@ fn root(hazard: Hazard, object: &ObjectName) -> Option<Root> {
     }
 }
 
-/// Returns what is at stake beyond what the statements name.
-fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
+/// Returns what is at stake beyond what the statements name, given who says whose a table is.
+fn cascades(
+    assessed: &[Assessed],
+    facts: Option<&reach::Facts>,
+    whose: &dyn Fn(&ObjectName) -> Option<String>,
+) -> Vec<Held> {
     let cascading = assessed.iter().enumerate().flat_map(|(statement_idx, statement)| {
         statement.hazards.iter().filter(|found| found.cascade).map(move |found| (statement_idx, found))
     });
@@ -560,37 +567,56 @@ fn cascades(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
                 if is_named(Hazard::Truncate, &name) || !emptied.insert(name.clone()) {
                     continue;
                 }
-                let note = Some(format!("reached by the CASCADE of {table}"));
+                let notes = [Some(format!("reached by the CASCADE of {table}")), whose(&name)];
                 let rows = relation(&name).and_then(|name| facts.relations.get(&name)).map(|found| found.rows);
-                let (objects, count) = (Objects::All(vec![name]), rows.and_then(count));
-                held.push(hold(*statement_idx, Stake { hazard: Hazard::Truncate, objects, count, note }));
+                let (objects, count, note) = (Objects::All(vec![name]), rows.and_then(count), joined(notes));
+                let stake = Stake { hazard: Hazard::Truncate, objects, count, note };
+                held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..hold(*statement_idx, stake) });
             }
         }
     }
-    for (statement_idx, found) in &cascading {
-        let is_followed =
-            found.hazard == Hazard::Truncate || found.objects.iter().all(|object| root(found.hazard, object).is_some());
-        if !is_followed {
-            let note = format!("what the CASCADE of {} reaches is not known", excerpt(&assessed[*statement_idx].sql));
-            held.push(Held::in_doubt(*statement_idx, note));
-        }
+    let dropping: Vec<(usize, &ObjectName, Option<Root>)> = cascading
+        .iter()
+        .filter(|(_, found)| found.hazard != Hazard::Truncate)
+        .flat_map(|(statement_idx, found)| {
+            found.before.iter().map(move |object| (*statement_idx, object, root(found.hazard, object)))
+        })
+        .collect();
+    for (statement_idx, object, root) in &dropping {
+        let why = match root {
+            Some(root) if !facts.lost.contains(root) => continue,
+            Some(_) => format!("what the CASCADE of {object} reaches is not known: there is no {object}"),
+            None => format!("what the CASCADE of {} reaches is not known", excerpt(&assessed[*statement_idx].sql)),
+        };
+        held.push(Held::in_doubt(*statement_idx, why));
     }
-    let dropping = cascading.iter().find(|(_, found)| found.hazard != Hazard::Truncate);
-    if let Some((statement_idx, _)) = dropping {
-        for Reached { kind, name } in &facts.reached {
-            let hazard = taken_along(kind);
-            let name = ObjectName::new(name);
-            if is_named(hazard, &name) {
-                continue;
-            }
-            let (objects, note) = match hazard {
-                Hazard::Unclassified => (Objects::Unknown, format!("a CASCADE drops the {kind} {name}")),
-                _ => (Objects::All(vec![name]), format!("{kind} reached by a CASCADE")),
-            };
-            held.push(hold(*statement_idx, Stake { hazard, objects, count: None, note: Some(note) }));
+    let Some(first) = dropping.first() else { return held };
+    for reached in &facts.reached {
+        let Reached { kind, name, from, owner } = reached;
+        let hazard = taken_along(kind);
+        let name = ObjectName::new(name);
+        if is_named(hazard, &name) {
+            continue;
         }
+        // What a DROP without CASCADE would need gone is told of as well, at the first that has it.
+        let (statement_idx, by, _) = dropping.iter().find(|(.., root)| root.as_ref() == Some(from)).unwrap_or(first);
+        let owned = owner.as_ref().map(|owner| format!("owned by {owner}"));
+        let rows = reached.relation().and_then(|relation| facts.relations.get(&relation)).map(|found| found.rows);
+        let (objects, told) = match hazard {
+            Hazard::Unclassified => (Objects::Unknown, format!("the CASCADE of {by} drops the {kind} {name}")),
+            _ => (Objects::All(vec![name.clone()]), format!("{kind} reached by the CASCADE of {by}")),
+        };
+        let whose = if hazard == Hazard::DropTable { whose(&name) } else { None };
+        let stake = Stake { hazard, objects, count: rows.and_then(count), note: joined([Some(told), owned, whose]) };
+        held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..hold(*statement_idx, stake) });
     }
     held
+}
+
+/// Joins what there is to say of an object.
+fn joined(notes: impl IntoIterator<Item = Option<String>>) -> Option<String> {
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Returns the tables that `TRUNCATE … CASCADE` empties beside its own: by the foreign keys that there are, and by those
@@ -668,13 +694,25 @@ mod tests {
                 facts.emptied.insert(first.clone(), others.to_vec());
             }
         }
-        let held = cascades(&assessed, Some(&facts));
-        let show = |held: &Held| {
-            let names: Vec<String> = held.stake.objects.names().iter().map(ToString::to_string).collect();
-            let note = held.stake.note.as_deref().unwrap_or_default();
-            format!("{} {}{note}", held.stake.hazard, names.iter().map(|name| format!("{name}: ")).collect::<String>())
+        cascades(&assessed, Some(&facts), &|_| None).iter().map(show).collect()
+    }
+
+    fn show(held: &Held) -> String {
+        let names: Vec<String> = held.stake.objects.names().iter().map(ToString::to_string).collect();
+        let note = held.stake.note.as_deref().unwrap_or_default();
+        let rows = match held.stake.count {
+            Some(Count::Rows(rows)) if held.stake.hazard == Hazard::DropTable => format!(" {rows}"),
+            _ => String::new(),
         };
-        held.iter().map(show).collect()
+        let names: String = names.iter().map(|name| format!("{name}: ")).collect();
+        format!("{} {names}{note}{rows}", held.stake.hazard)
+    }
+
+    /// Says what the DROPs of a plan take along beyond what they name.
+    fn told(plan: &[&str], facts: &reach::Facts) -> Vec<String> {
+        let plan: Vec<String> = plan.iter().map(|sql| (*sql).to_owned()).collect();
+        let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
+        cascades(&assessed, Some(facts), &|_| Some("whose?".to_owned())).iter().map(show).collect()
     }
 
     #[test]
@@ -698,6 +736,47 @@ mod tests {
         assert_eq!(
             reached(&[renamed, &to_members, "TRUNCATE members, logs CASCADE;"], &[catalog, &[&["logs"]]].concat()),
             all
+        );
+    }
+
+    #[test]
+    fn what_a_drop_cascades_from_and_is_not_found_is_not_harmless() {
+        let facts = |lost: Vec<Root>| reach::Facts { lost, ..reach::Facts::default() };
+        let users = Root::Relation(table("users"));
+        let lost = "unclassified what the CASCADE of public.users reaches is not known: there is no public.users";
+        let drop = ["DROP TABLE users CASCADE;"];
+        assert_eq!(told(&drop, &facts(vec![users.clone()])), [lost]);
+        assert_eq!(told(&drop, &facts(Vec::new())), [""; 0]);
+        // A rename is followed, and what is dropped without CASCADE takes nothing along.
+        let renamed = ["ALTER TABLE users RENAME TO people;", "DROP TABLE people CASCADE;"];
+        assert_eq!(told(&renamed, &facts(vec![users.clone()])), [lost]);
+        assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![users])), [""; 0]);
+        let schema = "unclassified what the CASCADE of shop reaches is not known: there is no shop";
+        assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![Root::Schema("shop".to_owned())])), [schema]);
+    }
+
+    #[test]
+    fn what_a_drop_takes_along_is_named_with_its_rows_and_its_owner() {
+        let reached = |kind: &str, name: &[&str], from: &str, owner: Option<&str>| Reached {
+            kind: kind.to_owned(),
+            name: name.iter().map(|part| (*part).to_owned()).collect(),
+            from: Root::Relation(table(from)),
+            owner: owner.map(str::to_owned),
+        };
+        let mut facts = reach::Facts {
+            reached: vec![
+                reached("table", &["public", "child"], "users", Some("billing")),
+                reached("function", &["public", "f"], "logs", None),
+            ],
+            ..reach::Facts::default()
+        };
+        facts.relations.insert(table("child"), reach::Found { rows: Rows::Exact(2), extension: None });
+        assert_eq!(
+            told(&["DROP TABLE logs CASCADE;", "DROP TABLE users CASCADE;"], &facts),
+            [
+                "drop_table public.child: table reached by the CASCADE of public.users; owned by billing; whose? 2",
+                "unclassified the CASCADE of public.logs drops the function public.f",
+            ]
         );
     }
 

@@ -343,7 +343,7 @@ fn step(
         overlay: Overlay {
             db_credentials: url.map(|url| serde_json::json!({ "url": url })),
             out: out.map(|out| out.display().to_string()),
-            tables_filter: None,
+            ..Overlay::default()
         },
         lock: Locking::Held(lease),
     };

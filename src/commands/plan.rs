@@ -24,7 +24,7 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
         asks: Asks::BeforeExecuting,
         touches: Touches::Reads,
         consent: Consent::Never(keep),
-        apply: None,
+        apply: args.apply,
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
         lock: Locking::None,

@@ -7,9 +7,11 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::commands::flight::Apply;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::{self, Fingerprint, Identity};
 use crate::exit::Exit;
@@ -37,6 +39,8 @@ pub struct PlanFile {
     policy: Option<String>,
     profile: Option<String>,
     accept_data_loss: bool,
+    /// Who executes the statements, for which the policy may have them otherwise than drizzle-kit does.
+    apply: Apply,
     /// SHA-256 of the schema files that drizzle's config names.
     schema_files: String,
     questions: Vec<Question>,
@@ -64,6 +68,7 @@ pub struct Surroundings {
     pub policy: Option<String>,
     pub profile: Option<String>,
     pub accept_data_loss: bool,
+    pub apply: Apply,
     pub schema_files: String,
 }
 
@@ -101,7 +106,7 @@ impl PlanFile {
         lifetime: Duration,
     ) -> PlanFile {
         let now = SystemTime::now();
-        let Surroundings { kit, policy, profile, accept_data_loss, schema_files } = surroundings;
+        let Surroundings { kit, policy, profile, accept_data_loss, apply, schema_files } = surroundings;
         let mut plan = PlanFile {
             schema: SCHEMA,
             made: humantime::format_rfc3339_seconds(now).to_string(),
@@ -113,6 +118,7 @@ impl PlanFile {
             policy,
             profile,
             accept_data_loss,
+            apply,
             schema_files,
             questions: answered.iter().map(|(prompt, chosen)| Question::of(prompt, *chosen)).collect(),
             statements,
@@ -177,7 +183,12 @@ impl PlanFile {
         Ok(())
     }
 
-    /// Returns the statements, in their order.
+    /// Returns who executes the statements.
+    pub fn apply(&self) -> Apply {
+        self.apply
+    }
+
+    /// Returns the statements as they would run, in their order.
     pub fn statements(&self) -> &[String] {
         &self.statements
     }
@@ -194,7 +205,7 @@ impl PlanFile {
     /// Says what in the surroundings is not as it was.
     pub fn moved(&self, now: &Surroundings) -> Option<String> {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let Surroundings { kit, policy, profile, accept_data_loss, schema_files } = now;
+        let Surroundings { kit, policy, profile, accept_data_loss, apply, schema_files } = now;
         if self.kit != *kit {
             return Some(format!("drizzle-kit is {} and was {}", shown(kit), shown(&self.kit)));
         }
@@ -206,6 +217,10 @@ impl PlanFile {
         }
         if self.accept_data_loss != *accept_data_loss {
             return Some("--accept-data-loss is given to one of the two commands only".to_owned());
+        }
+        if self.apply != *apply {
+            let name = |apply: &Apply| apply.to_possible_value().expect("no value is hidden").get_name().to_owned();
+            return Some(format!("the plan was made for --apply {}, and not for {}", name(&self.apply), name(apply)));
         }
         (self.schema_files != *schema_files).then(|| "the schema files were changed".to_owned())
     }
@@ -260,6 +275,7 @@ mod tests {
             policy: None,
             profile: None,
             accept_data_loss: false,
+            apply: Apply::Kit,
             schema_files: "abc".to_owned(),
         };
         let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned() };

@@ -27,6 +27,7 @@ const N_EXAMPLES: usize = 3;
 const EXAMPLE: usize = 40;
 /// What a column is called in the trials.
 const VALUE: &str = "value";
+const QUOTED_VALUE: &str = "\"value\"";
 
 /// What was found out about a change of type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum Examined {
     NoType {
         message: String,
     },
-    Tried(Tried),
+    Tried(Box<Tried>),
 }
 
 /// A column whose change was tried.
@@ -50,8 +51,9 @@ pub struct Tried {
     pub not_null: bool,
     /// The column has a default, which USING does not convert: it has to be dropped before, and set again.
     pub has_default: bool,
-    /// The server converts the values without being told how: the statement needs no USING.
-    pub assigns: bool,
+    /// What comes of the rows where the statement has no USING; none where the server has no conversion that it applies
+    /// unasked.
+    pub assigned: Option<Outcome>,
     /// How many rows were looked at.
     pub n_rows: u64,
     /// These were all of them. Else the verdicts hold for the first 100,000 alone.
@@ -110,6 +112,17 @@ fn best(trials: &[Trial], not_null: bool) -> Option<usize> {
     keeps.or_else(|| if not_null { None } else { blanks() })
 }
 
+/// Where every row is converted, the plain cast between the two types tells whether the values are as they were: it is
+/// what the server applies unasked then.
+fn unless_lost(assigned: Outcome, trials: &[Trial], column: &str, new_type: &str) -> Outcome {
+    let cast = format!("{}::{new_type}", escape_identifier(column));
+    let plain = trials.iter().find(|trial| trial.using == cast).map(|trial| &trial.outcome);
+    match (assigned, plain) {
+        (Outcome::Unproven, Some(lost @ Outcome::Loses { .. })) => lost.clone(),
+        (assigned, _) => assigned,
+    }
+}
+
 /// Tries how a column's values can become those of another type. Must not be called from asynchronous code.
 ///
 /// `new_type` is as in drizzle-kit's statement. No table is changed or rewritten, and no lock is taken that would keep
@@ -159,7 +172,14 @@ async fn look(
         storage: found.storage,
     };
     let (n_rows, whole) = source.count(client).await?;
-    let assigns = assigns(client, &found.kind, &new).await?;
+    let mut assigned = None;
+    if assigns(client, &found.kind, &new).await? {
+        client.batch_execute("SAVEPOINT assignment").await?;
+        // A variable of the new type takes a value as the column would: a text that is too long is no text cut short.
+        assigned =
+            Some(source.row_by_row(client, &format!("new {new_type}\n"), &format!("new := {QUOTED_VALUE}")).await?);
+        client.batch_execute("ROLLBACK TO SAVEPOINT assignment").await?;
+    }
 
     let shown = candidates(&found.kind, &new, column);
     let tried = candidates(&found.kind, &new, VALUE);
@@ -178,19 +198,19 @@ async fn look(
         trials.push(Trial { using: shown.using, outcome });
     }
     let best = best(&trials, found.not_null);
-    Ok(Examined::Tried(Tried {
+    Ok(Examined::Tried(Box::new(Tried {
         table: table.clone(),
         column: column.to_owned(),
         old_type: found.kind.text,
         new_type: new.text,
         not_null: found.not_null,
         has_default: found.has_default,
-        assigns,
+        assigned: assigned.map(|outcome| unless_lost(outcome, &trials, column, new_type.trim())),
         n_rows,
         whole,
         trials,
         best,
-    }))
+    })))
 }
 
 struct Column {
@@ -309,7 +329,10 @@ impl Source {
         }
         match error.code().map(|code| code.code().to_owned()).as_deref() {
             Some("57014" | "55P03") => Ok(Outcome::TooSlow),
-            Some(_) => self.row_by_row(client, using).await,
+            Some(_) => {
+                let test = format!("converted := ({using}) IS NULL");
+                self.row_by_row(client, "converted boolean", &test).await
+            }
             None => Err(error),
         }
     }
@@ -348,26 +371,26 @@ impl Source {
         Ok(rows.iter().map(|row| (text(row.get(0)), text(row.get(1)))).collect())
     }
 
-    /// Counts the rows that fail, and picks some of them.
-    async fn row_by_row(&self, client: &Client, using: &str) -> Result<Outcome, tokio_postgres::Error> {
+    /// Counts the rows for which a statement about a variable fails, and picks some of them.
+    async fn row_by_row(&self, client: &Client, variable: &str, test: &str) -> Result<Outcome, tokio_postgres::Error> {
         // A block returns nothing; settings of the transaction carry out what it found.
         const FOUND: &str = "
             SELECT pg_catalog.current_setting('drizzle_pilot.n_failed')::int8,
                    pg_catalog.current_setting('drizzle_pilot.message'),
                    ARRAY(SELECT pg_catalog.json_array_elements_text(
                        pg_catalog.current_setting('drizzle_pilot.examples')::json))";
-        let (Source { from, column, storage }, value) = (self, escape_identifier(VALUE));
+        let (Source { from, column, storage }, value) = (self, QUOTED_VALUE);
         let block = format!(
             "DECLARE
                  {value} {storage};
-                 drizzle_pilot_null boolean;
+                 drizzle_pilot_{variable};
                  drizzle_pilot_failed int8 := 0;
                  drizzle_pilot_message text := '';
                  drizzle_pilot_examples text[] := '{{}}';
              BEGIN
                  FOR {value} IN SELECT source.{column} FROM {from} AS source LIMIT {BOUND} LOOP
                      BEGIN
-                         drizzle_pilot_null := ({using}) IS NULL;
+                         drizzle_pilot_{test};
                      EXCEPTION WHEN OTHERS THEN
                          IF drizzle_pilot_failed = 0 THEN
                              drizzle_pilot_message := left(SQLERRM, 200);

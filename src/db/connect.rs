@@ -36,6 +36,9 @@ pub const CLIENT_CHECK: &str = "-c client_connection_check_interval=500";
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(5)).with_retries(3);
 
+/// Makes a server refuse every write of a session (SQLSTATE 25006).
+pub const READ_ONLY: &str = "-c default_transaction_read_only=on";
+
 /// What our session calls itself and sets.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {
@@ -59,7 +62,7 @@ pub struct Server {
     /// The schema that a name without one means first; none where the search path leads nowhere.
     pub current_schema: Option<String>,
     /// [`CLIENT_CHECK`] was accepted, and it is in force: poolers can be told to swallow start-up options.
-    pub options_accepted: bool,
+    pub checks_clients: bool,
 }
 
 /// Why the database cannot be used. Messages name server, database and user, and never the password.
@@ -281,6 +284,22 @@ pub fn preflight(dsn: &Dsn, run_id: &str, deadline: Duration) -> Result<Server, 
     })
 }
 
+/// Finds out whether the server would keep a session that begins with these options from writing: some poolers refuse
+/// start-up options, and others swallow them. Must not be called from asynchronous code.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn keeps_from_writing(dsn: &Dsn, run_id: &str, options: &str, deadline: Duration) -> Result<bool, ConnectError> {
+    let application_name = format!("{run_id} preflight");
+    within(dsn, deadline, async |patience| {
+        match open(dsn, patience, &Session { application_name: &application_name, options }).await {
+            Ok(client) => Ok(ask_server(dsn, &client).await?.read_only),
+            Err(ConnectError::OptionsRefused { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    })
+}
+
 /// Waits until the database can be used, and says each other reason why it cannot yet. Must not be called from
 /// asynchronous code.
 ///
@@ -350,7 +369,7 @@ async fn ask_server(dsn: &Dsn, client: &Client) -> Result<Server, ConnectError> 
         current_database: row.get(3),
         current_user: row.get(4),
         current_schema: row.get(5),
-        options_accepted: row.get(6),
+        checks_clients: row.get(6),
     })
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postgres_protocol::escape::escape_identifier;
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::connect::{ConnectError, Session, explained, open, within};
 use super::url::Dsn;
@@ -107,12 +107,28 @@ pub struct Found {
 }
 
 /// Something that a CASCADE reaches and that no statement names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// As `pg_identify_object` names it: `table`, `view`, `table column`, `table constraint`, `policy` …
     pub kind: String,
     /// Schema, relation, and the part of it where there is one.
     pub name: Vec<String>,
+    /// Where the CASCADE begins that reaches it; the first of several.
+    pub from: Root,
+    /// The role that owns it, or its table, where that is not the role of this connection.
+    pub owner: Option<String>,
+}
+
+impl Reached {
+    /// Returns the relation whose rows are lost.
+    pub fn relation(&self) -> Option<Relation> {
+        let holds_rows = ["table", "foreign table", "materialized view", "table column", "foreign table column"]
+            .contains(&&*self.kind);
+        match self.name.as_slice() {
+            [schema, name, ..] if holds_rows => Some(Relation { schema: schema.clone(), name: name.clone() }),
+            _ => None,
+        }
+    }
 }
 
 /// What was found.
@@ -123,6 +139,8 @@ pub struct Facts {
     /// The tables that are emptied with each truncated one, itself left out.
     pub emptied: BTreeMap<Relation, Vec<Relation>>,
     pub reached: Vec<Reached>,
+    /// What is dropped with CASCADE and was not found, so that nobody knows what it reaches.
+    pub lost: Vec<Root>,
     /// Tables with the names of their primary keys.
     pub primary_keys: Vec<(Relation, String)>,
     /// Absent where there is no such column.
@@ -150,6 +168,7 @@ async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres:
         let emptied = emptied_with(client, table).await?;
         facts.emptied.insert(table.clone(), emptied);
     }
+    facts.lost = lost(client, &wanted.dropped).await?;
     facts.reached = reached(client, &wanted.dropped).await?;
     facts.primary_keys = primary_keys(client, &wanted.constrained).await?;
     for column in &wanted.rebuilt {
@@ -159,6 +178,7 @@ async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres:
     }
     let mut counted = wanted.counted.clone();
     counted.extend(facts.emptied.values().flatten().cloned());
+    counted.extend(facts.reached.iter().filter_map(Reached::relation));
     counted.sort();
     counted.dedup();
     for (relation, estimate, extension) in relations(client, &counted).await? {
@@ -255,28 +275,29 @@ async fn emptied_with(client: &Client, table: &Relation) -> Result<Vec<Relation>
 async fn reached(client: &Client, roots: &[Root]) -> Result<Vec<Reached>, tokio_postgres::Error> {
     const REACHED: &str = "
         WITH RECURSIVE wanted AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS wanted(kind, schema, name, part)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                     WITH ORDINALITY AS wanted(kind, schema, name, part, number)
         ), root AS (
             SELECT 'pg_catalog.pg_class'::regclass::oid AS classid, c.oid AS objid,
-                   coalesce(a.attnum, 0)::int4 AS objsubid
+                   coalesce(a.attnum, 0)::int4 AS objsubid, w.number
               FROM wanted w
               JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
               JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
               LEFT JOIN pg_catalog.pg_attribute a ON w.kind = 'column' AND a.attrelid = c.oid AND a.attname = w.part
              WHERE w.kind = 'relation' OR (w.kind = 'column' AND a.attnum IS NOT NULL)
             UNION ALL
-            SELECT 'pg_catalog.pg_type'::regclass, t.oid, 0
+            SELECT 'pg_catalog.pg_type'::regclass, t.oid, 0, w.number
               FROM wanted w
               JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
               JOIN pg_catalog.pg_type t ON t.typnamespace = n.oid AND t.typname = w.name
              WHERE w.kind = 'type'
             UNION ALL
-            SELECT 'pg_catalog.pg_namespace'::regclass, n.oid, 0
+            SELECT 'pg_catalog.pg_namespace'::regclass, n.oid, 0, w.number
               FROM wanted w JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema WHERE w.kind = 'schema'
         ), reached AS (
             SELECT * FROM root
             UNION
-            SELECT next.* FROM reached r, LATERAL (
+            SELECT next.*, r.number FROM reached r, LATERAL (
                 SELECT d.classid, d.objid, d.objsubid
                   FROM pg_catalog.pg_depend d
                  WHERE d.refclassid = r.classid AND d.refobjid = r.objid
@@ -301,14 +322,17 @@ async fn reached(client: &Client, roots: &[Root]) -> Result<Vec<Reached>, tokio_
                     THEN (SELECT tgrelid FROM pg_catalog.pg_trigger WHERE oid = r.objid)
                 END AS relation
               FROM reached r
-             WHERE (r.classid, r.objid, r.objsubid) NOT IN (SELECT * FROM root)
+             WHERE (r.classid, r.objid, r.objsubid) NOT IN (SELECT classid, objid, objsubid FROM root)
                AND r.classid <> 'pg_catalog.pg_rewrite'::regclass
         ), whole AS (
             SELECT objid FROM reached WHERE classid = 'pg_catalog.pg_class'::regclass AND objsubid = 0
         )
-        SELECT DISTINCT named.type, named.object_names::text[]
+        SELECT named.type, named.object_names::text[], min(t.number) - 1,
+               min(nullif(coalesce(c.relowner, y.typowner, p.proowner), (
+                   SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user))::regrole::text)
           FROM told t
           LEFT JOIN pg_catalog.pg_class c ON c.oid = t.relation
+          LEFT JOIN pg_catalog.pg_proc p ON t.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = t.objid
           LEFT JOIN pg_catalog.pg_trigger g ON t.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = t.objid
           LEFT JOIN pg_catalog.pg_type y ON t.classid = 'pg_catalog.pg_type'::regclass AND y.oid = t.objid,
                LATERAL pg_catalog.pg_identify_object_as_address(t.classid, t.objid, t.objsubid) AS named
@@ -323,7 +347,40 @@ async fn reached(client: &Client, roots: &[Root]) -> Result<Vec<Reached>, tokio_
                SELECT FROM pg_catalog.pg_depend d
                 WHERE d.classid = t.classid AND d.objid = t.objid AND d.deptype IN ('a', 'i')
                   AND d.refclassid = 'pg_catalog.pg_class'::regclass))
-         ORDER BY 1, 2";
+         GROUP BY 1, 2 ORDER BY 1, 2";
+    let rows = about(client, REACHED, roots).await?;
+    let reached = rows.iter().map(|row| {
+        let from = usize::try_from(row.get::<_, i64>(2)).expect("the roots are counted from one");
+        Reached { kind: row.get(0), name: row.get(1), from: roots[from].clone(), owner: row.get(3) }
+    });
+    Ok(reached.collect())
+}
+
+/// Finds which roots are not there.
+async fn lost(client: &Client, roots: &[Root]) -> Result<Vec<Root>, tokio_postgres::Error> {
+    const LOST: &str = "
+        SELECT w.number - 1
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                 WITH ORDINALITY AS w(kind, schema, name, part, number)
+          LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+         WHERE NOT CASE w.kind
+                   WHEN 'schema' THEN n.oid IS NOT NULL
+                   WHEN 'type' THEN EXISTS (
+                       SELECT FROM pg_catalog.pg_type WHERE typnamespace = n.oid AND typname = w.name)
+                   WHEN 'relation' THEN EXISTS (
+                       SELECT FROM pg_catalog.pg_class WHERE relnamespace = n.oid AND relname = w.name)
+                   ELSE EXISTS (
+                       SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+                        WHERE c.relnamespace = n.oid AND c.relname = w.name AND a.attname = w.part)
+                   END
+         ORDER BY 1";
+    let rows = about(client, LOST, roots).await?;
+    let number = |row: &Row| usize::try_from(row.get::<_, i64>(0)).expect("the roots are counted from one");
+    Ok(rows.iter().map(|row| roots[number(row)].clone()).collect())
+}
+
+/// Asks about roots, which are given as kinds, schemas, names and parts.
+async fn about(client: &Client, query: &str, roots: &[Root]) -> Result<Vec<Row>, tokio_postgres::Error> {
     if roots.is_empty() {
         return Ok(Vec::new());
     }
@@ -346,8 +403,7 @@ async fn reached(client: &Client, roots: &[Root]) -> Result<Vec<Reached>, tokio_
         (&names, Type::TEXT_ARRAY),
         (&parts, Type::TEXT_ARRAY),
     ];
-    let rows = client.query_typed(REACHED, &parameters).await?;
-    Ok(rows.iter().map(|row| Reached { kind: row.get(0), name: row.get(1) }).collect())
+    client.query_typed(query, &parameters).await
 }
 
 async fn primary_keys(client: &Client, tables: &[Relation]) -> Result<Vec<(Relation, String)>, tokio_postgres::Error> {

@@ -172,6 +172,22 @@ impl Dsn {
         })
     }
 
+    /// Returns credentials whose URL has other start-up options, as the key and the URL to put there; none where there is no
+    /// URL, or where it would not be read so.
+    pub fn with_options(dialect: &str, credentials: &Value, options: &str) -> Option<(&'static str, String)> {
+        ["connectionString", "url"].into_iter().find_map(|key| {
+            let url = credentials.get(key)?.as_str()?;
+            // The last of several parameters of one name wins.
+            let joint = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{joint}options={}", encode(options, UNRESERVED));
+            let mut changed = credentials.clone();
+            *changed.get_mut(key)? = Value::from(url.as_str());
+            let read = Dsn::from_credentials(dialect, &changed, &|name| (name == "PGUSER").then(|| "me".to_owned()));
+            let is_read_so = read?.is_ok_and(|dsn| dsn.options() == Some(options));
+            is_read_so.then_some((key, url))
+        })
+    }
+
     /// Reads a database URL.
     ///
     /// The URL is parsed by the WHATWG rules, as node's `URL` does. Parameters that node-pg does not know (`schema`,
@@ -1066,6 +1082,26 @@ mod tests {
         assert_eq!(read("postgresql", json!({"database": "d", "secretArn": "a", "resourceArn": "b"})), None);
         assert_eq!(read("mysql", json!({"url": "mysql://u:p@h/d"})), None);
         assert_eq!(read("sqlite", json!({"url": "file:db"})), None);
+    }
+
+    #[test]
+    fn options_are_put_into_a_url_that_takes_them() {
+        let with =
+            |credentials: Value| Dsn::with_options("postgresql", &credentials, "-c a=b -c c=d").map(|(_, url)| url);
+        let added = "options=-c%20a%3Db%20-c%20c%3Dd";
+        for (url, joint) in [
+            ("postgres://u:p%23@h/d", Some("?")),
+            ("postgres://h/d", Some("?")),
+            ("postgres://u:p@h/d?options=-c%20x%3Dy&sslmode=disable", Some("&")),
+            // Where the rest is a fragment, no URL at all, or is encoded once more, it would not be read.
+            ("postgres://u:p@h/d#part", None),
+            ("/run/postgresql d", None),
+            ("postgres://u:p%zz@h/d", None),
+        ] {
+            assert_eq!(with(json!({"url": url})), joint.map(|joint| format!("{url}{joint}{added}")), "{url}");
+        }
+        assert_eq!(with(json!({"host": "h", "database": "d"})), None);
+        assert_eq!(with(json!({"host": "h", "database": "d", "url": "postgres://h/d"})), None);
     }
 
     #[test]

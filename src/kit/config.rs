@@ -1,5 +1,6 @@
 //! What drizzle's own config says, as drizzle-kit itself loaded it, and where that config file is.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -64,6 +65,9 @@ pub struct Config {
     pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
+    /// Whether drizzle-kit finds the driver `pg`, which it prefers to all others.
+    #[serde(default)]
+    pub has_pg: bool,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -78,9 +82,19 @@ pub struct Migrations {
 impl std::fmt::Debug for Config {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Config { dialect, driver, out, schema, schema_filter, tables_filter, migrations, db_credentials: _ } = self;
-        let filters = (schema_filter, tables_filter);
-        write!(f, "Config {{ {dialect:?}, {driver:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
+        let Config {
+            dialect,
+            driver,
+            out,
+            schema,
+            schema_filter,
+            tables_filter,
+            migrations,
+            db_credentials: _,
+            has_pg,
+        } = self;
+        let (drivers, filters) = ((driver, has_pg), (schema_filter, tables_filter));
+        write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
 
@@ -169,6 +183,9 @@ impl Config {
 pub struct Overlay {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db_credentials: Option<serde_json::Value>,
+    /// Parts of the credentials: the others may be functions, which no message carries.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub credentials: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,10 +195,14 @@ pub struct Overlay {
 impl Overlay {
     /// Returns the config as drizzle-kit will have it.
     pub fn over(&self, config: &Config) -> Config {
-        let Overlay { db_credentials, out, tables_filter } = self.clone();
+        let Overlay { db_credentials, credentials, out, tables_filter } = self.clone();
         let config = config.clone();
+        let mut db_credentials = db_credentials.unwrap_or(config.db_credentials);
+        for (key, value) in credentials {
+            db_credentials[key] = value.into();
+        }
         Config {
-            db_credentials: db_credentials.unwrap_or(config.db_credentials),
+            db_credentials,
             out: out.or(config.out),
             tables_filter: tables_filter.map(OneOrMany::Many).or(config.tables_filter),
             ..config
@@ -192,8 +213,9 @@ impl Overlay {
 impl std::fmt::Debug for Overlay {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Overlay { db_credentials, out, tables_filter } = self;
-        let credentials = if db_credentials.is_some() { "others" } else { "the project's" };
+        let Overlay { db_credentials, credentials, out, tables_filter } = self;
+        let is_the_projects = db_credentials.is_none() && credentials.is_empty();
+        let credentials = if is_the_projects { "the project's" } else { "others" };
         write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {tables_filter:?} }}")
     }
 }
@@ -279,13 +301,14 @@ mod tests {
         let shown = |config: &Config| format!("{config:?} {}", config.db_credentials);
         assert_eq!(shown(&Overlay::default().over(&config)), shown(&config));
         let overlay = Overlay {
-            db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/other" })),
+            db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/replaced", "ssl": true })),
+            credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
             out: Some("steps".to_owned()),
             tables_filter: Some(vec!["a_*".to_owned(), "!b".to_owned()]),
         };
         let over = overlay.over(&config);
         assert_eq!(over.out(), "steps");
-        assert_eq!(over.db_credentials["url"], "postgres://u@h/other");
+        assert_eq!(over.db_credentials, serde_json::json!({ "url": "postgres://u@h/other", "ssl": true }));
         assert_eq!(serde_json::to_value(&overlay).expect("it is JSON")["tablesFilter"][1], "!b");
         assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
     }

@@ -35,15 +35,24 @@ if (mail && file) {
     });
     fs.writeFileSync(path.join(mail, 'up'), json + '\n');
   };
+  const kit = real(process.argv[1]);
+  // drizzle-kit looks for its drivers from its own place, and takes this one where it is.
+  const required = Module.createRequire(kit);
+  const hasPg = () => {
+    try {
+      return Boolean(required.resolve('pg'));
+    } catch {
+      return false;
+    }
+  };
   // drizzle-kit never says which statement failed, and from 0.31.10 on it prints no reason for a migration that failed.
   // Its driver knows both, and is asked to say so.
   const overhear = () => {
     let pg;
     try {
-      const kit = real(process.argv[1]);
       const { version } = JSON.parse(fs.readFileSync(path.join(path.dirname(kit), 'package.json'), 'utf8'));
       if (/^0\.2[0-2]\./.test(version)) return; // its driver is built in
-      pg = Module.createRequire(kit)('pg');
+      pg = required('pg');
     } catch {
       return; // another driver; drizzle-kit's own words are all there is
     }
@@ -103,7 +112,8 @@ if (mail && file) {
     if (!told) {
       told = true;
       const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
-      send({ config: { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } });
+      const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
+      send({ config: { ...known, hasPg: hasPg() } });
       const reply = receive(dialect === 'postgresql');
       if (reply.stop) process.exit(1);
       Object.assign(process.env, reply.env);
@@ -115,7 +125,9 @@ if (mail && file) {
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
     const asking = ask ? { strict: true, verbose: true } : {};
-    const ours = { ...overlay, ...asking };
+    const { credentials, ...parts } = overlay;
+    if (credentials) parts.dbCredentials = { ...(parts.dbCredentials ?? config.dbCredentials), ...credentials };
+    const ours = { ...parts, ...asking };
     return Object.keys(ours).length > 0 ? { default: { ...config, ...ours } } : loaded;
   };
 }

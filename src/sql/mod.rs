@@ -9,6 +9,7 @@ pub mod effect;
 pub mod hazard;
 mod lex;
 pub mod name;
+pub mod order;
 mod other;
 pub mod plan;
 mod postgres;

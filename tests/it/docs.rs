@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory, Parser};
 use drizzle_pilot::cli::Cli;
 use drizzle_pilot::exit::{self, Row};
-use drizzle_pilot::sql::{self, Dialect, Facts, Hazard};
+use drizzle_pilot::policy::decide::{self, Count, Objects, Stake};
+use drizzle_pilot::policy::{Policies, Scope};
+use drizzle_pilot::sql::{self, Class, Dialect, Facts, Hazard};
 use drizzle_pilot::{policy, report};
 use regex::Regex;
 
@@ -235,16 +237,33 @@ fn every_hazard_has_an_entry_whose_statement_has_it() {
     for (hazard, entry) in Hazard::all().zip(entries) {
         let [statements] = blocks(entry, "sql").try_into().expect("an entry has one block of statements");
         let statements = sql::split(statements, Dialect::Postgres).expect("the statements can be split");
-        for assessed in sql::assess(&statements, Dialect::Postgres, &Facts::default()) {
+        let assessed = sql::assess(&statements, Dialect::Postgres, &Facts::default());
+        for assessed in &assessed {
             // The new enum itself has nothing to lose.
             let has_it = assessed.hazards.iter().any(|found| found.hazard == hazard) || assessed.kind == "create_type";
             assert!(has_it, "{hazard}: {} has {:?}", assessed.sql, assessed.hazards);
         }
         let [line] = blocks(entry, "toml").try_into().expect("an entry has one block of policy");
         assert!(line.contains(&format!("\n{hazard} = ")), "{hazard}: {line}");
-        if let Err(error) = policy::file::parse(Path::new("drizzle-pilot.toml"), &format!("version = 1\n{line}")) {
-            panic!("{hazard}: {error}");
+        let policies = policy::file::parse(Path::new("drizzle-pilot.toml"), &format!("version = 1\n{line}"));
+        let policies = policies.unwrap_or_else(|error| panic!("{hazard}: {error}"));
+        let allows = |policies: &Policies| {
+            let policy = policies.select(None, &|_| None, None).expect("there are no profiles");
+            let scope = Scope { schemas: &[], tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+            let founds = assessed.iter().flat_map(|assessed| &assessed.hazards).filter(|found| found.hazard == hazard);
+            let stakes = founds.map(|found| Stake {
+                hazard,
+                objects: if found.objects.is_empty() { Objects::Unknown } else { Objects::All(found.objects.clone()) },
+                count: Some(Count::Rows(0)),
+                note: None,
+            });
+            decide::stakes(&policy, &stakes.collect::<Vec<_>>(), &scope)
+        };
+        if let Err(refusal) = allows(&policies) {
+            panic!("{hazard}: its own line does not allow it: {}", refusal.what);
         }
+        let is_refused_without = matches!(hazard.class(), Class::DataLoss | Class::Access | Class::Unknown);
+        assert_eq!(allows(&Policies::built_in()).is_err(), is_refused_without, "{hazard}");
     }
 }
 

@@ -24,3 +24,4 @@ mod check_command;
 mod checks;
 mod command_line;
 mod docs;
+mod hazards;

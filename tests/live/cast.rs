@@ -19,7 +19,7 @@ fn examine(database: &Database, new_type: &str) -> Examined {
 
 fn tried(database: &Database, new_type: &str) -> Tried {
     match examine(database, new_type) {
-        Examined::Tried(tried) => tried,
+        Examined::Tried(tried) => *tried,
         other => panic!("{new_type}: {other:?}"),
     }
 }

@@ -57,6 +57,33 @@ fn a_truncate_is_left_out_only_in_a_transaction_of_our_own(kit: &str) {
     assert_eq!(database.state(), before);
 }
 
+/// What `[using]` makes of a statement is what was reviewed, and nothing else is pushed by that plan.
+#[test]
+fn a_plan_is_for_one_way_to_execute_it() {
+    let database = Database::create();
+    let project = files(NEWEST, &database);
+    let line = r#""public.files.blob" = """convert_to("blob", 'UTF8')""""#;
+    project.policy(&format!("[hazards]\nchange_type = 'approve'\n[using]\n{line}\n"));
+    let before = database.everything();
+    project.pilot(&["plan", "--out", "kit.json"]).run().expect(2);
+    let planned = project.pilot(&["plan", "--out", "ours.json", "--apply", "transaction"]).run().expect(2);
+    let dry_run = project.pilot(&["push", "--dry-run", "--apply", "transaction"]).run().expect(2);
+    assert_eq!(dry_run.report["statements"], planned.report["statements"], "{dry_run}");
+    assert!(planned.report["statements"][0]["sql"].as_str().is_some_and(|sql| sql.contains("USING")), "{planned}");
+    for (plan, apply, says) in [
+        ("ours.json", "kit", "the plan was made for --apply transaction, and not for kit"),
+        ("kit.json", "transaction", "the plan was made for --apply kit, and not for transaction"),
+    ] {
+        let ran = project.pilot(&["push", "--plan", plan, "--apply", apply]).run();
+        let ran = ran.expect(5).database("unchanged").says(&[says]);
+        assert_eq!(database.everything(), before, "{ran}");
+    }
+    // Nothing need be said twice: the plan knows.
+    let ran = project.pilot(&["push", "--plan", "ours.json"]).run().expect(0).database("changed");
+    assert_eq!(ran.report["statements"], planned.report["statements"], "{ran}");
+    assert_eq!(database.state(), ["public.files (id integer, blob bytea): 2 rows"]);
+}
+
 #[test]
 fn rows_that_no_cast_fits_are_counted_and_shown() {
     let database = Database::create();
@@ -77,4 +104,39 @@ fn what_needs_no_cast_gets_no_advice() {
     let project = Project::new(NEWEST, &database);
     project.schema("export const users = pgTable('users', { id: integer('id').primaryKey(), age: text('age') });");
     project.pilot(&["plan"]).run().expect(3).says(&["change_type public.users.age"]).never_says("USING");
+}
+
+/// The server would convert these unasked, and says at the first row that it cannot, or rounds without a word.
+#[test]
+fn rows_that_do_not_fit_a_smaller_type_are_counted_and_shown() {
+    let database = Database::create();
+    database.sql(
+        "CREATE TABLE files (id integer PRIMARY KEY, code text, size bigint, price numeric(10, 4), name text);
+         INSERT INTO files VALUES (1, 'abc', 7, 1.25, 'a'), (2, 'long ' || repeat('x', 60), 3000000000, 1.2345, 'b'),
+           (3, 'abcd', 8, 1234, 'c')",
+    );
+    let project = Project::new(NEWEST, &database);
+    project.schema(
+        "import { numeric, varchar } from 'drizzle-orm/pg-core';
+         export const files = pgTable('files', { id: integer('id').primaryKey(), code: varchar('code', { length: 3 }),
+           size: integer('size'), price: numeric('price', { precision: 5, scale: 2 }), name: varchar('name', { length: 3 }) });",
+    );
+    let before = database.everything();
+    let long = format!("long {}…", "x".repeat(35));
+    let says = [
+        &*format!(
+            "hint: public.files.code does not become varchar(3): 2 of 3 rows do not fit, such as \"{long}\", \"abcd\" \
+             (value too long for type character varying(3))\n  change these rows first, or choose a wider type\n"
+        ),
+        "hint: public.files.size does not become integer: 1 of 3 rows do not fit, such as \"3000000000\" \
+         (integer out of range)\n  change these rows first, or choose a wider type\n",
+        "hint: public.files.price does not become numeric(5, 2): 1 of 3 rows do not fit, such as \"1234.0000\" \
+         (numeric field overflow)\n  change these rows first, or choose a wider type\n",
+    ];
+    let ran = project.pilot(&["plan"]).run().expect(3).says(&says).never_says("public.files.name does not");
+    assert_eq!(database.everything(), before, "{ran}");
+    database.sql("DELETE FROM files WHERE id = 3");
+    project.pilot(&["plan"]).run().expect(3).says(&[
+        "hint: 1 of 2 rows tell less once public.files.price is numeric(5, 2), such as \"1.2345\" as \"1.23\"\n",
+    ]);
 }

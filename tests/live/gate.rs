@@ -34,11 +34,27 @@ mod newer {
     }
 }
 
-/// Pushes the changes of a theme and checks that the statements shown are those the server was told, and no others.
+/// Plans and pushes the changes of a theme, and checks that the statements planned and shown are those the server was
+/// told, and no others.
 fn check_theme(kit: &str, name: &str) {
     let theme = Theme::read(kit, name);
-    let Pushed { ran, shown, told } = push(kit, &theme);
+    let (database, project) = begin(kit, &theme, |database, project| match updates() {
+        true => {
+            let recording = project.path("before.cast");
+            project.pilot(&["push", "--record", &recording.display().to_string()]).run().expect(0);
+            keep("before", kit, &format!("{name}.sql"), &block(&recording));
+        }
+        // What drizzle-kit writes for these is in the fixtures: it is run twice for the changes.
+        false => database.sql(&fixture("before", kit, &format!("{name}.sql"))),
+    });
+    let planned = project.pilot(&["plan", "--out", PLAN]).run().expect(2).database("unchanged");
+    let Pushed { ran, shown, told } = push(&database, &project, &["push", "--plan", PLAN]);
     let ran = ran.expect(0).database("changed");
+    assert_eq!(
+        sorted(&reported(&planned)),
+        sorted(&reported(&ran)),
+        "what was planned, and what was pushed\n{planned}\n{ran}"
+    );
     let unseen: Vec<&str> =
         theme.changes.iter().filter(|change| !change.is_in(&told)).map(|change| change.name.as_str()).collect();
     assert!(unseen.is_empty(), "nothing came of {unseen:?}\n{shown}");
@@ -49,8 +65,19 @@ fn check_theme(kit: &str, name: &str) {
     }
     assert_eq!(words(&reported(&ran)), words(&told), "what the report says, and what the server was told\n{ran}");
     assert_eq!(unclassified(&ran), Vec::<String>::new(), "statements that are not understood");
-    keep(kit, &format!("{name}.sql"), &shown);
-    keep(kit, &format!("{name}.json"), &serde_json::to_string_pretty(&told).expect("strings are JSON"));
+    keep("blocks", kit, &format!("{name}.sql"), &shown);
+    keep("blocks", kit, &format!("{name}.json"), &serde_json::to_string_pretty(&told).expect("strings are JSON"));
+    // The hazards of these are in a table (tests/it/hazards.rs).
+    let kept: Vec<String> = serde_json::from_str(&fixture("blocks", kit, &format!("{name}.json"))).expect("it is JSON");
+    assert_eq!(sorted(&told), sorted(&kept), "what the server was told, and what is in the fixtures");
+}
+
+const PLAN: &str = "push.plan.json";
+
+fn sorted(statements: &[String]) -> Vec<&String> {
+    let mut sorted: Vec<&String> = statements.iter().collect();
+    sorted.sort();
+    sorted
 }
 
 /// Returns the statements that the program reports.
@@ -104,22 +131,23 @@ const HALF_BUILT: &str = "enum_value_in_use";
 fn failing_changes(kit: &str) {
     for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
-        let Pushed { ran, shown, told } = push(kit, &theme);
+        let (database, project) = begin(kit, &theme, |_, project| drop(project.push().expect(0)));
+        let Pushed { ran, shown, told } = push(&database, &project, &["push"]);
         if BROKEN.contains(&name.as_str()) {
             assert!([3, 4].contains(&ran.code) && told.is_empty(), "{name}: {told:#?}\n{shown}\n{ran}");
             drop(ran.database("unchanged"));
-            keep(kit, &format!("failing/{name}.sql"), &shown);
+            keep("blocks", kit, &format!("failing/{name}.sql"), &shown);
             continue;
         }
         if name == HALF_BUILT {
             let ran = ran.expect(3).database("unchanged").says(&["--apply transaction"]);
             assert!(told.is_empty(), "{told:#?}\n{ran}");
-            keep(kit, &format!("failing/{name}.sql"), &shown);
+            keep("blocks", kit, &format!("failing/{name}.sql"), &shown);
             continue;
         }
         let ran = ran.expect(6).database("maybe");
         assert!(!told.is_empty() && shown.starts_with(&told.join("\n")), "{name}: {told:#?}\n{shown}\n{ran}");
-        keep(kit, &format!("failing/{name}.sql"), &shown);
+        keep("blocks", kit, &format!("failing/{name}.sql"), &shown);
     }
 }
 
@@ -216,20 +244,23 @@ struct Pushed {
     told: Vec<String>,
 }
 
-/// Brings a database into the state before the changes, with its rows, and pushes the state after them.
-fn push(kit: &str, theme: &Theme) -> Pushed {
+/// Brings a database into the state before the changes, with its rows, and makes a project that has the state after them.
+fn begin(kit: &str, theme: &Theme, before: impl FnOnce(&Database, &Project)) -> (Database, Project) {
     let database = Database::create();
     let project = Project::changes(kit, theme, &database);
     project.write("schema.ts", &theme.schema(Side::Before));
-    project.push().expect(0);
+    before(&database, &project);
     for change in &theme.changes {
         change.rows().iter().for_each(|statement| database.sql(statement));
     }
-
     project.write("schema.ts", &theme.schema(Side::After));
+    (database, project)
+}
+
+fn push(database: &Database, project: &Project, arguments: &[&str]) -> Pushed {
     let log = database.log_statements();
     let recording = project.path("push.cast");
-    let ran = project.pilot(&["push"]).argument("--record").argument(&recording.display().to_string()).run();
+    let ran = project.pilot(arguments).argument("--record").argument(&recording.display().to_string()).run();
     Pushed { ran, shown: block(&recording), told: after_the_last_look(log.end()) }
 }
 
@@ -256,12 +287,26 @@ fn block(recording: &Path) -> String {
     block
 }
 
-/// Writes what was shown or told into `fixtures/sql/blocks`, where that was asked for.
-fn keep(kit: &str, name: &str, text: &str) {
-    if std::env::var_os("UPDATE_BLOCKS").is_none() {
+/// Tells whether the fixtures are to be written anew: `UPDATE_BLOCKS=1 cargo test --test live gate`.
+fn updates() -> bool {
+    std::env::var_os("UPDATE_BLOCKS").is_some()
+}
+
+fn fixture(folder: &str, kit: &str, name: &str) -> String {
+    let file = file(folder, kit, name);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn file(folder: &str, kit: &str, name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "fixtures/sql", folder, kit, name].iter().collect()
+}
+
+/// Writes what was shown or told into `fixtures/sql`, where that was asked for.
+fn keep(folder: &str, kit: &str, name: &str, text: &str) {
+    if !updates() {
         return;
     }
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/sql/blocks").join(kit).join(name);
+    let file = file(folder, kit, name);
     std::fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("the fixtures can be written");
     std::fs::write(file, format!("{text}\n")).expect("the fixtures can be written");
 }

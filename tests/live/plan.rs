@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::NEWEST;
-use crate::support::{Database, Project, Ran};
+use crate::support::{AtOptions, Database, Project, Ran, Server, pooler};
 
 on_every_kit! {
     a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing
@@ -43,29 +44,76 @@ fn a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing(kit: &str) {
 /// The schema file writes to the database by itself, in the environment that drizzle-kit's sessions have.
 #[test]
 fn the_server_refuses_what_would_write_during_a_plan() {
-    let database = Database::create();
-    let project = Project::fixture(NEWEST, "no_changes", &database);
-    let schema = std::fs::read_to_string(project.path("schema.ts")).expect("the fixture has a schema");
-    let writes = r"
-        const { Client } = require('pg');
-        const client = new Client(process.env.DATABASE_URL);
-        client.connect().then(() => client.query('CREATE TABLE sneaked ()')).catch(() => {}).then(() => client.end());";
-    project.write(
-        "schema.ts",
-        &format!(
-            "import {{ execFileSync }} from 'node:child_process';\nexecFileSync(process.execPath, ['-e', {writes:?}]);\n{schema}"
-        ),
-    );
-    let before = database.everything();
-    let log = database.log_statements();
-    let ran = project.pilot(&["plan"]).run().expect(0);
-    let told = log.end();
-    assert!(told.contains(&"CREATE TABLE sneaked ()".to_owned()), "the schema file did not try\n{told:?}\n{ran}");
-    assert_eq!(database.everything(), before, "{ran}");
+    // PostgreSQL 13 knows nothing of dead clients, and read-only sessions all the same.
+    for server in [Server::Postgres13, Server::Postgres15] {
+        let database = Database::create_on(server);
+        let project = Project::fixture(NEWEST, "no_changes", &database);
+        let schema = std::fs::read_to_string(project.path("schema.ts")).expect("the fixture has a schema");
+        let writes = r"
+            const { Client } = require('pg');
+            const client = new Client(process.env.DATABASE_URL);
+            const told = (error) => require('fs').writeFileSync('told', error ? error.code : 'written');
+            client.connect().then(() => client.query('CREATE TABLE sneaked ()')).then(() => told(), told).then(() => client.end());";
+        project.write(
+            "schema.ts",
+            &format!(
+                "import {{ execFileSync }} from 'node:child_process';\nexecFileSync(process.execPath, ['-e', {writes:?}]);\n{schema}"
+            ),
+        );
+        let told = || std::fs::read_to_string(project.path("told")).expect("the schema file tried");
+        let before = database.everything();
+        let ran = project.pilot(&["plan"]).run().expect(0);
+        assert_eq!(told(), "25006", "{server:?}\n{ran}");
+        assert_eq!(ran.report["warnings"], json!([]), "{server:?}\n{ran}");
+        assert_eq!(database.everything(), before, "{ran}");
 
-    // The test has teeth: drizzle-kit's sessions in a push may write.
-    let ran = project.push();
-    assert!(database.state().iter().any(|table| table.starts_with("public.sneaked")), "{ran}");
+        // The test has teeth: drizzle-kit's sessions in a push may write.
+        let ran = project.push();
+        assert_eq!(told(), "written", "{server:?}\n{ran}");
+    }
+}
+
+/// `pg` reads no `PGOPTIONS` where the URL has options of its own. The server itself looks at what drizzle-kit's sessions
+/// begin with, and at the project's own.
+#[test]
+fn a_plan_is_read_only_beside_options_of_the_project() {
+    let database = Database::create_on(Server::Postgres18);
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    database.sql(
+        "CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$
+           DECLARE name text := current_setting('application_name');
+           BEGIN
+             IF name NOT LIKE 'drizzle-pilot-%' OR name LIKE '% %' THEN RETURN; END IF;
+             IF current_setting('default_transaction_read_only') <> 'on' THEN RAISE 'may write'; END IF;
+             IF current_setting('client_connection_check_interval') <> '500ms' THEN RAISE 'looks after no client'; END IF;
+             IF current_setting('work_mem') <> '5MB' THEN RAISE 'lost its own options'; END IF;
+           END $$;
+         CREATE EVENT TRIGGER look ON login EXECUTE FUNCTION look()",
+    );
+    let mut url = database.url();
+    url.set_query(Some("options=-c%20work_mem%3D5MB"));
+    let ran = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run();
+    drop(ran.expect(2).never_says("start-up options"));
+    // The test has teeth: a push may write, and so is not let in.
+    drop(project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(1).database("unchanged"));
+}
+
+#[test]
+fn where_the_server_guarantees_nothing_a_plan_says_so() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    for at_options in [AtOptions::Refuse, AtOptions::Swallow] {
+        let url = pooler(database.url(), at_options);
+        let before = database.everything();
+        let ran = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(2).database("unchanged");
+        let warning = format!(
+            "127.0.0.1:{} takes no start-up options, so the server does not keep drizzle-kit from writing; \
+             that nothing is written rests on the answer \"No, abort\"",
+            url.port().expect("it has one")
+        );
+        assert_eq!(ran.report["warnings"][0], warning.as_str(), "{at_options:?}\n{ran}");
+        assert_eq!(database.everything(), before, "{ran}");
+    }
 }
 
 #[test]
@@ -121,6 +169,15 @@ fn a_plan_has_four_forms_and_a_dry_run_is_one() {
     assert_eq!(report["statements"], expected, "{json}");
 
     let text = show(&["plan"]);
+    let target = text.stdout.lines().find(|line| line.starts_with("  target ")).expect("it names the target");
+    let expected = format!(
+        "plan: 1 statement, which the policy allows\n{target}\n  kit      drizzle-kit 0.31.11\n  policy   drizzle-pilot.toml\n  \
+         asked    You're about to delete legacy_id column in users table with 3 items\n  \
+         answered No, abort   [only the plan is wanted]\n\ndata loss\n  \
+         allowed  drop_column public.users.legacy_id, 3 rows   [{rule}]\n      {}\n",
+        sql.stdout
+    );
+    assert_eq!(text.stdout.trim_end(), expected.trim_end());
     let dry_run = show(&["push", "--dry-run"]);
     assert_eq!((dry_run.stdout, dry_run.stderr), (text.stdout, text.stderr));
 }
@@ -131,10 +188,13 @@ fn make(project: &Project, file: &str) -> Ran {
     project.pilot(&["plan", "--out", file]).run().expect(2).database("unchanged")
 }
 
-/// A rename and an added row: the plan answers the question, and rows are none of its business.
+/// A rename and an added row: the plan answers the question, and rows are none of its business. The project's own `strict`
+/// and `verbose` change nothing.
 fn a_plan_is_pushed_as_it_was_made(kit: &str) {
     let database = Database::create();
     let project = Project::fixture(kit, "rename_column", &database);
+    let config = std::fs::read_to_string(project.path("drizzle.config.ts")).expect("a project has a config");
+    project.config(&config.replacen("export default {", "export default {\n  strict: true,\n  verbose: true,", 1));
     let made = make(&project, "push.plan.json");
     let rows: u32 = database.value("SELECT count(*) FROM users").parse().expect("a number");
     database.sql("INSERT INTO users (id) VALUES (100)");
@@ -226,8 +286,76 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
     push(&["--plan", "old.plan.json"], &["expired at"]);
 
     // Everything is back, and the same file is good again.
-    project.pilot(&["push", "--plan", "push.plan.json", "--apply", "transaction"]).run().expect(0).database("changed");
+    project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(0).database("changed");
     assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"]);
+}
+
+/// What the schema file imports is in no digest, and may do anything while drizzle-kit loads it: here it asks another
+/// question, or changes the database after it was looked at, in a schema that drizzle-kit does not look at.
+#[test]
+fn what_moves_while_drizzle_kit_looks_is_not_executed() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let policy = std::fs::read_to_string(project.path("drizzle-pilot.toml")).expect("the fixture has a policy");
+    project.write("drizzle-pilot.toml", &format!("{policy}\n[profiles.ci]\naccept_data_loss = false\n"));
+    project.schema(
+        "import { NAME } from './names';
+         export const users = pgTable('users', { id: integer('id').primaryKey(), name: text(NAME) });",
+    );
+    let names = |text: &str| project.write("names.ts", text);
+    names("export const NAME = 'name';\n");
+    make(&project, "push.plan.json");
+    let before = database.state();
+    let push = |arguments: &[&str], says: &[&str]| {
+        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.argument(argument));
+        let ran = run.run().expect(5).database("unchanged").says(says);
+        assert_eq!(database.state(), before, "{ran}");
+    };
+    let planned = ["--plan", "push.plan.json"];
+    push(&["--plan", "push.plan.json", "--profile", "ci"], &["the profile is ci and was none"]);
+
+    names("export const NAME = 'full_name';\n");
+    push(&planned, &["drizzle-kit asks something else: Is full_name column in users table created or renamed"]);
+
+    let moves = "
+        const { Client } = require('pg');
+        const client = new Client(process.env.DATABASE_URL);
+        client.connect().then(() => client.query('CREATE SCHEMA aside')).then(() => client.end());";
+    names(&format!(
+        "import {{ execFileSync }} from 'node:child_process';
+         execFileSync(process.execPath, ['-e', {moves:?}], {{ env: {{ ...process.env, PGOPTIONS: '' }} }});
+         export const NAME = 'name';\n"
+    ));
+    for arguments in [&planned[..], &["--apply", "transaction"]] {
+        push(arguments, &["aside"]);
+        database.sql("DROP SCHEMA aside");
+    }
+}
+
+/// drizzle-kit reads the catalog in the order in which the server tells it.
+#[test]
+fn a_plan_fits_in_another_order_of_what_has_nothing_to_do_with_each_other() {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    project.schema("export const users = pgTable('users', { id: integer('id').primaryKey() });");
+    project.policy("[hazards]\ndrop_table = 'approve'\n");
+    let tables = "CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE drafts (); CREATE TABLE notes ()";
+    database.sql(tables);
+    make(&project, "push.plan.json");
+    // The plan as it would be if the server had told the tables the other way round.
+    let path = project.path("push.plan.json");
+    let mut plan: Value = serde_json::from_slice(&std::fs::read(&path).expect("it was written")).expect("it is JSON");
+    plan["statements"].as_array_mut().expect("a plan has statements").reverse();
+    plan["digest"] = "".into();
+    plan["digest"] = sha256(&plan.to_string()).into();
+    project.write("push.plan.json", &plan.to_string());
+    let ran = project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(0).database("changed");
+    assert_ne!(ran.report["statements"][0]["sql"], plan["statements"][0], "{ran}");
+    assert_eq!(database.state(), ["public.users (id integer): 0 rows"]);
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Changes a file for as long as something is done.

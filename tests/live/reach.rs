@@ -20,7 +20,7 @@ fn relation(name: &str) -> Relation {
 }
 
 fn told(reached: &[Reached]) -> Vec<String> {
-    reached.iter().map(|Reached { kind, name }| format!("{kind} {}", name.join("."))).collect()
+    reached.iter().map(|Reached { kind, name, .. }| format!("{kind} {}", name.join("."))).collect()
 }
 
 #[test]
@@ -89,6 +89,57 @@ fn drop_cascade_names_what_it_takes_along_and_not_its_own_parts() {
 }
 
 #[test]
+fn what_a_drop_takes_along_has_rows_an_owner_and_a_beginning() {
+    let database = Database::create();
+    let role = format!("reach_{}", database.value("SELECT current_database()"));
+    database.sql(&format!(
+        "CREATE ROLE {role};
+         CREATE TABLE users (id int PRIMARY KEY);
+         CREATE TABLE orders (id int);
+         CREATE TABLE child () INHERITS (users);
+         INSERT INTO child VALUES (1), (2);
+         CREATE VIEW ids AS SELECT id FROM orders;
+         ALTER TABLE child OWNER TO {role}"
+    ));
+    let roots = vec![Root::Relation(relation("orders")), Root::Relation(relation("users"))];
+    let facts = look_up(&database, &Wanted { dropped: roots.clone(), ..Wanted::default() });
+    let reached = |kind: &str, name: &str, from: &Root, owner: Option<&String>| Reached {
+        kind: kind.to_owned(),
+        name: vec!["public".to_owned(), name.to_owned()],
+        from: from.clone(),
+        owner: owner.cloned(),
+    };
+    assert_eq!(
+        facts.reached,
+        [reached("table", "child", &roots[1], Some(&role)), reached("view", "ids", &roots[0], None)]
+    );
+    assert_eq!(facts.relations[&relation("child")].rows, Rows::Exact(2));
+    database.sql(&format!("DROP TABLE child; DROP ROLE {role}"));
+}
+
+#[test]
+fn what_is_not_there_is_not_taken_for_something_that_reaches_nothing() {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id int); CREATE TYPE mood AS ENUM ('sad'); CREATE SCHEMA shop");
+    let column = |column: &str| Root::Column { table: relation("users"), column: column.to_owned() };
+    let there = [
+        Root::Relation(relation("users")),
+        Root::Type(relation("mood")),
+        Root::Schema("shop".to_owned()),
+        column("id"),
+    ];
+    let lost = [
+        Root::Relation(relation("Users")),
+        Root::Relation(relation("nowhere.users")),
+        Root::Type(relation("shop.mood")),
+        Root::Schema("Shop".to_owned()),
+        column("name"),
+    ];
+    let dropped = there.iter().chain(&lost).cloned().collect();
+    assert_eq!(look_up(&database, &Wanted { dropped, ..Wanted::default() }).lost, lost);
+}
+
+#[test]
 fn rows_extensions_and_primary_keys_are_found() {
     let database = Database::create();
     database.sql(
@@ -96,18 +147,20 @@ fn rows_extensions_and_primary_keys_are_found() {
          CREATE TABLE many AS SELECT generate_series(1, 100001);
          CREATE TABLE keyed (id int CONSTRAINT \"odd name\" PRIMARY KEY);
          CREATE TABLE locked (id int);
+         CREATE VIEW slow AS SELECT FROM pg_sleep(600);
          CREATE EXTENSION citext;
          ALTER EXTENSION citext ADD TABLE few;
          ANALYZE many",
     );
     let _held = database.hold("LOCK TABLE locked");
-    let tables = ["few", "many", "locked", "no such table"].map(relation);
+    let tables = ["few", "many", "locked", "slow", "no such table"].map(relation);
     let wanted = Wanted { counted: tables.to_vec(), constrained: vec![relation("keyed")], ..Wanted::default() };
     let facts = look_up(&database, &wanted);
     assert_eq!(facts.relations[&relation("few")].rows, Rows::Exact(7));
     assert_eq!(facts.relations[&relation("few")].extension.as_deref(), Some("citext"));
     assert!(matches!(facts.relations[&relation("many")].rows, Rows::Estimate(100_001)), "{facts:?}");
     assert_eq!(facts.relations[&relation("locked")].rows, Rows::Unknown);
+    assert_eq!(facts.relations[&relation("slow")].rows, Rows::Unknown);
     assert!(!facts.relations.contains_key(&relation("no such table")));
     assert_eq!(facts.primary_keys, [(relation("keyed"), "odd name".to_owned())]);
 }

@@ -78,7 +78,11 @@ fn a_foreign_table_and_one_in_another_schema_are_not_dropped(kit: &str) {
     let ran = check_refused(
         &project,
         &database,
-        &["drop_table public.billing", "5 rows", "foreign", "drop_table shop.orders", "2 rows"],
+        &[
+            "refused: drop_table public.billing would delete 5 rows; foreign: this project never had it; it is neither in \
+             the schema files, nor in the last snapshot, nor in the migrations\n",
+            "refused: drop_table shop.orders would delete 2 rows\n",
+        ],
     );
     project.paste(&ran.allow_with());
     project.push().expect(0).database("changed");
@@ -99,6 +103,54 @@ fn a_table_of_an_extension_is_not_dropped(kit: &str) {
     // drizzle-kit does not get to see it, and so does not want it gone.
     project.push().expect(0).database("unchanged").says(&["no changes"]);
     assert_eq!(database.state(), before);
+}
+
+/// Nothing of what hangs on the table is in a schema that drizzle-kit looks at, or was ever the project's.
+#[test]
+fn what_a_dropped_table_takes_along_is_named() {
+    let database = Database::create();
+    let role = format!("billing_{}", database.value("SELECT current_database()"));
+    let project = project(
+        NEWEST,
+        &database,
+        &format!(
+            "CREATE ROLE {role};
+             CREATE SCHEMA other;
+             CREATE TABLE legacy (id integer PRIMARY KEY);
+             CREATE TABLE other.child () INHERITS (legacy);
+             CREATE TABLE other.bills (legacy_id integer REFERENCES legacy);
+             CREATE VIEW other.ids AS SELECT id FROM legacy;
+             INSERT INTO legacy VALUES (1), (2);
+             INSERT INTO other.child VALUES (7), (8), (9);
+             ALTER TABLE other.child OWNER TO {role}"
+        ),
+    );
+    let foreign = "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, nor in the \
+                   migrations";
+    std::fs::create_dir(project.path("drizzle")).expect("the folder is ours");
+    project.write("drizzle/0000_init.sql", "CREATE TABLE \"users\" ();\n");
+    let ran = check_refused(
+        &project,
+        &database,
+        &[
+            &format!("refused: drop_table public.legacy would delete 5 rows; {foreign}\n"),
+            &format!(
+                "refused: drop_table other.child would delete 3 rows; table reached by the CASCADE of public.legacy; owned by \
+                 {role}; {foreign}\n"
+            ),
+            "refused: drop_view other.ids needs consent: a materialised view is dropped; view reached by the CASCADE of \
+             public.legacy\n",
+            "drop_constraint other.bills.bills_legacy_id_fkey (table constraint reached by the CASCADE of public.legacy): \
+             allowed ",
+        ],
+    );
+    project.paste(&ran.allow_with());
+    project.push().expect(0).database("changed");
+    assert_eq!(
+        database.state(),
+        ["other.bills (legacy_id integer): 0 rows", "public.users (id integer, name text): 3 rows"]
+    );
+    database.sql(&format!("DROP ROLE {role}"));
 }
 
 /// Three tables that a TRUNCATE of `users` reaches, the last of them by way of the others.

@@ -138,7 +138,36 @@ impl Database {
             // Newer ones write a random key into these.
             text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
         });
-        Everything { schema, tables: self.state(), dump }
+        Everything { schema, catalogs: self.catalogs(), tables: self.state(), dump }
+    }
+
+    /// Returns a digest of the rows of each system catalog of the database, without what VACUUM and ANALYZE change.
+    fn catalogs(&self) -> Vec<String> {
+        let names = self.list(
+            "SELECT relname FROM pg_class
+             WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
+               AND relname NOT LIKE 'pg_statistic%' ORDER BY 1",
+        );
+        assert!(names.contains(&"pg_class".to_owned()) && names.contains(&"pg_attribute".to_owned()), "{names:?}");
+        let digests: Vec<String> = names
+            .iter()
+            .map(|name| {
+                let (row, wanted) = match name.as_str() {
+                    "pg_class" => {
+                        let counted = "'{relpages,reltuples,relallvisible,relallfrozen,relfrozenxid,relminmxid}'";
+                        (format!("(to_jsonb(t) - {counted}::text[])::text"), "true")
+                    }
+                    // Made at the first use of a temporary table, and kept.
+                    "pg_namespace" => ("t::text".to_owned(), "nspname !~ '^pg_(toast_)?temp_'"),
+                    _ => ("t::text".to_owned(), "true"),
+                };
+                format!(
+                    "SELECT '{name} ' || coalesce(md5(string_agg({row}, ';' ORDER BY {row})), 'empty') \
+                     FROM pg_catalog.{name} t WHERE {wanted}"
+                )
+            })
+            .collect();
+        self.list(&digests.join(" UNION ALL "))
     }
 
     /// Runs statements in a transaction of another connection, which keeps its locks until the value is dropped.
@@ -248,10 +277,12 @@ impl StatementLog<'_> {
     }
 }
 
-/// What a database is. The first two are the check; the dump is one more where there is a `pg_dump` that can make it.
+/// What a database is. The dump is one more check, where there is a `pg_dump` that can make it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Everything {
     pub(crate) schema: Fingerprint,
+    /// Every row of the catalogs, whether or not it is known to the fingerprint.
+    catalogs: Vec<String>,
     tables: Vec<String>,
     dump: Option<String>,
 }

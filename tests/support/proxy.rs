@@ -1,4 +1,4 @@
-//! A network that fails: when COMMIT passes through it, or at any byte.
+//! A network that fails, when COMMIT passes through it or at any byte, and a pooler that takes no start-up options.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -145,4 +145,44 @@ fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>,
         pump(&mut from_server, |bytes| silent.load(Ordering::SeqCst) >= limit || to_client.write_all(bytes).is_ok());
         to_client.shutdown(Shutdown::Both).unwrap_or_default();
     });
+}
+
+/// What a pooler does to start-up options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtOptions {
+    /// Ends the connection, as PgBouncer does.
+    Refuse,
+    /// Leaves them out, as PgBouncer does with `ignore_startup_parameters = options`.
+    Swallow,
+}
+
+/// Opens a port in front of a server as a pooler would, and returns the URL that leads through it.
+pub(crate) fn pooler(url: Url, at_options: AtOptions) -> Url {
+    before(url, move |client, server| pool(client, server, at_options))
+}
+
+/// Reads the message that begins a session, and carries the rest. The length comes first, then the version of the
+/// protocol, then names and values.
+fn pool(mut client: TcpStream, mut server: TcpStream, at_options: AtOptions) {
+    const REFUSAL: &[u8] = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+    const N_BEFORE: usize = 8;
+    let mut length = [0; 4];
+    if client.read_exact(&mut length).is_err() {
+        return;
+    }
+    let mut rest = vec![0; u32::from_be_bytes(length) as usize - length.len()];
+    client.read_exact(&mut rest).expect("a start-up message is whole");
+    let (version, parameters) = rest.split_at(N_BEFORE - length.len());
+    let parameters: Vec<&[u8]> = parameters.split(|byte| *byte == 0).collect();
+    let is_options = |pair: &&[&[u8]]| pair[0] == b"options";
+    if parameters.chunks_exact(2).any(|pair| is_options(&pair)) && at_options == AtOptions::Refuse {
+        let length = u32::try_from(REFUSAL.len() + length.len()).expect("it is short").to_be_bytes();
+        client.write_all(&[b"E", &length[..], REFUSAL].concat()).unwrap_or_default();
+        return;
+    }
+    let kept = parameters.chunks_exact(2).filter(|pair| !pair[0].is_empty() && !is_options(pair));
+    let kept: Vec<u8> = kept.flatten().flat_map(|text| [*text, b"\0"].concat()).chain([0]).collect();
+    let length = u32::try_from(N_BEFORE + kept.len()).expect("it is short").to_be_bytes();
+    server.write_all(&[&length[..], version, &kept].concat()).expect("the laboratory answers");
+    carry_until(client, server, &Arc::default(), u64::MAX);
 }
