@@ -61,6 +61,7 @@ fn stdout_and_stderr_may_be_closed_or_full() {
     check(|run| run.in_shell("pilot >&- 2>&-"));
     check(|run| run.in_shell("pilot >/dev/full"));
     check(|run| run.in_shell("pilot >/dev/full 2>&1"));
+    check(|run| run.in_shell("pilot -vv >/dev/full 2>&1"));
 }
 
 #[test]
