@@ -3,12 +3,13 @@
 
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::kit::{self, execute, faulty};
 use crate::processes::{self, MARKER, Signal};
-use crate::run::{GRACE, MAYBE, Run, Running, UNCHANGED};
+use crate::run::{GRACE, MAYBE, Run, Running, UNCHANGED, fake_kit};
 use crate::script::{Entry, FaultKind, Mail, Script, Step};
 use crate::wait::{gone_within, until};
 
@@ -142,6 +143,22 @@ fn a_signal_before_anything_is_started_ends_the_program_at_once() {
     }
 }
 
+/// From the first thing on that must be brought down, none is lost. (Each run is hit somewhere in the milliseconds in
+/// which drizzle-kit is started.)
+#[test]
+fn a_signal_right_after_the_first_thing_is_made_brings_all_down() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP].into_iter().cycle().take(30) {
+        let running = Run::push(&kit::push([Step::Hang])).start();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !running.has_begun() && Instant::now() < deadline {
+            std::thread::yield_now(); // a pause would be longer than what is to be hit
+        }
+        processes::signal(running.pid(), signal);
+        // That no folder and no process is left is checked at every end.
+        running.finish().expect(128 + signal.as_raw(), Some(UNCHANGED));
+    }
+}
+
 /// Where no terminal hangs up, the kernel still tells the warden that its starter died.
 #[test]
 fn the_warden_does_not_outlive_its_starter() {
@@ -169,4 +186,14 @@ fn the_warden_starts_nothing_for_a_starter_that_is_gone() {
     let said = String::from_utf8_lossy(&warden.stderr);
     assert_eq!((warden.status.code(), warden.stdout.as_slice()), (Some(126), &b""[..]), "{said}");
     assert!(said.contains("the starting process is gone"), "{said}");
+}
+
+/// A bug of ours closes the terminal on its way, and what ran in it ends, deaf and in a session of its own or not.
+#[test]
+fn a_panic_leaves_no_process() {
+    let marker = format!("{}-panic", std::process::id());
+    let ended = Command::new(fake_kit()).arg("--panic").env(MARKER, &marker).output().expect("the fake is built");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("the child sleeps"), "{said}");
+    gone_within(GRACE, "a process", || processes::of_run(&marker));
 }

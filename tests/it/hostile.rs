@@ -209,11 +209,11 @@ fn memory_is_bounded_whatever_is_printed() {
         ("lines", "60s", 1, [out(""), flood(line, gigabyte)]),
         ("lines at a prompt", "6s", 124, [out("\x1b[?25l"), flood(line, gigabyte)]),
     ];
-    for (what, timeout, code, steps) in cases {
+    side_by_side(cases, |(what, timeout, code, steps)| {
         let script = kit::push(steps.into_iter().chain([out(NO_CHANGES)]));
         let ended = Run::push(&script).args(&["--timeout", timeout]).run().without_consent();
         assert_eq!(ended.code, code, "{what}\n{ended}");
-    }
+    });
 }
 
 /// Names with control sequences of every kind.

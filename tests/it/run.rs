@@ -220,7 +220,7 @@ fn peak(pid: u32) -> u64 {
 }
 
 /// Returns the fake, which cargo builds with the tests when it builds all of them.
-fn fake_kit() -> &'static Path {
+pub(crate) fn fake_kit() -> &'static Path {
     static FAKE: OnceLock<PathBuf> = OnceLock::new();
     FAKE.get_or_init(|| {
         let program = Path::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
@@ -251,6 +251,12 @@ impl Running {
     /// Returns the living processes of the run.
     pub(crate) fn processes(&self) -> Vec<Process> {
         processes::of_run(&self.marker)
+    }
+
+    /// Tells whether the folder is there through which the program and drizzle-kit speak, or was.
+    pub(crate) fn has_begun(&self) -> bool {
+        let mut temporary = std::fs::read_dir(self.dir.path().join("tmp")).expect("it was made");
+        temporary.next().is_some() || self.log.exists()
     }
 
     /// Waits until the fake has written such an entry into its log.

@@ -1,4 +1,4 @@
-//! A network that fails: when COMMIT passes through it, or at any byte.
+//! A network that fails: when COMMIT passes through it, or at any byte. And a pooler that refuses.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -121,6 +121,41 @@ impl Silence {
     pub(crate) fn n_carried(&self) -> u64 {
         self.n_carried.load(Ordering::SeqCst)
     }
+}
+
+/// Opens a port in front of a server that takes clients as PgBouncer does: one that asks for `options` is refused.
+pub(crate) fn pooler(url: Url) -> Url {
+    /// The code of a request for TLS, in the place of the version of the protocol.
+    const TLS: i32 = 80_877_103;
+    before(url, |mut client, mut server| {
+        thread::spawn(move || {
+            let first = loop {
+                let message = start(&mut client)?;
+                if message[4..8] != TLS.to_be_bytes() {
+                    break message;
+                }
+                client.write_all(b"N")?;
+            };
+            if first.windows(9).any(|window| window == b"\0options\0") {
+                let fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+                let length = i32::try_from(fields.len() + 4).expect("it is short").to_be_bytes();
+                return client.write_all(&[&b"E"[..], &length, fields].concat());
+            }
+            server.write_all(&first)?;
+            carry_until(client, server, &Arc::new(AtomicU64::new(0)), u64::MAX);
+            Ok(())
+        });
+    })
+}
+
+/// Reads a message of a client that has not begun yet: its length, and what follows.
+fn start(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut message = vec![0; 4];
+    client.read_exact(&mut message)?;
+    let length = i32::from_be_bytes(message[..].try_into().expect("it is four bytes"));
+    message.resize(usize::try_from(length).unwrap_or(0).clamp(8, 1 << 16), 0);
+    client.read_exact(&mut message[4..])?;
+    Ok(message)
 }
 
 fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>, limit: u64) {
