@@ -70,10 +70,10 @@ pub struct Shared {
     #[arg(long, global = true, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
     /// Deadline for the whole run, as in 90s or "2m 30s"
-    #[arg(long, global = true, value_name = "DUR", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "DUR", default_value = "10m", value_parser = span)]
     pub timeout: Duration,
     /// Deadline without any output of drizzle-kit
-    #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = span)]
     pub idle_timeout: Duration,
     /// How to start drizzle-kit, instead of the project's own with node
     #[arg(long, global = true, value_name = "COMMAND")]
@@ -143,7 +143,7 @@ pub struct PushArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
     /// How long to wait for another run that changes the same database
-    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = span)]
     pub lock_timeout: Duration,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
@@ -172,7 +172,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// How long the plan file may be used
-    #[arg(long, value_name = "DUR", default_value = "24h", value_parser = lifetime)]
+    #[arg(long, value_name = "DUR", default_value = "24h", value_parser = span)]
     pub expires: Duration,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
@@ -216,7 +216,7 @@ pub struct ResetArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Time for each wait for a lock; it is waited for three times
-    #[arg(long, value_name = "DUR", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", default_value = "3s", value_parser = span)]
     pub lock_timeout: Duration,
     /// End the sessions of our own role that hold what has to be dropped
     #[arg(long)]
@@ -272,10 +272,10 @@ pub struct MigrateArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
     /// How long to wait for the database to accept connections
-    #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", value_parser = span)]
     pub wait_for_db: Option<Duration>,
     /// How long to wait for another run that changes the same database
-    #[arg(long, value_name = "DUR", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", default_value = "5m", value_parser = span)]
     pub lock_timeout: Duration,
     /// A file to write when everything is applied, for a health check. It is removed at the start
     #[arg(long, value_name = "PATH")]
@@ -325,7 +325,7 @@ pub struct SyncArgs {
     #[arg(long)]
     pub repair_order: bool,
     /// How long to wait for another run that changes the same database
-    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = span)]
     pub lock_timeout: Duration,
 }
 
@@ -447,11 +447,11 @@ pub enum ReportCommand {
     Schema,
 }
 
-/// Reads how long a plan may be used. After a year no plan fits any more.
-fn lifetime(text: &str) -> Result<Duration, String> {
+/// Reads a span of time. What is longer than a year is a mistake: nothing waits that long, and the clock has an end.
+fn span(text: &str) -> Result<Duration, String> {
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if lifetime > LONGEST { Err("a plan may be used for a year at most".to_owned()) } else { Ok(lifetime) }
+    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if span > LONGEST { Err("a year is the longest".to_owned()) } else { Ok(span) }
 }
 
 impl PlanArgs {

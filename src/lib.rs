@@ -16,6 +16,7 @@ pub mod term;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
@@ -50,6 +51,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         (false, _) => Loudness::Verbose,
     };
     trace(shared.verbose);
+    // A file that may not grow any more is an error like a full disk, and not our end (`ulimit -f`).
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let mut console = Console::new(loudness, commands::copilot::secrets_of_env());
     let is_plan = match &cli.command {
         Command::Push(args) => args.dry_run,
@@ -133,5 +136,10 @@ fn trace(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false) // else it panics where it cannot write that it cannot write
+        .init();
 }

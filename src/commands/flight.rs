@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::BufWriter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use crate::kit::config::{self, Overlay};
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
 use crate::report::{self, Verdict};
+use crate::term::interrupts::Interrupts;
 use crate::term::pty::{Ended, Pty};
 use crate::term::stream::{FileRecorder, ScreenStream};
 
@@ -230,6 +232,7 @@ fn attempt(
     }
     let recorder = record(shared, mission, &kit, copilot.console())?;
 
+    let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
     let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
     let call =
         Call { cwd: &cwd, args: &kit_args, config: config.as_ref(), asks: mission.asks == Asks::BeforeExecuting };
@@ -237,13 +240,15 @@ fn attempt(
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
     let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
-    let flight = ScreenStream::new(pty, Some(mail), recorder)
-        .and_then(|stream| driver::fly(stream, mailbox, deadlines, &mut copilot))
-        .map_err(|error| verdict::internal("driving the terminal", &error))?;
-
-    if flight.ending != Ending::Finished(Ended::Code(0)) {
+    let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
+    // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
+    let flown = catch_unwind(AssertUnwindSafe(|| driver::fly(stream, mailbox, deadlines, &mut copilot)));
+    if !matches!(&flown, Ok(Ok(flight)) if flight.ending == Ending::Finished(Ended::Code(0))) {
         copilot.end_leftovers();
     }
+    let flight = flown
+        .unwrap_or_else(|panic| resume_unwind(panic))
+        .map_err(|error| verdict::internal("driving the terminal", &error))?;
     let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));

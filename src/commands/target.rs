@@ -22,6 +22,7 @@ use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
 use crate::kit::session::Answer;
 use crate::report::Verdict;
+use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
 use crate::term::stream::ScreenStream;
 
@@ -210,6 +211,7 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
     }
     let kit = flight::locate(shared, cwd)?;
     let started = Instant::now();
+    let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
     let (mailbox, mail) = Mailbox::create().map_err(|error| flight::no_mailbox(&error))?;
     // Any command loads the config first, and is stopped then. This one would do no harm.
     let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
@@ -221,8 +223,8 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
     let pty = Pty::spawn(&kit.start(&call, &mailbox)).map_err(|error| flight::not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let mut reader = Reader::default();
-    let flight = ScreenStream::new(pty, Some(mail), None)
-        .and_then(|stream| driver::fly(stream, mailbox, deadlines, &mut reader))
+    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
+    let flight = driver::fly(stream, mailbox, deadlines, &mut reader)
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
     match (reader.config, &flight.ending) {

@@ -192,10 +192,6 @@ impl Driver {
             Record::Ended(text) => {
                 let confirmed = self.session.finish(text);
                 let ended = self.await_status()?;
-                if let Ended::Signal(_) = ended {
-                    // Who killed the warden may have left what it watched.
-                    self.terminal.get_stream().kill();
-                }
                 if let Some(signal) = self.common_signal(ended)? {
                     return Ok(Some(Ending::Signalled(signal)));
                 }
@@ -204,7 +200,9 @@ impl Driver {
                     Err(doubt) => Ending::Doubted(doubt),
                 }));
             }
-            Record::ChildEnded => {} // the end of the output follows, and says more
+            // The end of the output follows, and says more. But where the warden was killed, it comes only once what the
+            // warden watched is ended as well, which asking for the status does.
+            Record::ChildEnded => drop(self.terminal.get_stream_mut().ended()?),
         }
         Ok(None)
     }

@@ -1,6 +1,7 @@
-//! The signals that ask us to end, between what else watches for them, and a question to a person that they end.
+//! The signals that ask us to end, the one that tells of an ended child, and the waits that they end.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-/// Keeps the first signal from the moment that it was made.
+/// Keeps the last signal since the moment that it was made. Its descriptor is readable when one came.
+#[derive(Debug)]
 pub struct Interrupts {
     wakes: UnixStream,
+    /// Its number, or 0.
     signal: Arc<AtomicUsize>,
 }
 
@@ -35,18 +38,35 @@ pub enum Answered {
 }
 
 impl Interrupts {
-    /// Watches from now on.
+    /// Watches from now on. Without it a signal ends us at once, which is right as long as there is nothing to bring down.
     ///
     /// # Errors
     /// When the signal handlers cannot be set.
     pub fn watch() -> io::Result<Interrupts> {
-        let (wakes, signal) = register()?;
+        let (wakes, waker) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in [SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
+        }
+        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
+        }
+        // One that came in between is noted, and has woken nobody.
+        if signal.load(Ordering::SeqCst) != 0 {
+            (&waker).write_all(&[0])?;
+        }
         Ok(Interrupts { wakes, signal })
     }
 
     /// Returns the signal that came, if one did.
     pub fn came(&self) -> Option<i32> {
-        i32::try_from(self.signal.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
+        number(self.signal.load(Ordering::SeqCst))
+    }
+
+    /// Returns the signal that came since the last taking, if one did.
+    pub fn take(&mut self) -> Option<i32> {
+        number(self.signal.swap(0, Ordering::SeqCst))
     }
 
     /// Reads a line of the standard input, which must be a terminal: there a line comes whole.
@@ -111,33 +131,33 @@ impl Interrupts {
         }
     }
 
-    fn drain(&mut self) {
+    /// Makes the descriptor unreadable until the next signal comes. Whoever does so looks afterwards what came: later
+    /// nothing tells of it.
+    pub fn drain(&mut self) {
         let mut drained = [0; 64];
         while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
     }
 }
 
+impl AsFd for Interrupts {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wakes.as_fd()
+    }
+}
+
+fn number(noted: usize) -> Option<i32> {
+    i32::try_from(noted).ok().filter(|number| *number != 0)
+}
+
 /// The longest wait that is handed to the kernel at once.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-fn wait(polled: &mut [PollFd<'_>], until: Instant) -> io::Result<()> {
+/// Waits until a descriptor is ready, a signal comes, or the moment does.
+pub(super) fn wait(polled: &mut [PollFd<'_>], until: Instant) -> io::Result<()> {
     let left = until.saturating_duration_since(Instant::now()).min(LONGEST);
     let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
     match poll(polled, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-/// Sets the handlers: what wakes a wait for signals and ended children, and the number of the signal that came, or 0.
-pub(super) fn register() -> io::Result<(UnixStream, Arc<AtomicUsize>)> {
-    let (wakes, waker) = UnixStream::pair()?;
-    wakes.set_nonblocking(true)?;
-    let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
-    }
-    for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
-    }
-    Ok((wakes, signal))
 }

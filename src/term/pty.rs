@@ -47,6 +47,8 @@ pub struct Pty {
     file: File,
     pid: Pid,
     ended: Option<Ended>,
+    /// Whether every child of ours belongs to the tree.
+    adopts: bool,
 }
 
 impl Pty {
@@ -72,13 +74,14 @@ impl Pty {
         for (name, value) in &command.env {
             builder.env(name, value);
         }
+        let adopts = warden::adopt_orphans_of_none_but_ours();
         let child = pair.slave.spawn_command(builder)?;
         drop(pair.slave); // else reading would never end after the child did
         let pid = child
             .process_id()
             .and_then(|pid| Pid::from_raw(pid.cast_signed()))
             .ok_or_else(|| anyhow::anyhow!("the started process has no id"))?;
-        Ok(Pty { _master: pair.master, child, file, pid, ended: None })
+        Ok(Pty { _master: pair.master, child, file, pid, ended: None, adopts })
     }
 
     /// Reads what the terminal shows. Returns 0 at the end.
@@ -119,6 +122,9 @@ impl Pty {
                 }),
                 None => child.try_wait()?.map(|status| Ended::Code(status.exit_code().cast_signed())),
             };
+            if let Some(Ended::Signal(_)) = self.ended {
+                self.sweep();
+            }
         }
         Ok(self.ended)
     }
@@ -132,6 +138,14 @@ impl Pty {
     pub fn kill(&self) {
         // The warden may be gone and the rest of its group not; a group with members keeps its number.
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+    }
+
+    /// Ends what a killed warden could not end.
+    fn sweep(&self) {
+        self.kill();
+        if self.adopts {
+            warden::end_children();
+        }
     }
 
     fn signal(&self, signal: Signal) {

@@ -9,14 +9,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::interrupts;
+use super::interrupts::{self, Interrupts};
 use super::pty::{Ended, Pty};
 use super::redact::Secrets;
 use super::screen::{Event, Screen, Text};
@@ -77,8 +74,7 @@ pub type FileRecorder = Recorder<io::BufWriter<File>>;
 pub struct ScreenStream {
     pty: Pty,
     screen: Screen,
-    wakes: UnixStream,
-    signal: Arc<AtomicUsize>,
+    interrupts: Interrupts,
     mailbox: Option<File>,
     mail: Vec<u8>,
     /// Is watched beside the rest, and read by its owner.
@@ -95,16 +91,16 @@ pub struct ScreenStream {
 
 impl ScreenStream {
     /// Makes the stream. The mailbox is read without blocking, line by line.
-    ///
-    /// # Errors
-    /// When the signal handlers cannot be set.
-    pub fn new(pty: Pty, mailbox: Option<File>, recorder: Option<FileRecorder>) -> io::Result<ScreenStream> {
-        let (wakes, signal) = interrupts::register()?;
-        Ok(ScreenStream {
+    pub fn new(
+        pty: Pty,
+        interrupts: Interrupts,
+        mailbox: Option<File>,
+        recorder: Option<FileRecorder>,
+    ) -> ScreenStream {
+        ScreenStream {
             pty,
             screen: Screen::default(),
-            wakes,
-            signal,
+            interrupts,
             mailbox,
             mail: Vec::new(),
             leash: None,
@@ -115,7 +111,7 @@ impl ScreenStream {
             delivered: false,
             at_end: false,
             n_bytes: 0,
-        })
+        }
     }
 
     /// Sets the moment until which a read may sleep.
@@ -143,7 +139,7 @@ impl ScreenStream {
 
     /// Returns the signal that asked us to end, if one came since the last look.
     pub fn take_signal(&mut self) -> Option<i32> {
-        i32::try_from(self.signal.swap(0, Ordering::SeqCst)).ok().filter(|number| *number != 0)
+        self.interrupts.take()
     }
 
     /// Sleeps until a signal comes, or the moment does. For when there is nothing to read.
@@ -151,16 +147,9 @@ impl ScreenStream {
     /// # Errors
     /// As `poll(2)`.
     pub fn sleep(&mut self, until: Instant) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&self.wakes, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Ok(_) => {
-                self.drain_wakes();
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        interrupts::wait(&mut [PollFd::new(&self.interrupts, PollFlags::IN)], until)?;
+        self.interrupts.drain();
+        Ok(())
     }
 
     /// Asks the program and all that it started to end.
@@ -201,29 +190,27 @@ impl ScreenStream {
 
     /// Sleeps until something happens or the set moment comes, and turns it into records.
     fn look(&mut self) -> io::Result<()> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let timeout = rustix::event::Timespec::try_from(left).map_err(io::Error::other)?;
+        // A signal that came in a sleep is noted, and its wake is gone.
+        let until = if self.interrupts.came().is_some() { Instant::now() } else { self.until };
         let (output, wakes, mail, leash) = {
-            let mut polled = vec![PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
+            let mut polled = vec![PollFd::new(&self.interrupts, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
             let mail = polled.len();
             polled.extend(self.mailbox.as_ref().map(|mailbox| PollFd::new(mailbox, PollFlags::IN)));
             let leash = polled.len();
             polled.extend(self.leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
-            match poll(&mut polled, Some(&timeout)) {
-                // The signal that interrupted us is told by the pipe as well: the next look finds it.
-                Err(rustix::io::Errno::INTR) => return Ok(()),
-                Err(error) => return Err(error.into()),
-                Ok(_) => {}
-            }
+            interrupts::wait(&mut polled, until)?;
             let came = |idxs: std::ops::Range<usize>| {
                 polled.get(idxs).is_some_and(|fds| fds.iter().any(|fd| !fd.revents().is_empty()))
             };
             (came(1..2), came(0..1), came(mail..leash), came(leash..polled.len()))
         };
         if wakes {
-            self.drain_wakes();
-            let record = self.take_signal().map_or(Record::ChildEnded, Record::Signal);
-            self.push(record);
+            self.interrupts.drain();
+        }
+        if let Some(signal) = self.interrupts.take() {
+            self.push(Record::Signal(signal));
+        } else if wakes {
+            self.push(Record::ChildEnded);
         }
         if mail {
             self.take_mail();
@@ -235,11 +222,6 @@ impl ScreenStream {
             self.take_output()?;
         }
         Ok(())
-    }
-
-    fn drain_wakes(&mut self) {
-        let mut drained = [0; 64];
-        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
     }
 
     fn take_mail(&mut self) {

@@ -128,7 +128,7 @@ impl Warden {
 }
 
 /// Kills every child, and their children as they become ours, until none is left.
-fn end_children() {
+pub(super) fn end_children() {
     while let Ok(found) = rustix::process::wait(WaitOptions::NOHANG) {
         if found.is_some() {
             continue;
@@ -141,6 +141,16 @@ fn end_children() {
             break;
         }
     }
+}
+
+/// Makes the orphans of what we start our children, as the warden does, in case that the warden itself is killed.
+/// Returns whether every child is ours to end then: a shell that became us by `exec` may have left us some of its own.
+pub(super) fn adopt_orphans_of_none_but_ours() -> bool {
+    let is_free = children().is_empty();
+    if is_free {
+        adopt_orphans();
+    }
+    is_free
 }
 
 /// Returns our children, from `/proc/PID/stat` (`proc_pid_stat(5)`: the parent is the second field after the name).

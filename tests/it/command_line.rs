@@ -39,9 +39,39 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
     check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
     check(&["push", "--kit", "'"], 64, &["is no command line"]);
-    check(&["plan", "--out", "p.json", "--expires", "9000years"], 64, &["a year at most"]);
     check(&["push", "--format", "sql"], 64, &["show a plan"]);
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
+}
+
+/// The clock has an end, and it is no panic.
+#[test]
+fn a_span_of_time_may_be_anything_but_absurd() {
+    let flags: [&[&str]; 8] = [
+        &["push", "--timeout"],
+        &["push", "--idle-timeout"],
+        &["push", "--lock-timeout"],
+        &["plan", "--out", "p.json", "--expires"],
+        &["reset", "--lock-timeout"],
+        &["migrate", "--lock-timeout"],
+        &["migrate", "--wait-for-db"],
+        &["sync", "--lock-timeout"],
+    ];
+    for flag in flags {
+        for (span, says) in [
+            ("9000years", "a year is the longest"),
+            ("500000000000s", "a year is the longest"),
+            ("99999999999999y", "is too"),
+            ("-1s", "expected number"),
+            ("", "was empty"),
+        ] {
+            let last = format!("{}={span}", flag[flag.len() - 1]);
+            let args: Vec<&str> = flag[..flag.len() - 1].iter().copied().chain([last.as_str()]).collect();
+            check(&args, 64, &[says]);
+        }
+    }
+    quiet_push().args(&["--timeout", "1y", "--idle-timeout", "1y", "--lock-timeout", "1y"]).run().expect(0, None);
+    let ended = quiet_push().args(&["--timeout", "0s"]).run().expect(124, Some(UNCHANGED));
+    assert_eq!(started_with(&ended), None, "{ended}");
 }
 
 #[test]
@@ -212,6 +242,22 @@ fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts()
         let ended = quiet_push().args(&[flag, file]).run().expect(1, Some(UNCHANGED)).says(&[file]);
         assert_eq!(started_with(&ended), None, "{flag} {file}\n{ended}");
     }
+}
+
+/// A disk that fills up in the middle does not make another run of it, and is told.
+#[test]
+fn a_report_or_recording_that_cannot_be_finished_is_told() {
+    let long = format!("{}\n", "0123456789 ".repeat(8000));
+    let olds: Vec<String> = (0..1500).map(|n| format!("an old table with number {n}")).collect();
+    let olds: Vec<&str> = olds.iter().map(String::as_str).collect();
+    let push = |flag: &str, file: &str| {
+        let script = kit::push([Step::Menu(rename_table("users", &olds)), out(&long), out(NO_CHANGES)]);
+        let policy = "[renames]\notherwise = 'create'\n";
+        // 64 blocks of 512 bytes, or of 1024: the first report fits, and the last does not.
+        Run::push(&script).policy(policy).args(&[flag, file]).after("ulimit -f 64").run().expect(0, None)
+    };
+    push("--report", "report.json").says(&["the report", "report.json could not be written", "File too large"]);
+    push("--record", "push.cast").says(&["the recording is not complete", "File too large"]);
 }
 
 #[test]

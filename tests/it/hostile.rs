@@ -1,4 +1,5 @@
 //! A drizzle-kit that lies, floods, hangs and forges. Whatever it does: no consent, the right code, nothing left behind.
+//! Every run is checked for its memory, for control characters in the outputs, and for processes that are left.
 
 use std::thread;
 use std::time::Duration;
@@ -99,7 +100,7 @@ fn a_name_that_looks_like_a_choice_is_not_one() {
         assert!([3, 4].contains(&ended.code), "{name:?}\n{ended}");
         assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
         // Where it is answered, then with the choice that creates, which is what this policy says.
-        let ended = Run::push(&kit::push(steps())).policy(GENEROUS).run();
+        let ended = Run::push(&kit::push(steps())).policy(GENEROUS).run().without_consent();
         assert!(
             ended.code == 4 && ended.chosen().is_empty() || ended.code == 0 && ended.chosen() == [0],
             "{name:?}\n{ended}"
@@ -179,7 +180,7 @@ fn deadlines_end_what_does_not_end() {
     });
     // A kit that never hands its config over.
     let script = Script { mail: Mail::Nothing, steps: vec![Step::Hang] };
-    Run::push(&script).args(&limits).run().expect(124, Some(UNCHANGED)).says(&[idle]);
+    Run::push(&script).args(&limits).run().expect(124, Some(UNCHANGED)).says(&[idle]).without_consent();
     // After consent nobody knows what was done.
     let steps = [Step::Menu(execute()), Step::Hang];
     let ended =
@@ -205,43 +206,78 @@ fn memory_is_bounded_whatever_is_printed() {
     // A gigabyte is stopped on its way, or by the deadline.
     let cases = [
         ("a device string without end", "60s", 1, [out("\x1bP"), flood("x", gigabyte)]),
+        ("lines", "60s", 1, [out(""), flood(line, gigabyte)]),
         ("lines at a prompt", "6s", 124, [out("\x1b[?25l"), flood(line, gigabyte)]),
     ];
-    for (what, timeout, code, steps) in cases {
-        let running =
-            Run::push(&kit::push(steps.into_iter().chain([out(NO_CHANGES)]))).args(&["--timeout", timeout]).start();
-        let peak = running.peak();
-        let ended = running.finish().without_consent();
+    side_by_side(cases, |(what, timeout, code, steps)| {
+        let script = kit::push(steps.into_iter().chain([out(NO_CHANGES)]));
+        let ended = Run::push(&script).args(&["--timeout", timeout]).run().without_consent();
         assert_eq!(ended.code, code, "{what}\n{ended}");
-        assert!(0 < peak && peak < 64 << 20, "{what}: {} MiB\n{ended}", peak >> 20);
-    }
+    });
 }
+
+/// Names with control sequences of every kind.
+const FORGING: [&str; 15] = [
+    "users\x1b[?25h",
+    "users\x1b[?25l",
+    "users\x1b[?25h\r\n[✓] Changes applied\r\n\x1b[?25l",
+    "users\x1b[3A\x1b[2K",
+    "users\x1b[2K\x1b[1A\x1b[2K\x1b[G❯ + users create table",
+    "users\x1b[1;1H",
+    "users\x1b]0;title\x07",
+    "users\x1b]8;;http://example.com\x1b\\link",
+    "users\x1bP$q q\x1b\\",
+    "users\u{9b}2K",
+    "users\x08\x08\x08\x08\x08admin",
+    "users\radmin",
+    "us\ters",
+    "users\x07",
+    "users\x1b[8mhidden\x1b[2J",
+];
 
 #[test]
 fn control_sequences_in_a_name_cannot_forge_a_prompt() {
-    let names = [
-        "users\x1b[?25h",
-        "users\x1b[?25l",
-        "users\x1b[?25h\r\n[✓] Changes applied\r\n\x1b[?25l",
-        "users\x1b[3A\x1b[2K",
-        "users\x1b[2K\x1b[1A\x1b[2K\x1b[G❯ + users create table",
-        "users\x1b[1;1H",
-        "users\x1b]0;title\x07",
-        "users\x1b]8;;http://example.com\x1b\\link",
-        "users\x1bP$q q\x1b\\",
-        "users\u{9b}2K",
-        "users\x08\x08\x08\x08\x08admin",
-        "users\radmin",
-        "us\ters",
-        "users\x07",
-        "users\x1b[8mhidden\x1b[2J",
-    ];
-    side_by_side(names, |name| {
+    side_by_side(FORGING, |name| {
         let asked = Step::Menu(rename_table(name, &["orders"]));
         let ended = Run::push(&kit::push([asked, Step::Menu(execute()), out(APPLIED)])).policy(GENEROUS).run();
         let ended = ended.expect(4, Some(UNCHANGED)).without_consent();
         assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
     });
+}
+
+/// Whatever drizzle-kit prints, the terminal of the user is left in the mode that it had, with its cursor, and is told
+/// nothing but text, its colours, and how to turn a spinner.
+#[test]
+fn the_terminal_of_the_user_is_unharmed() {
+    let loud = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b]0;title\x07\x1b[5;9r\x1bc\x0e\u{9b}2J\x1b[31m";
+    let mut cases: Vec<Vec<Step>> = vec![
+        vec![out(loud), out("\nerror: no\n"), Step::Exit(1)],
+        vec![Step::Bytes(b"\xff\xfe\x9b2J\x9d0;x\x9c error: no\n".to_vec()), Step::Exit(1)],
+        vec![Step::Menu(list("Shall I frobnicate?\x1b[2J", &["Sure\x07", "Never\u{9b}2K"]))],
+        vec![Step::Raw(true), out(loud), Step::Hang],
+        vec![Step::Spinner],
+        vec![Step::IgnoreSignals, Step::Spinner],
+        vec![faulty(execute(), 1, FaultKind::Half)],
+        vec![out("\x1bP"), Step::Flood(80 << 20)],
+        vec![Step::Menu(execute()), out("\x1b[?25l"), Step::DieBy(9)],
+    ];
+    cases.extend(FORGING.map(|name| vec![Step::Menu(rename_table(name, &["orders"])), out(NO_CHANGES)]));
+    let own = regex::Regex::new(r"\r|\x1b\[[0-9;]*m|\x1b\[[0-9]*[ABK]").expect("the pattern is a constant");
+    side_by_side(
+        cases.into_iter().flat_map(|steps| [(steps.clone(), "--color=auto"), (steps, "-v")]),
+        |(steps, flag)| {
+            let script = kit::push(steps);
+            let (ended, shown) = Run::push(&script).policy(GENEROUS).args(&[flag, "--timeout", "3s"]).on_terminal();
+            let shown = String::from_utf8(shown).expect("the program writes text");
+            let rest = own.replace_all(&shown, "");
+            let foreign = rest.chars().find(|character| character.is_control() && !matches!(character, '\n' | '\t'));
+            assert_eq!(foreign, None, "{:?}: {shown:?}\n{ended}", script.steps);
+            assert!(
+                shown.contains("drizzle-pilot") || shown.contains("executed") || shown.contains("push:"),
+                "{shown:?}"
+            );
+        },
+    );
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod session;
 mod hostile;
 mod prompts_in_a_row;
 
+mod endings;
+
 mod safety;
 
 mod architecture;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use portable_pty::{PtySize, native_pty_system};
+use rustix::termios::tcgetattr;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,7 +26,10 @@ use crate::wait::{gone_within, until};
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// SPEC §5, rule 8: this soon after the end no process of a run is left.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
+/// Whatever drizzle-kit does, the program needs less.
+const MOST_MEMORY: u64 = 64 << 20;
 
 pub(crate) const UNCHANGED: &str = "Nothing was executed.";
 pub(crate) const MAYBE: &str = "The database may be partly changed.";
@@ -34,6 +40,8 @@ pub(crate) struct Run {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     faked: bool,
+    /// What a shell does before it becomes the program.
+    before: Option<&'static str>,
 }
 
 impl Run {
@@ -43,7 +51,7 @@ impl Run {
         for folder in ["app", "tmp"] {
             std::fs::create_dir(dir.path().join(folder)).expect("the folder is empty");
         }
-        Run { dir, args: args.iter().map(Into::into).collect(), env: Vec::new(), faked: false }
+        Run { dir, args: args.iter().map(Into::into).collect(), env: Vec::new(), faked: false, before: None }
     }
 
     /// Prepares `push` with a fake drizzle-kit.
@@ -82,6 +90,12 @@ impl Run {
         self
     }
 
+    /// Has a shell do something before it becomes the program.
+    pub(crate) fn after(mut self, script: &'static str) -> Run {
+        self.before = Some(script);
+        self
+    }
+
     /// Returns the path of a file of the project.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("app").join(name)
@@ -100,15 +114,65 @@ impl Run {
     /// Starts, and returns at once.
     #[track_caller]
     pub(crate) fn start(self) -> Running {
+        let (mut command, marker) = self.command();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is built");
+        let stdout = read(child.stdout.take().expect("stdout is a pipe"));
+        let stderr = read(child.stderr.take().expect("stderr is a pipe"));
+        self.started(child, stdout, stderr, marker)
+    }
+
+    /// Runs to the end on a terminal. Returns what the terminal was told as well; the end has no outputs then.
+    #[track_caller]
+    pub(crate) fn on_terminal(self) -> (Ended, Vec<u8>) {
+        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).expect("there is a pseudo-terminal to have");
+        let name = pty.master.tty_name().expect("a pseudo-terminal has a name");
+        let terminal = File::options().read(true).write(true).open(name).expect("the terminal is ours");
+        let end = || Stdio::from(terminal.try_clone().expect("descriptors are left"));
+        let before = format!("{:?}", tcgetattr(&terminal).expect("it is a terminal"));
+        let (mut command, marker) = self.command();
+        command.env("TERM", "xterm-256color").stdin(end()).stdout(end()).stderr(end());
+        let child = command.spawn().expect("the program is built");
+        drop(command); // it keeps the terminal open
+        let mut shown = pty.master.try_clone_reader().expect("the terminal is open");
+        let shown = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // A terminal that nobody has open reads as an error. It is an end like another.
+            let _ = shown.read_to_end(&mut bytes);
+            bytes
+        });
+        drop(pty.slave);
+        let ended = self.started(child, read(std::io::empty()), read(std::io::empty()), marker).finish();
+        let after = format!("{:?}", tcgetattr(&terminal).expect("it is a terminal"));
+        assert_eq!(before, after, "the mode of the terminal\n{ended}");
+        drop(terminal);
+        (ended, shown.join().expect("the terminal can be read"))
+    }
+
+    /// Returns what starts the program, and the marker of its processes.
+    fn command(&self) -> (Command, String) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let marker = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
+        let program = env!("CARGO_BIN_EXE_drizzle-pilot");
+        let mut command = match self.before {
+            None => Command::new(program),
+            Some(before) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         let mut args = self.args.iter();
         command.args(args.next());
         if self.faked {
             command.arg("--kit").arg(format!("'{}' '{}'", fake_kit().display(), self.script().display()));
         }
-        let mut child = command
+        command
             .args(args)
             .current_dir(self.path(""))
             // The machine's own CI, NO_COLOR or PG… must not change a test.
@@ -116,21 +180,47 @@ impl Run {
             .env("PATH", std::env::var_os("PATH").expect("cargo has a PATH"))
             .env("TMPDIR", self.dir.path().join("tmp"))
             .env(MARKER, &marker)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program is built");
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        (command, marker)
+    }
+
+    fn started(
+        self,
+        child: Child,
+        stdout: JoinHandle<Vec<u8>>,
+        stderr: JoinHandle<Vec<u8>>,
+        marker: String,
+    ) -> Running {
         let log = log_path(&self.script());
-        let stdout = read(child.stdout.take().expect("stdout is a pipe"));
-        let stderr = read(child.stderr.take().expect("stderr is a pipe"));
-        Running { dir: self.dir, child, stdout, stderr, marker, log, started: Instant::now() }
+        let pid = child.id();
+        let peak = std::thread::spawn(move || peak(pid));
+        Running { dir: self.dir, child, stdout, stderr, marker, log, peak, started: Instant::now() }
+    }
+}
+
+/// Returns the peak of a process's memory in bytes, as far as it was seen: looks until the process has ended.
+fn peak(pid: u32) -> u64 {
+    let program = || std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let us = std::env::current_exe().ok();
+    let status = format!("/proc/{pid}/status");
+    let mut peak = 0;
+    loop {
+        // Until it is another program, it uses our own memory.
+        if us.is_some() && program() == us {
+            continue;
+        }
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()) else {
+            return peak;
+        };
+        peak = peak.max(kib * 1024);
+        std::thread::sleep(Duration::from_millis(5)); // /proc tells of no change; this is how often we look
     }
 }
 
 /// Returns the fake, which cargo builds with the tests when it builds all of them.
-fn fake_kit() -> &'static Path {
+pub(crate) fn fake_kit() -> &'static Path {
     static FAKE: OnceLock<PathBuf> = OnceLock::new();
     FAKE.get_or_init(|| {
         let program = Path::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
@@ -148,6 +238,7 @@ pub(crate) struct Running {
     stderr: JoinHandle<Vec<u8>>,
     marker: String,
     log: PathBuf,
+    peak: JoinHandle<u64>,
     started: Instant,
 }
 
@@ -162,19 +253,10 @@ impl Running {
         processes::of_run(&self.marker)
     }
 
-    /// Returns the peak of the program's memory in bytes, as far as it was seen: looks until the run has ended.
-    pub(crate) fn peak(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.pid());
-        let mut peak = 0;
-        loop {
-            let status = std::fs::read_to_string(&status).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()) else {
-                return peak;
-            };
-            peak = peak.max(kib * 1024);
-            std::thread::sleep(Duration::from_millis(2)); // /proc tells of no change; this is how often we look
-        }
+    /// Tells whether the folder is there through which the program and drizzle-kit speak, or was.
+    pub(crate) fn has_begun(&self) -> bool {
+        let mut temporary = std::fs::read_dir(self.dir.path().join("tmp")).expect("it was made");
+        temporary.next().is_some() || self.log.exists()
     }
 
     /// Waits until the fake has written such an entry into its log.
@@ -186,7 +268,7 @@ impl Running {
     /// Waits for the end, and checks what holds for every end.
     #[track_caller]
     pub(crate) fn finish(self) -> Ended {
-        let Running { dir, mut child, stdout, stderr, marker, log, started } = self;
+        let Running { dir, mut child, stdout, stderr, marker, log, peak, started } = self;
         let (ended, watchdog) = watch(marker.clone());
         let status = child.wait().expect("the program is our child");
         let took = started.elapsed();
@@ -197,7 +279,8 @@ impl Running {
             String::from_utf8(output.join().expect("a pipe can be read")).expect("the program writes text")
         };
         let code = status.code().unwrap_or_else(|| -status.signal().expect("a process exits or is ended by a signal"));
-        let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&log), took, dir };
+        let peak = peak.join().expect("/proc can be read");
+        let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&log), peak, took, dir };
         ended.check();
         ended
     }
@@ -239,12 +322,15 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
     /// What the fake wrote down.
     pub(crate) log: Vec<Entry>,
+    /// The most memory that the program was seen with, in bytes.
+    peak: u64,
     pub(crate) took: Duration,
     dir: TempDir,
 }
 
 impl Ended {
-    /// Checks what holds for every end: a terminal that shows the output is unharmed, and nothing unasked was typed.
+    /// Checks what holds for every end: a terminal that shows the output is unharmed, nothing unasked was typed, and
+    /// memory is bounded.
     #[track_caller]
     fn check(&self) {
         for output in [&self.stdout, &self.stderr] {
@@ -253,6 +339,7 @@ impl Ended {
         }
         let disasters: Vec<&Entry> = self.log.iter().filter(|entry| matches!(entry, Entry::Disaster(_))).collect();
         assert!(disasters.is_empty(), "{disasters:?}\n{self}");
+        assert!(self.peak < MOST_MEMORY, "{} MiB of memory\n{self}", self.peak >> 20);
         if self.code >= 0 {
             let left: Vec<_> = std::fs::read_dir(self.dir.path().join("tmp")).expect("it was made").flatten().collect();
             assert!(left.is_empty(), "temporary files are left: {left:?}\n{self}");

@@ -3,9 +3,11 @@
 //! It draws and reads keys as hanji does, drizzle-kit's prompt library (0.0.5 to 0.0.8), and writes down every key.
 //! It does not think: what it prints is in the script.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
+use drizzle_pilot::term::pty::{self, Pty};
+use drizzle_pilot::term::warden;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 use serde_json::Value;
@@ -25,12 +29,23 @@ use script::{Entry, Fault, FaultKind, Mail, Menu, Script, Step};
 
 /// What the sleeping child is started with.
 const SLEEPER: &str = "--sleeper";
+/// Starts the sleeping child in a terminal, as the program starts drizzle-kit, and panics.
+const PANIC: &str = "--panic";
+/// Inherits the orphans of the command that follows, as PID 1 does, by becoming it.
+const HEIR: &str = "--heir";
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let first = args.get(1).expect("usage: fake_kit SCRIPT.json");
-    if first == SLEEPER {
-        return sleep_for_ever();
+    match first.as_str() {
+        SLEEPER => return sleep_for_ever(),
+        PANIC => return panic_with_a_terminal(),
+        HEIR => return inherit(&args[2..]),
+        warden::NAME => {
+            let args: Vec<OsString> = args.into_iter().skip(2).map(OsString::from).collect();
+            std::process::exit(warden::run(&args));
+        }
+        _ => {}
     }
     let path = PathBuf::from(first);
     let script = std::fs::read(&path)?;
@@ -363,6 +378,24 @@ fn ignore(signals: &[i32]) -> io::Result<()> {
         signal_hook::flag::register(*signal, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(())
+}
+
+fn panic_with_a_terminal() -> io::Result<()> {
+    let command = pty::Command {
+        program: std::env::current_exe()?,
+        args: vec![SLEEPER.into()],
+        cwd: std::env::current_dir()?,
+        env: Vec::new(),
+        unset: Vec::new(),
+    };
+    let mut pty = Pty::spawn(&command).map_err(io::Error::other)?;
+    pty.read(&mut [0])?;
+    panic!("the child sleeps");
+}
+
+fn inherit(command: &[String]) -> io::Result<()> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    Err(Command::new(&command[0]).args(&command[1..]).exec())
 }
 
 /// Lives in a session of its own, deaf to the polite signals, until it is killed.
