@@ -130,7 +130,9 @@ fn a_run_after_consent_ends_well() {
 #[test]
 fn a_signal_before_anything_is_started_ends_the_program_at_once() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let run = Run::push(&kit::push([])).args(&["--policy", "slow.toml"]);
+        // What starts the tests may have them ignore signals, as nohup and a shell's `&` do, and the program would inherit that.
+        let as_usual = "exec env --default-signal=HUP,INT,TERM \"$0\" \"$@\"";
+        let run = Run::push(&kit::push([])).args(&["--policy", "slow.toml"]).after(as_usual);
         let policy = run.path("slow.toml");
         mknodat(CWD, &policy, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("the folder is ours");
         let running = run.start();
