@@ -343,7 +343,7 @@ fn an_event_trigger_that_forbids_drops_is_told() {
     );
     let (target, plan) = planned(&database, &scope(&["public"]));
     let error = reset::reset(&target, &plan, &run()).expect_err("it is forbidden");
-    assert_eq!(error.to_string(), "DROP TABLE IF EXISTS \"public\".\"users\" CASCADE failed: not here");
+    assert_eq!(error.to_string(), "DROP TABLE IF EXISTS \"public\".\"users\" CASCADE failed: not here (P0001)");
     assert_eq!((error.effect(), contents(&database)), (Effect::Unchanged, vec!["table public.users".to_owned()]));
 }
 
