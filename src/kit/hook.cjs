@@ -7,7 +7,9 @@
 
 const { DRIZZLE_PILOT_MAIL: mail, DRIZZLE_PILOT_CONFIG: file, DRIZZLE_PILOT_ASK: ask } = process.env;
 
-if (mail && file) {
+// A package runner's NODE_OPTIONS reach drizzle-kit's worker threads too: esbuild waits in one for good if it fails,
+// and there process.argv[1] is not set yet.
+if (mail && file && require('node:worker_threads').isMainThread && process.argv[1]) {
   const fs = require('node:fs');
   const path = require('node:path');
   const Module = require('node:module');
