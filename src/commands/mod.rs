@@ -11,6 +11,7 @@ pub mod folder;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;
+pub mod github;
 pub mod lock;
 pub mod logbook;
 pub mod look;
