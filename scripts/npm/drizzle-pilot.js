@@ -19,6 +19,15 @@ function program() {
   try {
     return require.resolve(`${name}/bin/drizzle-pilot${process.platform === 'win32' ? '.exe' : ''}`);
   } catch {
+    const { optionalDependencies } = require('../package.json');
+    if (!(name in optionalDependencies)) {
+      const platforms = Object.keys(optionalDependencies).map((one) => one.replace('drizzle-pilot-', ''));
+      return give_up(
+        127,
+        `not-found: there is no program for ${process.platform}-${process.arch}, only for ${platforms.join(', ')}\n` +
+          'hint: build it from its source and set DRIZZLE_PILOT_BINARY to it; on Windows, use WSL',
+      );
+    }
     return give_up(
       127,
       `not-found: the package ${name} is not installed\n` +

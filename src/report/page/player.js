@@ -29,7 +29,11 @@ const players = [...document.querySelectorAll('.player')].map((section) => {
     if (shown >= 0 && film.pictures[shown].at > seconds) empty();
     while (shown + 1 < film.pictures.length && film.pictures[shown + 1].at <= seconds) {
       const picture = film.pictures[++shown];
-      while (lines.length < picture.n_rows) lines.push(screen.appendChild(document.createElement('div')));
+      while (lines.length < picture.n_rows) {
+        const line = screen.appendChild(document.createElement('span'));
+        line.textContent = '\n';
+        lines.push(line);
+      }
       while (lines.length > picture.n_rows) lines.pop().remove();
       picture.rows.forEach(draw);
     }
@@ -78,10 +82,10 @@ const players = [...document.querySelectorAll('.player')].map((section) => {
 
   return {
     enters: film.keys.filter(([, key]) => key === 'enter').map(([at]) => at),
-    // Shows what stood there when a key was pressed.
+    // Shows what stood there when a key was pressed. Times are in whole microseconds.
     watch(seconds) {
       stop();
-      show(Math.max(0, seconds - 0.001));
+      show(Math.max(0, seconds - 5e-7));
       screen.scrollIntoView({ block: 'nearest' });
       screen.focus();
     },
