@@ -37,6 +37,7 @@ impl Report {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        environment.set_keep_trailing_newline(true);
         environment.add_filter("ms", ms);
         environment.add_template("page", TEMPLATE)?;
         environment.get_template("page")?.render(context! {
