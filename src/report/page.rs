@@ -37,10 +37,9 @@ impl Report {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        environment.set_keep_trailing_newline(true);
         environment.add_filter("ms", ms);
         environment.add_template("page", TEMPLATE)?;
-        environment.get_template("page")?.render(context! {
+        let page = environment.get_template("page")?.render(context! {
             report => minijinja::Value::from(Serde(report)),
             sentence => self.database_in_words(),
             version => env!("CARGO_PKG_VERSION"),
@@ -50,7 +49,8 @@ impl Report {
             script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
             style_digest => digest(STYLE),
             script_digest => digest(SCRIPT),
-        })
+        })?;
+        Ok(page + "\n")
     }
 
     fn database_in_words(&self) -> &'static str {

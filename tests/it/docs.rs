@@ -250,7 +250,8 @@ fn every_message_of_the_troubleshooting_page_is_one_of_the_program() {
     assert!(messages.len() > 30, "there are messages");
     for message in messages {
         // What differs from run to run is a placeholder in the code.
-        let parts: Vec<&str> = message.split('…').map(|part| part.trim_matches(' ')).filter(|part| part.len() > 1).collect();
+        let parts: Vec<&str> =
+            message.split('…').map(|part| part.trim_matches(' ')).filter(|part| part.len() > 1).collect();
         let has_all = |source: &String| source.lines().any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(sources.iter().any(has_all), "the program does not say {message:?}");
     }

@@ -115,7 +115,8 @@ fn what_the_program_ends_with_is_what_the_starter_ends_with() {
     check("/etc/passwd", 126, "Nothing was executed.");
     let ran = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).run();
     assert_eq!(ran.code, 0, "{ran}");
-    let elsewhere = "Object.defineProperty(process, 'platform', { value: 'plan9' }); require('drizzle-pilot/bin/drizzle-pilot.js')";
+    let elsewhere =
+        "Object.defineProperty(process, 'platform', { value: 'plan9' }); require('drizzle-pilot/bin/drizzle-pilot.js')";
     let ran = project.command("app", &["node", "-e", elsewhere]).run();
     assert_eq!(ran.code, 127, "{ran}");
     ran.says(&["there is no program for plan9-", "only for linux-", "Nothing was executed."]);
