@@ -111,8 +111,8 @@ impl Film {
 fn keys(mut bytes: &[u8]) -> impl Iterator<Item = Key> {
     std::iter::from_fn(move || {
         while !bytes.is_empty() {
-            let known = [Key::Up, Key::Down, Key::Enter, Key::Interrupt].into_iter();
-            let pressed = known.filter(|key| bytes.starts_with(key.bytes())).next();
+            let known = [Key::Up, Key::Down, Key::Enter, Key::Interrupt];
+            let pressed = known.into_iter().find(|key| bytes.starts_with(key.bytes()));
             bytes = &bytes[pressed.map_or(1, |key| key.bytes().len())..];
             if pressed.is_some() {
                 return pressed;
