@@ -14,8 +14,8 @@ use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle};
 use crate::commands::{copilot, flight};
 use crate::console::{Console, clean_json};
-use crate::db::connect::{self, Server};
-use crate::db::{Dsn, guard};
+use crate::db::connect::{self, CLIENT_CHECK, Server};
+use crate::db::{Dsn, Session, Visit, guard};
 use crate::exit::{Database, Exit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
@@ -295,7 +295,8 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
 fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    match connect::preflight(dsn, &run_id, LOOK.min(clock.rest())) {
+    let session = Session { application_name: &run_id, options: CLIENT_CHECK };
+    match Visit::to(dsn, session).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, look::failed(&error, clock)),
     }

@@ -22,7 +22,9 @@ pub mod scratch;
 mod tls;
 mod transaction;
 pub mod url;
+pub mod visit;
 
 pub use connect::{ConnectError, Server, Session};
 pub use lease::{Hold, Lease};
 pub use url::{Dsn, DsnError};
+pub use visit::Visit;
