@@ -56,7 +56,7 @@ pub enum Blockers {
 /// Something that happens in the transaction.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// This statement is sent.
+    /// The turn of this statement has come.
     Step { idx: usize, n_steps: usize, step: &'a Step },
     /// The locks were not to be had; it is tried again.
     Blocked { n_attempts: u32, by: &'a [Blocker] },
