@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod history;
 pub mod lease;
+mod pipeline;
 pub mod reach;
 pub mod rehearsal;
 pub mod reset;

@@ -147,6 +147,46 @@ fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>,
     });
 }
 
+/// A network that counts the round trips: an answer of the server after its client has said something.
+pub(crate) struct Journeys {
+    pub(crate) url: Url,
+    n_answers: Arc<AtomicU64>,
+}
+
+impl Journeys {
+    /// Opens a port in front of a server.
+    pub(crate) fn to(url: Url) -> Self {
+        let n_answers = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&n_answers);
+        let url = before(url, move |client, server| {
+            let (mut from_client, mut to_client) = (client.try_clone().expect("descriptors are left"), client);
+            let (mut from_server, mut to_server) = (server.try_clone().expect("descriptors are left"), server);
+            let (asked, counted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&counted));
+            let asks = Arc::clone(&asked);
+            thread::spawn(move || {
+                pump(&mut from_client, |bytes| {
+                    asks.store(true, Ordering::SeqCst);
+                    to_server.write_all(bytes).is_ok()
+                });
+                to_server.shutdown(Shutdown::Both).unwrap_or_default();
+            });
+            thread::spawn(move || {
+                pump(&mut from_server, |bytes| {
+                    counted.fetch_add(u64::from(asked.swap(false, Ordering::SeqCst)), Ordering::SeqCst);
+                    to_client.write_all(bytes).is_ok()
+                });
+                to_client.shutdown(Shutdown::Both).unwrap_or_default();
+            });
+        });
+        Self { url, n_answers }
+    }
+
+    /// Returns how many there were so far, in all connections.
+    pub(crate) fn n_round_trips(&self) -> u64 {
+        self.n_answers.load(Ordering::SeqCst)
+    }
+}
+
 /// What a pooler does to start-up options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtOptions {
