@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::NEWEST;
-use crate::support::{Database, Project, Ran, Signal, gone_within, transaction_pooler, until};
+use crate::support::{Database, Gate, Project, Ran, Signal, gone_within, transaction_pooler, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.
 pub(crate) type Migration<'a> = (i64, &'a str);
@@ -395,11 +395,18 @@ fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_
     let ready = project.path("ready");
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
-    let migrate =
-        |url: &str| project.pilot(&["migrate", "--url", url, "--wait-for-db", "1s", "--ready-file", "ready"]).run();
-    migrate(nowhere).expect(69).says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
+    let migrate = |url: &str, wait: &str| {
+        project.pilot(&["migrate", "--url", url, "--wait-for-db", wait, "--ready-file", "ready"]).spawn()
+    };
+    let in_vain = migrate(nowhere, "1s").finish().expect(69);
+    in_vain.says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
     assert!(!ready.exists());
-    migrate(database.url().as_str()).expect(0);
+    let gate = Gate::before(database.url());
+    let mut waits = migrate(gate.url.as_str(), "60s");
+    waits.wait_for("waiting for the database: ");
+    assert!(!ready.exists());
+    gate.open();
+    waits.finish().expect(0).says(&["1 migration applied"]);
     assert!(ready.exists());
 }
 

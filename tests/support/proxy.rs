@@ -148,6 +148,29 @@ fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>,
     });
 }
 
+/// A port in front of a server that ends every connection until it is opened: that of a container whose server starts.
+pub(crate) struct Gate {
+    pub(crate) url: Url,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub(crate) fn before(url: Url) -> Self {
+        let is_open = Arc::new(AtomicBool::new(false));
+        let known = Arc::clone(&is_open);
+        let url = before(url, move |client, server| {
+            if known.load(Ordering::SeqCst) {
+                carry_until(client, server, &Arc::default(), u64::MAX);
+            }
+        });
+        Self { url, is_open }
+    }
+
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+}
+
 /// What a pooler does to start-up options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtOptions {
