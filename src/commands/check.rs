@@ -9,7 +9,8 @@ use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{drift, folder, forgotten, unpushed};
+use crate::commands::unpushed::Unpushed;
+use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::migrations::finding::Position;
@@ -59,7 +60,8 @@ fn attempt(
         }
     }
     if let (true, Some(drizzle)) = (args.push, &drizzle) {
-        push(shared, args, drizzle, &policy, console, &mut told)?;
+        let unpushed = Unpushed { drizzle, url: args.url.as_deref(), cwd: &cwd };
+        push(shared, &unpushed, &policy, clock, console, &mut told)?;
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
@@ -177,17 +179,17 @@ fn schema(
 /// Finds how the database differs from the schema files.
 fn push(
     shared: &Shared,
-    args: &CheckArgs,
-    drizzle: &Drizzle,
+    unpushed: &Unpushed,
     policy: &Policy,
+    clock: &Clock,
     console: &mut Console,
     told: &mut Told,
 ) -> Result<(), Verdict> {
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&SCHEMA_DRIFT))) else {
         return Ok(());
     };
-    let at = || Place { file: drizzle.file.path.clone(), at: Position::START };
-    let sentences = unpushed::look(shared, args.url.as_deref(), console)?;
+    let at = || Place { file: unpushed.drizzle.file.path.clone(), at: Position::START };
+    let sentences = unpushed.look(shared, clock, console)?;
     told.findings.extend(sentences.into_iter().map(|sentence| SCHEMA_DRIFT.finding(level, at(), sentence)));
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod guard;
 pub mod history;
+pub mod idle;
 pub mod lease;
 pub mod reach;
 pub mod rehearsal;

@@ -222,8 +222,13 @@ fn a_forgotten_migration_is_found_and_nothing_is_written(kit: &str) {
 fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(kit: &str) {
     let database = Database::create();
     database.sql("CREATE TABLE users (id serial PRIMARY KEY, fax text)");
+    // drizzle-kit repeats a default of an array and NULL for these columns at every push.
+    database.sql("CREATE TABLE likes (a integer, b integer, tags text[] DEFAULT '{}', PRIMARY KEY (a, b))");
     let project = Project::new(kit, &database);
-    generate(&project, &format!("{USERS}{POSTS}"), "all");
+    const TWO_KEYS: &str = "import { primaryKey } from 'drizzle-orm/pg-core';
+        export const likes = pgTable('likes', { a: integer('a'), b: integer('b'), tags: text('tags').array().default([]) },
+            (t) => ({ pk: primaryKey({ columns: [t.a, t.b], name: 'likes_pkey' }) }));\n";
+    generate(&project, &format!("{USERS}{POSTS}{TWO_KEYS}"), "all");
     let before = (contents(&project.path("drizzle")), database.everything());
     let look = |args: &[&str]| project.pilot(&[&["check", "--push"], args].concat()).run();
     // A push would be refused for the column that it drops. Seen is all of it.
