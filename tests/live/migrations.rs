@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::NEWEST;
+use crate::lease::take_away;
 use crate::support::{Database, Gate, Project, Ran, Signal, gone_within, transaction_pooler, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.
@@ -389,10 +390,30 @@ fn a_run_that_is_killed_in_the_middle_keeps_nothing_and_the_one_that_waits_goes_
 }
 
 #[test]
+fn a_run_that_loses_its_lock_is_stopped_and_keeps_nothing() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")],
+    );
+    let run = project.pilot(&["migrate"]).spawn();
+    let runs = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'";
+    until("the migration runs", || !database.rows(runs).is_empty());
+    take_away(&database);
+    let ran = run.finish().expect(69).database("unchanged");
+    ran.says(&["the lock on this database was lost, and drizzle-kit was stopped", "log of the server"]);
+    until("no session of it is left", || database.foreign_backends().is_empty());
+    assert_eq!(database.value("SELECT to_regclass('seeds')"), "NULL");
+}
+
+#[test]
 fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_for() {
     let database = Database::create();
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
     let ready = project.path("ready");
+    let nowhere_to_write = project.pilot(&["migrate", "--ready-file", "none/ready"]).run().expect(64);
+    nowhere_to_write.says(&["the ready file cannot be written: there is no folder none"]);
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
     let migrate = |url: &str, wait: &str| {
