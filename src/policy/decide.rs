@@ -1254,7 +1254,7 @@ refused: drop_table public.posts would delete 1 row
             (LossKind::Unknown, None),
         ]);
         let none = r#"refused: drop_table public.t would delete 1 row
-refused: drop_view public.v needs consent: a materialised view is dropped
+refused: drop_view public.v needs consent: a materialised view is dropped, or a view with what depends on it
 refused: drop_schema s would delete 2 tables
 refused: change_type would convert 4 values
 refused: truncate would delete 4 rows

@@ -138,7 +138,7 @@ fn what_a_dropped_table_takes_along_is_named() {
                 "refused: drop_table other.child would delete 3 rows; table reached by the CASCADE of public.legacy; owned by \
                  {role}; {foreign}\n"
             ),
-            "refused: drop_view other.ids needs consent: a materialised view is dropped; view reached by the CASCADE of \
+            "refused: drop_view other.ids needs consent: a materialised view is dropped, or a view with what depends on it; view reached by the CASCADE of \
              public.legacy\n",
             "drop_constraint other.bills.bills_legacy_id_fkey (table constraint reached by the CASCADE of public.legacy): \
              allowed ",
