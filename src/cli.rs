@@ -346,12 +346,14 @@ pub struct PlaceArgs {
 /// block or fail. Works offline, and with --migrations without drizzle's config and without node. Ends with 0 when nothing
 /// is found, 2 when something is, and 65 when the folder cannot be read. docs/checks.md has every rule with an example.
 #[derive(Debug, Default, Args)]
+#[command(group = clap::ArgGroup::new("drift").multiple(true))]
 #[command(after_help = "Examples:
   drizzle-pilot check                                  the folder that drizzle's config names
   drizzle-pilot check --migrations drizzle             without config and node
   drizzle-pilot check --migrations drizzle --staged    in a pre-commit hook
   drizzle-pilot check --since origin/main --schema     in a pull request
-  drizzle-pilot check --database                       against the database, which is only read
+  drizzle-pilot check --database                       the database against the migrations; it is only read
+  drizzle-pilot check --push                           the database against the schema files; it is only read
   drizzle-pilot check --sarif check.sarif --junit check.xml")]
 pub struct CheckArgs {
     /// A migrations folder, instead of the one that drizzle's config or the policy names; may be repeated
@@ -367,10 +369,13 @@ pub struct CheckArgs {
     #[arg(long)]
     pub schema: bool,
     /// Also find how the database differs from what its migrations make, in a database that is made for it and dropped
-    #[arg(long)]
+    #[arg(long, group = "drift")]
     pub database: bool,
+    /// Also find how the database differs from the schema files, by drizzle-kit's own push, which is declined
+    #[arg(long, group = "drift")]
+    pub push: bool,
     /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
-    #[arg(long, value_name = "URL", requires = "database")]
+    #[arg(long, value_name = "URL", requires = "drift")]
     pub url: Option<String>,
     /// Write the findings as SARIF 2.1.0 to this file
     #[arg(long, value_name = "FILE")]

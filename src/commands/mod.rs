@@ -28,4 +28,5 @@ pub mod steps;
 pub mod sync;
 pub mod target;
 pub mod transaction;
+pub mod unpushed;
 pub mod verdict;

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod guard;
 pub mod history;
+pub mod idle;
 pub mod lease;
 mod pipeline;
 pub mod reach;

@@ -29,7 +29,7 @@ fn wait_for_waiters(database: &Database, n_waiters: usize) {
 }
 
 /// Ends the session that holds the lock for a run, as an administrator would or a pooler does.
-fn take_away(database: &Database) {
+pub(crate) fn take_away(database: &Database) {
     let ended = database.list(
         "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
           WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1685745772 AND a.datname = current_database()
