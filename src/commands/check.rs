@@ -169,9 +169,9 @@ fn schema(
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&FORGOTTEN_MIGRATION))) else {
         return Ok(());
     };
-    if let Some(sentence) = forgotten::look(shared, folder, cwd, console)? {
+    if let Some(forgotten) = forgotten::look(shared, folder, cwd, console)? {
         let place = Place { file: drizzle.file.path.clone(), at: Position::START };
-        told.add(folder, vec![FORGOTTEN_MIGRATION.finding(level, place, sentence)]);
+        told.add(folder, vec![FORGOTTEN_MIGRATION.finding(level, place, forgotten.sentence())]);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
+pub mod answer;
 pub mod casting;
 pub mod check;
 pub mod copilot;
@@ -11,11 +12,14 @@ pub mod folder;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;
+pub mod init;
 pub mod lock;
 pub mod logbook;
 pub mod look;
+pub mod man;
 pub mod migrate;
 pub mod migrations;
+pub mod next;
 pub mod plan;
 pub mod plan_file;
 pub mod policy;
