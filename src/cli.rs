@@ -90,6 +90,9 @@ pub struct Shared {
     /// Write the report as JSON to this file as well
     #[arg(long, global = true, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write the report to this file as a page for people as well, with the recording in it
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub report_html: Option<PathBuf>,
     /// Record the terminal to this file (asciicast v2, plays in asciinema)
     #[arg(long, global = true, value_name = "FILE.cast")]
     pub record: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! What a run reports, for machines (SPEC §6) and for people. Nothing is decided here: a report shows what was.
 
+mod page;
 mod plan;
 
 use std::fmt::Write;

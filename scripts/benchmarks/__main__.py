@@ -8,9 +8,10 @@ import checks
 import gate
 import push
 import reset
+import starter
 from common import ROUNDS, table
 
-PARTS = {"push": push, "gate": gate, "reset": reset, "checks": checks}
+PARTS = {"push": push, "gate": gate, "reset": reset, "checks": checks, "starter": starter}
 
 
 def main():

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
 use crate::cli::CheckArgs;
+use crate::commands::github;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::migrations::rule::{RULES, SQUAWKS};
@@ -78,16 +78,11 @@ pub fn write(told: &Told, args: &CheckArgs, console: &mut Console) -> Result<(),
     if let Some(path) = &args.junit {
         save(path, &junit(told))?;
     }
-    if std::env::var("GITHUB_ACTIONS").is_ok_and(|is| is == "true") {
+    if github::listens() {
         for line in annotations(told) {
             console.insist(&line);
         }
-        if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
-            let path = PathBuf::from(path);
-            let text = console.clean(&summary(told));
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-            file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| unwritten(&path, &error))?;
-        }
+        github::summarize(&console.clean(&summary(told))).map_err(|(path, error)| unwritten(&path, &error))?;
     }
     Ok(())
 }
@@ -189,14 +184,12 @@ fn junit(told: &Told) -> String {
 
 /// Returns GitHub's workflow commands that mark the findings in a pull request.
 fn annotations(told: &Told) -> impl Iterator<Item = String> {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    let property = move |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    told.findings.iter().map(move |finding| {
-        let file = property(&seen(&told.root, &finding.place.file));
-        let at = finding.place.at;
-        let message = data(&format!("{}\nwhy: {}\ndo: {}", finding.sentence, finding.why, finding.what_to_do));
-        let (level, id) = (finding.level.name(), finding.id);
-        format!("::{level} file={file},line={},col={},title={id}::{message}", at.line, at.column)
+    told.findings.iter().map(|finding| {
+        let (line, column) = (finding.place.at.line.to_string(), finding.place.at.column.to_string());
+        let file = seen(&told.root, &finding.place.file);
+        let place = [("file", file.as_str()), ("line", &line), ("col", &column), ("title", finding.id)];
+        let message = format!("{}\nwhy: {}\ndo: {}", finding.sentence, finding.why, finding.what_to_do);
+        github::annotation(finding.level.name(), &place, &message)
     })
 }
 

@@ -185,7 +185,7 @@ pub fn ground(shared: &Shared, mission: &Mission, verdict: Verdict, console: &mu
 
 /// Runs drizzle-kit once more and returns what it came to, without a report of its own.
 pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Logbook) {
-    let shared = Shared { report: None, record: None, ..shared.clone() };
+    let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
     let mut log = Logbook::new(&shared);
     log.speaks = false;
     match attempt(&shared, mission, console, &mut log) {
@@ -230,7 +230,7 @@ fn attempt(
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
-    let recorder = record(shared, mission, &kit, copilot.console())?;
+    let recorder = record(shared, mission, &kit, copilot.console(), log)?;
 
     let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
     let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
@@ -388,16 +388,42 @@ fn speaks_of_dialects(kit: &Kit, mission: &Mission) -> Result<(), Verdict> {
     Ok(())
 }
 
-fn record(shared: &Shared, mission: &Mission, kit: &Kit, console: &Console) -> Result<Option<FileRecorder>, Verdict> {
-    let Some(path) = &shared.record else { return Ok(None) };
+/// Begins the recording, if one is wanted: for itself, or for the page of the run.
+fn record(
+    shared: &Shared,
+    mission: &Mission,
+    kit: &Kit,
+    console: &Console,
+    log: &mut Logbook,
+) -> Result<Option<FileRecorder>, Verdict> {
+    let is_shown = shared.report_html.is_some();
     // The arguments may hold a URL, and say nothing that the output does not show.
     let command = format!("drizzle-kit {}", mission.kit_command());
     let title = match &kit.version {
         Some(version) => format!("drizzle-kit {version}"),
         None => "drizzle-kit".to_owned(),
     };
+    let begin = |file: File| FileRecorder::begin(BufWriter::new(file), &command, &title, console.secrets());
+    let Some(path) = &shared.record else {
+        if !is_shown {
+            return Ok(None);
+        }
+        return tempfile::tempfile()
+            .and_then(|file| {
+                log.recordings.push(file.try_clone()?);
+                begin(file)
+            })
+            .map(Some)
+            .map_err(|error| Verdict::nothing(Exit::Failed, format!("making a temporary file: {error}")));
+    };
     File::create(path)
-        .and_then(|file| FileRecorder::begin(BufWriter::new(file), &command, &title, console.secrets()))
+        .and_then(|file| {
+            // A pipe cannot be read twice. Of several runs of drizzle-kit, the file has the last.
+            if is_shown && file.metadata()?.is_file() {
+                log.recordings = vec![File::open(path)?];
+            }
+            begin(file)
+        })
         .map(Some)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the recording {}: {error}", path.display())))
 }

@@ -1,18 +1,22 @@
 //! Keeps what a run decides and learns, and closes it: the report, the result, and the sentence at the end.
 
+use std::fs::File;
+use std::io::{BufReader, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::{Format, Shared};
-use crate::commands::gate;
 use crate::commands::look::Clock;
-use crate::console::{Console, clean_json};
+use crate::commands::{gate, github};
+use crate::console::{self, Console, clean_json};
 use crate::exit::Exit;
 use crate::kit::config::FailedStatement;
 use crate::policy::model::{SelectError, Source};
 use crate::policy::{self, Policies, Policy, PolicyError};
 use crate::report::{self, Report, Verdict};
+use crate::term::film::Film;
 use crate::term::redact::Secrets;
+use crate::term::transcript::ReadError;
 
 /// How a run is shown in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +47,12 @@ pub struct Logbook {
     pub timings: report::Timings,
     /// Whether notices are made. A second look at the same run makes none.
     pub speaks: bool,
+    /// The recordings for the page of `--report-html`, to be read from their beginnings.
+    pub recordings: Vec<File>,
     /// The file of `--report`, once it was proved that it can be written.
     report_to: Option<PathBuf>,
+    /// The same of `--report-html`.
+    page_to: Option<PathBuf>,
 }
 
 impl Logbook {
@@ -66,7 +74,9 @@ impl Logbook {
             findings: Vec::new(),
             timings: report::Timings::default(),
             speaks: true,
+            recordings: Vec::new(),
             report_to: None,
+            page_to: None,
         }
     }
 
@@ -99,13 +109,34 @@ impl Logbook {
     /// # Errors
     /// With the verdict, where it cannot.
     pub fn promise(&mut self, shared: &Shared, command: &str, secrets: &Secrets) -> Result<(), Verdict> {
-        let Some(path) = &shared.report else { return Ok(()) };
         let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
-        std::fs::write(path, self.report(command, &started).json(secrets)).map_err(|error| {
+        let unwritten = |path: &Path, error: anyhow::Error| {
             Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display()))
-        })?;
-        self.report_to = Some(path.clone());
+        };
+        if let Some(path) = &shared.report {
+            std::fs::write(path, self.report(command, &started).json(secrets))
+                .map_err(|error| unwritten(path, error.into()))?;
+            self.report_to = Some(path.clone());
+        }
+        if let Some(path) = &shared.report_html {
+            write_page(path, &self.report(command, &started), Vec::new(), secrets)
+                .map_err(|error| unwritten(path, error))?;
+            self.page_to = Some(path.clone());
+        }
         Ok(())
+    }
+
+    /// Makes the page, with what was recorded.
+    fn close_page(&mut self, path: &Path, report: &Report, console: &mut Console) {
+        let developed = std::mem::take(&mut self.recordings).into_iter().map(develop);
+        let films: Result<Vec<Film>, ReadError> = developed.collect();
+        let films = films.unwrap_or_else(|error| {
+            console.warn(&format!("the recording is not in the page: {error}"));
+            Vec::new()
+        });
+        if let Err(error) = write_page(path, report, films, console.secrets()) {
+            console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+        }
     }
 
     /// Reads the policy, and takes note of it.
@@ -140,7 +171,14 @@ impl Logbook {
     }
 
     /// Writes the report, says the result and the closing sentence.
-    pub fn close(self, shared: &Shared, command: &str, view: View, console: &mut Console, verdict: Verdict) -> Exit {
+    pub fn close(
+        mut self,
+        shared: &Shared,
+        command: &str,
+        view: View,
+        console: &mut Console,
+        verdict: Verdict,
+    ) -> Exit {
         console.settle();
         let mut report = self.report(command, &verdict);
         let json = report.json(console.secrets());
@@ -149,6 +187,12 @@ impl Logbook {
         {
             // The run itself is what it was; its code must not say otherwise.
             console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+        }
+        if let Some(path) = self.page_to.take() {
+            self.close_page(&path, &report, console);
+        }
+        if view == View::Plan {
+            github::show_plan(&report, console);
         }
         // The reason of a failure stands at the end. Where both outputs are read in one place, once is enough.
         if verdict.exit != Exit::Ok && self.refusals.is_empty() && console.is_one() {
@@ -196,6 +240,16 @@ impl Logbook {
         console.insist(verdict.database.sentence());
         verdict.exit
     }
+}
+
+fn write_page(path: &Path, report: &Report, films: Vec<Film>, secrets: &Secrets) -> anyhow::Result<()> {
+    let clean = |text: &str| console::clean(&secrets.redact(text));
+    Ok(std::fs::write(path, report.page(films, secrets, clean)?)?)
+}
+
+fn develop(mut recording: File) -> Result<Film, ReadError> {
+    recording.rewind()?;
+    Film::of(BufReader::new(recording))
 }
 
 /// Runs the story of a command from its first line in the log to its report, and returns how it ended.

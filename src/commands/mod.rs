@@ -12,6 +12,7 @@ pub mod folder;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;
+pub mod github;
 pub mod init;
 pub mod lock;
 pub mod logbook;

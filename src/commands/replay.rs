@@ -32,18 +32,27 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
         {
             return Err(Verdict::nothing(Exit::Guarded, format!("--accept-data-loss is not allowed here [{rule}]")));
         }
-        replay(&policy, args, console, log)
+        replay(shared, &policy, args, console, log)
     })
 }
 
 /// Reads a recording to its end, or to the first answer that is not the policy's.
-fn replay(policy: &Policy, args: &ReplayArgs, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+fn replay(
+    shared: &Shared,
+    policy: &Policy,
+    args: &ReplayArgs,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
     let file = args.file.display();
     let unreadable = |error: ReadError| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Verdict::nothing(Exit::Usage, format!("{file}: {error}{cause}"))
     };
     let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
+    if shared.report_html.is_some() && recording.metadata().is_ok_and(|file| file.is_file()) {
+        log.recordings.extend(File::open(&args.file));
+    }
     let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
     let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");

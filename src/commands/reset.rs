@@ -414,13 +414,14 @@ impl Steps<'_> {
 
     /// Takes what a step noted into the report.
     fn note(&mut self, step: Logbook) {
-        let Logbook { kit, prompts, statements, migrations, warnings, refusals, .. } = step;
+        let Logbook { kit, prompts, statements, migrations, warnings, refusals, recordings, .. } = step;
         self.log.kit = kit;
         self.log.prompts.extend(prompts);
         self.log.statements.extend(statements);
         self.log.migrations = migrations;
         self.log.warnings.extend(warnings);
         self.log.refusals.extend(refusals);
+        self.log.recordings.extend(recordings);
     }
 }
 

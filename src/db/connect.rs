@@ -133,9 +133,6 @@ pub enum TlsFault {
     WrongName,
     #[error("its certificate has expired")]
     Expired,
-    /// Not a verdict on the server: node brings its own roots along and may well connect.
-    #[error("this machine has no root certificates to check with")]
-    NoRoots,
     #[error("reading {0}")]
     File(String),
     #[error("{0}")]
@@ -261,7 +258,6 @@ impl TlsFault {
                 "connect by a name that the certificate holds, or set ssl.servername in dbCredentials"
             }
             TlsFault::Expired => "renew the server's certificate, and check this machine's clock",
-            TlsFault::NoRoots => "install the package ca-certificates, or name the authority with sslrootcert=<file>",
             TlsFault::File(_) => {
                 "correct sslrootcert, sslcert and sslkey; the paths are relative to the directory of the run"
             }
@@ -603,13 +599,8 @@ where
     match dsn.tls() {
         Tls::Off => shake_hands(dsn, config, stream, NoTls, patience).await,
         Tls::Required(trust) => {
-            let settings = tls::client_config(dsn.address(), trust).map_err(|unprepared| {
-                let fault = match unprepared {
-                    Unprepared::File(reason) => TlsFault::File(reason),
-                    Unprepared::NoRoots => TlsFault::NoRoots,
-                };
-                ConnectError::Tls { at: at(dsn), fault }
-            })?;
+            let settings = tls::client_config(dsn.address(), trust)
+                .map_err(|Unprepared(reason)| ConnectError::Tls { at: at(dsn), fault: TlsFault::File(reason) })?;
             let name = tls::handshake_name(dsn.address(), trust);
             let Ok(tls) = MakeTlsConnect::<S>::make_tls_connect(&mut MakeRustlsConnect::new(settings), &name);
             shake_hands(dsn, config, stream, tls, patience).await

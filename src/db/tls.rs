@@ -19,13 +19,8 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 
 use super::url::{Address, Check, Host, Pem, Trust};
 
-/// Why no TLS connection could be prepared.
-pub(super) enum Unprepared {
-    /// A file could not be read, or holds no certificate or key.
-    File(String),
-    /// This machine has no root certificates to check with.
-    NoRoots,
-}
+/// Why no TLS connection could be prepared: a file could not be read, or holds no certificate or key.
+pub(super) struct Unprepared(pub(super) String);
 
 /// Makes the TLS settings for one connection.
 pub(super) fn client_config(address: &Address, trust: &Trust) -> Result<ClientConfig, Unprepared> {
@@ -40,9 +35,9 @@ pub(super) fn client_config(address: &Address, trust: &Trust) -> Result<ClientCo
         return Ok(config.with_no_client_auth());
     };
     let bytes = read(key)?;
-    let key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| Unprepared::File(format!("{key:?}: {error}")))?;
+    let key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| Unprepared(format!("{key:?}: {error}")))?;
     let chain = certificates(certificate)?;
-    config.with_client_auth_cert(chain, key).map_err(|error| Unprepared::File(format!("{certificate:?}: {error}")))
+    config.with_client_auth_cert(chain, key).map_err(|error| Unprepared(format!("{certificate:?}: {error}")))
 }
 
 /// Returns the name that goes into the handshake. An IP address sends none, as in node.
@@ -78,14 +73,15 @@ impl Verifier {
         if trust.check != Check::Nothing {
             if trust.roots.is_empty() {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                // In an image that has none, node goes by those that it brings along, which are Mozilla's.
+                if roots.is_empty() {
+                    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+                }
                 // node warns about a file that it cannot read and goes on without.
                 let extra = trust.extra_roots.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
                 roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&extra).filter_map(Result::ok));
             } else {
                 roots.add_parsable_certificates(listed.iter().cloned());
-            }
-            if roots.is_empty() && listed.is_empty() {
-                return Err(Unprepared::NoRoots);
             }
         }
         Ok(Verifier {
@@ -157,7 +153,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn read(pem: &Pem) -> Result<Vec<u8>, Unprepared> {
-    let failed = |file: &Path, error: io::Error| Unprepared::File(format!("{}: {error}", file.display()));
+    let failed = |file: &Path, error: io::Error| Unprepared(format!("{}: {error}", file.display()));
     match pem {
         Pem::File(file) => fs::read(file).map_err(|error| failed(file, error)),
         Pem::Text(text) => Ok(text.clone().into_bytes()),
@@ -168,7 +164,7 @@ fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Unprepared> {
     let bytes = read(pem)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     if certificates.is_empty() {
-        return Err(Unprepared::File(format!("{pem:?}: no certificate in it")));
+        return Err(Unprepared(format!("{pem:?}: no certificate in it")));
     }
     Ok(certificates)
 }

@@ -1,7 +1,8 @@
 //! A terminal without a human: keys, the drawn screen, the transcript, and the pseudo-terminal behind them.
 //!
-//! Knows nothing of drizzle-kit. `keys` and `screen` are pure; the others do IO.
+//! Knows nothing of drizzle-kit. `keys`, `screen` and `film` are pure; the others do IO.
 
+pub mod film;
 pub mod interrupts;
 pub mod keys;
 pub mod pty;

@@ -169,6 +169,8 @@ pub struct Reader<R: BufRead> {
     n_lines: usize,
     /// The first line.
     pub header: Header,
+    /// When the last piece came, in seconds from the start.
+    pub seconds: f64,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -185,7 +187,7 @@ impl<R: BufRead> Reader<R> {
             let reason = format!("the header says version {}", header.version);
             return Err(ReadError::Format { line: 1, reason });
         }
-        Ok(Reader { lines, n_lines: 1, header })
+        Ok(Reader { lines, n_lines: 1, header, seconds: 0.0 })
     }
 }
 
@@ -202,9 +204,13 @@ impl<R: BufRead> Iterator for Reader<R> {
             if line.trim().is_empty() {
                 continue;
             }
-            return match serde_json::from_str::<(f64, String, String)>(&line) {
-                Ok((_, kind, text)) if kind == "o" => Some(Ok(Piece::Output(text))),
-                Ok((_, kind, text)) if kind == "i" => Some(Ok(Piece::Keys(text))),
+            let read = serde_json::from_str::<(f64, String, String)>(&line);
+            if let Ok((seconds, ..)) = &read {
+                self.seconds = *seconds;
+            }
+            return match read {
+                Ok((_, kind, text)) if kind == OUTPUT => Some(Ok(Piece::Output(text))),
+                Ok((_, kind, text)) if kind == KEYS => Some(Ok(Piece::Keys(text))),
                 Ok(_) => continue, // markers and resizes carry nothing to decide on
                 Err(error) => Some(Err(ReadError::Format { line: self.n_lines, reason: error.to_string() })),
             };

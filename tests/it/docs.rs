@@ -228,6 +228,36 @@ fn the_policies_in_the_pages_are_policies() {
 }
 
 #[test]
+fn every_message_of_the_troubleshooting_page_is_one_of_the_program() {
+    let mut sources = vec![read("scripts/npm/drizzle-pilot.js")];
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("src is a folder of the repository") {
+            let path = entry.expect("the folder can be read").path();
+            match path.extension() {
+                Some(extension) if extension == "rs" => sources.push(read(&path)),
+                Some(_) => {}
+                None => folders.push(path),
+            }
+        }
+    }
+    // A message that is too long for a line goes on in the next one.
+    let continued = pattern(r"\\\n\s*");
+    let sources: Vec<String> = sources.iter().map(|source| continued.replace_all(source, "").into_owned()).collect();
+    let page = read("docs/troubleshooting.md");
+    let messages: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`')).collect();
+    assert_eq!(messages.len(), page.lines().filter(|line| line.starts_with("## ")).count(), "a heading is a message");
+    assert!(messages.len() > 30, "there are messages");
+    for message in messages {
+        // What differs from run to run is a placeholder in the code.
+        let parts: Vec<&str> =
+            message.split('…').map(|part| part.trim_matches(' ')).filter(|part| part.len() > 1).collect();
+        let has_all = |source: &String| source.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        assert!(sources.iter().any(has_all), "the program does not say {message:?}");
+    }
+}
+
+#[test]
 fn every_hazard_has_an_entry_whose_statement_has_it() {
     let page = read("docs/hazards.md");
     let entries: Vec<&str> = page.split("\n## ").skip(1).collect();

@@ -44,6 +44,8 @@ mod transaction;
 mod failures;
 mod surroundings;
 
+mod ci;
+mod docker;
 mod doctor;
 mod emptying;
 mod endings;

@@ -86,14 +86,23 @@ fn a_signal_to_the_starter_ends_all_of_it() {
     let project = Project::fixture(NEWEST, "drop_column", &database);
     std::fs::create_dir(project.path("app")).expect("the folder is ours");
     install(&project, &database, &["node", &pnpm(), "add"]);
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+    let (bin, pnpm) = (["node_modules/.bin/drizzle-pilot", "push"], pnpm());
+    // npm and pnpm do not tell the starter: it sees that the shell between them is gone.
+    let cases: [(&[&str], Signal, i32); 5] = [
+        (&bin, Signal::TERM, 143),
+        (&bin, Signal::INT, 130),
+        (&bin, Signal::HUP, 129),
+        (&["node", &pnpm, "db:push"], Signal::TERM, 143),
+        (&["npm", "run", "db:push"], Signal::TERM, 143),
+    ];
+    for (command, signal, code) in cases {
         // drizzle-kit counts rows before it asks, and waits for the lock.
         let held = database.hold("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
-        let running = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).spawn();
+        let running = project.command("app", command).spawn();
         until("drizzle-kit waits for the table", || !database.list(WAITING).is_empty());
         running.signal_starter(signal);
         let ran = running.finish();
-        assert_eq!(ran.code, code, "{ran}");
+        assert_eq!(ran.code, code, "{command:?} {ran}");
         held.release();
     }
 }
@@ -115,6 +124,11 @@ fn what_the_program_ends_with_is_what_the_starter_ends_with() {
     check("/etc/passwd", 126, "Nothing was executed.");
     let ran = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).run();
     assert_eq!(ran.code, 0, "{ran}");
+    let elsewhere =
+        "Object.defineProperty(process, 'platform', { value: 'plan9' }); require('drizzle-pilot/bin/drizzle-pilot.js')";
+    let ran = project.command("app", &["node", "-e", elsewhere]).run();
+    assert_eq!(ran.code, 127, "{ran}");
+    ran.says(&["there is no program for plan9-", "only for linux-", "Nothing was executed."]);
     std::fs::remove_dir_all(project.path("app/node_modules/drizzle-pilot-linux-x64")).expect("it was installed");
     let ran = project.command("app", &["node_modules/.bin/drizzle-pilot", "push"]).run();
     assert_eq!(ran.code, 127, "{ran}");

@@ -112,9 +112,11 @@ fn a_report_that_cannot_be_written_is_found_before_anything_runs() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "add_column", &database);
     let before = database.state();
-    for (file, says) in [("/dev/full", "/dev/full"), ("no/such/folder/report.json", "no/such/folder")] {
-        let ran = project.pilot(&["push", "--report", file]).without_report().run().expect(1).says(&[says]);
-        assert_eq!(database.state(), before, "{ran}");
+    for option in ["--report", "--report-html"] {
+        for (file, says) in [("/dev/full", "/dev/full"), ("no/such/folder/report", "no/such/folder")] {
+            let ran = project.pilot(&["push", option, file]).without_report().run().expect(1).says(&[says]);
+            assert_eq!(database.state(), before, "{ran}");
+        }
     }
 }
 
@@ -139,9 +141,12 @@ fn a_password_is_in_no_output() {
     let project = Project::fixture(NEWEST, "drop_column", &database);
     let url = database.url();
     let password = url.password().expect("the laboratory's URLs have a password");
-    let ran = project.pilot(&["push", "-v", "--record", "run.cast"]).run().expect(0).never_says(password);
-    let cast = std::fs::read_to_string(project.path("run.cast")).expect("--record writes a file");
-    assert!(!cast.contains(password), "{ran}");
+    let push = ["push", "-v", "--record", "run.cast", "--report-html", "run.html"];
+    let ran = project.pilot(&push).run().expect(0).never_says(password);
+    for file in ["run.cast", "run.html"] {
+        let text = std::fs::read_to_string(project.path(file)).expect("both options write a file");
+        assert!(text.contains("legacy_id") && !text.contains(password), "{file}\n{ran}");
+    }
 }
 
 #[test]

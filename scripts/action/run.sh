@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The one step of action.yml: runs drizzle-pilot with reports, tells the job what came of it, and ends with its code. The summary and
+# the marks in the pull request are drizzle-pilot's own.
+#
+#   COMMAND ARGUMENTS CHANGES     the inputs
+#   GITHUB_OUTPUT RUNNER_TEMP     as GitHub sets them
+set -euo pipefail
+
+# The one of the project, or of the workspace above it; else one that an earlier step put into the PATH.
+pilot=drizzle-pilot
+folder=$PWD
+while [ "$folder" != / ]; do
+    if [ -x "$folder/node_modules/.bin/drizzle-pilot" ]; then
+        pilot=$folder/node_modules/.bin/drizzle-pilot
+        break
+    fi
+    folder=$(dirname "$folder")
+done
+
+case $COMMAND in
+    plan | check | push | migrate | status) ;;
+    *)
+        echo "::error title=drizzle-pilot::the command is plan, check, push, migrate or status"
+        exit 64
+        ;;
+esac
+case ${CHANGES:=$([ "$COMMAND" = check ] && echo fail || echo ok)} in
+    ok | fail) ;;
+    *)
+        echo "::error title=drizzle-pilot::changes is ok or fail"
+        exit 64
+        ;;
+esac
+
+reports=$(mktemp -d "$RUNNER_TEMP/drizzle-pilot.XXXXXX")
+# xargs reads quotes as a shell does, and runs nothing that stands in them.
+words=()
+if [ -n "$ARGUMENTS" ]; then mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"$ARGUMENTS"); fi
+code=0
+"$pilot" "$COMMAND" --report "$reports/report.json" --report-html "$reports/report.html" --record "$reports/run.cast" \
+    "${words[@]}" || code=$?
+
+# Without a report the command line was not understood.
+outcome=usage database=unchanged
+if [ -s "$reports/report.json" ]; then
+    read -r outcome database < <(node -p 'const r = require(process.argv[1]); `${r.outcome} ${r.database}`' "$reports/report.json")
+fi
+{
+    echo "code=$code"
+    echo "outcome=$outcome"
+    echo "database=$database"
+    echo "reports=$reports"
+} >>"$GITHUB_OUTPUT"
+
+if [ "$code" = 2 ] && [ "$CHANGES" = ok ]; then exit 0; fi
+exit "$code"
