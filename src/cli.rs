@@ -17,6 +17,8 @@ use crate::commands::policy::PolicyArgs;
 #[derive(Debug, Parser)]
 #[command(name = "drizzle-pilot", version, max_term_width = 110, arg_required_else_help = true)]
 #[command(after_help = "Examples:
+  drizzle-pilot init                          set this project up
+  drizzle-pilot next                          where the project stands, and what comes next
   drizzle-pilot push                          push the schema; refuse what the policy does not allow
   drizzle-pilot push --accept-data-loss       approve data loss for this run alone
   drizzle-pilot plan                          show what a push would do; execute nothing
@@ -37,6 +39,8 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(InitArgs),
+    Next(NextArgs),
     Push(PushArgs),
     Plan(PlanArgs),
     Reset(ResetArgs),
@@ -51,6 +55,8 @@ pub enum Command {
 
     Replay(ReplayArgs),
     Report(ReportArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Options of every command.
@@ -118,6 +124,63 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// Set a project up: scripts, a policy, and on request CI, a hook and a Compose service
+///
+/// Looks at package.json, the lock file, the workspace and drizzle's config, shows what it would write as a diff, and asks.
+/// Adds the scripts db:push, db:push:force, db:push:force:verbose, db:generate, db:migrate, db:check, db:status, db:reset and
+/// db:sync, and a commented drizzle-pilot.toml where there is no policy yet. What you have written stays as it is, and a second
+/// run changes nothing. Touches no database.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot init                              show, ask, write
+  drizzle-pilot init --dry-run                    show alone (2 where something would be written)
+  drizzle-pilot init --yes                        where there is no terminal
+  drizzle-pilot init --cwd packages/db --ci github --hook
+  drizzle-pilot init --config drizzle-auth.config.ts --compose")]
+pub struct InitArgs {
+    /// Also write a workflow that looks at the migrations and builds a database before the tests
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub ci: Option<Ci>,
+    /// Also write a pre-commit hook that looks at migrations before they are committed
+    #[arg(long)]
+    pub hook: bool,
+    /// Also write a Compose file with a PostgreSQL and a service that brings it to where the schema is
+    #[arg(long)]
+    pub compose: bool,
+    /// Show what would be written, and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Write without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Where CI runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ci {
+    /// .github/workflows/drizzle-pilot.yml
+    Github,
+    /// .gitlab/drizzle-pilot.gitlab-ci.yml
+    Gitlab,
+}
+
+/// Say where the project stands, which command comes next, and why
+///
+/// Compares the schema files, the last snapshot, the journal and the database, with the code of `status`, `check --schema`,
+/// `check --database` and `plan`: edit, generate, review, migrate, commit. For enums, renames, casts and NOT NULL it shows the
+/// SQL to use. Changes nothing; on a terminal it offers to run the command. The comparison with the database needs the right to
+/// create one. Ends with 0 where nothing is to do, 2 where something is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot next
+  drizzle-pilot next --format json
+  drizzle-pilot next --cwd packages/db
+  drizzle-pilot next --migrations drizzle --url postgres://localhost/shop")]
+pub struct NextArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }
 
 /// Push the schema to the database, as far as the policy allows
@@ -349,12 +412,14 @@ pub struct PlaceArgs {
 /// block or fail. Works offline, and with --migrations without drizzle's config and without node. Ends with 0 when nothing
 /// is found, 2 when something is, and 65 when the folder cannot be read. docs/checks.md has every rule with an example.
 #[derive(Debug, Default, Args)]
+#[command(group = clap::ArgGroup::new("drift").multiple(true))]
 #[command(after_help = "Examples:
   drizzle-pilot check                                  the folder that drizzle's config names
   drizzle-pilot check --migrations drizzle             without config and node
   drizzle-pilot check --migrations drizzle --staged    in a pre-commit hook
   drizzle-pilot check --since origin/main --schema     in a pull request
-  drizzle-pilot check --database                       against the database, which is only read
+  drizzle-pilot check --database                       the database against the migrations; it is only read
+  drizzle-pilot check --push                           the database against the schema files; it is only read
   drizzle-pilot check --sarif check.sarif --junit check.xml")]
 pub struct CheckArgs {
     /// A migrations folder, instead of the one that drizzle's config or the policy names; may be repeated
@@ -370,10 +435,13 @@ pub struct CheckArgs {
     #[arg(long)]
     pub schema: bool,
     /// Also find how the database differs from what its migrations make, in a database that is made for it and dropped
-    #[arg(long)]
+    #[arg(long, group = "drift")]
     pub database: bool,
+    /// Also find how the database differs from the schema files, by drizzle-kit's own push, which is declined
+    #[arg(long, group = "drift")]
+    pub push: bool,
     /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
-    #[arg(long, value_name = "URL", requires = "database")]
+    #[arg(long, value_name = "URL", requires = "drift")]
     pub url: Option<String>,
     /// Write the findings as SARIF 2.1.0 to this file
     #[arg(long, value_name = "FILE")]
@@ -438,6 +506,8 @@ pub struct DoctorArgs {}
 
 /// Print the JSON schema of the report
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drizzle-pilot report schema > report.schema.json")]
 pub struct ReportArgs {
     #[command(subcommand)]
     pub command: ReportCommand,
@@ -447,7 +517,33 @@ pub struct ReportArgs {
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
     /// Print the JSON schema of `--report` and `--format json`
+    #[command(after_help = "Example:
+  drizzle-pilot report schema > report.schema.json")]
     Schema,
+}
+
+/// Print the completions of a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot completions bash > ~/.local/share/bash-completion/completions/drizzle-pilot
+  drizzle-pilot completions zsh > ~/.zfunc/_drizzle-pilot      with fpath+=(~/.zfunc) before compinit
+  drizzle-pilot completions fish > ~/.config/fish/completions/drizzle-pilot.fish
+  drizzle-pilot completions powershell >> $PROFILE")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or write those of all commands into a folder
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot man | man -l -
+  drizzle-pilot man ~/.local/share/man/man1                    then: man drizzle-pilot-push")]
+pub struct ManArgs {
+    /// The folder. It is made where it is not there
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// Reads a span of time. What is longer than a year is a mistake: nothing waits that long, and the clock has an end.

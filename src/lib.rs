@@ -67,6 +67,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         return Exit::Usage;
     }
     match &cli.command {
+        Command::Init(args) => commands::init::run(shared, args, &mut console),
+        Command::Next(args) => commands::next::run(shared, &args.place, &mut console),
         Command::Push(args) => commands::push::run(shared, args, &mut console),
         Command::Plan(args) => commands::plan::run(shared, args, &mut console),
         Command::Reset(args) => commands::reset::run(shared, args, &mut console),
@@ -79,6 +81,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Policy(args) => judge_policy(shared, args, &mut console),
         Command::Doctor(_) => commands::doctor::run(shared, &mut console),
         Command::Replay(args) => commands::replay::run(shared, args, &mut console),
+        Command::Completions(args) => commands::man::complete(args, &mut console),
+        Command::Man(args) => commands::man::write(shared, args, &mut console),
         Command::Report(args) => match args.command {
             ReportCommand::Schema => {
                 console.result(&report::schema());

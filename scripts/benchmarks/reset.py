@@ -97,7 +97,7 @@ def floor(n_tables, fill, reset):
 
 
 class SlowLine:
-    """A line of 30 ms there and back. A round trip is a turn: the client speaks after the server has."""
+    """A line of 30 ms there and back. A round trip is an answer: the server speaks after the client has."""
 
     def __init__(self, port, delay=0.015):
         self.port, self.delay, self.turns = port, delay, 0
@@ -135,7 +135,7 @@ class SlowLine:
                 piece = source.recv(65536)
             except OSError:
                 piece = b""
-            if piece and who == "client" and said["last"] != "client":
+            if piece and who == "server" and said["last"] == "client":
                 self.turns += 1
             said["last"] = who if piece else said["last"]
             with ready:

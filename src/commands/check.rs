@@ -9,12 +9,13 @@ use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::target::{self, Drizzle};
+use crate::commands::unpushed::Unpushed;
 use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
-use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, Wishes};
+use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
 use crate::policy::Policy;
 use crate::report::Verdict;
@@ -53,9 +54,14 @@ fn attempt(
         if args.database {
             database(shared, args, &subject.folder, &policy, clock, console, log, &mut told)?;
         }
-        if args.schema {
-            schema(shared, &subject.folder, drizzle.as_ref(), &policy, &cwd, console, &mut told)?;
+        let of_config = drizzle.as_ref().filter(|drizzle| paths.len() == 1 || is_of(path, drizzle, &cwd));
+        if let (true, Some(drizzle)) = (args.schema, of_config) {
+            schema(shared, &subject.folder, drizzle, &policy, &cwd, console, &mut told)?;
         }
+    }
+    if let (true, Some(drizzle)) = (args.push, &drizzle) {
+        let unpushed = Unpushed { drizzle, url: args.url.as_deref(), cwd: &cwd };
+        push(shared, &unpushed, &policy, clock, console, &mut told)?;
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
@@ -85,16 +91,27 @@ fn folders(
         None => Vec::new(),
     };
     let paths: Vec<PathBuf> = named.iter().map(|path| cwd.join(path)).collect();
-    if !paths.is_empty() && !args.schema {
+    if !paths.is_empty() && !args.schema && !args.push {
         return Ok((paths, None));
     }
     let Some(drizzle) = target::load(shared, cwd)? else {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
-        return Err(Verdict::nothing(Exit::Config, summary)
-            .hint("name the folder with --migrations, or the config with --config"));
+        let verdict = Verdict::nothing(Exit::Config, summary);
+        return Err(if paths.is_empty() {
+            verdict.hint("name the folder with --migrations, or the config with --config")
+        } else {
+            verdict.hint("--schema and --push ask drizzle-kit, which needs one: name it with --config")
+        });
     };
     let own = cwd.join(drizzle.config.out());
     Ok((if paths.is_empty() { vec![own] } else { paths }, Some(drizzle)))
+}
+
+/// Tells whether a folder is that of drizzle's config, whose schema files belong to no other.
+fn is_of(path: &Path, drizzle: &Drizzle, cwd: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    let own = whole(&cwd.join(drizzle.config.out()));
+    own.is_some() && own == whole(path)
 }
 
 fn read(args: &CheckArgs, path: &Path) -> Result<Subject, Verdict> {
@@ -139,24 +156,41 @@ fn offline(subject: &Subject, wishes: Wishes<'_>) -> Vec<Finding> {
     found
 }
 
-/// Finds schema files that differ from the last snapshot, if the folder is that of drizzle's config.
+/// Finds schema files that differ from the last snapshot.
 fn schema(
     shared: &Shared,
     folder: &Folder,
-    drizzle: Option<&Drizzle>,
+    drizzle: &Drizzle,
     policy: &Policy,
     cwd: &Path,
     console: &mut Console,
     told: &mut Told,
 ) -> Result<(), Verdict> {
-    let Some(drizzle) = drizzle else { return Ok(()) };
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&FORGOTTEN_MIGRATION))) else {
         return Ok(());
     };
-    if let Some(sentence) = forgotten::look(shared, folder, cwd, console)? {
+    if let Some(forgotten) = forgotten::look(shared, folder, cwd, console)? {
         let place = Place { file: drizzle.file.path.clone(), at: Position::START };
-        told.add(folder, vec![FORGOTTEN_MIGRATION.finding(level, place, sentence)]);
+        told.add(folder, vec![FORGOTTEN_MIGRATION.finding(level, place, forgotten.sentence())]);
     }
+    Ok(())
+}
+
+/// Finds how the database differs from the schema files.
+fn push(
+    shared: &Shared,
+    unpushed: &Unpushed,
+    policy: &Policy,
+    clock: &Clock,
+    console: &mut Console,
+    told: &mut Told,
+) -> Result<(), Verdict> {
+    let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&SCHEMA_DRIFT))) else {
+        return Ok(());
+    };
+    let at = || Place { file: unpushed.drizzle.file.path.clone(), at: Position::START };
+    let sentences = unpushed.look(shared, clock, console)?;
+    told.findings.extend(sentences.into_iter().map(|sentence| SCHEMA_DRIFT.finding(level, at(), sentence)));
     Ok(())
 }
 

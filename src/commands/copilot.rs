@@ -1,5 +1,7 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use crate::db::apply::Expected;
 use crate::db::connect::{CLIENT_CHECK, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
-use crate::db::{self, ConnectError, Dsn, Lease};
+use crate::db::{self, ConnectError, Dsn, Lease, Session, Visit};
 use crate::exit::Exit;
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Pilot};
@@ -72,6 +74,8 @@ pub struct Copilot<'a> {
     dsn: Option<Dsn>,
     schemas: Vec<String>,
     renamed: Vec<(ObjectName, ObjectName)>,
+    /// The schemas of the tables that were looked up, by the tables' names.
+    named: RefCell<BTreeMap<String, Vec<String>>>,
     /// The tables whose truncation was chosen, with the rule.
     truncated: Vec<(ObjectName, RuleRef)>,
     dialect: Option<Dialect>,
@@ -135,6 +139,7 @@ impl<'a> Copilot<'a> {
             dsn: None,
             schemas: Vec::new(),
             renamed: Vec::new(),
+            named: RefCell::default(),
             truncated: Vec::new(),
             dialect: None,
             current_schema: None,
@@ -278,15 +283,11 @@ impl<'a> Copilot<'a> {
                 let because = self.policy.as_ref().map(|policy| policy.hazard(Hazard::AddUnique).1);
                 if let Some(because) = because {
                     let decision = Decision::Choose { choice, because, warnings: Vec::new() };
-                    let scope = Scope {
-                        schemas: &self.schemas,
-                        tables_named: &|table| {
-                            db::backends::tables_named(self.dsn.as_ref()?, table, self.patience()).ok()
-                        },
-                        renamed: &self.renamed,
-                        accept_data_loss: self.mission.accept_data_loss,
+                    let truncated = {
+                        let visit = self.visit();
+                        let tables_named = |table: &str| self.tables_named(visit.as_ref(), table);
+                        gate::chosen_truncation(prompt, &decision, &self.scope(&tables_named))
                     };
-                    let truncated = gate::chosen_truncation(prompt, &decision, &scope);
                     self.truncated.extend(truncated);
                 }
                 Answer::Choose(choice)
@@ -374,8 +375,8 @@ impl<'a> Copilot<'a> {
 
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
     pub fn diagnose(&self) -> Option<Verdict> {
-        let dsn = self.dsn.as_ref()?;
-        db::connect::preflight(dsn, &self.run_id, self.patience()).err().map(|error| self.unseen(&error))
+        let seen = self.visit()?.and_then(|visit| db::connect::preflight(&visit, self.patience()));
+        seen.err().map(|error| self.unseen(&error))
     }
 
     /// Returns the verdict for a look of ours that saw nothing.
@@ -399,6 +400,32 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Prepares a visit to the database, where there is one that we can connect to.
+    fn visit(&self) -> Option<Result<Visit<'_>, ConnectError>> {
+        let session = Session { application_name: "drizzle-pilot", options: "" };
+        self.dsn.as_ref().map(|dsn| Visit::to(dsn, session))
+    }
+
+    /// Returns the schemas that have a table of this name, as the first look of this run saw them: drizzle-kit reads its
+    /// own picture once as well.
+    fn tables_named(&self, visit: Option<&Result<Visit, ConnectError>>, table: &str) -> Option<Vec<String>> {
+        if let Some(known) = self.named.borrow().get(table) {
+            return Some(known.clone());
+        }
+        let found = db::backends::tables_named(visit?.as_ref().ok()?, table, self.patience()).ok()?;
+        self.named.borrow_mut().insert(table.to_owned(), found.clone());
+        Some(found)
+    }
+
+    fn scope<'s>(&'s self, tables_named: &'s dyn Fn(&str) -> Option<Vec<String>>) -> Scope<'s> {
+        Scope {
+            schemas: &self.schemas,
+            tables_named,
+            renamed: &self.renamed,
+            accept_data_loss: self.mission.accept_data_loss,
+        }
+    }
+
     /// Returns how long one look at the database may take.
     fn patience(&self) -> Duration {
         LOOK.min(self.clock.rest())
@@ -418,14 +445,19 @@ impl<'a> Copilot<'a> {
     /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
     fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
-        let looked = db::connect::preflight(dsn, &self.run_id, self.patience());
+        let application_name = format!("{} preflight", self.run_id);
+        let session = Session { application_name: &application_name, options: CLIENT_CHECK };
+        let visit = Visit::to(dsn, session).map_err(|error| self.unseen(&error))?;
+        let looked = db::connect::preflight(&visit, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
+                self.hide_extensions(config, &visit)?;
+                // Another run may keep us waiting for long.
+                drop(visit);
                 self.take_lock(dsn)?;
-                self.hide_extensions(config, dsn)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 env.extend(self.start_up(config, dsn, server.checks_clients, reads)?);
@@ -507,11 +539,11 @@ impl<'a> Copilot<'a> {
 
     /// Hides the relations of extensions from drizzle-kit, which takes them for tables of the project that are gone: it asks
     /// whether a new table is one of them renamed, and drops them. A name that the schema files have is left alone.
-    fn hide_extensions(&mut self, config: &Config, dsn: &Dsn) -> Result<(), Verdict> {
+    fn hide_extensions(&mut self, config: &Config, visit: &Visit) -> Result<(), Verdict> {
         if self.mission.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let found = db::backends::extension_relations(dsn, &self.schemas, self.patience());
+        let found = db::backends::extension_relations(visit, &self.schemas, self.patience());
         let found = found.map_err(|error| self.unseen(&error))?;
         let names = found.into_iter().filter(|name| !schema_files::mention(self.cwd, config.schema.as_ref(), name));
         self.overlay.tables_filter = config.tables_filter_without(self.kit_version.as_ref(), names);
@@ -666,30 +698,29 @@ impl Pilot for Copilot<'_> {
             }
             return answer;
         }
-        let (dsn, patience) = (self.dsn.as_ref(), self.patience());
-        let tables_named = |table: &str| db::backends::tables_named(dsn?, table, patience).ok();
-        let scope = Scope {
-            schemas: &self.schemas,
-            tables_named: &tables_named,
-            renamed: &self.renamed,
-            accept_data_loss: self.mission.accept_data_loss,
+        let (decision, statements, truncated) = {
+            let visit = self.visit();
+            let tables_named = |table: &str| self.tables_named(visit.as_ref(), table);
+            let scope = self.scope(&tables_named);
+            let gate = Gate {
+                policy,
+                scope: &scope,
+                dialect: self.dialect,
+                in_transaction: self.apply() == Apply::Transaction,
+                current_schema: self.current_schema.as_deref(),
+                truncated: &self.truncated,
+                look_up: &|wanted| {
+                    let visit = visit.as_ref().ok_or("there is no connection of our own to this database")?;
+                    let visit = visit.as_ref().map_err(ToString::to_string)?;
+                    db::reach::look_up(visit, wanted, self.patience()).map_err(|error| error.to_string())
+                },
+                whose: &|table| self.whose(table),
+                is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
+            };
+            let (decision, statements) = gate.answer(prompt);
+            let truncated = gate::chosen_truncation(prompt, &decision, &scope);
+            (decision, statements, truncated)
         };
-        let gate = Gate {
-            policy,
-            scope: &scope,
-            dialect: self.dialect,
-            in_transaction: self.apply() == Apply::Transaction,
-            current_schema: self.current_schema.as_deref(),
-            truncated: &self.truncated,
-            look_up: &|wanted| {
-                let dsn = dsn.ok_or("there is no connection of our own to this database")?;
-                db::reach::look_up(dsn, wanted, patience).map_err(|error| error.to_string())
-            },
-            whose: &|table| self.whose(table),
-            is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
-        };
-        let (decision, statements) = gate.answer(prompt);
-        let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         self.statements.extend(statements);
         let is_last = matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_));

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::cli::{Format, Shared};
+use crate::cli::Shared;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{copilot, flight};
-use crate::console::{Console, clean_json};
-use crate::db::connect::{self, Server};
-use crate::db::{Dsn, guard};
+use crate::commands::{answer, copilot, flight};
+use crate::console::Console;
+use crate::db::connect::{self, CLIENT_CHECK, Server};
+use crate::db::{Dsn, Session, Visit, guard};
 use crate::exit::{Database, Exit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
@@ -70,8 +70,25 @@ impl Check {
 
     fn problem(name: &'static str, verdict: Verdict) -> Check {
         let Verdict { exit, summary, hint, .. } = verdict;
+        let hint = hint.or_else(|| what_to_do(name).map(str::to_owned));
         Check { name, state: State::Problem, found: summary, hint, exit }
     }
+}
+
+/// Returns what to do about a problem that does not say it itself.
+fn what_to_do(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "project" => "name the project's folder with --cwd",
+        "temporary" => "make room there, or name another folder with TMPDIR",
+        "policy" => "correct the line; `drizzle-pilot policy check` says when it is right",
+        "drizzle-kit" => "install it anew in the project, or say how to start it with --kit",
+        "config" => "correct the file, or set the variables that it reads; `drizzle-kit check` fails in the same way",
+        "target" => "say which database is meant with --url, or in drizzle's config",
+        "profile" => "name the profile with --profile, or correct its `when`",
+        "reset" => "correct the hosts under [guard]",
+        "server" => "start the database, or correct its address in drizzle's config",
+        _ => return None,
+    })
 }
 
 /// What `--format json` prints.
@@ -88,15 +105,9 @@ struct Examination<'a> {
 pub fn run(shared: &Shared, console: &mut Console) -> Exit {
     let checks = examine(shared, console);
     let exit = checks.iter().find(|check| check.state == State::Problem).map_or(Exit::Ok, |check| check.exit);
-    if shared.format == Format::Json {
-        let examination =
-            Examination { schema: 1, command: "doctor", outcome: exit.name(), code: exit.code(), checks: &checks };
-        let value = serde_json::to_value(&examination).expect("an examination has only strings and numbers");
-        let json = format!("{:#}\n", console.secrets().redact_json(value));
-        console.result(&clean_json(&json));
-    } else {
-        console.result(&console.clean(&text(&checks)));
-    }
+    let examination =
+        Examination { schema: 1, command: "doctor", outcome: exit.name(), code: exit.code(), checks: &checks };
+    answer::tell(shared, &examination, &text(&checks), console);
     if exit != Exit::Ok {
         console.insist(Database::Unchanged.sentence());
     }
@@ -295,7 +306,8 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
 fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    match connect::preflight(dsn, &run_id, LOOK.min(clock.rest())) {
+    let session = Session { application_name: &run_id, options: CLIENT_CHECK };
+    match Visit::to(dsn, session).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, look::failed(&error, clock)),
     }
@@ -341,5 +353,10 @@ problem  drizzle-kit  not installed
                       install it
 ";
         assert_eq!(text(&checks), expected);
+        let names = ["project", "temporary", "policy", "drizzle-kit", "config", "target", "profile", "reset", "server"];
+        for name in names {
+            let problem = Check::problem(name, Verdict::nothing(Exit::Config, "it is wrong"));
+            assert!(problem.hint.is_some(), "{name} says nothing of what to do");
+        }
     }
 }

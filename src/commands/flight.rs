@@ -184,12 +184,12 @@ pub fn ground(shared: &Shared, mission: &Mission, verdict: Verdict, console: &mu
 }
 
 /// Runs drizzle-kit once more and returns what it came to, without a report of its own.
-pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Vec<report::Statement>) {
+pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Logbook) {
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
     let mut log = Logbook::new(&shared);
     log.speaks = false;
     match attempt(&shared, mission, console, &mut log) {
-        Ok((verdict, _)) | Err(verdict) => (verdict, log.statements),
+        Ok((verdict, _)) | Err(verdict) => (verdict, log),
     }
 }
 

@@ -9,13 +9,40 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
 use crate::migrations::Folder;
-use crate::report::Verdict;
+use crate::report::{Refusal, Verdict};
+
+/// How the schema files differ from the last snapshot.
+#[derive(Debug)]
+pub enum Forgotten {
+    /// The statements of the migration that is missing, each in a line.
+    Statements(Vec<String>),
+    /// drizzle-kit asks what was renamed, and the policy does not say.
+    Asks(Vec<Refusal>),
+}
+
+impl Forgotten {
+    /// Returns the difference in a sentence.
+    pub fn sentence(&self) -> String {
+        match self {
+            Forgotten::Statements(statements) => {
+                let shown = statements.first().cloned().unwrap_or_default();
+                match statements.len() {
+                    0 | 1 => format!("a migration is missing: {shown}"),
+                    n => format!("a migration of {n} statements is missing: {shown} …"),
+                }
+            }
+            Forgotten::Asks(_) => {
+                "a migration is missing, and drizzle-kit asks what was renamed: run drizzle-pilot generate".to_owned()
+            }
+        }
+    }
+}
 
 /// Says how the schema files differ from the last snapshot; none where they do not. The project stays as it is.
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit cannot tell.
-pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console) -> Result<Option<String>, Verdict> {
+pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console) -> Result<Option<Forgotten>, Verdict> {
     let failed = |error: std::io::Error| {
         Verdict::nothing(Exit::Failed, format!("copying {} for `generate`: {error}", folder.path.display()))
     };
@@ -34,24 +61,17 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
         overlay: Overlay { out: Some(relative(cwd, &path).display().to_string()), ..Overlay::default() },
         lock: Locking::None,
     };
-    let (verdict, _) = flight::look_again(shared, &mission, console);
+    let (verdict, log) = flight::look_again(shared, &mission, console);
     match verdict.exit {
         Exit::Ok => {
             let after = Folder::read(&path).map_err(|error| super::folder::unusable(&error))?;
             let known = |name: &str| folder.files.iter().any(|file| file.name == name);
             let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
             let first = new.text.split("--> statement-breakpoint").map(str::trim).filter(|sql| !sql.is_empty());
-            let statements: Vec<String> = first.map(one_line).collect();
-            let shown = statements.first().cloned().unwrap_or_default();
-            Ok(Some(match statements.len() {
-                0 | 1 => format!("a migration is missing: {shown}"),
-                n => format!("a migration of {n} statements is missing: {shown} …"),
-            }))
+            Ok(Some(Forgotten::Statements(first.map(one_line).collect())))
         }
         // It asks only where something differs.
-        Exit::Refused | Exit::UnknownPrompt => Ok(Some(
-            "a migration is missing, and drizzle-kit asks what was renamed: run drizzle-pilot generate".to_owned(),
-        )),
+        Exit::Refused | Exit::UnknownPrompt => Ok(Some(Forgotten::Asks(log.refusals))),
         _ => Err(verdict),
     }
 }
@@ -79,7 +99,7 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Returns the path of one absolute path as seen from another.
-fn relative(from: &Path, to: &Path) -> PathBuf {
+pub fn relative(from: &Path, to: &Path) -> PathBuf {
     let from: Vec<Component<'_>> = from.components().collect();
     let to: Vec<Component<'_>> = to.components().collect();
     let n_shared = from.iter().zip(&to).take_while(|(from, to)| from == to).count();

@@ -17,6 +17,7 @@ use crate::console::Console;
 use crate::db::Lease;
 use crate::db::connect;
 use crate::db::history::History;
+use crate::db::lease::LEASE_LOST;
 use crate::db::rehearsal::{self, Rehearsal};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{FailedStatement, Overlay};
@@ -157,6 +158,11 @@ pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Logbook) -> Result<(
 /// Removes the ready file: what it says is not true yet.
 fn unready(args: &MigrateArgs) -> Result<(), Verdict> {
     let Some(file) = &args.ready_file else { return Ok(()) };
+    // Known before anything is applied: afterwards nothing could say that it was.
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let summary = format!("the ready file cannot be written: there is no folder {}", folder.display());
+        return Err(Verdict::nothing(Exit::Usage, summary));
+    }
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Verdict::nothing(Exit::Failed, format!("removing the ready file {}: {error}", file.display())))
@@ -294,7 +300,16 @@ fn fly(
             format!("drizzle-kit says that it succeeded, and the history has {n_rows} of {}", in_words(pending.len()));
         return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what is there"));
     }
-    Err(failed(verdict, &Aftermath { clock: after_all(clock), ground, pending, before, n_applied, n_rows }, log))
+    let aftermath = Aftermath {
+        clock: after_all(clock),
+        ground,
+        pending,
+        before,
+        n_applied,
+        n_rows,
+        lost_the_lock: !migrating.lease.lives(),
+    };
+    Err(failed(verdict, &aftermath, log))
 }
 
 /// Time to look again, although that of the run may be over.
@@ -375,6 +390,8 @@ struct Aftermath<'a> {
     before: &'a History,
     n_applied: usize,
     n_rows: usize,
+    /// drizzle-kit was stopped for it, or had ended before.
+    lost_the_lock: bool,
 }
 
 /// Says which statement failed, why, and what is left of it.
@@ -405,6 +422,12 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         _ => format!("; {n_applied} of {} migrations were applied", pending.len()),
     };
     let told = log.failed.take();
+    if aftermath.lost_the_lock && told.is_none() && matches!(exit, Exit::Failed | Exit::Partial) {
+        // Whoever has the lock now may be at work: nothing is tried once more.
+        let summary = format!("the lock on this database was lost, and drizzle-kit was stopped{left}");
+        let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
+        return Verdict { database, ..Verdict::nothing(exit, summary) }.hint(LEASE_LOST);
+    }
     let known = told.as_ref().and_then(|failed| find(pending, failed));
     let (found, error) = match (known, exit, control) {
         (None, Exit::Failed, None) if told.is_none() => rehearsed(&verdict, aftermath),

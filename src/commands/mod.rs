@@ -1,5 +1,6 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
+pub mod answer;
 pub mod casting;
 pub mod check;
 pub mod copilot;
@@ -12,11 +13,14 @@ pub mod forgotten;
 pub mod gate;
 pub mod generate;
 pub mod github;
+pub mod init;
 pub mod lock;
 pub mod logbook;
 pub mod look;
+pub mod man;
 pub mod migrate;
 pub mod migrations;
+pub mod next;
 pub mod plan;
 pub mod plan_file;
 pub mod policy;
@@ -29,4 +33,5 @@ pub mod steps;
 pub mod sync;
 pub mod target;
 pub mod transaction;
+pub mod unpushed;
 pub mod verdict;

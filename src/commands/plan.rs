@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
 use crate::commands::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::logbook::Logbook;
 use crate::commands::plan_file::PlanFile;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -12,15 +13,32 @@ use crate::report::Verdict;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
-    let mut kit_args = vec![OsString::from("push")];
-    kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
+    let kit_args = kit_args(args);
+    let mission = mission(args, &kit_args);
+    match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
+        Ok(()) => flight::fly(shared, &mission, console),
+        Err(reason) => flight::ground(shared, &mission, Verdict::nothing(Exit::Usage, reason), console),
+    }
+}
+
+/// Returns what a push would come to, without a report.
+pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Logbook) {
+    let kit_args = kit_args(args);
+    flight::look_again(shared, &mission(args, &kit_args), console)
+}
+
+fn kit_args(args: &PlanArgs) -> Vec<OsString> {
+    std::iter::once(OsString::from("push")).chain(cli::kit_args(&args.kit_args).iter().cloned()).collect()
+}
+
+fn mission<'a>(args: &'a PlanArgs, kit_args: &'a [OsString]) -> Mission<'a> {
     let keep = match &args.out {
         Some(file) => Keep::File(file, args.expires),
         None => Keep::Nothing,
     };
-    let mission = Mission {
+    Mission {
         command: "plan",
-        kit_args: &kit_args,
+        kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Reads,
         consent: Consent::Never(keep),
@@ -28,9 +46,5 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
         lock: Locking::None,
-    };
-    match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
-        Ok(()) => flight::fly(shared, &mission, console),
-        Err(reason) => flight::ground(shared, &mission, Verdict::nothing(Exit::Usage, reason), console),
     }
 }

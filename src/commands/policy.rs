@@ -37,6 +37,8 @@ pub enum PolicyCommand {
     Explain(ExplainArgs),
     Init(InitArgs),
     /// Print the JSON schema of the policy file (draft 2020-12)
+    #[command(after_help = "Example:
+  drizzle-pilot policy schema > policy.schema.json")]
     Schema,
 }
 
@@ -93,6 +95,10 @@ pub struct ExplainArgs {
 /// The file refuses what the built-in policy refuses, and names the usual local hosts for `reset`. It is written to
 /// --policy, or to drizzle-pilot.toml in the project.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drizzle-pilot policy init
+  drizzle-pilot policy init --policy deploy/drizzle-pilot.toml
+  drizzle-pilot init                                  with the scripts for package.json")]
 pub struct InitArgs {
     /// Overwrite a file that is there
     #[arg(long)]
@@ -276,7 +282,7 @@ fn print_json(out: &mut dyn Write, value: &Value) -> Result<(), Error> {
 }
 
 /// What `policy init` writes.
-const STARTER: &str = r#"#:schema node_modules/drizzle-pilot/policy.schema.json
+pub const STARTER: &str = r#"#:schema node_modules/drizzle-pilot/policy.schema.json
 # What drizzle-pilot may do without asking. `drizzle-pilot policy explain` says which rule answers a question.
 version = 1
 

@@ -76,7 +76,12 @@ fn attempt(
 
     // Whoever is to be asked may take his time, and others need not wait for that.
     let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
-    let catalog = catalog::catalog(dsn, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
+    let deadline = LOOK.min(clock.rest());
+    let looked = match &lease {
+        Some(lease) => catalog::catalog_under(lease, dsn, deadline),
+        None => catalog::catalog(dsn, deadline),
+    };
+    let catalog = looked.map_err(|error| look::failed(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();

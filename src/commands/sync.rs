@@ -151,7 +151,7 @@ fn repair_order(
     })?;
     reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", ground.shown_folder)).collect();
     log.migrations = Some(reported);
-    let names = skipped.join(", ");
+    let (names, are) = (skipped.join(", "), if skipped.len() == 1 { "is" } else { "are" });
     if args.dry_run {
         return Ok(Verdict::nothing(Exit::Changes, format!("{names} would become the newest of the journal")));
     }
@@ -159,9 +159,9 @@ fn repair_order(
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {}: {error}", path.display())))?;
     Ok(Verdict::nothing(
         Exit::Ok,
-        format!("{names} is the newest of the journal now, and pending; the database is as it was"),
+        format!("{names} {are} the newest of the journal now, and pending; the database is as it was"),
     )
-    .hint("look at the migration once more, commit the journal, then drizzle-pilot migrate"))
+    .hint("look once more at what runs later now, commit the journal, then drizzle-pilot migrate"))
 }
 
 /// Writes a file anew, whole or not at all.

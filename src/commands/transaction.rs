@@ -84,13 +84,13 @@ fn witness(
         lock: Locking::None,
     };
     let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-    let (verdict, left) = flight::look_again(&shared, &look, console);
+    let (verdict, log) = flight::look_again(&shared, &look, console);
     let changed =
         |exit: Exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
     if verdict.exit == Exit::Ok {
         return changed(Exit::Ok, format!("changes applied: {committed}, and drizzle-kit sees no more"));
     }
-    let left: Vec<&str> = left.iter().map(|statement| statement.sql.as_str()).collect();
+    let left: Vec<&str> = log.statements.iter().map(|statement| statement.sql.as_str()).collect();
     // drizzle-kit shows some statements again and again, whatever the database has (names over 63 bytes, NULLS NOT
     // DISTINCT, some defaults). Those were run and committed; nothing else may be left.
     if matches!(verdict.exit, Exit::Changes | Exit::Refused)

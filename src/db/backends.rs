@@ -7,8 +7,9 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open, within};
+use super::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
 use super::url::Dsn;
+use super::visit::Visit;
 
 /// How long a backend gets to notice by itself that its client is gone: the 500 ms of
 /// [`CLIENT_CHECK`](super::connect::CLIENT_CHECK), and half of that again.
@@ -43,23 +44,21 @@ pub fn end_leftovers(dsn: &Dsn, application_name: &str, deadline: Duration) -> R
 }
 
 /// Returns the schemas that hold a table (or a partitioned or foreign table) of this exact name.
-pub fn tables_named(dsn: &Dsn, table: &str, deadline: Duration) -> Result<Vec<String>, ConnectError> {
+pub fn tables_named(visit: &Visit, table: &str, deadline: Duration) -> Result<Vec<String>, ConnectError> {
     const SCHEMAS: &str = "
         SELECT n.nspname::text
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'f')
            AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
          ORDER BY 1";
-    within(dsn, deadline, async |patience| {
-        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
-        let rows =
-            client.query_typed(SCHEMAS, &[(&table, Type::TEXT)]).await.map_err(|error| explained(dsn, &error))?;
+    visit.look(deadline, async |client| {
+        let rows = client.query_typed(SCHEMAS, &[(&table, Type::TEXT)]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     })
 }
 
 /// Returns the names of the tables, views and sequences in these schemas that belong to an extension.
-pub fn extension_relations(dsn: &Dsn, schemas: &[String], deadline: Duration) -> Result<Vec<String>, ConnectError> {
+pub fn extension_relations(visit: &Visit, schemas: &[String], deadline: Duration) -> Result<Vec<String>, ConnectError> {
     const RELATIONS: &str = "
         SELECT DISTINCT c.relname::text
           FROM pg_catalog.pg_depend d
@@ -68,10 +67,9 @@ pub fn extension_relations(dsn: &Dsn, schemas: &[String], deadline: Duration) ->
          WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0
            AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname = ANY ($1)
          ORDER BY 1";
-    within(dsn, deadline, async |patience| {
-        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
-        let rows = client.query_typed(RELATIONS, &[(&schemas, Type::TEXT_ARRAY)]).await;
-        Ok(rows.map_err(|error| explained(dsn, &error))?.iter().map(|row| row.get(0)).collect())
+    visit.look(deadline, async |client| {
+        let rows = client.query_typed(RELATIONS, &[(&schemas, Type::TEXT_ARRAY)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     })
 }
 

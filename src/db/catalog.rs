@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row};
 
 use super::connect::{ConnectError, Session, explained, open, within};
 use super::fingerprint::{self, Identity};
+use super::lease::Lease;
 use super::url::Dsn;
 
 /// The catalogs by their numbers, which are the same in every release (`src/include/catalog/*.h`).
@@ -19,7 +20,7 @@ pub(super) mod class {
     pub(in crate::db) const EXTENSION: u32 = 3079;
 }
 
-/// A database as it was read, in one snapshot.
+/// A database as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     pub facts: Facts,
@@ -167,29 +168,48 @@ impl Argument {
 /// # Errors
 /// When the server cannot be asked, or not within the deadline.
 pub fn catalog(dsn: &Dsn, deadline: Duration) -> Result<Catalog, ConnectError> {
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", limits(deadline));
     within(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
-        let limit = deadline.as_millis().clamp(1, 600_000);
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-             SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}"
-        );
-        let mut n_attempts = 0;
-        let outcome = loop {
-            // One journey for all of it.
-            let (begun, outcome) = tokio::join!(biased; client.batch_execute(&begin), read(&client));
-            let outcome = begun.and(outcome);
-            // Poolers hand the connection on: nothing of ours may stay behind.
-            let _ = client.batch_execute("ROLLBACK").await;
-            n_attempts += 1;
-            match outcome {
-                // The functions that name an object look past the snapshot, and do not find what was dropped meanwhile.
-                Err(error) if n_attempts < 3 && error.code().is_some_and(|code| code.code() == "XX000") => {}
-                outcome => break outcome,
-            }
-        };
-        outcome.map_err(|error| explained(dsn, &error))
+        // Poolers hand the connection on: nothing of ours may stay behind.
+        look(&client, &begin, "ROLLBACK").await.map_err(|error| explained(dsn, &error))
     })
+}
+
+/// As [`catalog`], over the connection that holds the lock already. It keeps nothing but the lock. Must not be called from
+/// asynchronous code.
+///
+/// # Errors
+/// As [`catalog`].
+pub fn catalog_under(lease: &Lease, dsn: &Dsn, deadline: Duration) -> Result<Catalog, ConnectError> {
+    let begin = format!("SAVEPOINT look; SET TRANSACTION READ ONLY; {}", limits(deadline));
+    lease.converse(dsn, deadline, async |client| {
+        let read = look(client, &begin, "ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look").await;
+        read.map_err(|error| explained(dsn, &error))
+    })
+}
+
+fn limits(deadline: Duration) -> String {
+    let limit = deadline.as_millis().clamp(1, 600_000);
+    // Compiling the questions takes longer than answering them.
+    format!(
+        "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}"
+    )
+}
+
+/// Reads between two other statements, on one journey.
+async fn look(client: &Client, begin: &str, end: &str) -> Result<Catalog, tokio_postgres::Error> {
+    let mut n_attempts = 0;
+    loop {
+        let (begun, outcome, _) =
+            tokio::join!(biased; client.batch_execute(begin), read(client), client.batch_execute(end));
+        n_attempts += 1;
+        match begun.and(outcome) {
+            // The functions that name an object look past the snapshot, and do not find what was dropped meanwhile.
+            Err(error) if n_attempts < 3 && error.code().is_some_and(|code| code.code() == "XX000") => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Reads a database in a transaction that is open, with `pg_catalog` alone in the search path.
@@ -221,12 +241,13 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
           FROM pg_depend WHERE deptype <> 'p' AND (objid >= 16384 OR refobjid >= 16384)";
     // A partitioned table has a row of kind 'i' for its key columns, on itself: hence `objsubid = 0`. Left out are the
     // members of operator families, the tables of publications, and what does the work of constraints. An owner who is
-    // the first superuser is not in pg_shdepend.
+    // the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
+    // empty database here: by them it expects one row and looks up thousands one by one.
     const OBJECTS: &str = "
         WITH wanted AS MATERIALIZED (
             SELECT DISTINCT d.classid, d.objid, d.objsubid
               FROM pg_depend d
-             WHERE d.deptype <> 'p' AND d.objid >= 16384 AND d.classid NOT IN (2602, 2603, 6106, 6237)
+             WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384 AND d.classid NOT IN (2602, 2603, 6106, 6237)
                AND NOT EXISTS (
                    SELECT FROM pg_depend i
                     WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i')
@@ -300,9 +321,9 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
          ORDER BY 1, 2, 3";
 
     // All at once: they travel together, and each waits only for the server.
-    let identity = fingerprint::identify(client);
     let (identity, facts, schemas, extensions, roles, objects, arguments, dependencies) = tokio::try_join!(
-        identity,
+        biased;
+        fingerprint::identify_within(client),
         client.query_typed_one(FACTS, &[]),
         client.query_typed(SCHEMAS, &[]),
         client.query_typed(EXTENSIONS, &[]),

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::{ChannelBinding, SslMode};
@@ -24,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::explain;
 use super::tls::{self, Unprepared};
 use super::url::{Address, Dsn, Host, Tls, find_in_pgpass};
+use super::visit::Visit;
 
 /// Makes a server look every 500 ms whether the client of a running statement is gone (PostgreSQL 14 and later).
 ///
@@ -264,20 +266,10 @@ impl TlsFault {
     }
 }
 
-/// Finds out whether drizzle-kit will be able to connect, and to what.
-///
-/// Connects with [`CLIENT_CHECK`] and, where that is refused, once more without; one round trip follows. Must not be
-/// called from asynchronous code.
-pub fn preflight(dsn: &Dsn, run_id: &str, deadline: Duration) -> Result<Server, ConnectError> {
-    let application_name = format!("{run_id} preflight");
-    let session = Session { application_name: &application_name, options: CLIENT_CHECK };
-    within(dsn, deadline, async |patience| {
-        let client = match open(dsn, patience, &session).await {
-            Err(ConnectError::OptionsRefused { .. }) => open(dsn, patience, &Session { options: "", ..session }).await,
-            outcome => outcome,
-        }?;
-        ask_server(dsn, &client).await
-    })
+/// Finds out whether drizzle-kit will be able to connect, and to what. Whether the server [checks
+/// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`].
+pub fn preflight(visit: &Visit, deadline: Duration) -> Result<Server, ConnectError> {
+    visit.look(deadline, ask_server)
 }
 
 /// Finds out whether the server would keep a session that begins with these options from writing: some poolers refuse
@@ -289,7 +281,7 @@ pub fn keeps_from_writing(dsn: &Dsn, run_id: &str, options: &str, deadline: Dura
     let application_name = format!("{run_id} preflight");
     within(dsn, deadline, async |patience| {
         match open(dsn, patience, &Session { application_name: &application_name, options }).await {
-            Ok(client) => Ok(ask_server(dsn, &client).await?.read_only),
+            Ok(client) => Ok(ask_server(&client).await.map_err(|error| explained(dsn, &error))?.read_only),
             Err(ConnectError::OptionsRefused { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -320,7 +312,7 @@ pub fn await_server(
             let attempt = Patience::from_now(EACH.min(end.saturating_duration_since(Instant::now())));
             let asked = async {
                 let client = open(dsn, attempt, &session).await?;
-                ask_server(dsn, &client).await
+                ask_server(&client).await.map_err(|error| explained(dsn, &error))
             };
             let error = match timeout_at(attempt.end, asked).await {
                 Ok(Ok(server)) => return Ok(server),
@@ -347,7 +339,7 @@ pub async fn connect(dsn: &Dsn, deadline: Duration, extra: &Session<'_>) -> Resu
     open(dsn, Patience::from_now(deadline), extra).await
 }
 
-async fn ask_server(dsn: &Dsn, client: &Client) -> Result<Server, ConnectError> {
+async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
     // current_setting(…, true) is NULL for a setting that the server does not know.
     const FACTS: &str = "
         SELECT current_setting('server_version_num')::int4,
@@ -357,7 +349,7 @@ async fn ask_server(dsn: &Dsn, client: &Client) -> Result<Server, ConnectError> 
                current_user::text,
                current_schema()::text,
                current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms'";
-    let row = client.query_typed_one(FACTS, &[]).await.map_err(|error| explained(dsn, &error))?;
+    let row = client.query_typed_one(FACTS, &[]).await?;
     Ok(Server {
         version_num: row.get::<_, i32>(0).unsigned_abs(),
         in_recovery: row.get(1),
@@ -388,13 +380,23 @@ pub(super) fn within<T>(
     deadline: Duration,
     conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
 ) -> Result<T, ConnectError> {
-    by_deadline(dsn, deadline, async |patience| {
+    converse(dsn, || attended(dsn, deadline, conversation))?
+}
+
+/// Runs a conversation to its end, to the deadline or to a signal that ends us. Needs a runtime.
+pub(super) async fn attended<T>(
+    dsn: &Dsn,
+    deadline: Duration,
+    conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
+    in_time(dsn, deadline, async |patience| {
         let mut signals = Signals::watch();
         tokio::select! {
             outcome = conversation(patience) => outcome,
             signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
         }
     })
+    .await
 }
 
 /// The signals that ask us to end. Needs a runtime.
@@ -435,26 +437,38 @@ pub(super) fn by_deadline<T>(
     deadline: Duration,
     conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
 ) -> Result<T, ConnectError> {
-    converse(dsn, async || {
-        let patience = Patience::from_now(deadline);
-        let mute = || ConnectError::Mute { at: at(dsn), within: deadline };
-        timeout_at(patience.end, conversation(patience)).await.unwrap_or_else(|_| Err(mute()))
-    })?
+    converse(dsn, || in_time(dsn, deadline, conversation))?
+}
+
+async fn in_time<T>(
+    dsn: &Dsn,
+    deadline: Duration,
+    conversation: impl AsyncFnOnce(Patience) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
+    let patience = Patience::from_now(deadline);
+    let mute = || ConnectError::Mute { at: at(dsn), within: deadline };
+    timeout_at(patience.end, conversation(patience)).await.unwrap_or_else(|_| Err(mute()))
 }
 
 /// Runs a conversation on a runtime of its own. Its end closes every connection, whatever the server is still doing.
 pub(super) fn converse<T>(dsn: &Dsn, conversation: impl AsyncFnOnce() -> T) -> Result<T, ConnectError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| unreachable(dsn, &error))?;
-    let outcome = runtime.block_on(async {
-        let outcome = conversation().await;
-        // One turn for the task of the dropped client, which takes leave of the server.
-        tokio::task::yield_now().await;
-        outcome
-    });
+    let runtime = runtime(dsn)?;
+    let outcome = runtime.block_on(conversation());
+    leave(runtime);
+    Ok(outcome)
+}
+
+/// Makes a runtime for conversations with a server.
+pub(super) fn runtime(dsn: &Dsn) -> Result<Runtime, ConnectError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| unreachable(dsn, &error))
+}
+
+/// Ends a runtime whose clients are dropped already.
+pub(super) fn leave(runtime: Runtime) {
+    // One turn for the task of a dropped client, which takes leave of the server.
+    runtime.block_on(tokio::task::yield_now());
     // Dropping the runtime would wait for a name look-up that hangs in the resolver.
     runtime.shutdown_background();
-    Ok(outcome)
 }
 
 /// For name look-up, TCP, TLS and login together, where the deadline leaves more. Whoever is mute for so long stays mute.

@@ -157,7 +157,7 @@ pub(super) async fn read(client: &Client) -> Result<Fingerprint, tokio_postgres:
         SET LOCAL bytea_output = 'hex';
         SET LOCAL lc_monetary = 'C'";
     client.batch_execute(SETTINGS).await?;
-    let identity = identify(client).await?;
+    let identity = identify_within(client).await?;
     let mut lines: Vec<String> = client.query_typed(LINES, &[]).await?.iter().map(|row| row.get(0)).collect();
     client.batch_execute("ROLLBACK TO SAVEPOINT fingerprint; RELEASE SAVEPOINT fingerprint").await?;
     lines.sort();
@@ -165,12 +165,6 @@ pub(super) async fn read(client: &Client) -> Result<Fingerprint, tokio_postgres:
 }
 
 pub(super) async fn identify(client: &Client) -> Result<Identity, tokio_postgres::Error> {
-    // A query that names a function is refused even where it would not call it; hence two.
-    const DATABASE: &str = "
-        SELECT pg_catalog.current_database()::text,
-               coalesce(pg_catalog.has_function_privilege(
-                   pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false)";
-    const SERVER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
     let row = client.query_typed_one(DATABASE, &[]).await?;
     let system_identifier = match row.get(1) {
         true => Some(client.query_typed_one(SERVER, &[]).await?.get(0)),
@@ -178,6 +172,31 @@ pub(super) async fn identify(client: &Client) -> Result<Identity, tokio_postgres
     };
     Ok(Identity { system_identifier, database: row.get(0) })
 }
+
+/// As [`identify`], in one journey, for which it takes a transaction: what the server refuses is rolled back in it.
+pub(super) async fn identify_within(client: &Client) -> Result<Identity, tokio_postgres::Error> {
+    let (_, row, server, over) = tokio::join!(
+        biased;
+        client.batch_execute("SAVEPOINT identity"),
+        client.query_typed_one(DATABASE, &[]),
+        client.query_typed_one(SERVER, &[]),
+        client.batch_execute("ROLLBACK TO SAVEPOINT identity; RELEASE SAVEPOINT identity"),
+    );
+    let row = row?;
+    over?;
+    let system_identifier = match row.get(1) {
+        true => Some(server?.get(0)),
+        false => None,
+    };
+    Ok(Identity { system_identifier, database: row.get(0) })
+}
+
+// A query that names a function is refused even where it would not call it; hence two.
+const DATABASE: &str = "
+    SELECT pg_catalog.current_database()::text,
+           coalesce(pg_catalog.has_function_privilege(
+               pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false)";
+const SERVER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
 
 /// One line for each fact. Runs on PostgreSQL 12 and later, under an empty `search_path`.
 const LINES: &str = r#"

@@ -127,6 +127,25 @@ impl Lease {
         matches!(asked, Ok(Ok(())))
     }
 
+    /// Has a conversation over the connection that holds the lock, to its end, to the deadline or to a signal that ends us.
+    /// What it opens it has to roll back. Must not be called from asynchronous code.
+    pub(super) fn converse<T>(
+        &self,
+        dsn: &Dsn,
+        deadline: Duration,
+        conversation: impl AsyncFnOnce(&Client) -> Result<T, ConnectError>,
+    ) -> Result<T, ConnectError> {
+        self.runtime.block_on(async {
+            let mut signals = Signals::watch();
+            tokio::select! {
+                outcome = timeout(deadline, conversation(&self.client)) => {
+                    outcome.unwrap_or_else(|_| Err(ConnectError::Mute { at: at(dsn), within: deadline }))
+                }
+                signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
+            }
+        })
+    }
+
     /// Tells the same by another connection to the same database, from asynchronous code.
     pub(super) async fn lives_for(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
         const HELD: &str = "
@@ -185,10 +204,17 @@ async fn take(
         deadline,
         commit_patience: Duration::ZERO,
     };
-    let begun = transaction::begin(&client, &run);
-    let mark = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
+    // One journey, where nobody has it.
+    let begun = transaction::begin_with(&client, &run, async || {
+        let (locked, last) = tokio::join!(biased; transaction::try_lock(&client), client.batch_execute(LAST));
+        last.and(locked)
+    });
+    let (mark, locked) = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
+    if locked {
+        return Ok((client, watched, mark.pid));
+    }
     // The server ends the wait by itself; a server that has fallen silent does not.
-    let locked = tokio::time::timeout_at(end, transaction::lock(&client, &run, waits)).await;
+    let locked = tokio::time::timeout_at(end, transaction::wait_for_lock(&client, waits)).await;
     match locked.map_err(|_| mute())?.map_err(unready)? {
         Lock::Taken => {
             client.batch_execute(LAST).await.map_err(unready)?;

@@ -9,8 +9,8 @@ use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::url::Dsn;
+use super::connect::ConnectError;
+use super::visit::Visit;
 
 /// Rows up to which a table is counted. Beyond, the server's own estimate says enough.
 const COUNTED: u64 = 100_000;
@@ -147,17 +147,16 @@ pub struct Facts {
     pub fitting: BTreeMap<Rebuilt, Fitting>,
 }
 
-/// Looks up what statements would reach. Must not be called from asynchronous code.
+/// Looks up what statements would reach.
 ///
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
-pub fn look_up(dsn: &Dsn, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
-    within(dsn, deadline, async |patience| {
-        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot", options: "" }).await?;
-        let looked = read(&client, wanted).await;
+pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
+    visit.look(deadline, async |client| {
+        let looked = read(client, wanted).await;
         // Poolers hand the connection on: nothing of ours may stay behind.
         let _ = client.batch_execute("ROLLBACK").await;
-        looked.map_err(|error| explained(dsn, &error))
+        looked
     })
 }
 

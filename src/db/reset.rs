@@ -18,9 +18,11 @@ use super::catalog::{self, Catalog};
 use super::connect::{ConnectError, Patience, Session, explained, open};
 use super::fingerprint::Identity;
 use super::guard::Target;
+use super::lease::Hold;
+use super::pipeline::Sent;
 use super::reset_plan::{self, Part, Refusal, ResetPlan, Room, Step};
 use super::transaction::{
-    Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin, holds, lock, locked_hint,
+    Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin_with, holds, lock, locked_hint,
     mark_for_asking, transact,
 };
 use super::url::Dsn;
@@ -54,7 +56,7 @@ pub enum Blockers {
 /// Something that happens in the transaction.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// This statement is sent.
+    /// The turn of this statement has come.
     Step { idx: usize, n_steps: usize, step: &'a Step },
     /// The locks were not to be had; it is tried again.
     Blocked { n_attempts: u32, by: &'a [Blocker] },
@@ -365,27 +367,32 @@ async fn prepare<T>(
     progress: &mut Progress,
     mut attempt: impl AsyncFnMut(&Client, &mut Progress) -> Result<T, Failure>,
 ) -> Result<(Client, (Tries, T)), Halt<ResetError>> {
-    // Whatever the user, the database or the role have set: names are written out, and only we decide when to give up.
-    const SETTINGS: &str = "SET LOCAL search_path = pg_catalog;
-        SET LOCAL statement_timeout = 0;
-        SET LOCAL client_min_messages = warning";
     let Run { application_name, lock_timeout, .. } = reset.run;
     let dsn = target.dsn();
     let session = Session { application_name, options: "" };
     let client = open(dsn, patience, &session).await.map_err(|error| Halt::Refused(ResetError::Unready(error)))?;
     let unready = |error| Halt::Refused(ResetError::Unready(explained(dsn, &error)));
 
-    let mark = progress.mark.insert(begin(&client, &reset.run).await.map_err(unready)?);
+    // A transaction that waits for the advisory lock has no number yet, which would hold up every vacuum.
+    let leased = matches!(reset.run.lock, Hold::Leased(_));
+    let begun = begin_with(&client, &reset.run, async || match leased {
+        true => ready(&client, &reset.run).await,
+        false => Ok(None),
+    });
+    let (mark, xid) = begun.await.map_err(unready)?;
+    progress.xid = xid;
+    let mark = progress.mark.insert(mark);
     if mark.identity != *target.identity() {
         let (expected, found) = (target.identity().clone(), mark.identity.clone());
         return refuse(&client, ResetError::Elsewhere { expected, found }).await;
     }
-    match lock(&client, &reset.run, &mut |_| ()).await.map_err(unready)? {
-        Lock::Taken => {}
-        Lock::Held { holder, waited } => return Err(Halt::Refused(ResetError::Locked { holder, waited })),
+    if !leased {
+        match lock(&client, &reset.run, &mut |_| ()).await.map_err(unready)? {
+            Lock::Taken => {}
+            Lock::Held { holder, waited } => return Err(Halt::Refused(ResetError::Locked { holder, waited })),
+        }
+        progress.xid = ready(&client, &reset.run).await.map_err(unready)?;
     }
-    progress.xid = mark_for_asking(&client, &reset.run).await.map_err(unready)?;
-    client.batch_execute(SETTINGS).await.map_err(unready)?;
 
     let pid = progress.mark.as_ref().expect("it was set a moment ago").pid;
     let started = Instant::now();
@@ -393,17 +400,12 @@ async fn prepare<T>(
     loop {
         tries.n_attempts += 1;
         let cut = |error| cut(dsn, &error);
-        // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
-        client.batch_execute("SAVEPOINT attempt").await.map_err(cut)?;
         let seen = RefCell::new(Vec::new());
         let outcome = tokio::select! {
             outcome = attempt(&client, progress) => outcome,
             never = blockers::watch(dsn, application_name, pid, lock_timeout, &seen) => match never {},
         };
         let (sql, fault) = match outcome {
-            Ok(_) if !holds(&client, &reset.run).await.map_err(cut)? => {
-                return refuse(&client, ResetError::LeaseLost).await;
-            }
             Ok(value) => return Ok((client, (tries, value))),
             Err(Failure::Cut(cut)) => return Err(Halt::Cut(cut)),
             Err(Failure::Refused(error)) => return refuse(&client, error).await,
@@ -417,7 +419,8 @@ async fn prepare<T>(
             "55P03" | "40P01" => {}
             _ => return refuse(&client, ResetError::Statement { sql, fault }).await,
         }
-        client.batch_execute("ROLLBACK TO SAVEPOINT attempt").await.map_err(cut)?;
+        // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
+        client.batch_execute(BACK).await.map_err(cut)?;
         progress.n_done = 0;
         if fault.sqlstate == "XX000" {
             continue;
@@ -437,6 +440,21 @@ async fn prepare<T>(
         (reset.watch)(Event::Blocked { n_attempts: tries.n_attempts, by: &by });
     }
 }
+
+/// Makes a transaction that has the lock ready for the first attempt, in one journey, and returns its number.
+async fn ready(client: &Client, run: &Run<'_>) -> Result<Option<i64>, tokio_postgres::Error> {
+    // Whatever the user, the database or the role have set: names are written out, and only we decide when to give up.
+    const SETTINGS: &str = "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off;
+        SET LOCAL statement_timeout = 0;
+        SET LOCAL client_min_messages = warning;
+        SAVEPOINT attempt";
+    let (xid, set) = tokio::join!(biased; mark_for_asking(client, run), client.batch_execute(SETTINGS));
+    set?;
+    xid
+}
+
+/// The savepoint stays for another attempt.
+const BACK: &str = "ROLLBACK TO SAVEPOINT attempt";
 
 async fn refuse<T>(client: &Client, error: ResetError) -> Result<T, Halt<ResetError>> {
     let _ = client.batch_execute("ROLLBACK").await;
@@ -464,7 +482,7 @@ impl Failure {
     }
 }
 
-/// Locks, looks again, drops and looks again.
+/// Locks and looks again, then drops and looks again: two journeys.
 async fn attempt(
     dsn: &Dsn,
     client: &Client,
@@ -473,31 +491,25 @@ async fn attempt(
     progress: &mut Progress,
 ) -> Result<Ended, Failure> {
     let n_steps = plan.locking.len() + plan.steps.len();
-    for (idx, step) in plan.locking.iter().enumerate() {
-        (reset.watch)(Event::Step { idx, n_steps, step });
-        match execute(dsn, client, step, progress).await {
-            // A table or a schema is gone: a look says what else is.
-            Err(Failure::Fault { sql, fault }) if is_gone(&fault) => {
-                go_back(dsn, client, progress).await?;
-                return match still(plan, &look(dsn, client).await?).map_err(Failure::Refused)? {
-                    Still::Empty => Ok(Ended::WasEmpty),
-                    // It is there again.
-                    Still::So => Err(Failure::Fault { sql, fault }),
-                };
-            }
-            outcome => outcome?,
+    let story = |first: usize| move |idx: usize, step| (reset.watch)(Event::Step { idx: first + idx, n_steps, step });
+    let before = match execute(dsn, client, &plan.locking, &story(0), progress, look(dsn, client)).await {
+        // A table or a schema is gone: a look says what else is.
+        Err(Failure::Fault { sql, fault }) if is_gone(&fault) => {
+            go_back(dsn, client, progress).await?;
+            return match still(plan, &look(dsn, client).await?).map_err(Failure::Refused)? {
+                Still::Empty => Ok(Ended::WasEmpty),
+                // It is there again.
+                Still::So => Err(Failure::Fault { sql, fault }),
+            };
         }
-    }
-    let before = look(dsn, client).await?;
+        outcome => outcome?,
+    };
     match still(plan, &before).map_err(Failure::Refused)? {
         Still::Empty => return Ok(Ended::WasEmpty),
         Still::So => {}
     }
-    for (idx, step) in plan.steps.iter().enumerate() {
-        (reset.watch)(Event::Step { idx: plan.locking.len() + idx, n_steps, step });
-        execute(dsn, client, step, progress).await?;
-    }
-    let after = look(dsn, client).await?;
+    let last = last_look(dsn, client, &reset.run);
+    let after = execute(dsn, client, &plan.steps, &story(plan.locking.len()), progress, last).await?;
     prove_nothing_left(plan, &after).map_err(Failure::Refused)?;
     prove_planned(plan, &before, &after).map_err(Failure::Refused)?;
     Ok(Ended::Dropped)
@@ -541,22 +553,16 @@ async fn attempt_part(
         }
     };
     let n_steps = part.locking.len() + part.steps.len();
-    for (idx, step) in part.locking.iter().enumerate() {
-        (reset.watch)(Event::Step { idx, n_steps, step });
-        execute(dsn, client, step, progress).await?;
-    }
-    let before = look(dsn, client).await?;
+    let story = |first: usize| move |idx: usize, step| (reset.watch)(Event::Step { idx: first + idx, n_steps, step });
+    let before = execute(dsn, client, &part.locking, &story(0), progress, look(dsn, client)).await?;
     nothing_new(plan, &before).map_err(Failure::Refused)?;
     let now = first_part(&before)?;
     if now.steps != part.steps {
         let named = |part: &Part| part.steps.iter().flat_map(|step| step.objects.clone()).collect();
         return Err(Failure::Refused(moved(&named(&part), &named(&now))));
     }
-    for (idx, step) in part.steps.iter().enumerate() {
-        (reset.watch)(Event::Step { idx: part.locking.len() + idx, n_steps, step });
-        execute(dsn, client, step, progress).await?;
-    }
-    let after = look(dsn, client).await?;
+    let last = last_look(dsn, client, &reset.run);
+    let after = execute(dsn, client, &part.steps, &story(part.locking.len()), progress, last).await?;
     prove_planned(plan, &before, &after).map_err(Failure::Refused)?;
     let left = nothing_new(plan, &after).map_err(Failure::Refused)?;
     let next = match left.is_empty() {
@@ -577,10 +583,42 @@ async fn look(dsn: &Dsn, client: &Client) -> Result<Catalog, Failure> {
     catalog::read(client).await.map_err(|error| Failure::of(dsn, "reading the catalog", &error))
 }
 
-async fn execute(dsn: &Dsn, client: &Client, step: &Step, progress: &mut Progress) -> Result<(), Failure> {
-    client.batch_execute(&step.sql).await.map_err(|error| Failure::of(dsn, &step.sql, &error))?;
-    progress.n_done += 1;
-    Ok(())
+/// Looks for the last time before COMMIT, and asks on the same journey whether the lock is still ours.
+async fn last_look(dsn: &Dsn, client: &Client, run: &Run<'_>) -> Result<Catalog, Failure> {
+    let (found, held) = tokio::join!(biased; look(dsn, client), holds(client, run));
+    let found = found?;
+    match held.map_err(|error| Failure::of(dsn, "looking for the lock", &error))? {
+        true => Ok(found),
+        false => Err(Failure::Refused(ResetError::LeaseLost)),
+    }
+}
+
+/// Runs statements and what comes after them, all on one journey. Each statement is told of when its turn comes. The
+/// server refuses what stands behind one that fails, because it is one transaction.
+async fn execute<'a, T>(
+    dsn: &Dsn,
+    client: &Client,
+    steps: &'a [Step],
+    told: &dyn Fn(usize, &'a Step),
+    progress: &mut Progress,
+    afterwards: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if let Some(first) = steps.first() {
+        told(0, first);
+    }
+    let mut sent = Vec::new();
+    for step in steps {
+        sent.push(Sent::send(client.batch_execute(&step.sql)).await);
+    }
+    let afterwards = Sent::send(afterwards).await;
+    for (idx, request) in sent.into_iter().enumerate() {
+        request.answer().await.map_err(|error| Failure::of(dsn, &steps[idx].sql, &error))?;
+        progress.n_done += 1;
+        if let Some(next) = steps.get(idx + 1) {
+            told(idx + 1, next);
+        }
+    }
+    afterwards.answer().await
 }
 
 /// undefined_table and invalid_schema_name.
@@ -589,7 +627,6 @@ fn is_gone(fault: &Fault) -> bool {
 }
 
 async fn go_back(dsn: &Dsn, client: &Client, progress: &mut Progress) -> Result<(), Failure> {
-    const BACK: &str = "ROLLBACK TO SAVEPOINT attempt";
     client.batch_execute(BACK).await.map_err(|error| Failure::of(dsn, BACK, &error))?;
     progress.n_done = 0;
     Ok(())

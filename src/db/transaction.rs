@@ -266,6 +266,16 @@ async fn one_transaction<T, E>(
 
 /// Opens the transaction, and sets what holds for its length alone.
 pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_postgres::Error> {
+    begin_with(client, run, async || Ok(())).await.map(|(mark, ())| mark)
+}
+
+/// As [`begin`], with what is to follow on the same journey. It is sent a second time where the server has refused it
+/// the first time because of ours.
+pub(super) async fn begin_with<T>(
+    client: &Client,
+    run: &Run<'_>,
+    along: impl AsyncFn() -> Result<T, tokio_postgres::Error>,
+) -> Result<(Mark, T), tokio_postgres::Error> {
     // The keepalives make the server find out within 35 s that a network has swallowed us, and not after two hours. A
     // limit that the user, the database or the server have set for transactions (17 and later) is not for us.
     const SETTINGS: &str = "
@@ -277,6 +287,8 @@ pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_
     const WATCH: &str = "
         SELECT pg_catalog.set_config(name, '500', true) FROM pg_catalog.pg_settings
          WHERE name = 'client_connection_check_interval'";
+    const WATCHED: &str = "RELEASE SAVEPOINT watch";
+    const UNWATCHED: &str = "ROLLBACK TO SAVEPOINT watch; RELEASE SAVEPOINT watch";
     const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), (extract(epoch FROM pg_catalog.now()) * 1000000)::int8";
 
     // The wait for the advisory lock has the lock's limit alone.
@@ -285,19 +297,29 @@ pub(super) async fn begin(client: &Client, run: &Run<'_>) -> Result<Mark, tokio_
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0;{SETTINGS}"
     );
-    let (begun, who, watched) = tokio::join!(
+    let (begun, who, watched, over, identity, followed) = tokio::join!(
         biased;
         client.batch_execute(&begin),
         client.query_typed_one(WHO, &[]),
-        client.batch_execute(WATCH)
+        client.batch_execute(WATCH),
+        client.batch_execute(WATCHED),
+        fingerprint::identify_within(client),
+        along(),
     );
     begun?;
     let who = who?;
-    let over = if watched.is_ok() { "" } else { "ROLLBACK TO SAVEPOINT watch; " };
-    let over = format!("{over}RELEASE SAVEPOINT watch");
-    let (over, identity) = tokio::join!(biased; client.batch_execute(&over), fingerprint::identify(client));
+    let (over, identity, followed) = match watched {
+        Ok(()) => (over, identity, followed),
+        // Until this is rolled back, everything is refused.
+        Err(_) => tokio::join!(
+            biased;
+            client.batch_execute(UNWATCHED),
+            fingerprint::identify_within(client),
+            along(),
+        ),
+    };
     over?;
-    Ok(Mark { identity: identity?, pid: who.get(0), started: who.get(1) })
+    Ok((Mark { identity: identity?, pid: who.get(0), started: who.get(1) }, followed?))
 }
 
 pub(super) enum Lock {
@@ -311,20 +333,32 @@ pub(super) async fn lock(
     run: &Run<'_>,
     waits: &mut dyn FnMut(Option<&Holder>),
 ) -> Result<Lock, tokio_postgres::Error> {
-    const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)";
+    if matches!(run.lock, Hold::Leased(_)) || try_lock(client).await? {
+        return Ok(Lock::Taken);
+    }
+    wait_for_lock(client, waits).await
+}
+
+/// The numbers of the lock, as parameters.
+const KEY: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+    [(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4)];
+
+/// Takes the lock if nobody has it.
+pub(super) async fn try_lock(client: &Client) -> Result<bool, tokio_postgres::Error> {
     const TRY: &str = "SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)";
-    if let Hold::Leased(_) = run.lock {
-        return Ok(Lock::Taken);
-    }
-    let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&self::LOCK.class, Type::INT4), (&self::LOCK.object, Type::INT4)];
-    if client.query_typed_one(TRY, &key).await?.get(0) {
-        return Ok(Lock::Taken);
-    }
+    Ok(client.query_typed_one(TRY, &KEY).await?.get(0))
+}
+
+/// Takes the lock that somebody has. Before it waits, says for whom.
+pub(super) async fn wait_for_lock(
+    client: &Client,
+    waits: &mut dyn FnMut(Option<&Holder>),
+) -> Result<Lock, tokio_postgres::Error> {
+    const WAIT: &str = "SELECT pg_catalog.pg_advisory_xact_lock($1, $2)";
     let first = holder(client).await?;
     waits(first.as_ref());
     let started = Instant::now();
-    match client.query_typed(LOCK, &key).await {
+    match client.query_typed(WAIT, &KEY).await {
         Ok(_) => Ok(Lock::Taken),
         Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
             client.batch_execute("ROLLBACK").await?;
@@ -361,7 +395,7 @@ async fn holder(client: &Client) -> Result<Option<Holder>, tokio_postgres::Error
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
            AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid
          LIMIT 1";
-    let rows = client.query_typed(HOLDER, &[(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4)]).await?;
+    let rows = client.query_typed(HOLDER, &KEY).await?;
     Ok(rows.first().map(|row| Holder {
         pid: row.get(0),
         application_name: row.get(1),

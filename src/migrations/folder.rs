@@ -69,7 +69,9 @@ impl FolderError {
             FolderError::Conflicted { .. } => {
                 Some("keep the entries of both sides, each with an idx and a `when` of its own, in the order of `when`")
             }
-            FolderError::Unreadable { .. } | FolderError::Newer { .. } | FolderError::Broken { .. } => None,
+            FolderError::Newer { .. } => Some("drizzle-kit 1.0 migrates it by itself: npx drizzle-kit migrate"),
+            FolderError::Broken { .. } => Some("correct it there, or take the journal of an earlier commit from git"),
+            FolderError::Unreadable { .. } => None,
         }
     }
 }

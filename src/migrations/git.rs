@@ -131,6 +131,17 @@ impl<'a> Git<'a> {
         Ok(())
     }
 
+    /// Returns the files below the folder that differ from what was committed last, seen from the root of the repository.
+    ///
+    /// # Errors
+    /// Returns an error where the folder is in no repository.
+    pub fn uncommitted(&self) -> Result<BTreeSet<String>, GitError> {
+        let listed =
+            self.names("status", &["--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", "."])?;
+        // `XY name`
+        Ok(listed.into_iter().filter_map(|line| line.get(3..).map(str::to_owned)).collect())
+    }
+
     fn line(&self, command: &'static str, args: &[&str]) -> Result<String, GitError> {
         let output = self.ask(command, args, &[])?;
         match String::from_utf8_lossy(&output).trim() {

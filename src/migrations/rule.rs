@@ -177,7 +177,7 @@ rules! {
     RECREATE_ENUM = "recreate-enum", Lint, Type, Error,
         "an enum is dropped and created again",
         "the migration fails where a row holds a value that the new enum lacks, and every column of the enum passes through text",
-        "update the rows, rename the old type, create the new one, change the columns with USING \"column\"::text::\"type\", and drop the old one";
+        "rename the old type, create the new one, change the columns with USING (CASE \"column\"::text WHEN 'old' THEN 'new' ELSE \"column\"::text END)::\"type\", and drop the old one";
     ENUM_VALUE_IN_FILE = "enum-value-in-file", Lint, Nothing, Error,
         "a value is added to an enum and used in the same file",
         "PostgreSQL allows the use of a new value only after a commit, and drizzle runs the file in one transaction (55P04)",
@@ -239,6 +239,10 @@ rules! {
         "the database differs from what its migrations make",
         "somebody changed it by hand or by a push, so that the next migration may fail there, and no other database has the change",
         "put the change into a migration, or take it back; `drizzle-pilot sync` proves that both are the same again";
+    SCHEMA_DRIFT = "schema-drift", Drift, Nothing, Error,
+        "the database differs from the schema files",
+        "the program expects what the schema files say, and the next push would run this",
+        "apply what is pending (`drizzle-pilot migrate`), or generate the migration that is missing; where the database was changed by hand, take that back or put it into the schema files";
 }
 
 /// A rule of squawk's that is on unless the policy says otherwise. The others are too loud for what drizzle-kit generates.

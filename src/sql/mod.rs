@@ -7,6 +7,7 @@
 pub mod dialect;
 pub mod effect;
 pub mod hazard;
+pub mod idle;
 mod lex;
 pub mod name;
 pub mod order;

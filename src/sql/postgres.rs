@@ -12,6 +12,7 @@ use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode, Synt
 
 use super::dialect::Dialect;
 use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::idle::Setting;
 use super::lex;
 use super::name::{ObjectName, PUBLIC};
 
@@ -106,6 +107,25 @@ pub(super) fn type_change(sql: &str) -> Option<TypeChange> {
     Some(TypeChange { end, using })
 }
 
+/// Reads a statement that sets the default of one column or lets it be NULL, and does nothing else.
+pub(super) fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
+    let statement = parse_one(sql).filter(|statement| statement.kind() == K::ALTER_TABLE)?;
+    effects(&statement)?;
+    let (parts, actions) = Parts::split(&statement, ALTER_TABLE_PARTS)?;
+    let table = relation(parts.node(K::TABLE_RELATION_NAME)?)?;
+    let [action] = actions.as_slice() else { return None };
+    let option = |kind| child(action, kind);
+    let column = table.child(&single(&child(action, K::COLUMN_NAME_REF)?)?);
+    let setting = match (action.kind(), option(K::SET_DEFAULT), option(K::DROP_NOT_NULL)) {
+        (K::ALTER_COLUMN, Some(set), None) => {
+            Setting::Default(set.children().next()?.text().to_string().trim().to_owned())
+        }
+        (K::ALTER_COLUMN, None, Some(_)) => Setting::Nullable,
+        _ => return None,
+    };
+    Some((column, setting))
+}
+
 /// Returns the columns that an UPDATE gives values; none for other statements.
 pub(super) fn updated(statement: &SyntaxNode) -> Vec<ObjectName> {
     if statement.kind() != K::UPDATE {
@@ -180,9 +200,12 @@ fn create_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     Some(effects)
 }
 
+/// What may stand in it beside its actions.
+const ALTER_TABLE_PARTS: &[K] =
+    &[K::ALTER_KW, K::TABLE_KW, K::IF_EXISTS, K::TABLE_RELATION_NAME, K::COMMA, K::SEMICOLON];
+
 fn alter_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
-    let known = [K::ALTER_KW, K::TABLE_KW, K::IF_EXISTS, K::TABLE_RELATION_NAME, K::COMMA, K::SEMICOLON];
-    let (parts, actions) = Parts::split(statement, &known)?;
+    let (parts, actions) = Parts::split(statement, ALTER_TABLE_PARTS)?;
     let table = relation(parts.node(K::TABLE_RELATION_NAME)?)?;
     let mut effects = Vec::new();
     for action in &actions {

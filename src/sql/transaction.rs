@@ -58,6 +58,11 @@ pub fn obstacles<S: AsRef<str>>(statements: &[S]) -> impl Iterator<Item = Obstac
     })
 }
 
+/// Tells whether a text adds a value to an enum.
+pub fn adds_value(sql: &str) -> bool {
+    pieces(sql).is_some_and(|pieces| pieces.iter().any(Piece::adds_value))
+}
+
 /// A value that a statement adds to an enum.
 struct Added {
     added_idx: usize,

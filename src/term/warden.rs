@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::pty::Command;
@@ -146,7 +146,9 @@ pub(super) fn end_children() {
 /// Makes the orphans of what we start our children, as the warden does, in case that the warden itself is killed.
 /// Returns whether every child is ours to end then: a shell that became us by `exec` may have left us some of its own.
 pub(super) fn adopt_orphans_of_none_but_ours() -> bool {
-    let is_free = children().is_empty();
+    // Does not collect a child that has ended, and fails where there is none at all: waitid(2), WNOWAIT and ECHILD.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let is_free = rustix::process::waitid(WaitId::All, options).err() == Some(rustix::io::Errno::CHILD);
     if is_free {
         adopt_orphans();
     }

@@ -139,6 +139,23 @@ fn a_folder_that_cannot_be_read_ends_with_65() {
 }
 
 #[test]
+fn what_is_no_sql_is_told_once_for_each_block() {
+    let place = Place::new();
+    // drizzle-kit 0.22 writes this for `text().array().default([])`.
+    let broken =
+        "CREATE TABLE \"likes\" (\n\t\"tags\" text[] DEFAULT ,\n\tCONSTRAINT \"pk\" PRIMARY KEY(\"a\",\"b\")\n);";
+    place.write(
+        "drizzle/0000_init.sql",
+        &format!("{broken}\n--> statement-breakpoint\nSELECT 1;\n--> statement-breakpoint\n{broken}\n"),
+    );
+    let output = place.check(&[]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let places: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("drizzle/0000_init.sql:")).collect();
+    let told = "error: the text is no SQL: expected an expression, found COMMA [syntax-error]";
+    assert_eq!(places, [format!("2:24: {told}"), format!("9:24: {told}")]);
+}
+
+#[test]
 fn the_policy_says_what_matters() {
     let place = Place::new();
     place.add_drop();

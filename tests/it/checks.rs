@@ -10,7 +10,7 @@ const INIT: &str = "CREATE TABLE \"users\" (\"id\" serial PRIMARY KEY NOT NULL, 
 const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Shown by a repository and by a real drizzle-kit in tests of their own.
-const ELSEWHERE: [&str; 3] = ["edited-migration", "forgotten-migration", "database-drift"];
+const ELSEWHERE: [&str; 4] = ["edited-migration", "forgotten-migration", "database-drift", "schema-drift"];
 
 type Files = BTreeMap<String, String>;
 

@@ -43,6 +43,47 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
 }
 
+#[test]
+fn every_command_shows_examples() {
+    fn check(command: &clap::Command, path: &str) {
+        let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(examples.contains("Example"), "{path} --help has no example");
+        for command in command.get_subcommands() {
+            check(command, &format!("{path} {}", command.get_name()));
+        }
+    }
+    check(&<drizzle_pilot::cli::Cli as clap::CommandFactory>::command(), "drizzle-pilot");
+}
+
+#[test]
+fn every_shell_has_completions_that_name_every_command() {
+    use clap::{CommandFactory, ValueEnum};
+    let commands: Vec<String> =
+        drizzle_pilot::cli::Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    assert!(commands.iter().any(|command| command == "completions"), "{commands:?}");
+    for shell in clap_complete::Shell::value_variants() {
+        let name = shell.to_possible_value().expect("no shell is hidden").get_name().to_owned();
+        let ended = Run::new(&["completions", &name]).run().expect(0, None);
+        for command in &commands {
+            assert!(ended.stdout.contains(command.as_str()), "{name} has no {command}");
+        }
+        if name == "bash" {
+            let checked = std::process::Command::new("bash").args(["-n", "-c", &ended.stdout]).output();
+            let checked = checked.expect("bash is installed");
+            assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        }
+    }
+    check(&["completions", "tcsh"], 64, &["invalid value 'tcsh'", "bash, elvish, fish, powershell, zsh"]);
+}
+
+#[test]
+fn the_manual_is_printed_or_written_into_a_folder() {
+    let ended = Run::new(&["man"]).run().expect(0, None);
+    assert!(ended.stdout.contains(".TH drizzle-pilot 1"), "{ended}");
+    Run::new(&["man", "a/b"]).run().expect(0, None).says(&["pages to a/b"]);
+    Run::new(&["man", "file/b"]).file("file", "").run().expect(1, Some(UNCHANGED)).says(&["writing "]);
+}
+
 /// The clock has an end, and it is no panic.
 #[test]
 fn a_span_of_time_may_be_anything_but_absurd() {

@@ -27,3 +27,4 @@ mod checks;
 mod command_line;
 mod docs;
 mod hazards;
+mod init_command;

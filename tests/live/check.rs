@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::Project;
+use crate::NEWEST;
+use crate::support::{Database, Project};
 
 const USERS: &str = "export const users = pgTable('users', { id: serial('id').primaryKey() });\n";
 const POSTS: &str = "export const posts = pgTable('posts', { id: serial('id').primaryKey() });\n";
@@ -22,6 +23,7 @@ macro_rules! on_old_and_new {
 on_old_and_new! {
     folders_that_merges_broke_are_named_right
     a_forgotten_migration_is_found_and_nothing_is_written
+    a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is
 }
 
 fn generate(project: &Project, schema: &str, name: &str) {
@@ -94,7 +96,14 @@ fn read(project: &Project, file: &str) -> String {
 
 fn folders_that_merges_broke_are_named_right(kit: &str) {
     const JOURNAL: &str = "drizzle/meta/_journal.json";
-    let project = Project::without_database(kit);
+    const TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+    let database = Database::create();
+    let project = Project::new(kit, &database);
+    // Neither node nor drizzle-kit is needed to compare a folder with a history.
+    let status = |code, says: &[&str]| {
+        let args = ["status", "--migrations", "drizzle", "--url"];
+        project.pilot(&args).argument(database.url().as_str()).env("PATH", "/nowhere").run().expect(code).says(says);
+    };
     assert!(git(&project, &["init", "-q"]));
     generate(&project, USERS, "users");
     commit(&project);
@@ -106,10 +115,16 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     generate(&project, &format!("{USERS}{POSTS}"), "posts");
     commit(&project);
     check(&project, kit, "clean");
+    status(2, &["2 pending"]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
     let posts = read(&project, JOURNAL);
 
     assert!(!git(&project, &["merge", "-q", "likes"]), "both branches changed the journal");
     check(&project, kit, "conflicted");
+    status(
+        65,
+        &["drizzle/meta/_journal.json:", "git left conflict markers in the journal", "keep the entries of both"],
+    );
 
     // Both entries are kept as they are, and the snapshot of one side.
     let entries = |journal: &str| -> Vec<serde_json::Value> {
@@ -125,6 +140,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     assert!(git(&project, &["checkout", "-q", "--ours", "drizzle/meta/0001_snapshot.json"]));
     write(vec![init.clone(), likes.clone(), posts.clone()]);
     check(&project, kit, "duplicated");
+    status(2, &["1 skipped, 2 applied", "drizzle-pilot sync --repair-order"]);
 
     // The one is numbered anew, and its snapshot still knows nothing of the other.
     let numbered = |entry: &serde_json::Value, idx: u64, when: i64| {
@@ -146,12 +162,31 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     project.write("drizzle/meta/0002_snapshot.json", &format!("{forked:#}"));
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, -behind)]);
     check(&project, kit, "skipped");
+    status(2, &["1 skipped, 2 applied"]);
+    let bare = project.kit(&["migrate"]).run();
+    assert!(bare.code == 0 && bare.stdout.contains("migrations applied successfully"), "{bare}");
+    assert_eq!(database.list(TABLES), ["posts", "users"], "the bare drizzle-kit skips it without a word");
+    project.pilot(&["migrate"]).run().expect(3).says(&["skipped 0001_likes: "]);
+    project.pilot(&["sync", "--repair-order"]).run().expect(0).says(&["0001_likes is the newest of the journal now"]);
+    assert_eq!(found(&project), Vec::<String>::new());
+    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    assert_eq!(database.list(TABLES), ["likes", "posts", "users"]);
+    status(0, &["3 applied"]);
+
+    let file = read(&project, "drizzle/0001_posts.sql");
+    project.write("drizzle/0001_posts.sql", &format!("{file}-- edited\n"));
+    status(2, &["1 edited, 2 applied"]);
+    project.pilot(&["migrate"]).run().expect(3).says(&["edited 0001_posts: "]);
+    project.write("drizzle/0001_posts.sql", &file);
+    write(vec![init.clone(), posts.clone()]);
+    status(2, &["2 applied, 1 unknown", "the database has migrations of another branch"]);
 
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
     assert_eq!(found(&project), Vec::<String>::new());
     let file = read(&project, "drizzle/0001_likes.sql");
     std::fs::remove_file(project.path("drizzle/0001_likes.sql")).expect("it was generated");
     check(&project, kit, "missing-file");
+    status(2, &["1 missing, 2 applied", "bring the file back"]);
     project.write("drizzle/0001_likes.sql", &file);
     project.write("drizzle/0003_by_hand.sql", "SELECT 1;\n");
     check(&project, kit, "unlisted");
@@ -183,4 +218,37 @@ fn a_forgotten_migration_is_found_and_nothing_is_written(kit: &str) {
     project.schema("export const broken = ;");
     let broken = look();
     assert!(!matches!(broken.code, 0 | 2), "{broken}");
+}
+
+fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(kit: &str) {
+    let database = Database::create();
+    database.sql("CREATE TABLE users (id serial PRIMARY KEY, fax text)");
+    // drizzle-kit repeats a default of an array and NULL for these columns at every push; 0.22 cannot write the default.
+    let (sql, default) = if kit == NEWEST { ("DEFAULT '{}'", ".default([])") } else { ("", "") };
+    database.sql(&format!("CREATE TABLE likes (a integer, b integer, tags text[] {sql}, PRIMARY KEY (a, b))"));
+    let project = Project::new(kit, &database);
+    let likes = format!(
+        "import {{ primaryKey }} from 'drizzle-orm/pg-core';
+         export const likes = pgTable('likes', {{ a: integer('a'), b: integer('b'), tags: text('tags').array(){default} }},
+             (t) => ({{ pk: primaryKey({{ columns: [t.a, t.b], name: 'likes_pkey' }}) }}));\n"
+    );
+    generate(&project, &format!("{USERS}{POSTS}{likes}"), "all");
+    let before = (contents(&project.path("drizzle")), database.everything());
+    let look = |args: &[&str]| project.pilot(&[&["check", "--push"], args].concat()).run();
+    // A push would be refused for the column that it drops. Seen is all of it.
+    look(&[]).expect(2).database("unchanged").says(&[
+        "check: 2 errors in 1 migration",
+        "drizzle.config.ts:1:1: error: a push would run: CREATE TABLE ",
+        "drizzle.config.ts:1:1: error: a push would run: ALTER TABLE \"users\" DROP COLUMN ",
+        "[schema-drift]",
+    ]);
+    // drizzle-kit asks whether it was renamed; that it asks says enough.
+    database.sql("ALTER TABLE users RENAME TO people");
+    look(&[]).expect(2).says(&["drizzle-kit has questions before: drizzle-pilot plan shows them"]);
+    database.sql("ALTER TABLE people RENAME TO users");
+    assert_eq!((contents(&project.path("drizzle")), database.everything()), before);
+    database.sql("ALTER TABLE users DROP COLUMN fax; CREATE TABLE posts (id serial PRIMARY KEY)");
+    let nowhere = project.pilot(&["check", "--push", "--url", "postgres://app:x@127.0.0.1:1/none"]).run();
+    nowhere.expect(69).says(&["127.0.0.1:1 refused the connection"]);
+    look(&["--url", database.url().as_str()]).expect(0).says(&["check: nothing found in 1 migration"]);
 }

@@ -52,6 +52,11 @@ fn the_first_problem_gives_the_code() {
     );
     std::fs::remove_file(project.path("node_modules")).expect("it is a link");
     check(&[], 127, &["problem  drizzle-kit", "is not installed"]);
+    let ran = project.pilot(&["doctor", "--format", "json"]).without_report().run().expect(127);
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    for check in found["checks"].as_array().expect("a list") {
+        assert_eq!(check["hint"].is_null(), check["state"] == "ok", "what is not well says what to do: {check}");
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The command `reset`: guards first, then all or nothing, then what was asked to follow.
 
+use std::io::Write;
+
 use crate::NEWEST;
 use crate::migrations;
-use crate::support::{Database, Project, Ran};
+use crate::support::{Database, Journeys, Project, Ran};
 
 const HERE: &str = "[guard]\nhosts = ['127.0.0.1']\nrefuse_env = ['STAGE=live']\n";
 
@@ -63,6 +65,44 @@ fn what_is_not_allowed_is_not_touched() {
     let public = ["reset", "--yes", "--schema", "public"];
     let ran = project.pilot(&public).run().expect(3).says(&["shop.moods.mood", "not in scope"]);
     assert_eq!(database.everything(), before, "{ran}");
+}
+
+#[test]
+fn the_name_is_asked_for_on_a_terminal_and_nothing_else_empties_it() {
+    let (database, project) = prepared();
+    let name = database.value("SELECT current_database()");
+    let before = database.everything();
+    let answer = |keys: &str| {
+        let (mut running, mut keyboard) = project.pilot(&["reset"]).spawn_on_terminal(24, 120);
+        running.wait_to_see(&format!("Type the name of the database to empty it ({name}):"));
+        keyboard.write_all(keys.as_bytes()).expect("it listens");
+        running.finish()
+    };
+    for (keys, code, says) in [
+        ("\x03", 130, "stopped by SIGINT at the question"),
+        ("yes\r", 77, "the name was not typed"),
+        ("\r", 77, "the name was not typed"),
+        ("\x04", 77, "the name was not typed"),
+    ] {
+        let ran = answer(keys).expect(code).database("unchanged").says(&[says, "Nothing was executed."]);
+        assert_eq!(database.everything(), before, "{ran}");
+    }
+    let ran = answer(&format!("{name}\r")).expect(0).database("changed");
+    assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
+}
+
+#[test]
+fn a_hundred_tables_take_at_most_twenty_round_trips() {
+    let (database, project) = prepared();
+    database.sql(
+        "DO $$ BEGIN FOR n IN 1..99 LOOP EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY, name text UNIQUE,
+             at timestamp DEFAULT now(), user_id int REFERENCES users, mood mood)', n); END LOOP; END $$",
+    );
+    let network = Journeys::to(database.url());
+    let ran = project.pilot(&["reset", "--yes", "--url", network.url.as_str()]).run().expect(0).database("changed");
+    assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
+    let n_round_trips = network.n_round_trips();
+    assert!((10..=20).contains(&n_round_trips), "{n_round_trips}\n{ran}");
 }
 
 #[test]

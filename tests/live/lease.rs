@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use drizzle_pilot::db::catalog;
 use drizzle_pilot::db::lease::{Lease, LeaseError, Request};
 
 use crate::NEWEST;
@@ -28,7 +29,7 @@ fn wait_for_waiters(database: &Database, n_waiters: usize) {
 }
 
 /// Ends the session that holds the lock for a run, as an administrator would or a pooler does.
-fn take_away(database: &Database) {
+pub(crate) fn take_away(database: &Database) {
     let ended = database.list(
         "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
           WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1685745772 AND a.datname = current_database()
@@ -107,11 +108,21 @@ fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
         database.sql(&format!("ALTER DATABASE {name} SET {setting} = '{value}'"));
     }
     let lease = take(&database);
-    let idle = database.rows(
-        "SELECT state, backend_xmin, backend_xid FROM pg_stat_activity
-          WHERE application_name = 'drizzle-pilot-test lock' AND datname = current_database()",
-    );
-    assert_eq!(idle, [["idle in transaction", "NULL", "NULL"]]);
+    let idle = || {
+        database.rows(
+            "SELECT state, backend_xmin, backend_xid,
+                    (SELECT string_agg(l.locktype || coalesce(l.relation::regclass::text, ''), ' ' ORDER BY 1) FROM pg_locks l
+                      WHERE l.pid = a.pid)
+               FROM pg_stat_activity a
+              WHERE application_name = 'drizzle-pilot-test lock' AND datname = current_database()",
+        )
+    };
+    let before = idle();
+    assert_eq!(before[0][..3], ["idle in transaction", "NULL", "NULL"]);
+    // Neither does it after a look at the database.
+    let seen = catalog::catalog_under(&lease, &database.dsn(), REQUEST.deadline).expect("it is ours");
+    assert_eq!(seen, catalog::catalog(&database.dsn(), REQUEST.deadline).expect("the laboratory answers"));
+    assert_eq!(idle(), before);
     // Longer than the limits.
     database.sql("SELECT pg_sleep(0.3)");
     assert!(lease.lives());

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::NEWEST;
-use crate::support::{Database, Project, Ran, Signal, gone_within, until};
+use crate::lease::take_away;
+use crate::support::{Database, Gate, Project, Ran, Signal, gone_within, transaction_pooler, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.
 pub(crate) type Migration<'a> = (i64, &'a str);
@@ -333,18 +336,25 @@ const DATA: [Migration; 2] =
     [(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(0.3);")];
 
 pub(crate) fn of_two_at_once_one_applies_and_the_other_finds_nothing_to_do(kit: &str) {
-    at_once(kit, 2);
+    at_once(kit, 2, |database| database.url());
+}
+
+#[test]
+fn behind_a_pooler_in_transaction_mode_each_migration_is_applied_once() {
+    at_once(NEWEST, 3, |database| transaction_pooler(database.url()));
 }
 
 #[test]
 fn of_ten_at_once_one_applies_and_the_others_find_nothing_to_do() {
-    at_once(NEWEST, 10);
+    at_once(NEWEST, 10, |database| database.url());
 }
 
-fn at_once(kit: &str, n_runs: usize) {
+fn at_once(kit: &str, n_runs: usize, way: impl Fn(&Database) -> Url) {
     let database = Database::create();
     let project = project(kit, &database, &DATA);
-    let running: Vec<_> = (0..n_runs).map(|_| project.pilot(&["migrate"]).spawn()).collect();
+    let url = way(&database);
+    let running: Vec<_> =
+        (0..n_runs).map(|_| project.pilot(&["migrate"]).env("DATABASE_URL", url.as_str()).spawn()).collect();
     let ran: Vec<Ran> = running.into_iter().map(|run| run.finish().expect(0)).collect();
     let changed = ran.iter().filter(|ran| ran.report["database"] == "changed").count();
     assert_eq!(changed, 1, "one of them applies");
@@ -353,30 +363,48 @@ fn at_once(kit: &str, n_runs: usize) {
 }
 
 #[test]
-fn a_run_that_is_killed_in_the_middle_keeps_nothing_and_the_next_goes_on() {
+fn a_run_that_is_killed_in_the_middle_keeps_nothing_and_the_one_that_waits_goes_on() {
     let database = Database::create();
     let project = project(
         NEWEST,
         &database,
         &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")],
     );
-    let sleeps = || {
-        !database.rows("SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'").is_empty()
+    let sleeper = || {
+        database.list("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'")
     };
-    for signal in [Signal::KILL, Signal::TERM] {
-        let run = project.pilot(&["migrate"]).spawn();
-        until("the migration runs", sleeps);
-        run.signal(signal);
-        let ran = run.finish();
-        assert_eq!(ran.code, if signal == Signal::TERM { 143 } else { -9 }, "{ran}");
-        if signal == Signal::TERM {
-            ran.says(&["Nothing was executed."]).database("unchanged");
-        }
-        until("no session of it is left", || database.foreign_backends().is_empty());
-    }
+    let run = project.pilot(&["migrate"]).spawn();
+    until("the migration runs", || !sleeper().is_empty());
+    let mut next = project.pilot(&["migrate"]).spawn();
+    next.wait_for("waiting for another run that changes this database");
+    let first = sleeper();
+    run.signal(Signal::KILL);
+    assert_eq!(run.finish().code, -9);
+    until("the next one goes on", || sleeper().len() == 1 && sleeper() != first);
+    next.signal(Signal::TERM);
+    next.finish().expect(143).says(&["Nothing was executed."]).database("unchanged");
+    until("no session of it is left", || database.foreign_backends().is_empty());
     folder(&project, &DATA);
     project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
     assert_eq!(database.value("SELECT count(*) FROM seeds"), "1");
+}
+
+#[test]
+fn a_run_that_loses_its_lock_is_stopped_and_keeps_nothing() {
+    let database = Database::create();
+    let project = project(
+        NEWEST,
+        &database,
+        &[(10, "CREATE TABLE seeds (n int);"), (20, "INSERT INTO seeds SELECT 1 FROM pg_sleep(600);")],
+    );
+    let run = project.pilot(&["migrate"]).spawn();
+    let runs = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO seeds%' AND state = 'active'";
+    until("the migration runs", || !database.rows(runs).is_empty());
+    take_away(&database);
+    let ran = run.finish().expect(69).database("unchanged");
+    ran.says(&["the lock on this database was lost, and drizzle-kit was stopped", "log of the server"]);
+    until("no session of it is left", || database.foreign_backends().is_empty());
+    assert_eq!(database.value("SELECT to_regclass('seeds')"), "NULL");
 }
 
 #[test]
@@ -384,39 +412,87 @@ fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_
     let database = Database::create();
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
     let ready = project.path("ready");
+    let nowhere_to_write = project.pilot(&["migrate", "--ready-file", "none/ready"]).run().expect(64);
+    nowhere_to_write.says(&["the ready file cannot be written: there is no folder none"]);
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
-    let migrate =
-        |url: &str| project.pilot(&["migrate", "--url", url, "--wait-for-db", "1s", "--ready-file", "ready"]).run();
-    migrate(nowhere).expect(69).says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
+    let migrate = |url: &str, wait: &str| {
+        project.pilot(&["migrate", "--url", url, "--wait-for-db", wait, "--ready-file", "ready"]).spawn()
+    };
+    let in_vain = migrate(nowhere, "1s").finish().expect(69);
+    in_vain.says(&["waiting for the database: 127.0.0.1:1 refused the connection"]);
     assert!(!ready.exists());
-    migrate(database.url().as_str()).expect(0);
+    let gate = Gate::before(database.url());
+    let mut waits = migrate(gate.url.as_str(), "60s");
+    waits.wait_for("waiting for the database: ");
+    assert!(!ready.exists());
+    gate.open();
+    waits.finish().expect(0).says(&["1 migration applied"]);
     assert!(ready.exists());
 }
 
-/// The enum incident: a value is renamed and one removed, by `push --force` on one side and by migrations on the other.
-pub(crate) fn the_enum_incident_is_seen_and_mended(kit: &str) {
-    const FIRST: &str = "CREATE TYPE \"mood\" AS ENUM ('active', 'inactive');\n--> statement-breakpoint\nCREATE TABLE \"users\" (\"id\" integer, \"mood\" \"mood\");";
-    const SECOND: &str = "UPDATE \"users\" SET \"mood\" = 'active' WHERE \"mood\" = 'inactive';\n--> statement-breakpoint\nALTER TYPE \"mood\" RENAME TO \"mood_old\";\n--> statement-breakpoint\nCREATE TYPE \"mood\" AS ENUM ('active', 'gone');\n--> statement-breakpoint\nALTER TABLE \"users\" ALTER COLUMN \"mood\" TYPE \"mood\" USING \"mood\"::text::\"mood\";\n--> statement-breakpoint\nDROP TYPE \"mood_old\";";
-    let database = Database::create();
-    let project = project(kit, &database, &[(10, FIRST)]);
-    project.pilot(&["migrate"]).run().expect(0);
-    database.sql("INSERT INTO users VALUES (1, 'inactive')");
-    // Somebody pushed: the type was replaced, the column left as text.
-    database.sql(
-        "ALTER TABLE users ALTER COLUMN mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'gone')",
-    );
-    folder(&project, &[(10, FIRST), (20, SECOND)]);
-    project.pilot(&["status"]).run().expect(2).says(&["1 pending, 1 applied"]);
-    // The migration cannot be taken for granted: the column is no enum any more.
-    let before = database.everything();
-    project.pilot(&["sync"]).run().expect(3).says(&["public.users.mood"]);
-    assert_eq!(database.everything(), before);
-    // Mended by hand to what the first migration made, then the migration runs.
-    database.sql("DROP TYPE mood; CREATE TYPE mood AS ENUM ('active', 'inactive'); ALTER TABLE users ALTER COLUMN mood TYPE mood USING mood::mood");
-    project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
-    assert_eq!(database.list("SELECT mood FROM users"), ["active"]);
-    project.pilot(&["sync", "--dry-run"]).run().expect(0).says(&["there is nothing to write: 2 applied"]);
+/// The enum incident: one value goes and one gets another name; `push --force` on one side, migrations on the other.
+/// docs/migration-workflow.md tells it.
+#[test]
+fn the_enum_incident_is_seen_and_mended() {
+    const BEFORE: &str = "export const mood = pgEnum('mood', ['active', 'inactive', 'unused']);
+        export const users = pgTable('users', { id: integer('id'), mood: mood('mood') });\n";
+    const COLUMN: &str =
+        "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'mood'";
+    let (staging, production) = (Database::create(), Database::create());
+    let project = Project::new(NEWEST, &production);
+    let at = |database: &Database, args: &[&str]| project.pilot(args).env("DATABASE_URL", database.url().as_str());
+    let kit = |database: &Database, args: &[&str]| project.kit(args).env("DATABASE_URL", database.url().as_str()).run();
+    project.schema(BEFORE);
+    project.pilot(&["generate", "--", "--name=init"]).run().expect(0);
+    for database in [&staging, &production] {
+        at(database, &["migrate"]).run().expect(0);
+        database.sql("INSERT INTO users VALUES (1, 'active'), (2, 'inactive')");
+    }
+    project.schema(&BEFORE.replace("['active', 'inactive', 'unused']", "['active', 'paused']"));
+
+    // What the old way does: half of it, with status 0; and the migration that fails on the other side gives no reason.
+    let pushed = kit(&staging, &["push", "--force"]);
+    assert!(pushed.code == 0 && pushed.stderr.contains("22P02"), "{pushed}");
+    assert_eq!((staging.value(COLUMN), production.value(COLUMN)), ("text".to_owned(), "mood".to_owned()));
+    project.pilot(&["generate", "--", "--name=moods"]).run().expect(0);
+    let migrated = kit(&production, &["migrate"]);
+    assert!(migrated.code == 1 && !format!("{}{}", migrated.stdout, migrated.stderr).contains("22P02"), "{migrated}");
+    assert_eq!(kit(&production, &["check"]).code, 0);
+
+    // What the commands say, and none of them changes anything.
+    let before = (staging.everything(), production.everything());
+    at(&production, &["push"]).run().expect(3).says(&["recreate_enum public.mood"]);
+    at(&staging, &["status"]).run().expect(2).says(&["1 pending, 1 applied"]);
+    at(&staging, &["check", "--database", "--push"]).run().expect(2).says(&[
+        "drizzle/0001_moods.sql:2:1: error: enum public.mood is dropped and created again",
+        "changed: column public.users.mood public.mood → text",
+        "changed: enum public.mood 'active','inactive','unused' → 'active','paused'",
+        "a push would run: ALTER TABLE \"users\" ALTER COLUMN \"mood\" SET DATA TYPE",
+    ]);
+    at(&staging, &["sync"]).run().expect(3).says(&["public.users.mood"]);
+    at(&production, &["migrate"]).run().expect(1).database("unchanged").says(&[
+        "drizzle/0001_moods.sql:4: statement 4 failed: invalid input value for enum mood: \"inactive\" (22P02)",
+    ]);
+    assert_eq!((staging.everything(), production.everything()), before);
+
+    // One migration mends both sides.
+    project.write("drizzle/0001_moods.sql", &example("paused"));
+    for database in [&staging, &production] {
+        at(database, &["migrate"]).run().expect(0).says(&["1 migration applied"]);
+        assert_eq!(database.list("SELECT mood FROM users ORDER BY id"), ["active", "paused"]);
+        assert_eq!(database.value(COLUMN), "mood");
+    }
+    assert_eq!(staging.everything().schema.lines, production.everything().schema.lines);
+    at(&staging, &["check", "--database", "--push", "--schema"]).run().expect(0).says(&["nothing found"]);
+}
+
+/// Returns the migration of docs/migration-workflow.md that has this word.
+fn example(word: &str) -> String {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/migration-workflow.md");
+    let page = std::fs::read_to_string(page).expect("the page is part of the repository");
+    let mut blocks = page.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.find(|block| block.contains(word)).expect("the page has an example").to_owned()
 }
 
 on_every_kit! {
@@ -426,5 +502,4 @@ on_every_kit! {
     what_was_skipped_is_applied_after_the_order_was_repaired
     a_push_built_database_is_taken_over
     of_two_at_once_one_applies_and_the_other_finds_nothing_to_do
-    the_enum_incident_is_seen_and_mended
 }

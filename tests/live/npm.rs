@@ -14,7 +14,7 @@ const WAITING: &str = "SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%count(%'";
 
 /// The tarballs that `scripts/npm/pack` makes of this build.
-fn tarballs() -> &'static [PathBuf] {
+pub(crate) fn tarballs() -> &'static [PathBuf] {
     static PACKED: OnceLock<(TempDir, Vec<PathBuf>)> = OnceLock::new();
     let pack = || {
         let dir = TempDir::new().expect("there is a temporary folder");
@@ -61,7 +61,7 @@ fn npm() -> [&'static str; 5] {
 }
 
 /// Returns how the lab's pnpm is started.
-fn pnpm() -> String {
+pub(crate) fn pnpm() -> String {
     format!("{}/pnpm/node_modules/pnpm/bin/pnpm.cjs", lab_variable("DRIZZLE_PILOT_LAB"))
 }
 

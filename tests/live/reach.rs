@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use drizzle_pilot::db::reach::{self, Facts, Reached, Relation, Root, Rows, Wanted};
 use drizzle_pilot::db::url::Dsn;
+use drizzle_pilot::db::{Session, Visit};
 
 use crate::support::Database;
 
@@ -11,7 +12,13 @@ fn look_up(database: &Database, wanted: &Wanted) -> Facts {
     let credentials = serde_json::json!({ "url": database.url().as_str() });
     let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
     let dsn = dsn.expect("PostgreSQL has an address").expect("the laboratory's URLs are right");
-    reach::look_up(&dsn, wanted, Duration::from_secs(10)).expect("the laboratory answers")
+    look_up_at(&dsn, wanted)
+}
+
+fn look_up_at(dsn: &Dsn, wanted: &Wanted) -> Facts {
+    let session = Session { application_name: "reach", options: "" };
+    let visit = Visit::to(dsn, session).expect("the system lets us");
+    reach::look_up(&visit, wanted, Duration::from_secs(10)).expect("the laboratory answers")
 }
 
 fn relation(name: &str) -> Relation {
@@ -187,7 +194,7 @@ fn a_number_that_may_be_too_small_is_told_from_a_count() {
     let dsn = Dsn::from_credentials("postgresql", &credentials, &|_| None);
     let dsn = dsn.expect("PostgreSQL has an address").expect("the URL is right");
     let wanted = Wanted { counted: vec![relation("tenants")], ..Wanted::default() };
-    let hidden = reach::look_up(&dsn, &wanted, Duration::from_secs(10)).expect("the laboratory answers");
+    let hidden = look_up_at(&dsn, &wanted);
     assert_eq!(hidden.relations[&relation("tenants")].rows, Rows::Hidden);
     database.sql(&format!("DROP TABLE tenants; DROP ROLE {role}"));
 }

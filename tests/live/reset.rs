@@ -13,7 +13,9 @@ use drizzle_pilot::db::reach::Relation;
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
 use drizzle_pilot::db::reset_plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 
-use crate::support::{AtCommit, Database, OwnServer, Server, proxy, until};
+use crate::NEWEST;
+use crate::migrations::folder;
+use crate::support::{AtCommit, Database, OwnServer, Project, Server, proxy, until};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
@@ -95,7 +97,9 @@ fn staying(database: &Database, schemas: &str) -> Vec<String> {
            WHERE defaclnamespace = 0 OR defaclnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ({schemas}))
          UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE current_database() || '%'
          UNION ALL SELECT 'server ' || srvname FROM pg_foreign_server UNION ALL SELECT 'mapping ' || umuser FROM pg_user_mapping
-         UNION ALL SELECT 'publication ' || pubname FROM pg_publication
+         UNION ALL SELECT 'publication ' || pubname FROM pg_publication UNION ALL SELECT 'language ' || lanname FROM pg_language
+         UNION ALL SELECT 'wrapper ' || fdwname FROM pg_foreign_data_wrapper
+         UNION ALL SELECT 'large object ' || oid FROM pg_largeobject_metadata
          UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass('catalog_of_ours')
          UNION ALL SELECT 'other ' || i.type || ' ' || i.identity || ' ' || d.objid FROM pg_depend d, LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
           WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace('other')
@@ -172,6 +176,7 @@ fn everything_goes_and_what_must_stay_stays() {
             "cast public.mood.public.base",
             "trigger public.catalog_of_ours.ours_on_theirs",
             "access method method_of_ours",
+            "transform public.mood.plpgsql",
             &event_trigger,
             "default privileges of postgres for tables in schema shop",
             &privileges,
@@ -181,7 +186,26 @@ fn everything_goes_and_what_must_stay_stays() {
         // Nothing is left to do.
         let (_, plan) = planned(&database, &scope);
         assert!(plan.is_empty(), "{plan:#?}");
+        push_and_migrate(&database);
+        assert_eq!(staying(&database, "'public', 'other', 'extras'"), before);
     }
+}
+
+/// Builds the schema in both ways, after one another, without a question in between.
+#[track_caller]
+fn push_and_migrate(database: &Database) {
+    let project = Project::new(NEWEST, database);
+    project.policy("[guard]\nhosts = ['127.0.0.1']\n");
+    project.schema("export const users = pgTable('users', { id: serial('id').primaryKey(), name: text('name') });\n");
+    let n_users = || database.value("SELECT count(*) FROM users");
+    let ran = project.push().expect(0).database("changed");
+    let prompts = ran.report["prompts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert!(prompts.len() <= 1, "only consent is asked for\n{ran}");
+    assert_eq!(n_users(), "0", "{ran}");
+
+    folder(&project, &[(10, "CREATE TABLE users (id serial PRIMARY KEY, name text);")]);
+    let ran = project.pilot(&["reset", "--yes", "--then", "migrate"]).run().expect(0).database("changed");
+    assert_eq!((n_users(), ran.report["prompts"].as_array().map(Vec::len)), ("0".to_owned(), Some(0)), "{ran}");
 }
 
 #[test]
@@ -197,20 +221,24 @@ fn as_many_locks_are_taken_as_were_predicted() {
         );
         let (target, plan) = planned(&database, &scope(&["public"]));
         assert_eq!(plan.steps.iter().map(|step| step.objects.len()).collect::<Vec<_>>(), [100, 21, 1]);
-        let most = RefCell::new(0);
-        let watch = |event: Event<'_>| {
-            if let Event::Step { idx, n_steps, .. } = event
-                && idx + 1 == n_steps
-            {
-                // The last drop is still to come: it takes the two locks of the type and its array.
-                let count = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'reset-test'
-                             AND a.datname = current_database() AND locktype IN ('relation', 'object')
-                             AND (l.objid >= 16384 OR l.relation >= 16384) AND mode = 'AccessExclusiveLock'";
-                *most.borrow_mut() = aside(|| database.value(count)).parse::<u64>().expect("a count is a number");
-            }
+        // The last drop has to wait; without it, the two locks of the type and its array are missing.
+        let holder = database.hold("COMMENT ON TYPE mood IS 'held'");
+        let locks = |granted: &str| {
+            database.value(&format!(
+                "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'reset-test'
+                 AND a.datname = current_database() AND locktype IN ('relation', 'object') AND granted = {granted}
+                 AND (l.objid >= 16384 OR l.relation >= 16384) AND mode = 'AccessExclusiveLock'"
+            ))
         };
-        reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(plan.n_locks, most.into_inner() + 2);
+        let most = thread::scope(|scope| {
+            let running = scope.spawn(|| reset::reset(&target, &plan, &run()));
+            until("the last drop waits", || locks("false") == "1");
+            let most: u64 = locks("true").parse().expect("a count is a number");
+            holder.release();
+            running.join().expect("it does not panic").unwrap_or_else(|error| panic!("{error}"));
+            most
+        });
+        assert_eq!(plan.n_locks, most + 2);
     }
 }
 

@@ -132,6 +132,11 @@ impl Project {
         }
     }
 
+    /// Prepares a run of the bare drizzle-kit, as it is without this program.
+    pub(crate) fn kit(&self, arguments: &[&str]) -> Run {
+        self.command("", &[&["node", "node_modules/drizzle-kit/bin.cjs"], arguments].concat())
+    }
+
     /// Runs `drizzle-pilot push` and waits for its end.
     #[track_caller]
     pub(crate) fn push(&self) -> Ran {

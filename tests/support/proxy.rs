@@ -1,5 +1,6 @@
 //! A network that fails, when COMMIT passes through it or at any byte, and a pooler that takes no start-up options.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -147,6 +148,69 @@ fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>,
     });
 }
 
+/// A network that counts the round trips: an answer of the server after its client has said something.
+pub(crate) struct Journeys {
+    pub(crate) url: Url,
+    n_answers: Arc<AtomicU64>,
+}
+
+impl Journeys {
+    /// Opens a port in front of a server.
+    pub(crate) fn to(url: Url) -> Self {
+        let n_answers = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&n_answers);
+        let url = before(url, move |client, server| {
+            let (mut from_client, mut to_client) = (client.try_clone().expect("descriptors are left"), client);
+            let (mut from_server, mut to_server) = (server.try_clone().expect("descriptors are left"), server);
+            let (asked, counted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&counted));
+            let asks = Arc::clone(&asked);
+            thread::spawn(move || {
+                pump(&mut from_client, |bytes| {
+                    asks.store(true, Ordering::SeqCst);
+                    to_server.write_all(bytes).is_ok()
+                });
+                to_server.shutdown(Shutdown::Both).unwrap_or_default();
+            });
+            thread::spawn(move || {
+                pump(&mut from_server, |bytes| {
+                    counted.fetch_add(u64::from(asked.swap(false, Ordering::SeqCst)), Ordering::SeqCst);
+                    to_client.write_all(bytes).is_ok()
+                });
+                to_client.shutdown(Shutdown::Both).unwrap_or_default();
+            });
+        });
+        Self { url, n_answers }
+    }
+
+    /// Returns how many there were so far, in all connections.
+    pub(crate) fn n_round_trips(&self) -> u64 {
+        self.n_answers.load(Ordering::SeqCst)
+    }
+}
+
+/// A port in front of a server that ends every connection until it is opened: that of a container whose server starts.
+pub(crate) struct Gate {
+    pub(crate) url: Url,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub(crate) fn before(url: Url) -> Self {
+        let is_open = Arc::new(AtomicBool::new(false));
+        let known = Arc::clone(&is_open);
+        let url = before(url, move |client, server| {
+            if known.load(Ordering::SeqCst) {
+                carry_until(client, server, &Arc::default(), u64::MAX);
+            }
+        });
+        Self { url, is_open }
+    }
+
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+}
+
 /// What a pooler does to start-up options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtOptions {
@@ -164,7 +228,6 @@ pub(crate) fn pooler(url: Url, at_options: AtOptions) -> Url {
 /// Reads the message that begins a session, and carries the rest. The length comes first, then the version of the
 /// protocol, then names and values.
 fn pool(mut client: TcpStream, mut server: TcpStream, at_options: AtOptions) {
-    const REFUSAL: &[u8] = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
     const N_BEFORE: usize = 8;
     let mut length = [0; 4];
     if client.read_exact(&mut length).is_err() {
@@ -176,13 +239,113 @@ fn pool(mut client: TcpStream, mut server: TcpStream, at_options: AtOptions) {
     let parameters: Vec<&[u8]> = parameters.split(|byte| *byte == 0).collect();
     let is_options = |pair: &&[&[u8]]| pair[0] == b"options";
     if parameters.chunks_exact(2).any(|pair| is_options(&pair)) && at_options == AtOptions::Refuse {
-        let length = u32::try_from(REFUSAL.len() + length.len()).expect("it is short").to_be_bytes();
-        client.write_all(&[b"E", &length[..], REFUSAL].concat()).unwrap_or_default();
-        return;
+        return refuse_options(&mut client);
     }
     let kept = parameters.chunks_exact(2).filter(|pair| !pair[0].is_empty() && !is_options(pair));
     let kept: Vec<u8> = kept.flatten().flat_map(|text| [*text, b"\0"].concat()).chain([0]).collect();
     let length = u32::try_from(N_BEFORE + kept.len()).expect("it is short").to_be_bytes();
     server.write_all(&[&length[..], version, &kept].concat()).expect("the laboratory answers");
     carry_until(client, server, &Arc::default(), u64::MAX);
+}
+
+/// Ends a connection as PgBouncer does where a start-up message has options.
+fn refuse_options(client: &mut TcpStream) {
+    const REFUSAL: &[u8] = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+    let length = u32::try_from(REFUSAL.len() + 4).expect("it is short").to_be_bytes();
+    client.write_all(&[b"E", &length[..], REFUSAL].concat()).unwrap_or_default();
+}
+
+/// Opens a port in front of a server as a pooler in transaction mode would, and returns the URL that leads to it. A client
+/// logs in to the server itself; after that each of its transactions runs in the session that was free for longest, so
+/// that nothing it leaves in one is there in the next.
+pub(crate) fn transaction_pooler(url: Url) -> Url {
+    let pool = Arc::new(Pool::default());
+    before(url, move |client, server| {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || pool.serve(client, server));
+    })
+}
+
+/// The sessions that no client's transaction is in, the one that was left last at the end.
+#[derive(Default)]
+struct Pool {
+    idle: Mutex<VecDeque<TcpStream>>,
+}
+
+impl Pool {
+    /// Serves a client until it leaves. Where one of the two fails, both are left: a pooler does not guess either.
+    fn serve(&self, mut client: TcpStream, mut server: TcpStream) {
+        // The start-up message has no type; the login may go back and forth.
+        let Some(hello) = Self::untyped(&mut client) else { return };
+        if hello.windows(9).any(|window| window == b"\0options\0") {
+            return refuse_options(&mut client);
+        }
+        let mut logged_in = server.write_all(&hello).is_ok();
+        loop {
+            match Self::message(&mut server) {
+                Some(message) if logged_in && client.write_all(&message).is_ok() => match message[0] {
+                    b'Z' => break,
+                    b'E' => return,
+                    // A challenge, to which the client has to answer; 12 is the last word of SCRAM, 0 that all is well.
+                    b'R' if !matches!(message[8], 0 | 12) => {
+                        logged_in = Self::message(&mut client).is_some_and(|answer| server.write_all(&answer).is_ok());
+                    }
+                    _ => {}
+                },
+                _ => return,
+            }
+        }
+        self.leave(server);
+        let mut entered: Option<TcpStream> = None;
+        while let Some(message) = Self::message(&mut client) {
+            if message[0] == b'X' {
+                break;
+            }
+            let mut server = entered.take().unwrap_or_else(|| self.enter());
+            let mut is_idle = false;
+            let asks = matches!(message[0], b'Q' | b'S');
+            let mut carried = server.write_all(&message).is_ok();
+            while asks && carried {
+                let Some(answer) = Self::message(&mut server) else { return };
+                carried = client.write_all(&answer).is_ok();
+                if answer[0] == b'Z' {
+                    is_idle = answer[5] == b'I';
+                    break;
+                }
+            }
+            if !carried {
+                return;
+            }
+            match is_idle {
+                true => self.leave(server),
+                false => entered = Some(server),
+            }
+        }
+    }
+
+    fn enter(&self) -> TcpStream {
+        let mut idle = self.idle.lock().expect("nobody panics with it");
+        // Every client that is served has brought one, and takes one.
+        idle.pop_front().expect("there is a session for each client")
+    }
+
+    fn leave(&self, server: TcpStream) {
+        self.idle.lock().expect("nobody panics with it").push_back(server);
+    }
+
+    fn untyped(from: &mut TcpStream) -> Option<Vec<u8>> {
+        let mut message = vec![0; 4];
+        from.read_exact(&mut message).ok()?;
+        let length = u32::from_be_bytes([message[0], message[1], message[2], message[3]]) as usize;
+        message.resize(length.max(4), 0);
+        from.read_exact(&mut message[4..]).ok()?;
+        Some(message)
+    }
+
+    /// Reads one message: its type, its length without the type, the rest.
+    fn message(from: &mut TcpStream) -> Option<Vec<u8>> {
+        let mut kind = [0];
+        from.read_exact(&mut kind).ok()?;
+        Some([&kind[..], &Self::untyped(from)?].concat())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -118,6 +118,12 @@ impl Run {
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
     #[track_caller]
     pub(crate) fn on_terminal(self, rows: u16, cols: u16) -> Ran {
+        self.spawn_on_terminal(rows, cols).0.finish()
+    }
+
+    /// Starts on a terminal of that size and returns at once, with what types there. In the end the terminal has to be as
+    /// it was.
+    pub(crate) fn spawn_on_terminal(self, rows: u16, cols: u16) -> (Running, Box<dyn Write + Send>) {
         let scratch = Scratch::new();
         let pty = native_pty_system()
             .openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
@@ -129,19 +135,24 @@ impl Run {
         }
         command.env("TERM", "xterm-256color");
         command.cwd(&self.project);
+        let modes = |master: &dyn MasterPty| format!("{:?}", master.get_termios().expect("it is a terminal"));
+        let before = modes(&*pty.master);
         let mut child = pty.slave.spawn_command(command).expect("the program is built");
         let pid = child.process_id().expect("it was started");
         let stdout = Lines::read(pty.master.try_clone_reader().expect("the terminal is open"));
+        let keyboard = pty.master.take_writer().expect("nobody else types");
         drop(pty.slave);
         let master = pty.master;
         let wait = move || {
             let status = child.wait()?;
+            assert_eq!(modes(&*master), before, "the terminal is as it was");
             drop(master);
             let code = i32::try_from(status.exit_code()).expect("an exit code is small");
             Ok(ExitStatus::from_raw(code << 8))
         };
         let stderr = Lines::read(std::io::empty());
-        Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), scratch }.finish()
+        let running = Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), scratch };
+        (running, keyboard)
     }
 
     fn words(&self, scratch: &Scratch) -> Vec<OsString> {
@@ -217,6 +228,12 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.stderr.wait_for(text);
+    }
+
+    /// Reads stdout, as [`wait_for`](Running::wait_for).
+    #[track_caller]
+    pub(crate) fn wait_to_see(&mut self, text: &str) {
+        self.stdout.wait_for(text);
     }
 
     /// Waits for the end, and for the processes that the run started.

@@ -35,10 +35,14 @@ pub(super) fn check(source: &mut Source<'_>) {
     let ends = source.breakpoints.iter().map(|place| place.start).chain([source.text.len()]);
     let mut statement_idx = 0;
     let mut crowds: Vec<(usize, usize)> = Vec::new();
+    let mut begin = 0;
     for end in ends {
         let first = statement_idx;
+        // How many statements there are in what is no SQL nobody can say.
+        let is_sql = !source.script.faults.iter().any(|fault| (begin..end).contains(&fault.at));
+        begin = end;
         statement_idx += source.script.statements[first..].iter().take_while(|stated| stated.place.start < end).count();
-        if statement_idx - first > 1 {
+        if is_sql && statement_idx - first > 1 {
             crowds.push((first + 1, statement_idx - first));
         }
     }

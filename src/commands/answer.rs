@@ -1,0 +1,75 @@
+//! How a command answers that looks at a project and drives nothing: a document of its own for programs, text for people,
+//! a question on a terminal, and the closing sentence.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::cli::{Format, Shared};
+use crate::commands::look::Clock;
+use crate::commands::verdict;
+use crate::console::{Console, clean_json};
+use crate::exit::Exit;
+use crate::kit::driver;
+use crate::report::Verdict;
+use crate::term::interrupts::{Answered, Interrupts};
+
+/// Prints the document or the text, and keeps the document where it is wanted.
+pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mut Console) {
+    console.settle();
+    let value = serde_json::to_value(document).expect("a document has only strings, numbers, lists and objects");
+    let json = clean_json(&format!("{:#}\n", console.secrets().redact_json(value)));
+    if let Some(path) = &shared.report
+        && let Err(error) = std::fs::write(path, &json)
+    {
+        console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+    }
+    match shared.format {
+        Format::Json => console.result(&json),
+        _ if shared.quiet => {}
+        _ => console.result(&console.clean(text)),
+    }
+}
+
+/// Tells, and says why a run failed.
+pub fn close(shared: &Shared, document: &impl Serialize, text: &str, verdict: &Verdict, console: &mut Console) -> Exit {
+    tell(shared, document, text, console);
+    let Verdict { exit, summary, hint, database, .. } = verdict;
+    if matches!(exit, Exit::Ok | Exit::Changes) {
+        return *exit;
+    }
+    console.error(exit.name(), summary);
+    if let Some(hint) = hint {
+        console.insist(&format!("hint: {hint}"));
+    }
+    console.insist(database.sentence());
+    *exit
+}
+
+/// Tells whether somebody can be asked.
+pub fn can_ask(shared: &Shared) -> bool {
+    let watched = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    watched && shared.format == Format::Text && std::env::var_os("CI").is_none()
+}
+
+/// Asks on the terminal. Anything but a yes is a no.
+///
+/// # Errors
+/// With the verdict, where a signal came or nobody answered.
+pub fn ask(question: &str, clock: &Clock, console: &mut Console) -> Result<bool, Verdict> {
+    let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
+    console.settle();
+    console.insist(&format!("{question} [y/N]"));
+    let answered = interrupts
+        .line(Instant::now() + clock.rest())
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("the answer could not be read: {error}")))?;
+    match answered {
+        Answered::Line(line) => Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes")),
+        Answered::Signal(signal) => {
+            let summary = format!("stopped by {} at the question", driver::signal_name(signal));
+            Err(Verdict::nothing(Exit::Signal(signal), summary))
+        }
+        Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered in the time of the run")),
+    }
+}

@@ -1,0 +1,676 @@
+//! `next`: compare schema files, last snapshot, journal and database; say where the project stands, and what comes next.
+//!
+//! It looks with the code of `status`, `check` and `plan`, and decides nothing that they do not say.
+
+pub mod patterns;
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Parser;
+use serde::Serialize;
+
+use self::patterns::Pattern;
+use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
+use crate::commands::answer;
+use crate::commands::forgotten::{self, Forgotten};
+use crate::commands::logbook::{self, Logbook};
+use crate::commands::look::Clock;
+use crate::commands::migrations::{self, Changes, Ground};
+use crate::commands::target::{self, Place};
+use crate::commands::{casting, copilot, drift, folder, gate, generate, migrate, plan, push, status, sync};
+use crate::console::Console;
+use crate::db::history::{self, History};
+use crate::db::reach::Relation;
+use crate::exit::Exit;
+use crate::migrations::git::Git;
+use crate::migrations::rule::{JOURNAL_MISSING_FILE, JOURNAL_ORDER};
+use crate::migrations::state::{State, Status};
+use crate::migrations::{Folder, JournalFile, Level, journal, lint};
+use crate::policy::Policy;
+use crate::report::Verdict;
+use crate::sql::name::ObjectName;
+
+/// As many lines of evidence are shown; `check --database` and the report have all.
+const MOST_LINES: usize = 12;
+
+/// Where a project stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stand {
+    /// Schema files, last migration and database say the same.
+    Clean,
+    /// The schema files have what no migration has.
+    EditedSchema,
+    /// So, and an enum is among it.
+    EnumChange,
+    /// Migrations wait to be applied.
+    Pending,
+    /// A migration was passed over, and drizzle will never run it.
+    Skipped,
+    /// The database has the tables and no history.
+    PushBuilt,
+    /// The database is not what its migrations make.
+    Drifted,
+    /// Two branches met in the migrations folder.
+    Conflict,
+    /// A file is not the one that was applied, is gone, or would run again; or the database has what the folder lacks.
+    Astray,
+    /// There are no migrations, and the database has what the schema files say.
+    Pushed,
+    /// There are no migrations, and a push would change the database.
+    Unpushed,
+}
+
+/// A command that can be run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    Generate,
+    Migrate,
+    Push,
+    Plan,
+    SyncDryRun,
+    RepairOrder,
+}
+
+impl Offer {
+    fn words(self) -> &'static str {
+        match self {
+            Offer::Generate => "generate",
+            Offer::Migrate => "migrate",
+            Offer::Push => "push",
+            Offer::Plan => "plan",
+            Offer::SyncDryRun => "sync --dry-run",
+            Offer::RepairOrder => "sync --repair-order",
+        }
+    }
+}
+
+/// What comes next.
+#[derive(Debug, Serialize)]
+struct Step {
+    /// None: something to do by hand.
+    command: Option<String>,
+    why: String,
+    #[serde(skip)]
+    offer: Option<Offer>,
+}
+
+/// What was found, and what to do about it.
+#[derive(Debug, Serialize)]
+struct Advice {
+    state: Stand,
+    summary: String,
+    /// What shows it, a line each.
+    evidence: Vec<String>,
+    /// The first is next.
+    steps: Vec<Step>,
+    patterns: Vec<Pattern>,
+    notes: Vec<String>,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    command: &'static str,
+    outcome: &'static str,
+    code: u8,
+    summary: &'a str,
+    #[serde(flatten)]
+    advice: Option<&'a Advice>,
+}
+
+/// Runs the command.
+pub fn run(shared: &Shared, args: &PlaceArgs, console: &mut Console) -> Exit {
+    let clock = Clock::new(Instant::now(), shared.timeout);
+    let (verdict, advice) = match look(shared, args, &clock, console) {
+        Ok(advice) => {
+            let exit = if matches!(advice.state, Stand::Clean | Stand::Pushed) { Exit::Ok } else { Exit::Changes };
+            (Verdict::nothing(exit, advice.summary.clone()), Some(advice))
+        }
+        Err(verdict) => (verdict, None),
+    };
+    let (outcome, code) = (verdict.exit.name(), verdict.exit.code());
+    let document =
+        Document { schema: 1, command: "next", outcome, code, summary: &verdict.summary, advice: advice.as_ref() };
+    let text = advice.as_ref().map(text).unwrap_or_default();
+    let exit = answer::close(shared, &document, &text, &verdict, console);
+    let step = advice.as_ref().and_then(|advice| advice.steps.first());
+    let Some(Step { command: Some(command), offer: Some(offer), .. }) = step else { return exit };
+    if !answer::can_ask(shared) {
+        return exit;
+    }
+    match answer::ask(&format!("Run {command} now?"), &clock, console) {
+        Ok(true) => take_up(*offer, shared, args, console),
+        Ok(false) => exit,
+        Err(verdict) => answer::close(shared, &document, "", &verdict, console),
+    }
+}
+
+/// Runs the command that comes next, with what its command line has by default.
+fn take_up(offer: Offer, shared: &Shared, place: &PlaceArgs, console: &mut Console) -> Exit {
+    let words = std::iter::once("drizzle-pilot").chain(offer.words().split(' '));
+    let line = Cli::try_parse_from(words).expect("the words are those of our own commands");
+    let place = place.clone();
+    match line.command {
+        Command::Generate(args) => generate::run(shared, &args, console),
+        Command::Migrate(args) => migrate::run(shared, &MigrateArgs { place, ..args }, console),
+        Command::Push(args) => push::run(shared, &args, console),
+        Command::Plan(args) => plan::run(shared, &args, console),
+        Command::Sync(args) => sync::run(shared, &SyncArgs { place, ..args }, console),
+        other => unreachable!("{other:?} is not offered"),
+    }
+}
+
+fn text(advice: &Advice) -> String {
+    let Advice { state, summary, evidence, steps, patterns, notes } = advice;
+    let word = serde_json::to_value(state).expect("a state is a word");
+    let mut text = format!("state  {}: {summary}\n", word.as_str().unwrap_or_default());
+    for line in evidence.iter().take(MOST_LINES) {
+        let _ = writeln!(text, "       {}", gate::excerpt(line));
+    }
+    if evidence.len() > MOST_LINES {
+        let _ = writeln!(text, "       and {} more", evidence.len() - MOST_LINES);
+    }
+    for (idx, Step { command, why, .. }) in steps.iter().enumerate() {
+        let when = if idx == 0 { "next" } else { "then" };
+        match command {
+            Some(command) => {
+                let _ = writeln!(text, "{when}   {command}\n         {why}");
+            }
+            None => {
+                let _ = writeln!(text, "{when}   {why}");
+            }
+        }
+    }
+    for Pattern { kind, why, sql } in patterns {
+        let _ = writeln!(text, "{kind}: {why}");
+        for line in sql.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    for note in notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+/// Writes command lines that mean the same project, database and policy as this one.
+struct Lines<'a> {
+    shared: &'a Shared,
+    place: &'a PlaceArgs,
+}
+
+impl Lines<'_> {
+    fn step(&self, words: &str, why: impl Into<String>, offer: Option<Offer>) -> Step {
+        let mut line = format!("drizzle-pilot {words}");
+        let mut flag = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                let _ = write!(line, " {name} {}", shell_words::quote(&value));
+            }
+        };
+        let shown = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        flag("--cwd", shown(&self.shared.cwd));
+        flag("--config", shown(&self.shared.config));
+        flag("--profile", self.shared.profile.clone());
+        if !matches!(offer, Some(Offer::Generate | Offer::Push | Offer::Plan)) {
+            flag("--migrations", shown(&self.place.migrations));
+            // The URL may hold a password, which is no part of a line to copy.
+            flag("--url", self.place.url.as_ref().map(|_| "URL".to_owned()));
+        }
+        Step { command: Some(line), why: why.into(), offer }
+    }
+
+    fn by_hand(&self, why: impl Into<String>) -> Step {
+        Step { command: None, why: why.into(), offer: None }
+    }
+}
+
+/// Looks at one thing after the other. What has to be mended first is said first, and what rests on it is not looked at.
+fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console) -> Result<Advice, Verdict> {
+    let mut log = Logbook::new(shared);
+    log.speaks = false;
+    let lines = Lines { shared, place: args };
+    let cwd = logbook::project(shared)?;
+    let policies = log.load_policy(shared, &cwd, console)?;
+    let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
+    log.target = Some(copilot::postgres_target(&place.dsn));
+    // It looks as `status` does, and may run wherever that may.
+    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, &mut log)?;
+    let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
+    let read = path.is_dir().then(|| folder::read(&path)).transpose()?;
+    let Some(read) = read.filter(|folder| folder.journal != JournalFile::Missing || !folder.files.is_empty()) else {
+        return without_migrations(shared, &lines, &place, clock, console);
+    };
+    if let Some(advice) = conflict(&read, &policy, &lines, &cwd) {
+        return Ok(advice);
+    }
+    console.progress("reading the history");
+    let ground = Ground::of(place, args.migrations.as_deref(), &cwd)?;
+    let history = ground.history(clock)?;
+    let status = ground.status(&history);
+    if let Some(advice) = astray(&ground, &history, &status, &lines) {
+        return Ok(advice);
+    }
+
+    let mut notes = Vec::new();
+    let differences = drifted(&ground, &history, &status, clock, console, &mut notes)?;
+    let edited = schema(shared, &ground, &cwd, console, &mut notes)?;
+    if !differences.is_empty() {
+        return Ok(of_drift(differences, edited.is_some(), &status, notes, &lines));
+    }
+    if status.in_state(State::Pending).next().is_some() {
+        return Ok(of_pending(&ground, &status, edited.is_some(), &policy, notes, &lines));
+    }
+    match edited {
+        Some(edited) => Ok(of_edits(&ground, edited, clock, notes, &lines)),
+        None => Ok(of_clean(&ground, &status, notes, &lines)),
+    }
+}
+
+/// A project that pushes, or one that is new.
+fn without_migrations(
+    shared: &Shared,
+    lines: &Lines<'_>,
+    place: &Place,
+    clock: &Clock,
+    console: &mut Console,
+) -> Result<Advice, Verdict> {
+    if lines.place.url.is_some() {
+        let summary = "there are no migrations, and --url is for their history alone";
+        return Err(Verdict::nothing(Exit::Usage, summary)
+            .hint("leave it out: drizzle-kit is asked what a push would do, and connects where its config says"));
+    }
+    let mission_args = PlanArgs::of_push(&PushArgs::default());
+    console.progress("asking drizzle-kit what a push would do");
+    let (verdict, log) = plan::look(shared, &mission_args, console);
+    let generate = "where other people's data is, work with migrations: drizzle-pilot generate makes the first; in a database \
+                    that a push has built, drizzle-pilot sync then writes its history";
+    let of = |state, summary: String, evidence, steps| Advice {
+        state,
+        summary,
+        evidence,
+        steps,
+        patterns: Vec::new(),
+        notes: vec![generate.to_owned()],
+    };
+    match verdict.exit {
+        Exit::Ok => Ok(of(
+            Stand::Pushed,
+            format!("there are no migrations, and {} has what the schema files say", place.dsn),
+            Vec::new(),
+            vec![lines.by_hand("edit the schema files, then drizzle-pilot plan and drizzle-pilot push")],
+        )),
+        Exit::Changes | Exit::Refused => {
+            let statements: Vec<String> = log.statements.iter().map(|statement| one_line(&statement.sql)).collect();
+            let refusals = log.refusals.iter().map(|refusal| format!("refused: {}", refusal.what));
+            let evidence: Vec<String> = statements.into_iter().chain(refusals).collect();
+            let tables =
+                history::history(&place.dsn, &table_of(place), clock.rest()).map_or(0, |history| history.n_tables);
+            let summary = match tables {
+                0 => "there are no migrations, and the database is empty".to_owned(),
+                _ => "there are no migrations, and the schema files differ from the database".to_owned(),
+            };
+            let step = if verdict.exit == Exit::Changes {
+                lines.step("push", "executes the statements above, which the policy allows", Some(Offer::Push))
+            } else {
+                lines.step(
+                    "plan",
+                    "shows what the policy refuses, with the lines that would allow it",
+                    Some(Offer::Plan),
+                )
+            };
+            Ok(of(Stand::Unpushed, summary, evidence, vec![step]))
+        }
+        _ => Err(verdict),
+    }
+}
+
+fn tables(n: u64) -> String {
+    if n == 1 { "1 table".to_owned() } else { format!("{n} tables") }
+}
+
+fn table_of(place: &Place) -> Relation {
+    let config = place.drizzle.as_ref().map(|drizzle| drizzle.config.clone()).unwrap_or_default();
+    let (schema, name) = config.migrations_table();
+    Relation { schema, name }
+}
+
+/// What two branches left in the folder. Nothing can be generated on top of it.
+fn conflict(folder: &Folder, policy: &Policy, lines: &Lines<'_>, cwd: &Path) -> Option<Advice> {
+    let found = policy.check().wishing(|wishes| journal::check(folder, wishes));
+    // Those are told by the history as well, and better.
+    let others = [JOURNAL_ORDER.id, JOURNAL_MISSING_FILE.id];
+    let found: Vec<_> =
+        found.into_iter().filter(|finding| finding.level == Level::Error && !others.contains(&finding.id)).collect();
+    let first = found.first()?;
+    let shown = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
+    let evidence = found.iter().map(|finding| {
+        format!("{}:{}: {} [{}]", shown(&finding.place.file), finding.place.at.line, finding.sentence, finding.id)
+    });
+    Some(Advice {
+        state: Stand::Conflict,
+        summary: "the migrations folder does not fit together, as after a merge of two branches".to_owned(),
+        evidence: evidence.collect(),
+        steps: vec![
+            lines.by_hand(first.what_to_do.clone()),
+            lines.step("check", "finds nothing any more when the folder is whole again", None),
+            lines.step("generate", "makes your own migration anew, on top of the other branch's", None),
+        ],
+        patterns: Vec::new(),
+        notes: Vec::new(),
+    })
+}
+
+/// What the history says of the folder, where nothing can go on before it is mended.
+fn astray(ground: &Ground, history: &History, status: &Status, lines: &Lines<'_>) -> Option<Advice> {
+    let tags =
+        |state| status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect::<Vec<_>>().join(", ");
+    let has = |state| status.in_state(state).next().is_some();
+    let advice = |state, summary: String, steps| {
+        let told = status.migrations.iter().filter(|migration| migration.state != State::Applied);
+        let evidence = told.map(|migration| {
+            let why = migration.state.why().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{} is {}{why}", ground.file(&migration.entry.tag).display(), migration.state.word())
+        });
+        Some(Advice { state, summary, evidence: evidence.collect(), steps, patterns: Vec::new(), notes: Vec::new() })
+    };
+    let migrate = || lines.step("migrate", "applies what is pending then", None);
+    if history.is_unrecorded() && !status.migrations.is_empty() {
+        return advice(
+            Stand::PushBuilt,
+            format!("the database has {} and no history: a push built it", tables(history.n_tables)),
+            vec![
+                lines.step(
+                    "sync --dry-run",
+                    "proves whether the database is what the migrations make, and shows the rows it would write",
+                    Some(Offer::SyncDryRun),
+                ),
+                lines.step("sync", "writes the history; with --to TAG, where the database has not all of them", None),
+                migrate(),
+            ],
+        );
+    }
+    let hint = status::advice(status).unwrap_or_default();
+    if has(State::MissingFile) {
+        let summary = format!("the journal names {}, and there is no such file", tags(State::MissingFile));
+        return advice(Stand::Astray, summary, vec![lines.by_hand(hint)]);
+    }
+    if has(State::Skipped) {
+        let summary = format!("{} was passed over, and drizzle will never run it", tags(State::Skipped));
+        return advice(
+            Stand::Skipped,
+            summary,
+            vec![
+                lines.step(
+                    "sync --repair-order",
+                    "makes it the newest of the journal; the database stays as it is",
+                    Some(Offer::RepairOrder),
+                ),
+                lines.by_hand("read the migration again, and commit the journal"),
+                migrate(),
+            ],
+        );
+    }
+    if has(State::Repeated) {
+        let summary = format!("{} was applied under another time, and would run again", tags(State::Repeated));
+        return advice(Stand::Astray, summary, vec![lines.step("sync --dry-run", hint, Some(Offer::SyncDryRun))]);
+    }
+    if has(State::Edited) {
+        let summary = format!("{} is not the file that was applied", tags(State::Edited));
+        return advice(Stand::Astray, summary, vec![lines.by_hand(hint)]);
+    }
+    if !status.unknown.is_empty() {
+        let summary = format!("the database has {} migrations that are not in this folder", status.unknown.len());
+        return advice(
+            Stand::Astray,
+            summary,
+            vec![lines.by_hand("merge the branch that has them, or use a database of your own")],
+        );
+    }
+    None
+}
+
+/// Says how the database differs from what its migrations make. Where that cannot be found out, it is a note.
+fn drifted(
+    ground: &Ground,
+    history: &History,
+    status: &Status,
+    clock: &Clock,
+    console: &mut Console,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>, Verdict> {
+    if history.records().is_empty() {
+        return Ok(Vec::new());
+    }
+    console.progress("building the applied migrations in a database of their own, to compare");
+    let made_of = drift::made_of(status, history);
+    match drift::of_database(ground, history, &made_of, clock) {
+        Ok(compared) => Ok(compared.differences),
+        Err(verdict) if verdict.exit == Exit::Failed => {
+            notes.push(format!("the database was not compared with its migrations: {}", verdict.summary));
+            Ok(Vec::new())
+        }
+        Err(verdict) => Err(verdict),
+    }
+}
+
+/// Says how the schema files differ from the last snapshot. Where that cannot be found out, it is a note.
+fn schema(
+    shared: &Shared,
+    ground: &Ground,
+    cwd: &Path,
+    console: &mut Console,
+    notes: &mut Vec<String>,
+) -> Result<Option<Forgotten>, Verdict> {
+    let Some(drizzle) = &ground.place.drizzle else {
+        notes.push("the schema files were not looked at: there is no drizzle config".to_owned());
+        return Ok(None);
+    };
+    if cwd.join(drizzle.config.out()) != ground.folder.path {
+        notes.push("the schema files were not looked at: the folder is not that of drizzle's config".to_owned());
+        return Ok(None);
+    }
+    console.progress("asking drizzle-kit for the difference to the schema files");
+    forgotten::look(shared, &ground.folder, cwd, console)
+}
+
+fn of_drift(
+    differences: Vec<String>,
+    is_edited: bool,
+    status: &Status,
+    mut notes: Vec<String>,
+    lines: &Lines<'_>,
+) -> Advice {
+    let n = differences.len();
+    let counted = if n == 1 { "1 difference".to_owned() } else { format!("{n} differences") };
+    if status.in_state(State::Pending).next().is_some() {
+        notes.push(format!("in the database: {}", status.text()));
+    }
+    let steps = if is_edited {
+        notes.push("the schema files differ from the last migration as well: perhaps a push brought the change into the database".to_owned());
+        vec![
+            lines.step("generate", "writes what the schema files have as a migration", Some(Offer::Generate)),
+            lines.step("sync", "records it without running it, if the database has exactly that", None),
+        ]
+    } else {
+        vec![
+            lines.by_hand("decide for each line: is it meant?"),
+            lines.by_hand("if so, bring it into the schema files; then drizzle-pilot generate, and drizzle-pilot sync records what is there already"),
+            lines.by_hand("if not, take it back by hand; where the database may be emptied: drizzle-pilot reset --then migrate"),
+            lines.step("check --database", "finds nothing any more when both are the same", None),
+        ]
+    };
+    Advice {
+        state: Stand::Drifted,
+        summary: format!(
+            "the database is not what its migrations make ({counted}; \"appeared\" is what only the database has)"
+        ),
+        evidence: differences,
+        steps,
+        patterns: Vec::new(),
+        notes,
+    }
+}
+
+fn of_pending(
+    ground: &Ground,
+    status: &Status,
+    is_edited: bool,
+    policy: &Policy,
+    mut notes: Vec<String>,
+    lines: &Lines<'_>,
+) -> Advice {
+    let pending: Vec<&str> = status.in_state(State::Pending).map(|migration| migration.entry.tag.as_str()).collect();
+    let found =
+        policy.check().wishing(|wishes| lint::run(&ground.folder, &|file| pending.contains(&file.tag()), wishes));
+    let shown = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let findings = found.iter().filter(|finding| finding.level >= Level::Warning);
+    let findings = findings.map(|finding| {
+        format!("{}:{}: {} [{}]", shown(&finding.place.file), finding.place.at.line, finding.sentence, finding.id)
+    });
+    let files = pending.iter().map(|tag| format!("{} is pending", ground.file(tag).display()));
+    let evidence: Vec<String> = files.chain(findings).collect();
+    let statements: Vec<String> = status
+        .in_state(State::Pending)
+        .filter_map(|migration| migration.file)
+        .flat_map(|file| file.text.split("--> statement-breakpoint").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let mut patterns = patterns::of(&statements, &|_| None);
+    patterns.retain(|pattern| pattern.kind == "enum" && pattern.sql.is_empty());
+    if is_edited {
+        notes.push(
+            "the schema files differ from the last migration as well: drizzle-pilot generate comes after".to_owned(),
+        );
+    }
+    let what =
+        if pending.len() == 1 { "1 migration waits".to_owned() } else { format!("{} migrations wait", pending.len()) };
+    let review = if found.is_empty() {
+        "read the files; `drizzle-pilot check` finds nothing in them"
+    } else {
+        "read the files, and what `drizzle-pilot check` says of them above"
+    };
+    Advice {
+        state: Stand::Pending,
+        summary: format!("{what} to be applied"),
+        evidence,
+        steps: vec![
+            lines.step(
+                "migrate",
+                format!("{review}; this applies them under the lock and proves it"),
+                Some(Offer::Migrate),
+            ),
+            lines.by_hand("commit schema files, migration, snapshot and journal together"),
+        ],
+        patterns,
+        notes,
+    }
+}
+
+fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String>, lines: &Lines<'_>) -> Advice {
+    let review = |what: &str| lines.by_hand(format!("read the new file in {}{what}", ground.shown_folder));
+    let after = || {
+        [
+            lines.step("migrate", "applies it to your own database", None),
+            lines.by_hand("commit schema files, migration, snapshot and journal together"),
+        ]
+    };
+    match edited {
+        Forgotten::Statements(statements) => {
+            let labels = |name: &ObjectName| labels(&ground.folder, name);
+            let mut patterns = patterns::of(&statements, &labels);
+            for advice in casting::advise(ground.dsn(), &statements, clock.rest()) {
+                patterns.push(Pattern { kind: "cast", why: advice, sql: String::new() });
+            }
+            let is_enum = patterns.iter().any(|pattern| pattern.kind == "enum");
+            let (state, what) = match is_enum {
+                true => (Stand::EnumChange, "the schema files change an enum, and no migration does"),
+                false => (Stand::EditedSchema, "the schema files have what no migration has"),
+            };
+            let needs_hand = patterns.iter().any(|pattern| !pattern.sql.is_empty());
+            let why =
+                "writes the difference as a migration, and touches no database; a name of its own: -- --name=NAME";
+            let mut steps = vec![
+                lines.step("generate", why, Some(Offer::Generate)),
+                review(if needs_hand {
+                    ", and put the SQL below in place of what drizzle-kit wrote for it"
+                } else {
+                    ""
+                }),
+            ];
+            steps.extend(after());
+            Advice { state, summary: what.to_owned(), evidence: statements, steps, patterns, notes }
+        }
+        Forgotten::Asks(refusals) => {
+            let mut steps = vec![
+                lines.by_hand("say in the policy what was renamed and what is new"),
+                lines.step("generate", "writes the difference as a migration, by these lines", None),
+                review(""),
+            ];
+            steps.extend(after());
+            let pattern = |text: String| Pattern {
+                kind: "rename",
+                why: "without an answer a rename would be a drop and a create, and the rows lost".to_owned(),
+                sql: text,
+            };
+            Advice {
+                state: Stand::EditedSchema,
+                summary: "the schema files have what no migration has, and drizzle-kit asks what was renamed"
+                    .to_owned(),
+                evidence: refusals.iter().map(|refusal| refusal.what.clone()).collect(),
+                steps,
+                patterns: refusals.into_iter().map(|refusal| pattern(refusal.text)).collect(),
+                notes,
+            }
+        }
+    }
+}
+
+fn of_clean(ground: &Ground, status: &Status, notes: Vec<String>, lines: &Lines<'_>) -> Advice {
+    let mut steps = Vec::new();
+    // Where git is not asked, nothing is said of it.
+    let uncommitted = Git::of(&ground.folder.path).and_then(|git| git.uncommitted()).unwrap_or_default();
+    if !uncommitted.is_empty() {
+        steps.push(lines.by_hand(format!(
+            "commit schema files, migration, snapshot and journal together; not committed yet: {}",
+            uncommitted.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+        )));
+    }
+    steps.push(lines.by_hand("edit the schema files, then drizzle-pilot generate"));
+    let what = match notes.is_empty() {
+        true => "schema files, last migration and database say the same",
+        false => "nothing is pending",
+    };
+    Advice {
+        state: Stand::Clean,
+        summary: format!("{what} ({})", status.text()),
+        evidence: Vec::new(),
+        steps,
+        patterns: Vec::new(),
+        notes,
+    }
+}
+
+/// Returns the values that an enum has in the last snapshot (drizzle-kit 0.21 a map, later a list).
+fn labels(folder: &Folder, name: &ObjectName) -> Option<Vec<String>> {
+    let last = folder.snapshots.last()?;
+    let text = std::fs::read_to_string(folder.path.join("meta").join(&last.name)).ok()?;
+    let snapshot: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let enums = snapshot.get("enums")?.as_object()?;
+    let wanted = name.parts().join(".");
+    let values = enums.iter().find(|(key, _)| **key == wanted || **key == name.shown())?.1.get("values")?;
+    let strings = |values: &mut dyn Iterator<Item = &serde_json::Value>| {
+        values.map(|value| value.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    };
+    match values {
+        serde_json::Value::Array(values) => strings(&mut values.iter()),
+        serde_json::Value::Object(values) => strings(&mut values.values()),
+        _ => None,
+    }
+}
+
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,105 @@
+//! Looks how the database differs from the schema files: drizzle-kit's own push, whose last question is declined.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::Shared;
+use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::look::{self, Clock};
+use crate::commands::target::{self, Drizzle};
+use crate::console::Console;
+use crate::db::Dsn;
+use crate::db::idle::{self, Wanted};
+use crate::db::reach::Relation;
+use crate::exit::Exit;
+use crate::kit::config::Overlay;
+use crate::report::Verdict;
+use crate::sql::idle::{Setting, setting};
+
+/// Time for our own look at the columns.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// A database, and the project whose schema files it is compared with.
+pub struct Unpushed<'a> {
+    pub drizzle: &'a Drizzle,
+    /// The database, where it is not that of drizzle's config.
+    pub url: Option<&'a str>,
+    pub cwd: &'a Path,
+}
+
+impl Unpushed<'_> {
+    /// Says what a push would change, one sentence each; nothing where it has nothing to do. The database stays as it is.
+    ///
+    /// # Errors
+    /// With the verdict, where drizzle-kit cannot tell.
+    pub fn look(&self, shared: &Shared, clock: &Clock, console: &mut Console) -> Result<Vec<String>, Verdict> {
+        let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
+        let mission = Mission {
+            command: "check",
+            kit_args: &[OsString::from("push")],
+            asks: Asks::BeforeExecuting,
+            touches: Touches::Reads,
+            consent: Consent::Never(Keep::Nothing),
+            apply: Some(Apply::Kit),
+            accept_data_loss: false,
+            overlay: Overlay { db_credentials, ..Overlay::default() },
+            lock: Locking::None,
+        };
+        let shared = Shared { timeout: clock.rest(), ..shared.clone() };
+        let (verdict, statements) = flight::look_again(&shared, &mission, console);
+        match verdict.exit {
+            Exit::Ok => Ok(Vec::new()),
+            // It asks only where something differs: whether to execute that, what was renamed, or something unknown.
+            Exit::Changes | Exit::Refused | Exit::UnknownPrompt if statements.is_empty() => Ok(vec![
+                "a push would change the database, and drizzle-kit has questions before: drizzle-pilot plan shows them"
+                    .to_owned(),
+            ]),
+            Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {
+                let statements: Vec<String> = statements.into_iter().map(|statement| statement.sql).collect();
+                let one_line = |sql: &String| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+                let real = self.without_idle(&statements, clock)?;
+                Ok(real.into_iter().map(|sql| format!("a push would run: {}", one_line(sql))).collect())
+            }
+            _ => Err(verdict),
+        }
+    }
+
+    /// Leaves out what drizzle-kit repeats at every push although it changes nothing (0.31: the default of an array, and
+    /// NULL for the columns of a composite primary key).
+    fn without_idle<'s>(&self, statements: &'s [String], clock: &Clock) -> Result<Vec<&'s String>, Verdict> {
+        let wanted: Vec<Option<Wanted>> = statements.iter().map(|sql| wanted(sql)).collect();
+        let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
+        let idle = match self.dsn() {
+            Some(dsn) if !asked.is_empty() => {
+                idle::idle(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?
+            }
+            _ => vec![false; asked.len()],
+        };
+        let mut idle = idle.into_iter();
+        let is_real = |wanted: &Option<Wanted>| wanted.is_none() || idle.next() != Some(true);
+        let kept: Vec<bool> = wanted.iter().map(is_real).collect();
+        Ok(statements.iter().zip(kept).filter(|(_, is_kept)| *is_kept).map(|(sql, _)| sql).collect())
+    }
+
+    /// Returns the way to the database; none where it is not PostgreSQL.
+    fn dsn(&self) -> Option<Dsn> {
+        let Drizzle { config, kit, .. } = self.drizzle;
+        let env = |name: &str| std::env::var(name).ok();
+        match self.url {
+            Some(url) => Dsn::from_url(url, &env).ok().map(|dsn| dsn.in_dir(self.cwd)),
+            None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),
+        }
+    }
+}
+
+fn wanted(sql: &str) -> Option<Wanted> {
+    let (column, setting) = setting(sql)?;
+    let [schema, table, column] = column.parts() else { return None };
+    let default = match setting {
+        Setting::Default(text) => Some(text),
+        Setting::Nullable => None,
+    };
+    let table = Relation { schema: schema.clone(), name: table.clone() };
+    Some(Wanted { table, column: column.clone(), default })
+}

@@ -1,0 +1,167 @@
+//! `next`: where a project stands, on the real kit and database.
+
+use std::path::Path;
+use std::process::Command;
+
+use expectrl::Expect;
+use serde_json::Value;
+
+use crate::NEWEST;
+use crate::migrations::project as hand_made;
+use crate::support::{Database, Project};
+
+const USERS: &str = "export const users = pgTable('users', { id: serial('id').primaryKey(), name: text('name') });\n";
+const MOOD: &str = "export const mood = pgEnum('mood', ['active', 'inactive']);
+export const users = pgTable('users', { id: serial('id').primaryKey(), mood: mood('mood') });\n";
+
+/// Makes a project with a migration that the kit made of this schema, applied to the database.
+fn migrated(schema: &str) -> (Database, Project) {
+    let (database, project) = generated(schema);
+    project.pilot(&["migrate"]).run().expect(0);
+    (database, project)
+}
+
+fn generated(schema: &str) -> (Database, Project) {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    project.schema(schema);
+    project.pilot(&["generate"]).run().expect(0);
+    (database, project)
+}
+
+/// Checks the state, the command that comes next, and what is said; and that looking changes nothing.
+#[track_caller]
+fn check(database: &Database, project: &Project, state: &str, next: Option<&str>, says: &[&str]) {
+    let before = (database.state(), contents(&project.path("drizzle")));
+    let code = if matches!(state, "clean" | "pushed") { 0 } else { 2 };
+    let ran = project.pilot(&["next", "--format", "json"]).without_report().run().expect(code);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{ran}"));
+    assert_eq!(
+        (&document["schema"], &document["command"], &document["code"]),
+        (&1.into(), &"next".into(), &code.into())
+    );
+    assert_eq!(document["state"], state, "{ran}");
+    assert_eq!(document["steps"][0]["command"].as_str(), next, "{ran}");
+    let shown: String = strings(&document).join("\n");
+    for says in says {
+        assert!(shown.contains(says), "it does not say {says:?}\n{shown}");
+    }
+    assert_eq!((database.state(), contents(&project.path("drizzle"))), before, "{state}");
+}
+
+/// Returns every text of a document.
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        Value::Object(values) => values.values().flat_map(strings).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    let files = files.filter(|entry| entry.file_type().is_file());
+    files.map(|entry| (entry.path().to_owned(), std::fs::read(entry.path()).expect("it is ours"))).collect()
+}
+
+/// The states of a project whose migration is applied, and what follows from each change to it.
+#[test]
+fn a_migrated_project_is_clean_edited_pending_drifted_or_in_conflict() {
+    let (database, project) = migrated(USERS);
+    let before = database.everything();
+    check(&database, &project, "clean", None, &["say the same (1 applied)", "edit the schema files"]);
+    assert_eq!(database.everything(), before);
+    let ran = project.pilot(&["next"]).without_report().run().expect(0);
+    assert!(ran.stdout.starts_with("state  clean: "), "{ran}");
+
+    database.sql("ALTER TABLE users ADD COLUMN by_hand text");
+    check(&database, &project, "drifted", None, &["appeared: column public.users.by_hand text", "check --database"]);
+    database.sql("ALTER TABLE users DROP COLUMN by_hand");
+
+    project.schema(&USERS.replace("text('name')", "text('name').notNull(), age: integer('age')"));
+    let edited =
+        ["ALTER TABLE \"users\" ADD COLUMN \"age\" integer;", "not-null", "UPDATE \"public\".\"users\" SET \"name\" ="];
+    check(&database, &project, "edited-schema", Some("drizzle-pilot generate"), &edited);
+    project.schema(&USERS.replace("name: text('name')", "fullName: text('full_name')"));
+    check(
+        &database,
+        &project,
+        "edited-schema",
+        None,
+        &["asks what was renamed", "\"public.users.name\" = \"full_name\""],
+    );
+
+    project.schema(&USERS.replace("text('name')", "text('name'), age: integer('age')"));
+    project.pilot(&["generate", "--", "--name=age"]).run().expect(0);
+    check(&database, &project, "pending", Some("drizzle-pilot migrate"), &["drizzle/0001_age.sql is pending"]);
+
+    let journal = std::fs::read_to_string(project.path("drizzle/meta/_journal.json")).expect("there is one");
+    let conflicted = format!("<<<<<<< HEAD\n{journal}=======\n>>>>>>> theirs\n");
+    project.write("drizzle/meta/_journal.json", &conflicted);
+    check(&database, &project, "conflict", None, &["drizzle/meta/_journal.json:1: git left conflict markers"]);
+}
+
+#[test]
+fn a_push_built_database_an_enum_and_a_skipped_migration_are_known() {
+    let (database, project) = generated(MOOD);
+    project.push().expect(0);
+    let sync = Some("drizzle-pilot sync --dry-run");
+    check(&database, &project, "push-built", sync, &["1 table and no history", "drizzle-pilot sync"]);
+    project.pilot(&["sync"]).run().expect(0);
+
+    project.schema(&MOOD.replace("'inactive'", "'gone'"));
+    let enums = ["mood loses inactive", "RENAME VALUE 'inactive' TO 'gone'", "WHERE \"mood\"::text IN ('inactive')"];
+    check(&database, &project, "enum-change", Some("drizzle-pilot generate"), &enums);
+
+    let database = Database::create();
+    let first = [(10, "CREATE TABLE a ();"), (20, "CREATE TABLE c ();")];
+    let project = hand_made(NEWEST, &database, &first);
+    project.pilot(&["migrate"]).run().expect(0);
+    crate::migrations::folder(&project, &[first[0], (15, "CREATE TABLE late ();"), first[1]]);
+    let repair = Some("drizzle-pilot sync --repair-order");
+    check(&database, &project, "skipped", repair, &["0001_m was passed over", "drizzle-pilot migrate"]);
+}
+
+#[test]
+fn a_project_without_migrations_pushes_and_a_database_that_is_not_there_is_69() {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    project.schema(USERS);
+    check(
+        &database,
+        &project,
+        "unpushed",
+        Some("drizzle-pilot push"),
+        &["the database is empty", "CREATE TABLE \"users\""],
+    );
+    project.push().expect(0);
+    check(&database, &project, "pushed", None, &["has what the schema files say"]);
+    let nowhere = "postgres://app@127.0.0.1:1/shop";
+    let next = |run: crate::support::Run| run.without_report().run();
+    next(project.pilot(&["next"]).env("DATABASE_URL", nowhere)).expect(69);
+    next(project.pilot(&["next", "--url", nowhere])).expect(64).says(&["--url is for their history alone"]);
+}
+
+#[test]
+fn on_a_terminal_it_offers_the_command_and_runs_it_on_a_yes() {
+    let (database, project) = generated(USERS);
+    let program = env!("CARGO_BIN_EXE_drizzle-pilot");
+    let answer = |yes: &str| {
+        let mut session = expectrl::Session::spawn({
+            let mut command = Command::new(program);
+            command.arg("next").current_dir(project.path("")).env("DATABASE_URL", database.url().as_str());
+            command.env_remove("CI").env("TERM", "xterm-256color");
+            command
+        })
+        .expect("there is a terminal to have");
+        session.set_expect_timeout(Some(std::time::Duration::from_secs(60)));
+        session.expect("Run drizzle-pilot migrate now?").expect("it asks");
+        std::io::Write::write_all(&mut session, format!("{yes}\n").as_bytes()).expect("it listens");
+        session.expect(expectrl::Eof).expect("it ends");
+    };
+    answer("no");
+    assert!(database.state().is_empty());
+    answer("y");
+    assert_eq!(database.list(crate::migrations::HISTORY).len(), 1);
+}
