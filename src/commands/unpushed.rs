@@ -47,7 +47,8 @@ impl Unpushed<'_> {
             lock: Locking::None,
         };
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-        let (verdict, statements) = flight::look_again(&shared, &mission, console);
+        let (verdict, log) = flight::look_again(&shared, &mission, console);
+        let statements = log.statements;
         match verdict.exit {
             Exit::Ok => Ok(Vec::new()),
             // It asks only where something differs: whether to execute that, what was renamed, or something unknown.
