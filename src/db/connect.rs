@@ -788,7 +788,7 @@ mod tests {
     }
 
     fn outcome(dsn: &Dsn, deadline: Duration) -> ConnectError {
-        let session = Session { application_name: "test", options: "" };
+        let session = Session { application_name: "test", options: CLIENT_CHECK };
         let visit = Visit::to(dsn, session).expect("the system has a runtime to give");
         preflight(&visit, deadline).expect_err("there is no PostgreSQL")
     }
