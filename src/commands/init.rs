@@ -128,7 +128,7 @@ fn attempt(
     let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document);
     document.found = facts(&cwd, &project, config.as_deref(), drizzle.as_ref(), document);
     if !package.depends_on("drizzle-pilot") {
-        let add = project.manager.add("drizzle-pilot");
+        let add = project.manager.add_dev("drizzle-pilot");
         document.notes.push(Note::new("drizzle-pilot", format!("the scripts need it in package.json: {add}")));
     }
     if shared.format == Format::Text && !shared.quiet {
@@ -236,7 +236,7 @@ fn drizzle(
         document.notes.push(Note::new("drizzle.config.ts", says));
     }
     if flight::locate(shared, cwd).is_err_and(|verdict| verdict.exit == Exit::NotFound) {
-        let add = project.manager.add("drizzle-kit");
+        let add = project.manager.add_dev("drizzle-kit");
         document.notes.push(Note::new("drizzle-kit", format!("it is not installed: {add}")));
         return None;
     }
@@ -462,7 +462,7 @@ fn coloured(diff: &str, console: &Console) -> String {
             _ => format!("{shown}\n"),
         }
     };
-    diff.lines().map(|text| line(text)).collect()
+    diff.lines().map(line).collect()
 }
 
 /// Writes the files: each whole or not at all, and none before there is room for all of them.

@@ -188,7 +188,7 @@ fn text(advice: &Advice) -> String {
     for Pattern { kind, why, sql } in patterns {
         let _ = writeln!(text, "{kind}: {why}");
         for line in sql.lines() {
-            let _ = writeln!(text, "    {line}");
+            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
         }
     }
     for note in notes {
@@ -581,8 +581,11 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
         Forgotten::Statements(statements) => {
             let labels = |name: &ObjectName| labels(&ground.folder, name);
             let mut patterns = patterns::of(&statements, &labels);
+            // What the rows themselves say stands in place of the rule of thumb.
             for advice in casting::advise(ground.dsn(), &statements, clock.rest()) {
-                patterns.push(Pattern { kind: "cast", why: advice, sql: String::new() });
+                patterns.retain(|pattern| !pattern.is_cast_of(&advice));
+                let (why, sql) = advice.split_once('\n').unwrap_or((&advice, ""));
+                patterns.push(Pattern { kind: "cast", why: why.to_owned(), sql: sql.to_owned() });
             }
             let is_enum = patterns.iter().any(|pattern| pattern.kind == "enum");
             let (state, what) = match is_enum {

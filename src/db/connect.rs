@@ -788,7 +788,9 @@ mod tests {
     }
 
     fn outcome(dsn: &Dsn, deadline: Duration) -> ConnectError {
-        preflight(dsn, "test", deadline).expect_err("there is no PostgreSQL")
+        let session = Session { application_name: "test", options: CLIENT_CHECK };
+        let visit = Visit::to(dsn, session).expect("the system has a runtime to give");
+        preflight(&visit, deadline).expect_err("there is no PostgreSQL")
     }
 
     fn check_refusal(sqlstate: &str, message: &str, expected: &str) {

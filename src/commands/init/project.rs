@@ -58,7 +58,7 @@ impl Manager {
     }
 
     /// Returns how a package is added for development.
-    pub fn add(self, package: &str) -> String {
+    pub fn add_dev(self, package: &str) -> String {
         match self {
             Manager::Npm => format!("npm install --save-dev {package}"),
             Manager::Pnpm { .. } => format!("pnpm add --save-dev {package}"),

@@ -21,6 +21,14 @@ pub struct Pattern {
     pub sql: String,
 }
 
+impl Pattern {
+    /// Tells whether it is the rule of thumb for the column that an advice begins with.
+    pub fn is_cast_of(&self, advice: &str) -> bool {
+        let column = self.why.split_once(" becomes ").map(|(column, _)| column);
+        self.kind == "cast" && column.is_some_and(|column| advice.starts_with(&format!("{column} ")))
+    }
+}
+
 /// Returns the patterns for the statements of a migration. `labels` says which values an enum has now.
 pub fn of(statements: &[String], labels: &dyn Fn(&ObjectName) -> Option<Vec<String>>) -> Vec<Pattern> {
     let effects: Vec<Effect> =
@@ -162,7 +170,7 @@ fn not_null(column: &ObjectName) -> Pattern {
     Pattern {
         kind: "not-null",
         why: format!(
-            "{column} must not be empty: rows that are there need a value first. Add a new column without NOT NULL, then"
+            "{column} must not be empty: rows that are there need a value first (a new column is added without NOT NULL)"
         ),
         sql: [
             format!("UPDATE {table} SET {name} = … WHERE {name} IS NULL;"),
