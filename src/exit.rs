@@ -36,7 +36,11 @@ pub struct Row {
 pub const TABLE: [Row; 19] = [
     row(Exit::Ok, "done and proven: applied, or nothing to do", "as reported"),
     row(Exit::Failed, "the kit or a step failed before anything was executed", "unchanged"),
-    row(Exit::Changes, "`plan`, `status`, `check`: there are changes, pending migrations or findings", "unchanged"),
+    row(
+        Exit::Changes,
+        "`plan`, `status`, `check`, `next`, `init --dry-run`: there are changes, pending migrations or findings",
+        "unchanged",
+    ),
     row(Exit::Refused, "the policy refused a prompt or a statement", "unchanged"),
     row(Exit::UnknownPrompt, "a prompt that could not be recognised, or that has two readings", "unchanged"),
     row(Exit::StalePlan, "the database or the schema moved since the plan was made", "unchanged"),

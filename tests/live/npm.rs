@@ -56,8 +56,8 @@ fn install(project: &Project, database: &Database, command: &[&str]) {
     assert!(database.value("SELECT count(*) FROM users") != "0", "there is something to lose");
 }
 
-fn npm() -> [&'static str; 5] {
-    ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+fn npm() -> [&'static str; 6] {
+    ["npm", "install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts"]
 }
 
 /// Returns how the lab's pnpm is started.
@@ -85,7 +85,7 @@ fn a_signal_to_the_starter_ends_all_of_it() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);
     std::fs::create_dir(project.path("app")).expect("the folder is ours");
-    install(&project, &database, &["node", &pnpm(), "add"]);
+    install(&project, &database, &["node", &pnpm(), "add", "--offline"]);
     let (bin, pnpm) = (["node_modules/.bin/drizzle-pilot", "push"], pnpm());
     // npm and pnpm do not tell the starter: it sees that the shell between them is gone.
     let cases: [(&[&str], Signal, i32); 5] = [
