@@ -59,13 +59,28 @@ pub fn can_ask(shared: &Shared) -> bool {
 /// With the verdict, where a signal came or nobody answered.
 pub fn ask(question: &str, clock: &Clock, console: &mut Console) -> Result<bool, Verdict> {
     let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
+    let line = line(&format!("{question} [y/N]"), Exit::Failed, clock, &mut interrupts, console)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks on the terminal for a line, and returns it without its end.
+///
+/// # Errors
+/// With the verdict, where a signal came or nobody answered; with `unread`, where the terminal cannot be read.
+pub fn line(
+    question: &str,
+    unread: Exit,
+    clock: &Clock,
+    interrupts: &mut Interrupts,
+    console: &mut Console,
+) -> Result<String, Verdict> {
     console.settle();
-    console.insist(&format!("{question} [y/N]"));
+    console.insist(question);
     let answered = interrupts
         .line(Instant::now() + clock.rest())
-        .map_err(|error| Verdict::nothing(Exit::Failed, format!("the answer could not be read: {error}")))?;
+        .map_err(|error| Verdict::nothing(unread, format!("the answer could not be read: {error}")))?;
     match answered {
-        Answered::Line(line) => Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes")),
+        Answered::Line(line) => Ok(line),
         Answered::Signal(signal) => {
             let summary = format!("stopped by {} at the question", driver::signal_name(signal));
             Err(Verdict::nothing(Exit::Signal(signal), summary))

@@ -103,6 +103,23 @@ pub enum Touches {
     Files,
 }
 
+impl<'a> Mission<'a> {
+    /// Returns the mission to find out what drizzle-kit would execute, with nothing kept and no policy loosened.
+    pub fn to_look(command: &'static str, kit_args: &'a [OsString], overlay: Overlay) -> Mission<'a> {
+        Mission {
+            command,
+            kit_args,
+            asks: Asks::BeforeExecuting,
+            touches: Touches::Reads,
+            consent: Consent::Never(Keep::Nothing),
+            apply: Some(Apply::Kit),
+            accept_data_loss: false,
+            overlay,
+            lock: Locking::None,
+        }
+    }
+}
+
 impl Mission<'_> {
     /// Returns how the run is shown.
     fn view(&self) -> View {

@@ -5,10 +5,12 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::cli::Shared;
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::gate;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
 use crate::migrations::Folder;
+use crate::migrations::query::queries;
 use crate::report::{Refusal, Verdict};
 
 /// How the schema files differ from the last snapshot.
@@ -67,17 +69,13 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
             let after = Folder::read(&path).map_err(|error| super::folder::unusable(&error))?;
             let known = |name: &str| folder.files.iter().any(|file| file.name == name);
             let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
-            let first = new.text.split("--> statement-breakpoint").map(str::trim).filter(|sql| !sql.is_empty());
-            Ok(Some(Forgotten::Statements(first.map(one_line).collect())))
+            let statements = queries(new).filter(|query| !query.is_blank()).map(|query| gate::one_line(query.text));
+            Ok(Some(Forgotten::Statements(statements.collect())))
         }
         // It asks only where something differs.
         Exit::Refused | Exit::UnknownPrompt => Ok(Some(Forgotten::Asks(log.refusals))),
         _ => Err(verdict),
     }
-}
-
-fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Copies the files that drizzle-kit reads.

@@ -389,11 +389,16 @@ pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>
 /// Returns the beginning of a statement, in one line.
 pub fn excerpt(sql: &str) -> String {
     const LONGEST: usize = 160; // characters
-    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(sql);
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// Returns a statement in one line.
+pub fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn named(relation: &Relation) -> ObjectName {

@@ -25,9 +25,10 @@ use crate::db::history::{self, History};
 use crate::db::reach::Relation;
 use crate::exit::Exit;
 use crate::migrations::git::Git;
+use crate::migrations::query::queries;
 use crate::migrations::rule::{JOURNAL_MISSING_FILE, JOURNAL_ORDER};
 use crate::migrations::state::{State, Status};
-use crate::migrations::{Folder, JournalFile, Level, journal, lint};
+use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
 use crate::policy::Policy;
 use crate::report::Verdict;
 use crate::sql::name::ObjectName;
@@ -304,7 +305,8 @@ fn without_migrations(
             vec![lines.by_hand("edit the schema files, then drizzle-pilot plan and drizzle-pilot push")],
         )),
         Exit::Changes | Exit::Refused => {
-            let statements: Vec<String> = log.statements.iter().map(|statement| one_line(&statement.sql)).collect();
+            let statements: Vec<String> =
+                log.statements.iter().map(|statement| gate::one_line(&statement.sql)).collect();
             let refusals = log.refusals.iter().map(|refusal| format!("refused: {}", refusal.what));
             let evidence: Vec<String> = statements.into_iter().chain(refusals).collect();
             let tables =
@@ -338,6 +340,11 @@ fn table_of(place: &Place) -> Relation {
     Relation { schema, name }
 }
 
+/// Returns a finding in one line.
+fn told(finding: &Finding, file: &str) -> String {
+    format!("{file}:{}: {} [{}]", finding.place.at.line, finding.sentence, finding.id)
+}
+
 /// What two branches left in the folder. Nothing can be generated on top of it.
 fn conflict(folder: &Folder, policy: &Policy, lines: &Lines<'_>, cwd: &Path) -> Option<Advice> {
     let found = policy.check().wishing(|wishes| journal::check(folder, wishes));
@@ -347,9 +354,7 @@ fn conflict(folder: &Folder, policy: &Policy, lines: &Lines<'_>, cwd: &Path) -> 
         found.into_iter().filter(|finding| finding.level == Level::Error && !others.contains(&finding.id)).collect();
     let first = found.first()?;
     let shown = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
-    let evidence = found.iter().map(|finding| {
-        format!("{}:{}: {} [{}]", shown(&finding.place.file), finding.place.at.line, finding.sentence, finding.id)
-    });
+    let evidence = found.iter().map(|finding| told(finding, &shown(&finding.place.file)));
     Some(Advice {
         state: Stand::Conflict,
         summary: "the migrations folder does not fit together, as after a merge of two branches".to_owned(),
@@ -528,15 +533,13 @@ fn of_pending(
         policy.check().wishing(|wishes| lint::run(&ground.folder, &|file| pending.contains(&file.tag()), wishes));
     let shown = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let findings = found.iter().filter(|finding| finding.level >= Level::Warning);
-    let findings = findings.map(|finding| {
-        format!("{}:{}: {} [{}]", shown(&finding.place.file), finding.place.at.line, finding.sentence, finding.id)
-    });
+    let findings = findings.map(|finding| told(finding, &shown(&finding.place.file)));
     let files = pending.iter().map(|tag| format!("{} is pending", ground.file(tag).display()));
     let evidence: Vec<String> = files.chain(findings).collect();
     let statements: Vec<String> = status
         .in_state(State::Pending)
         .filter_map(|migration| migration.file)
-        .flat_map(|file| file.text.split("--> statement-breakpoint").map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|file| queries(file).map(|query| query.text.to_owned()))
         .collect();
     let mut patterns = patterns::of(&statements, &|_| None);
     patterns.retain(|pattern| pattern.kind == "enum" && pattern.sql.is_empty());
@@ -672,8 +675,4 @@ fn labels(folder: &Folder, name: &ObjectName) -> Option<Vec<String>> {
         serde_json::Value::Object(values) => strings(&mut values.values()),
         _ => None,
     }
-}
-
-fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }

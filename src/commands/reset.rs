@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
+use crate::commands::answer;
 use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
@@ -34,7 +35,7 @@ use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
-use crate::term::interrupts::{Answered, Interrupts};
+use crate::term::interrupts::Interrupts;
 
 const COMMAND: &str = "reset";
 /// Time to read the catalog, beside the time of the whole run.
@@ -484,20 +485,11 @@ fn ask(
         return Err(Verdict::nothing(Exit::Guarded, format!("{database} is not emptied without --yes"))
             .hint("look at it with --dry-run first"));
     }
-    console.settle();
-    console.insist(&format!("Type the name of the database to empty it ({database}):"));
-    let answered = interrupts
-        .line(Instant::now() + clock.rest())
-        .map_err(|error| Verdict::nothing(Exit::Guarded, format!("the answer could not be read: {error}")))?;
-    match answered {
-        Answered::Line(typed) if typed == *database => Ok(()),
-        Answered::Line(_) => Err(Verdict::nothing(Exit::Guarded, "the name was not typed")),
-        Answered::Signal(signal) => {
-            let summary = format!("stopped by {} at the question", driver::signal_name(signal));
-            Err(Verdict::nothing(Exit::Signal(signal), summary))
-        }
-        Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered in the time of the run")),
+    let question = format!("Type the name of the database to empty it ({database}):");
+    if answer::line(&question, Exit::Guarded, clock, interrupts, console)? != *database {
+        return Err(Verdict::nothing(Exit::Guarded, "the name was not typed"));
     }
+    Ok(())
 }
 
 fn apply(

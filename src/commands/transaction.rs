@@ -1,12 +1,11 @@
 //! Runs the statements that the policy consents to in one transaction, and has drizzle-kit look again.
 
-use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
 use crate::commands::casting;
 use crate::commands::copilot::Apart;
-use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::flight::{self, Locking, Mission};
 use crate::commands::look::{self, Clock};
 use crate::console::Console;
 use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Hold, Run, Script};
@@ -71,18 +70,7 @@ fn witness(
     committed: &str,
     console: &mut Console,
 ) -> Verdict {
-    let kit_args: Vec<OsString> = mission.kit_args.to_vec();
-    let look = Mission {
-        command: mission.command,
-        kit_args: &kit_args,
-        asks: Asks::BeforeExecuting,
-        touches: Touches::Reads,
-        consent: Consent::Never(Keep::Nothing),
-        apply: Some(Apply::Kit),
-        accept_data_loss: false,
-        overlay: mission.overlay.clone(),
-        lock: Locking::None,
-    };
+    let look = Mission::to_look(mission.command, mission.kit_args, mission.overlay.clone());
     let shared = Shared { timeout: clock.rest(), ..shared.clone() };
     let (verdict, log) = flight::look_again(&shared, &look, console);
     let changed =

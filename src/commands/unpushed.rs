@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::Shared;
-use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::flight::{self, Mission};
+use crate::commands::gate;
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle};
 use crate::console::Console;
@@ -35,17 +36,9 @@ impl Unpushed<'_> {
     /// With the verdict, where drizzle-kit cannot tell.
     pub fn look(&self, shared: &Shared, clock: &Clock, console: &mut Console) -> Result<Vec<String>, Verdict> {
         let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
-        let mission = Mission {
-            command: "check",
-            kit_args: &[OsString::from("push")],
-            asks: Asks::BeforeExecuting,
-            touches: Touches::Reads,
-            consent: Consent::Never(Keep::Nothing),
-            apply: Some(Apply::Kit),
-            accept_data_loss: false,
-            overlay: Overlay { db_credentials, ..Overlay::default() },
-            lock: Locking::None,
-        };
+        let kit_args = [OsString::from("push")];
+        let overlay = Overlay { db_credentials, ..Overlay::default() };
+        let mission = Mission::to_look("check", &kit_args, overlay);
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
         let (verdict, log) = flight::look_again(&shared, &mission, console);
         let statements = log.statements;
@@ -58,9 +51,8 @@ impl Unpushed<'_> {
             ]),
             Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {
                 let statements: Vec<String> = statements.into_iter().map(|statement| statement.sql).collect();
-                let one_line = |sql: &String| sql.split_whitespace().collect::<Vec<_>>().join(" ");
                 let real = self.without_idle(&statements, clock)?;
-                Ok(real.into_iter().map(|sql| format!("a push would run: {}", one_line(sql))).collect())
+                Ok(real.into_iter().map(|sql| format!("a push would run: {}", gate::one_line(sql))).collect())
             }
             _ => Err(verdict),
         }

@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use super::source::Source;
+use crate::migrations::query::BREAKPOINT;
 use crate::migrations::rule::{MISPLACED_BREAKPOINT, MISSING_BREAKPOINT, Named};
-
-/// What drizzle cuts at.
-const BREAKPOINT: &str = "--> statement-breakpoint";
 
 /// Returns where the breakpoints of a file stand.
 pub(super) fn places(text: &str) -> Vec<Range<usize>> {
