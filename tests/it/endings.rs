@@ -75,12 +75,13 @@ fn hit(running: &Running, blow: Blow) {
         // A child has a higher number than its parent, but for the one time that the numbers begin anew.
         pids.min().unwrap_or_else(|| panic!("no {name} among {:#?}", running.processes()))
     };
-    match blow {
-        Blow::Signal(signal) => processes::signal(running.pid(), signal),
-        Blow::KillPilot => processes::signal(running.pid(), Signal::KILL),
-        Blow::KillWarden => processes::signal(named("drizzle-warden"), Signal::KILL),
-        Blow::KillKit => processes::signal(named("fake_kit"), Signal::KILL),
-    }
+    let (pid, signal) = match blow {
+        Blow::Signal(signal) => (running.pid(), signal),
+        Blow::KillPilot => (running.pid(), Signal::KILL),
+        Blow::KillWarden => (named("drizzle-warden"), Signal::KILL),
+        Blow::KillKit => (named("fake_kit"), Signal::KILL),
+    };
+    assert!(processes::signal(pid, signal), "{pid} ended before it was hit");
 }
 
 /// Hits a run in a phase with everything there is. That no process is left is checked at every end.

@@ -6,6 +6,8 @@ mod processes;
 mod script;
 #[path = "../support/wait.rs"]
 mod wait;
+#[path = "../support/watchdog.rs"]
+mod watchdog;
 
 mod kit;
 mod run;

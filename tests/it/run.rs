@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,9 +17,10 @@ use rustix::termios::tcgetattr;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::processes::{self, MARKER, Process, Signal};
+use crate::processes::{self, MARKER, Process};
 use crate::script::{Entry, Script, log_path};
 use crate::wait::{gone_within, until};
+use crate::watchdog::Watchdog;
 
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -269,11 +269,10 @@ impl Running {
     #[track_caller]
     pub(crate) fn finish(self) -> Ended {
         let Running { dir, mut child, stdout, stderr, marker, log, peak, started } = self;
-        let (ended, watchdog) = watch(marker.clone());
+        let watchdog = Watchdog::over(&marker, LIMIT);
         let status = child.wait().expect("the program is our child");
         let took = started.elapsed();
-        drop(ended);
-        watchdog.join().expect("the watchdog only sends signals");
+        let hanging = watchdog.call_off();
         gone_within(GRACE, "a process", || processes::of_run(&marker));
         let text = |output: JoinHandle<Vec<u8>>| {
             String::from_utf8(output.join().expect("a pipe can be read")).expect("the program writes text")
@@ -281,22 +280,10 @@ impl Running {
         let code = status.code().unwrap_or_else(|| -status.signal().expect("a process exits or is ended by a signal"));
         let peak = peak.join().expect("/proc can be read");
         let ended = Ended { code, stdout: text(stdout), stderr: text(stderr), log: read_log(&log), peak, took, dir };
+        assert!(hanging.is_empty(), "it hung\n{}\n{ended}", hanging.join("\n"));
         ended.check();
         ended
     }
-}
-
-/// Kills what is left of a run when its time is over. Dropping the sender calls it off.
-fn watch(marker: String) -> (mpsc::Sender<()>, JoinHandle<()>) {
-    let (ended, signal) = mpsc::channel::<()>();
-    let watchdog = std::thread::spawn(move || {
-        if signal.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
-            for process in processes::of_run(&marker) {
-                processes::signal(process.pid, Signal::KILL);
-            }
-        }
-    });
-    (ended, watchdog)
 }
 
 /// Reads an output in a thread of its own, so that the program never waits for us.

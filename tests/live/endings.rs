@@ -94,7 +94,7 @@ fn stuck(kit: &str, server: Server, phase: Phase, prepare: impl FnOnce(Run, &Dat
     let query = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {reached}");
     let mut ended = false;
     until(&format!("drizzle-kit is stuck {phase:?}: {reached}"), || {
-        ended = running.processes().is_empty();
+        ended = running.has_ended();
         ended || database.value(&query) != "0"
     });
     if ended {

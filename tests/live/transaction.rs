@@ -108,7 +108,7 @@ impl Five {
                        WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'";
         let mut ended = false;
         until("the transaction waits", || {
-            ended = running.processes().is_empty();
+            ended = running.has_ended();
             ended || self.database.value(waiting) != "0"
         });
         assert!(!ended, "it ended before it had to wait");

@@ -11,6 +11,7 @@ mod random;
 mod run;
 mod server;
 mod wait;
+mod watchdog;
 
 pub(crate) use change::{FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};

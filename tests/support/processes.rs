@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, kill_process};
 
 pub(crate) use rustix::process::Signal;
@@ -44,8 +45,22 @@ fn read(pid: u32, dir: &Path, wanted: &[u8]) -> Option<Process> {
     Some(Process { pid, name: name.trim_end().to_owned(), command })
 }
 
-/// Sends a signal; a process that has just ended is none of our business.
-pub(crate) fn signal(pid: u32, signal: Signal) {
+/// Sends a signal, and returns whether there was still a process to take it.
+pub(crate) fn signal(pid: u32, signal: Signal) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid is a positive i32");
-    let _ = kill_process(pid, signal);
+    match kill_process(pid, signal) {
+        Ok(()) => true,
+        Err(Errno::SRCH) => false,
+        Err(error) => panic!("sending {signal:?} to {pid:?}: {error}"),
+    }
+}
+
+/// Returns what the kernel knows of a process, for the message of a failure: its parent, its state, its signals and
+/// where it sleeps. Empty where it has ended.
+pub(crate) fn describe(process: &Process) -> String {
+    let file = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", process.pid)).unwrap_or_default();
+    let status = file("status");
+    let fields = ["State:", "PPid:", "Threads:", "SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
+    let told: Vec<&str> = status.lines().filter(|line| fields.iter().any(|field| line.starts_with(field))).collect();
+    format!("{process:?}\n  {}\n  sleeps in {}", told.join(" "), file("wchan"))
 }

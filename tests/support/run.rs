@@ -1,5 +1,6 @@
 //! One run of the program: how it is started, what is around it, and what it left.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,16 +8,17 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::processes::{self, MARKER, Process, Signal};
+use super::processes::{self, MARKER, Signal};
 use super::wait::gone_within;
+use super::watchdog::Watchdog;
 
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -112,7 +114,7 @@ impl Run {
         let stdout = Lines::read(child.stdout.take().expect("stdout is a pipe"));
         let stderr = Lines::read(child.stderr.take().expect("stderr is a pipe"));
         let pid = child.id();
-        Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(move || child.wait()), scratch }
+        Running::new(stdout, stderr, pid, move || child.wait(), scratch)
     }
 
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
@@ -151,8 +153,7 @@ impl Run {
             Ok(ExitStatus::from_raw(code << 8))
         };
         let stderr = Lines::read(std::io::empty());
-        let running = Running { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), scratch };
-        (running, keyboard)
+        (Running::new(stdout, stderr, pid, wait, scratch), keyboard)
     }
 
     fn words(&self, scratch: &Scratch) -> Vec<OsString> {
@@ -192,13 +193,29 @@ pub(crate) struct Running {
     /// Of what was started: the program, or what starts it.
     pid: u32,
     child: Box<dyn FnOnce() -> std::io::Result<ExitStatus> + Send>,
+    /// The signals that were sent, in words.
+    hits: RefCell<Vec<String>>,
     scratch: Scratch,
 }
 
 impl Running {
-    /// Returns the living processes of the run.
-    pub(crate) fn processes(&self) -> Vec<Process> {
-        processes::of_run(&self.scratch.marker)
+    fn new(
+        stdout: Lines,
+        stderr: Lines,
+        pid: u32,
+        wait: impl FnOnce() -> std::io::Result<ExitStatus> + Send + 'static,
+        scratch: Scratch,
+    ) -> Self {
+        let hits = RefCell::default();
+        Self { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), hits, scratch }
+    }
+
+    /// Tells whether what was started has ended. (Whether it is among its processes would not tell: between `execve(2)` and
+    /// its first instruction a process has no environment to be found by.)
+    pub(crate) fn has_ended(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).expect("a pid is a positive i32");
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), look).expect("it is our child").is_some()
     }
 
     /// Sends a signal to the program itself, also where another one started it.
@@ -208,20 +225,23 @@ impl Running {
     }
 
     /// Sends a signal to what starts the program.
+    #[track_caller]
     pub(crate) fn signal_starter(&self, signal: Signal) {
-        processes::signal(self.pid, signal);
+        assert!(processes::signal(self.pid, signal), "what starts the program has ended");
     }
 
     /// Sends a signal to the processes of the run that have this name.
     #[track_caller]
     pub(crate) fn signal_all(&self, name: &str, signal: Signal) {
-        let all = self.processes();
-        let mut hit = 0;
+        let all = processes::of_run(&self.scratch.marker);
+        let mut hits = self.hits.borrow_mut();
+        let n_before = hits.len();
         for process in all.iter().filter(|process| process.name == name) {
-            processes::signal(process.pid, signal);
-            hit += 1;
+            if processes::signal(process.pid, signal) {
+                hits.push(format!("{signal:?} to {process:?} after {:?}", self.started.elapsed()));
+            }
         }
-        assert!(hit > 0, "no {name} among {all:#?}");
+        assert!(hits.len() > n_before, "no {name} among {all:#?}");
     }
 
     /// Reads stderr until a line contains the text: the next one after that of the call before.
@@ -239,10 +259,9 @@ impl Running {
     /// Waits for the end, and for the processes that the run started.
     #[track_caller]
     pub(crate) fn finish(self) -> Ran {
-        let (ended, watchdog) = watch(self.scratch.marker.clone());
+        let watchdog = Watchdog::over(&self.scratch.marker, LIMIT);
         let status = (self.child)().expect("the program is our child");
-        drop(ended);
-        watchdog.join().expect("the watchdog only sends signals");
+        let hanging = watchdog.call_off();
         let took = self.started.elapsed();
 
         let marker = self.scratch.marker.clone();
@@ -254,21 +273,11 @@ impl Running {
         };
         let report = std::fs::read(self.scratch.path("report.json")).ok();
         let report = report.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or(Value::Null);
-        Ran { code, stdout: self.stdout.rest(), stderr: self.stderr.rest(), report, took }
+        let ran = Ran { code, stdout: self.stdout.rest(), stderr: self.stderr.rest(), report, took };
+        let hits = self.hits.into_inner();
+        assert!(hanging.is_empty(), "it hung\n{}\nsignals sent: {hits:#?}\n{ran}", hanging.join("\n"));
+        ran
     }
-}
-
-/// Kills what is left of a run when its time is over. Dropping the sender calls it off.
-fn watch(marker: String) -> (mpsc::Sender<()>, JoinHandle<()>) {
-    let (ended, signal) = mpsc::channel::<()>();
-    let watchdog = std::thread::spawn(move || {
-        if signal.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
-            for process in processes::of_run(&marker) {
-                processes::signal(process.pid, Signal::KILL);
-            }
-        }
-    });
-    (ended, watchdog)
 }
 
 fn code(status: ExitStatus) -> i32 {
