@@ -22,7 +22,7 @@ use crate::db::apply::Expected;
 use crate::db::connect::{CLIENT_CHECK, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
 use crate::db::url::Host;
-use crate::db::{self, ConnectError, Dsn, Lease, Session, Visit};
+use crate::db::{self, ConnectError, Dsn, Lease, Visit};
 use crate::exit::Exit;
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Pilot};
@@ -40,6 +40,9 @@ use crate::term::redact::Secrets;
 const LOOK: Duration = Duration::from_secs(10);
 /// Time for the server to end what drizzle-kit left running there.
 const CLEANUP: Duration = Duration::from_secs(3);
+
+/// What our sessions call themselves that are not ended with a run.
+const OURSELVES: &str = "drizzle-pilot";
 
 /// The variables by which node-pg names a session and sets its start-up options.
 const APPLICATION_NAME: &str = "PGAPPNAME";
@@ -96,6 +99,8 @@ pub struct Copilot<'a> {
     seen: Option<Fingerprint>,
     /// The questions before the last one, as they were answered.
     answered: Vec<(Prompt, usize)>,
+    /// Where no lock is held, what looks at the database.
+    visit: Option<Visit>,
     /// The lock that this run has taken.
     pub lease: Option<Lease>,
     /// The lock was lost before the run was done.
@@ -151,6 +156,7 @@ impl<'a> Copilot<'a> {
             schema: None,
             seen: None,
             answered: Vec::new(),
+            visit: None,
             lease: None,
             lease_lost: false,
             stale: None,
@@ -283,11 +289,8 @@ impl<'a> Copilot<'a> {
                 let because = self.policy.as_ref().map(|policy| policy.hazard(Hazard::AddUnique).1);
                 if let Some(because) = because {
                     let decision = Decision::Choose { choice, because, warnings: Vec::new() };
-                    let truncated = {
-                        let visit = self.visit();
-                        let tables_named = |table: &str| self.tables_named(visit.as_ref(), table);
-                        gate::chosen_truncation(prompt, &decision, &self.scope(&tables_named))
-                    };
+                    let tables_named = |table: &str| self.tables_named(table);
+                    let truncated = gate::chosen_truncation(prompt, &decision, &self.scope(&tables_named));
                     self.truncated.extend(truncated);
                 }
                 Answer::Choose(choice)
@@ -375,7 +378,9 @@ impl<'a> Copilot<'a> {
 
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
     pub fn diagnose(&self) -> Option<Verdict> {
-        let seen = self.visit()?.and_then(|visit| db::connect::preflight(&visit, self.patience()));
+        // The connection of the lock may be gone for the same reason; a new one says why.
+        let visit = Visit::to(self.dsn.as_ref()?, OURSELVES, "");
+        let seen = visit.and_then(|visit| db::connect::preflight(&visit, self.patience()));
         seen.err().map(|error| self.unseen(&error))
     }
 
@@ -400,19 +405,19 @@ impl<'a> Copilot<'a> {
         }
     }
 
-    /// Prepares a visit to the database, where there is one that we can connect to.
-    fn visit(&self) -> Option<Result<Visit<'_>, ConnectError>> {
-        let session = Session { application_name: "drizzle-pilot", options: "" };
-        self.dsn.as_ref().map(|dsn| Visit::to(dsn, session))
+    /// Returns the connection to look at the database with, where there is one that we can connect to: that of the lock, or
+    /// another.
+    fn visit(&self) -> Option<&Visit> {
+        self.lock().map(Lease::visit).or(self.visit.as_ref())
     }
 
     /// Returns the schemas that have a table of this name, as the first look of this run saw them: drizzle-kit reads its
     /// own picture once as well.
-    fn tables_named(&self, visit: Option<&Result<Visit, ConnectError>>, table: &str) -> Option<Vec<String>> {
+    fn tables_named(&self, table: &str) -> Option<Vec<String>> {
         if let Some(known) = self.named.borrow().get(table) {
             return Some(known.clone());
         }
-        let found = db::backends::tables_named(visit?.as_ref().ok()?, table, self.patience()).ok()?;
+        let found = db::backends::tables_named(self.visit()?, table, self.patience()).ok()?;
         self.named.borrow_mut().insert(table.to_owned(), found.clone());
         Some(found)
     }
@@ -445,19 +450,17 @@ impl<'a> Copilot<'a> {
     /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
     fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
-        let application_name = format!("{} preflight", self.run_id);
-        let session = Session { application_name: &application_name, options: CLIENT_CHECK };
-        let visit = Visit::to(dsn, session).map_err(|error| self.unseen(&error))?;
+        let visit = lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?;
         let looked = db::connect::preflight(&visit, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
-                self.hide_extensions(config, &visit)?;
-                // Another run may keep us waiting for long.
-                drop(visit);
-                self.take_lock(dsn)?;
+                if server.has_extensions {
+                    self.hide_extensions(config, &visit)?;
+                }
+                self.take_lock(visit)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
                 env.extend(self.start_up(config, dsn, server.checks_clients, reads)?);
@@ -520,9 +523,9 @@ impl<'a> Copilot<'a> {
     }
 
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
-    fn take_lock(&mut self, dsn: &Dsn) -> Result<(), Verdict> {
+    fn take_lock(&mut self, visit: Visit) -> Result<(), Verdict> {
         let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
-        self.lease = Some(lock::take(dsn, &self.run_id, wait, &self.clock, self.console)?);
+        self.lease = Some(lock::take(visit, wait, &self.clock, self.console)?);
         Ok(())
     }
 
@@ -644,6 +647,9 @@ impl<'a> Copilot<'a> {
             _ => Vec::new(),
         };
         self.see(dsn.as_ref())?;
+        let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
+        let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
+        self.visit = visit.map_err(|error| self.unseen(&error))?;
         self.dsn = dsn;
         Ok(env)
     }
@@ -699,8 +705,7 @@ impl Pilot for Copilot<'_> {
             return answer;
         }
         let (decision, statements, truncated) = {
-            let visit = self.visit();
-            let tables_named = |table: &str| self.tables_named(visit.as_ref(), table);
+            let tables_named = |table: &str| self.tables_named(table);
             let scope = self.scope(&tables_named);
             let gate = Gate {
                 policy,
@@ -710,8 +715,7 @@ impl Pilot for Copilot<'_> {
                 current_schema: self.current_schema.as_deref(),
                 truncated: &self.truncated,
                 look_up: &|wanted| {
-                    let visit = visit.as_ref().ok_or("there is no connection of our own to this database")?;
-                    let visit = visit.as_ref().map_err(ToString::to_string)?;
+                    let visit = self.visit().ok_or("there is no connection of our own to this database")?;
                     db::reach::look_up(visit, wanted, self.patience()).map_err(|error| error.to_string())
                 },
                 whose: &|table| self.whose(table),

@@ -15,7 +15,7 @@ use crate::commands::target::{self, Drizzle};
 use crate::commands::{answer, copilot, flight};
 use crate::console::Console;
 use crate::db::connect::{self, CLIENT_CHECK, Server};
-use crate::db::{Dsn, Session, Visit, guard};
+use crate::db::{Dsn, Visit, guard};
 use crate::exit::{Database, Exit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
@@ -306,8 +306,7 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
 fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    let session = Session { application_name: &run_id, options: CLIENT_CHECK };
-    match Visit::to(dsn, session).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
+    match Visit::to(dsn, &run_id, CLIENT_CHECK).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, look::failed(&error, clock)),
     }

@@ -5,19 +5,26 @@ use std::time::Duration;
 use crate::commands::look::{self, Clock};
 use crate::console::Console;
 use crate::db::lease::{LeaseError, Request};
-use crate::db::{Dsn, Lease};
+use crate::db::{Dsn, Lease, Visit};
 use crate::exit::Exit;
 use crate::report::Verdict;
 
-/// Takes the lock for a session of this name, and waits so long for whoever has it.
+/// Prepares the connection that is to hold the lock for this run, with start-up options (`-c name=value`, may be empty).
+///
+/// # Errors
+/// With the verdict, when the system refuses what it needs.
+pub fn visit(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Result<Visit, Verdict> {
+    Visit::to(dsn, &format!("{run} lock"), options).map_err(|error| look::failed(&error, clock))
+}
+
+/// Takes the lock over that connection, and waits so long for whoever has it.
 ///
 /// # Errors
 /// With the verdict, where it was not given back in time, or the database cannot be used.
-pub fn take(dsn: &Dsn, run: &str, wait: Duration, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
-    let application_name = format!("{run} lock");
+pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
     let deadline = clock.rest();
-    let request = Request { application_name: &application_name, wait: wait.min(deadline), deadline };
-    let taken = Lease::take(dsn, &request, &mut |holder| {
+    let request = Request { wait: wait.min(deadline), deadline };
+    let taken = Lease::take(visit, &request, &mut |holder| {
         let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
         console.say(&format!("waiting for another run that changes this database{holder}"));
     });

@@ -72,7 +72,7 @@ fn attempt(
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
         connect::await_server(ground.dsn(), &run_id(), wait, &mut told).map_err(|error| look::failed(&error, clock))?;
     }
-    let lease = lock::take(ground.dsn(), &run_id(), args.lock_timeout, clock, console)?;
+    let lease = lock::take(lock::visit(ground.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 
     let migrating = Migrating {
         shared,

@@ -182,7 +182,7 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
 /// Takes the lock for all of the steps.
 fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
     let run = format!("drizzle-pilot-{} reset", std::process::id());
-    lock::take(dsn, &run, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
+    lock::take(lock::visit(dsn, &run, "", clock)?, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
 /// Says what is to go. A name that means nothing in this database is likely to be misspelt.

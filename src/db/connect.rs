@@ -65,6 +65,8 @@ pub struct Server {
     pub current_schema: Option<String>,
     /// [`CLIENT_CHECK`] was accepted, and it is in force: poolers can be told to swallow start-up options.
     pub checks_clients: bool,
+    /// An extension is installed that may have relations; `plpgsql`, which every database begins with, has none.
+    pub has_extensions: bool,
 }
 
 /// Why the database cannot be used. Messages name server, database and user, and never the password.
@@ -348,7 +350,8 @@ async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
                current_database()::text,
                current_user::text,
                current_schema()::text,
-               current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms'";
+               current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms',
+               EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql')";
     let row = client.query_typed_one(FACTS, &[]).await?;
     Ok(Server {
         version_num: row.get::<_, i32>(0).unsigned_abs(),
@@ -358,6 +361,7 @@ async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
         current_user: row.get(4),
         current_schema: row.get(5),
         checks_clients: row.get(6),
+        has_extensions: row.get(7),
     })
 }
 
@@ -788,8 +792,7 @@ mod tests {
     }
 
     fn outcome(dsn: &Dsn, deadline: Duration) -> ConnectError {
-        let session = Session { application_name: "test", options: CLIENT_CHECK };
-        let visit = Visit::to(dsn, session).expect("the system has a runtime to give");
+        let visit = Visit::to(dsn, "test", CLIENT_CHECK).expect("the system has a runtime to give");
         preflight(&visit, deadline).expect_err("there is no PostgreSQL")
     }
 

@@ -5,17 +5,17 @@
 //! too, holds up no vacuum, and ends with this process however that ends.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::connect::{ConnectError, Patience, Session, Signals, at, explained, open_watched};
+use super::connect::{ConnectError, Patience, Signals, at, explained};
 use super::transaction::{self, Holder, LOCK, Lock, Run};
 use super::url::{Address, Dsn};
+use super::visit::{Open, Visit};
 
 /// Time for opening the connection, where the run has more.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,9 +30,7 @@ pub const LEASE_LOST: &str =
 
 /// What a lease is wanted for.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Shown in `pg_stat_activity`, and to those who wait for us; the server cuts it after 63 bytes.
-    pub application_name: &'a str,
+pub struct Request {
     /// How long to wait for another run to end.
     pub wait: Duration,
     /// For everything until the lease is there.
@@ -41,13 +39,11 @@ pub struct Request<'a> {
 
 /// The lock, for as long as the value lives.
 pub struct Lease {
-    client: Client,
-    /// The connection once more: it becomes readable when the server or the network ends it.
-    watched: OwnedFd,
-    address: Address,
+    /// Stands before the visit, which takes leave of the server when nobody has the connection any more.
+    open: Open,
+    visit: Visit,
     /// The server process that holds the lock, which behind a pooler is the server's own as well.
     pid: i32,
-    runtime: Runtime,
 }
 
 /// How a transaction of ours comes by the lock.
@@ -83,47 +79,45 @@ impl LeaseError {
 }
 
 impl Lease {
-    /// Takes the lock, and waits for whoever has it. Before the wait, says who that is. Must not be called from
-    /// asynchronous code.
+    /// Takes the lock over the connection of a visit, whose name is shown to those who wait for us, and waits for whoever
+    /// has it. Before the wait, says who that is. Must not be called from asynchronous code.
     ///
     /// # Errors
     /// Where there is no connection, or another run keeps the lock for longer than is waited. A signal that ends us
     /// ends the wait.
-    pub fn take(dsn: &Dsn, request: &Request, waits: &mut dyn FnMut(Option<&Holder>)) -> Result<Lease, LeaseError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            let message = format!("starting the runtime of a connection: {error}");
-            LeaseError::Unready(ConnectError::Other { at: at(dsn), sqlstate: None, message })
-        })?;
-        let taken = runtime.block_on(async {
+    pub fn take(
+        mut visit: Visit,
+        request: &Request,
+        waits: &mut dyn FnMut(Option<&Holder>),
+    ) -> Result<Lease, LeaseError> {
+        let (open, pid) = visit.runtime().block_on(async {
             let mut signals = Signals::watch();
             tokio::select! {
-                taken = take(dsn, request, waits) => taken,
+                taken = take(&visit, request, waits) => taken,
                 signal = signals.next() => {
-                    Err(LeaseError::Unready(ConnectError::Interrupted { at: at(dsn), signal }))
+                    Err(LeaseError::Unready(ConnectError::Interrupted { at: at(visit.dsn()), signal }))
                 }
             }
-        });
-        match taken {
-            Ok((client, watched, pid)) => Ok(Lease { client, watched, address: dsn.address().clone(), pid, runtime }),
-            Err(error) => {
-                // Dropping the runtime would wait for a name look-up that hangs in the resolver.
-                runtime.shutdown_background();
-                Err(error)
-            }
-        }
+        })?;
+        visit.stay();
+        Ok(Lease { open, visit, pid })
+    }
+
+    /// Returns the connection, to look at the database with. It keeps nothing but the lock.
+    pub fn visit(&self) -> &Visit {
+        &self.visit
     }
 
     /// Returns where the database is that it holds.
     pub fn address(&self) -> &Address {
-        &self.address
+        self.visit.dsn().address()
     }
 
     /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous
     /// code.
     pub fn lives(&self) -> bool {
         // A query without a statement: even that is refused where the session or its transaction is no more.
-        let asked = self.runtime.block_on(async { timeout(ANSWER, self.client.batch_execute("")).await });
+        let asked = self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("")).await });
         matches!(asked, Ok(Ok(())))
     }
 
@@ -135,10 +129,10 @@ impl Lease {
         deadline: Duration,
         conversation: impl AsyncFnOnce(&Client) -> Result<T, ConnectError>,
     ) -> Result<T, ConnectError> {
-        self.runtime.block_on(async {
+        self.visit.runtime().block_on(async {
             let mut signals = Signals::watch();
             tokio::select! {
-                outcome = timeout(deadline, conversation(&self.client)) => {
+                outcome = timeout(deadline, conversation(&self.open.client)) => {
                     outcome.unwrap_or_else(|_| Err(ConnectError::Mute { at: at(dsn), within: deadline }))
                 }
                 signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
@@ -163,14 +157,15 @@ impl Lease {
 /// A descriptor that becomes readable when there is reason to ask whether the lease [lives](Lease::lives).
 impl AsFd for Lease {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.watched.as_fd()
+        self.open.watched.as_fd()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
-        let _ = self.runtime.block_on(async { timeout(LEAVE, self.client.batch_execute("ROLLBACK")).await });
+        let _ =
+            self.visit.runtime().block_on(async { timeout(LEAVE, self.open.client.batch_execute("ROLLBACK")).await });
     }
 }
 
@@ -181,23 +176,24 @@ impl fmt::Debug for Lease {
 }
 
 async fn take(
-    dsn: &Dsn,
-    request: &Request<'_>,
+    visit: &Visit,
+    request: &Request,
     waits: &mut dyn FnMut(Option<&Holder>),
-) -> Result<(Client, OwnedFd, i32), LeaseError> {
+) -> Result<(Open, i32), LeaseError> {
     // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
     // comes, and with it the rows that a vacuum could remove.
     const LAST: &str = "SELECT";
-    let Request { application_name, wait, deadline } = *request;
+    let Request { wait, deadline } = *request;
+    let dsn = visit.dsn();
     let patience = Patience::from_now(deadline.min(CONNECT));
     let end = tokio::time::Instant::now() + deadline;
-    let session = Session { application_name, options: "" };
-    let (client, watched) = open_watched(dsn, patience, &session).await.map_err(LeaseError::Unready)?;
+    let open = visit.opened(patience).await.map_err(LeaseError::Unready)?;
+    let client = &open.client;
     let unready = |error| LeaseError::Unready(explained(dsn, &error));
     let mute = || LeaseError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
 
     let run = Run {
-        application_name,
+        application_name: visit.application_name(),
         lock: Hold::Take,
         lock_timeout: wait,
         statement_timeout: None,
@@ -205,20 +201,20 @@ async fn take(
         commit_patience: Duration::ZERO,
     };
     // One journey, where nobody has it.
-    let begun = transaction::begin_with(&client, &run, async || {
-        let (locked, last) = tokio::join!(biased; transaction::try_lock(&client), client.batch_execute(LAST));
+    let begun = transaction::begin_with(client, &run, async || {
+        let (locked, last) = tokio::join!(biased; transaction::try_lock(client), client.batch_execute(LAST));
         last.and(locked)
     });
     let (mark, locked) = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
     if locked {
-        return Ok((client, watched, mark.pid));
+        return Ok((open, mark.pid));
     }
     // The server ends the wait by itself; a server that has fallen silent does not.
-    let locked = tokio::time::timeout_at(end, transaction::wait_for_lock(&client, waits)).await;
+    let locked = tokio::time::timeout_at(end, transaction::wait_for_lock(client, waits)).await;
     match locked.map_err(|_| mute())?.map_err(unready)? {
         Lock::Taken => {
             client.batch_execute(LAST).await.map_err(unready)?;
-            Ok((client, watched, mark.pid))
+            Ok((open, mark.pid))
         }
         Lock::Held { holder, waited } => Err(LeaseError::Locked { holder, waited }),
     }

@@ -152,16 +152,10 @@ pub struct Facts {
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
 pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
-    visit.look(deadline, async |client| {
-        let looked = read(client, wanted).await;
-        // Poolers hand the connection on: nothing of ours may stay behind.
-        let _ = client.batch_execute("ROLLBACK").await;
-        looked
-    })
+    visit.look_aside(deadline, LIMITS, async |client| read(client, wanted).await)
 }
 
 async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
-    client.batch_execute(&format!("BEGIN READ ONLY; {LIMITS}")).await?;
     let mut facts = Facts::default();
     for table in &wanted.truncated {
         let emptied = emptied_with(client, table).await?;

@@ -281,12 +281,13 @@ pub(super) async fn begin_with<T>(
     const SETTINGS: &str = "
         SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3;
         SET LOCAL idle_in_transaction_session_timeout = 0;
-        SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout';
+        SELECT pg_catalog.set_config('transaction_timeout', '0', true)
+         WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
         SAVEPOINT watch";
     // A server that cannot watch its client says no: before 14, or for want of the kernel event.
     const WATCH: &str = "
-        SELECT pg_catalog.set_config(name, '500', true) FROM pg_catalog.pg_settings
-         WHERE name = 'client_connection_check_interval'";
+        SELECT pg_catalog.set_config('client_connection_check_interval', '500', true)
+         WHERE pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL";
     const WATCHED: &str = "RELEASE SAVEPOINT watch";
     const UNWATCHED: &str = "ROLLBACK TO SAVEPOINT watch; RELEASE SAVEPOINT watch";
     const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), (extract(epoch FROM pg_catalog.now()) * 1000000)::int8";

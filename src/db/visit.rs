@@ -1,64 +1,170 @@
 //! One connection for several looks in a row: a login costs more than a look.
 
 use std::cell::Cell;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::connect::{ConnectError, Patience, Session, attended, explained, leave, open, runtime};
+use super::connect::{ConnectError, Patience, Session, at, attended, explained, leave, open_watched, runtime};
+use super::transaction::milliseconds;
 use super::url::Dsn;
 
 /// A connection that opens with the first look and closes when dropped. Must not be used from asynchronous code.
-pub struct Visit<'a> {
-    dsn: &'a Dsn,
-    session: Session<'a>,
+pub struct Visit {
+    dsn: Dsn,
+    application_name: String,
+    options: &'static str,
     runtime: Option<Runtime>,
-    client: Cell<Option<Client>>,
+    open: Cell<Option<Open>>,
+    /// A transaction is open that has to outlive every look.
+    stays: bool,
 }
 
-impl<'a> Visit<'a> {
-    /// Prepares a visit; nothing is sent yet. Where the server refuses the options of the session it is made without.
+/// An open connection.
+#[derive(Clone)]
+pub(super) struct Open {
+    pub(super) client: Arc<Client>,
+    /// The connection once more: what is readable here has not been read by the client.
+    pub(super) watched: Arc<OwnedFd>,
+}
+
+impl Visit {
+    /// Prepares a visit; nothing is sent yet. Where the server refuses the start-up options (`-c name=value`, may be
+    /// empty) it is made without.
     ///
     /// # Errors
     /// When the system refuses what a runtime needs.
-    pub fn to(dsn: &'a Dsn, session: Session<'a>) -> Result<Visit<'a>, ConnectError> {
-        Ok(Visit { dsn, session, runtime: Some(runtime(dsn)?), client: Cell::new(None) })
+    pub fn to(dsn: &Dsn, application_name: &str, options: &'static str) -> Result<Visit, ConnectError> {
+        Ok(Visit {
+            dsn: dsn.clone(),
+            application_name: application_name.to_owned(),
+            options,
+            runtime: Some(runtime(dsn)?),
+            open: Cell::new(None),
+            stays: false,
+        })
     }
 
-    /// Takes a look, to its end, to the deadline or to a signal that ends us. A connection on which a look failed is
-    /// given up, and the next look opens another.
+    /// Returns where it goes.
+    pub(super) fn dsn(&self) -> &Dsn {
+        &self.dsn
+    }
+
+    /// Returns the name of the session.
+    pub(super) fn application_name(&self) -> &str {
+        &self.application_name
+    }
+
+    /// Has every look from now on leave the open transaction as it is.
+    pub(super) fn stay(&mut self) {
+        self.stays = true;
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is taken when the visit is dropped")
+    }
+
+    /// Returns the connection, and opens it where there is none.
+    pub(super) async fn opened(&self, patience: Patience) -> Result<Open, ConnectError> {
+        let opened = match self.open.take() {
+            Some(opened) => opened,
+            None => self.log_in(patience).await?,
+        };
+        self.open.set(Some(opened.clone()));
+        Ok(opened)
+    }
+
+    async fn log_in(&self, patience: Patience) -> Result<Open, ConnectError> {
+        let session = Session { application_name: &self.application_name, options: self.options };
+        let outcome = match open_watched(&self.dsn, patience, &session).await {
+            Err(ConnectError::OptionsRefused { .. }) if !self.options.is_empty() => {
+                open_watched(&self.dsn, patience, &Session { options: "", ..session }).await
+            }
+            outcome => outcome,
+        };
+        outcome.map(|(client, watched)| Open { client: Arc::new(client), watched: Arc::new(watched) })
+    }
+
+    /// Takes a look by statements that leave nothing behind, to its end, to the deadline or to a signal that ends us.
     pub(super) fn look<T>(
         &self,
         deadline: Duration,
         look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, ConnectError> {
-        let runtime = self.runtime.as_ref().expect("it is taken when the visit is dropped");
-        runtime.block_on(attended(self.dsn, deadline, async |patience| {
-            let client = match self.client.take() {
-                Some(client) => client,
-                None => self.open(patience).await?,
-            };
-            let seen = look(&client).await.map_err(|error| explained(self.dsn, &error))?;
-            self.client.set(Some(client));
-            Ok(seen)
-        }))
+        if self.stays { self.look_within(deadline, "", look) } else { self.look_once(deadline, look) }
     }
 
-    async fn open(&self, patience: Patience) -> Result<Client, ConnectError> {
-        match open(self.dsn, patience, &self.session).await {
-            Err(ConnectError::OptionsRefused { .. }) if !self.session.options.is_empty() => {
-                open(self.dsn, patience, &Session { options: "", ..self.session }).await
-            }
-            outcome => outcome,
+    /// As [`Visit::look`], in a transaction that may not write, begins with these settings and is undone.
+    pub(super) fn look_aside<T>(
+        &self,
+        deadline: Duration,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
+        if self.stays {
+            return self.look_within(deadline, settings, look);
         }
+        let begin = format!("BEGIN READ ONLY; {settings}");
+        self.look_once(deadline, async |client| {
+            let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(client));
+            // Poolers hand the connection on: nothing of ours may stay behind.
+            let _ = client.batch_execute("ROLLBACK").await;
+            begun.and(looked)
+        })
+    }
+
+    /// Looks where no transaction is open. A connection on which that failed is given up, and the next look opens another.
+    fn look_once<T>(
+        &self,
+        deadline: Duration,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
+        let seen = self.runtime().block_on(attended(&self.dsn, deadline, async |patience| {
+            let Open { client, .. } = self.opened(patience).await?;
+            look(&client).await.map_err(|error| explained(&self.dsn, &error))
+        }));
+        if seen.is_err() {
+            self.open.set(None);
+        }
+        seen
+    }
+
+    /// Looks where a transaction is open that stays as it is: the end of a subtransaction undoes an error, and gives back
+    /// the locks on what was looked at.
+    fn look_within<T>(
+        &self,
+        deadline: Duration,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
+        let limit = milliseconds(deadline);
+        let begin = format!(
+            "SAVEPOINT look; SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {limit}; \
+             SET LOCAL statement_timeout = {limit}; {settings}"
+        );
+        // A statement that was begun in the last moment gets as long once more, by the limit in the server.
+        self.runtime().block_on(attended(&self.dsn, 2 * deadline, async |patience| {
+            let Open { client, .. } = self.opened(patience).await?;
+            let looked = timeout(deadline, async {
+                let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(&client));
+                begun.and(looked)
+            });
+            let looked = looked.await;
+            let over = client.batch_execute("ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look").await;
+            let looked = looked.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: deadline })?;
+            over.and(looked).map_err(|error| explained(&self.dsn, &error))
+        }))
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for Visit {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            drop(self.client.take());
+            drop(self.open.take());
             leave(runtime);
         }
     }

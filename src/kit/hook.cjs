@@ -87,13 +87,17 @@ if (mail && file && require('node:worker_threads').isMainThread && process.argv[
   };
   const receive = (isPostgres) => {
     const down = fs.openSync(path.join(mail, 'down'), 'r');
-    const byte = Buffer.alloc(1);
-    const line = [];
-    while (fs.readSync(down, byte, 0, 1) === 1 && byte[0] !== 10) line.push(byte[0]);
+    const piece = Buffer.alloc(65536);
+    let line = Buffer.alloc(0);
+    while (line[line.length - 1] !== 10) {
+      const length = fs.readSync(down, piece);
+      if (length === 0) break;
+      line = Buffer.concat([line, piece.subarray(0, length)]);
+    }
     fs.closeSync(down);
     if (isPostgres && /^(?:migrate|push)$/.test(process.argv[2])) overhear();
     fs.rmSync(mail, { recursive: true, force: true });
-    return line.length === 0 ? { stop: true } : JSON.parse(Buffer.from(line).toString());
+    return line.length === 0 ? { stop: true } : JSON.parse(line.toString());
   };
 
   let told = false;

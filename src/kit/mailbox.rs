@@ -68,6 +68,7 @@ impl Mailbox {
     }
 
     fn reply(&mut self, reply: &serde_json::Value) -> std::io::Result<()> {
-        writeln!(self.down, "{reply}")
+        // In one piece: whoever reads is woken once.
+        self.down.write_all(format!("{reply}\n").as_bytes())
     }
 }

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use drizzle_pilot::db::catalog;
 use drizzle_pilot::db::lease::{Lease, LeaseError, Request};
+use drizzle_pilot::db::reach::{self, Relation, Rows, Wanted};
+use drizzle_pilot::db::{ConnectError, Visit, catalog};
 
 use crate::NEWEST;
-use crate::support::{Database, Project, Running, gone_within, until};
+use crate::support::{Database, Journeys, Project, Running, gone_within, until};
 
 /// The lock as the documentation has it, taken by somebody else.
 const OTHER_RUN: &str = "SELECT pg_advisory_xact_lock(1685745772, 1)";
 
-const REQUEST: Request<'static> = Request {
-    application_name: "drizzle-pilot-test lock",
-    wait: Duration::from_millis(300),
-    deadline: Duration::from_secs(30),
-};
+const REQUEST: Request = Request { wait: Duration::from_millis(300), deadline: Duration::from_secs(30) };
+
+fn visit(database: &Database) -> Visit {
+    Visit::to(&database.dsn(), "drizzle-pilot-test lock", "").expect("the system has a runtime to give")
+}
 
 fn take(database: &Database) -> Lease {
-    Lease::take(&database.dsn(), &REQUEST, &mut |_| ()).expect("nobody has the lock")
+    Lease::take(visit(database), &REQUEST, &mut |_| ()).expect("nobody has the lock")
 }
 
 /// Waits until so many sessions wait for the lock.
@@ -128,12 +129,50 @@ fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
     assert!(lease.lives());
 }
 
+/// The connection that holds the lock also looks at the database first, and counts the rows that a question is about.
+#[test]
+fn a_push_needs_one_connection_beside_drizzle_kits() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let network = Journeys::to(database.url());
+    let ran = project.pilot(&["push"]).env("DATABASE_URL", network.url.as_str()).run().expect(0).database("changed");
+    assert_eq!(ran.report["statements"][0]["rows"], 3, "{ran}");
+    assert_eq!(network.n_connections(), 2, "{ran}");
+}
+
+/// A count that waits for a lock fails and is cut off at last: neither takes the lock along, and nothing stays locked.
+#[test]
+fn a_look_over_the_lease_that_fails_leaves_the_lock() {
+    let database = Database::create();
+    database.sql("CREATE TABLE free (id int); INSERT INTO free VALUES (1); CREATE TABLE busy (id int)");
+    let relation = |name: &str| Relation { schema: "public".to_owned(), name: name.to_owned() };
+    let rows_of = |lease: &Lease, table: &str, deadline: Duration| {
+        let wanted = Wanted { counted: vec![relation(table)], ..Wanted::default() };
+        reach::look_up(lease.visit(), &wanted, deadline).map(|facts| facts.relations[&relation(table)].rows)
+    };
+    let lease = take(&database);
+    let held = database.hold("LOCK TABLE busy");
+    let counted = rows_of(&lease, "busy", REQUEST.deadline);
+    assert!(matches!(counted, Ok(Rows::Unknown)), "{counted:?}");
+    let cut = rows_of(&lease, "busy", Duration::from_millis(100));
+    assert!(matches!(cut, Err(ConnectError::Mute { .. })), "{cut:?}");
+    assert!(lease.lives());
+    let counted = rows_of(&lease, "free", REQUEST.deadline);
+    assert!(matches!(counted, Ok(Rows::Exact(1))), "{counted:?}");
+    held.release();
+    // What was counted may be changed by others at once.
+    database.sql("SET lock_timeout = '1s'; DROP TABLE free, busy");
+    assert!(lease.lives());
+    drop(lease);
+    take(&database);
+}
+
 #[test]
 fn a_lease_is_had_by_one_and_given_back_at_once() {
     let database = Database::create();
     let lease = take(&database);
     let mut waited_for = Vec::new();
-    let second = Lease::take(&database.dsn(), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
+    let second = Lease::take(visit(&database), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
     let Err(LeaseError::Locked { holder: Some(holder), waited }) = second else { panic!("{second:?}") };
     assert!(waited >= REQUEST.wait, "{waited:?}");
     assert_eq!(holder.application_name, "drizzle-pilot-test lock");

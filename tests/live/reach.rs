@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use drizzle_pilot::db::Visit;
 use drizzle_pilot::db::reach::{self, Facts, Reached, Relation, Root, Rows, Wanted};
 use drizzle_pilot::db::url::Dsn;
-use drizzle_pilot::db::{Session, Visit};
 
 use crate::support::Database;
 
@@ -16,8 +16,7 @@ fn look_up(database: &Database, wanted: &Wanted) -> Facts {
 }
 
 fn look_up_at(dsn: &Dsn, wanted: &Wanted) -> Facts {
-    let session = Session { application_name: "reach", options: "" };
-    let visit = Visit::to(dsn, session).expect("the system lets us");
+    let visit = Visit::to(dsn, "reach", "").expect("the system lets us");
     reach::look_up(&visit, wanted, Duration::from_secs(10)).expect("the laboratory answers")
 }
 

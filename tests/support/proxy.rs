@@ -148,18 +148,20 @@ fn carry_until(client: TcpStream, server: TcpStream, n_carried: &Arc<AtomicU64>,
     });
 }
 
-/// A network that counts the round trips: an answer of the server after its client has said something.
+/// A network that counts connections, and round trips: an answer of the server after its client has said something.
 pub(crate) struct Journeys {
     pub(crate) url: Url,
+    n_connections: Arc<AtomicU64>,
     n_answers: Arc<AtomicU64>,
 }
 
 impl Journeys {
     /// Opens a port in front of a server.
     pub(crate) fn to(url: Url) -> Self {
-        let n_answers = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&n_answers);
+        let (n_connections, n_answers) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (opened, counted) = (Arc::clone(&n_connections), Arc::clone(&n_answers));
         let url = before(url, move |client, server| {
+            opened.fetch_add(1, Ordering::SeqCst);
             let (mut from_client, mut to_client) = (client.try_clone().expect("descriptors are left"), client);
             let (mut from_server, mut to_server) = (server.try_clone().expect("descriptors are left"), server);
             let (asked, counted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&counted));
@@ -179,10 +181,15 @@ impl Journeys {
                 to_client.shutdown(Shutdown::Both).unwrap_or_default();
             });
         });
-        Self { url, n_answers }
+        Self { url, n_connections, n_answers }
     }
 
-    /// Returns how many there were so far, in all connections.
+    /// Returns how many connections there were so far.
+    pub(crate) fn n_connections(&self) -> u64 {
+        self.n_connections.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many round trips there were so far, in all connections.
     pub(crate) fn n_round_trips(&self) -> u64 {
         self.n_answers.load(Ordering::SeqCst)
     }
