@@ -181,7 +181,8 @@ impl Logbook {
     ) -> Exit {
         console.settle();
         let mut report = self.report(command, &verdict);
-        let json = report.json(console.secrets());
+        let is_wanted = self.report_to.is_some() || shared.format == Format::Json;
+        let json = if is_wanted { report.json(console.secrets()) } else { String::new() };
         if let Some(path) = &self.report_to
             && let Err(error) = std::fs::write(path, &json)
         {

@@ -1,7 +1,7 @@
 //! The terminal as a stream that expectrl can wait on: clean records instead of bytes, and no busy waiting.
 //!
 //! One `poll(2)` waits for output, for signals and for mail from inside the program. What happened becomes records.
-//! expectrl reads their names, one word each between [`BEGIN`] and [`END`]; what they carry waits in
+//! expectrl reads their names, a line of words for each look that saw something; what they carry waits in
 //! [`ScreenStream::take`]. So expectrl's buffer holds a few dozen bytes of clean text, whatever the program prints,
 //! and its loop sleeps in our `read` instead of spinning.
 
@@ -19,10 +19,8 @@ use super::redact::Secrets;
 use super::screen::{Event, Screen, Text};
 use super::transcript::Recorder;
 
-/// Stands before the name of a record.
-pub const BEGIN: char = '<';
-/// Stands after it.
-pub const END: char = '>';
+/// Ends the names of what one look saw.
+pub const END: &str = "\n";
 
 /// Bytes of output after which a program is called out of its mind. Its screens hold a few kilobytes.
 const FLOOD_BYTES: u64 = 64 << 20;
@@ -184,7 +182,8 @@ impl ScreenStream {
     }
 
     fn push(&mut self, record: Record) {
-        self.names.extend(format!("{BEGIN}{}{END}", record.name()).into_bytes());
+        self.names.extend(record.name().as_bytes());
+        self.names.push_back(b' ');
         self.records.push_back(record);
     }
 
@@ -220,6 +219,9 @@ impl ScreenStream {
         }
         if output {
             self.take_output()?;
+        }
+        if !self.names.is_empty() {
+            self.names.extend(END.as_bytes());
         }
         Ok(())
     }

@@ -271,7 +271,7 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
     let database = Database::create();
     let role = format!("single_{}", database.value("SELECT current_database()"));
     database.sql(&format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'single' CONNECTION LIMIT 2;
+        "CREATE ROLE {role} LOGIN PASSWORD 'single' CONNECTION LIMIT 1;
          CREATE TABLE orders (a integer NOT NULL, b integer NOT NULL, CONSTRAINT orders_key PRIMARY KEY (a, b));
          ALTER TABLE orders OWNER TO {role}"
     ));
@@ -280,10 +280,13 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
         .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
     let mut url = database.url();
     url.set_username(&role).and_then(|()| url.set_password(Some("single"))).expect("a postgres URL has a user");
-    // The lock and drizzle-kit have the only connections while it asks.
-    let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
+    // drizzle-kit has the only connection while it asks.
+    let ran = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
     ran.says(&["orders_key is a primary key could not be looked up"]);
-    project.push().expect(3).says(&["drop_primary_key public.orders"]);
+    // A push looks over the connection of its lock.
+    database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 2"));
+    let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
+    ran.says(&["drop_primary_key public.orders"]);
     database.sql(&format!("ALTER TABLE orders OWNER TO CURRENT_USER; DROP ROLE {role}"));
 }
 
