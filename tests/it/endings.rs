@@ -162,6 +162,21 @@ fn a_signal_right_after_the_first_thing_is_made_brings_all_down() {
     }
 }
 
+/// A shell that became the program by `exec` leaves it a child of its own, which is not ours to end.
+#[test]
+fn a_child_from_before_the_run_is_left_alone() {
+    let inherits = "env -u DRIZZLE_PILOT_TEST_RUN sleep 600 >/dev/null 2>&1 & echo $! >sleeper; exec \"$0\" \"$@\"";
+    let run = Run::push(&kit::push([Step::IgnoreSignals, Step::Hang])).after(inherits);
+    let sleeper = run.path("sleeper");
+    let running = run.start();
+    running.until_logged("the fake hangs", |entry| *entry == Entry::Idle);
+    let sleeper = std::fs::read_to_string(sleeper).expect("the shell has written it");
+    hit(&running, Blow::KillWarden);
+    running.finish().expect(1, Some(UNCHANGED));
+    let sleeper = sleeper.trim().parse().expect("it is a process id");
+    assert!(processes::signal(sleeper, Signal::KILL), "the child of the shell was ended");
+}
+
 /// Where no terminal hangs up, the kernel still tells the warden that its starter died.
 #[test]
 fn the_warden_does_not_outlive_its_starter() {
