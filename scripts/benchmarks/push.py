@@ -184,7 +184,7 @@ def peak_memory(folder, what):
     what each had resident at its peak, shared or not (VmHWM)."""
     child = subprocess.Popen([PILOT, "push"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    shares, resident = [], {}
+    shares, resident = [0], {}
     while child.poll() is None:
         share = 0
         for pid in ours(child.pid):

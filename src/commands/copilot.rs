@@ -1,6 +1,6 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -101,6 +101,8 @@ pub struct Copilot<'a> {
     answered: Vec<(Prompt, usize)>,
     /// Where no lock is held, what looks at the database.
     visit: Option<Visit>,
+    /// Why the last look at a question failed, if it did.
+    failure: Cell<Option<ConnectError>>,
     /// The lock that this run has taken.
     pub lease: Option<Lease>,
     /// The lock was lost before the run was done.
@@ -157,6 +159,7 @@ impl<'a> Copilot<'a> {
             seen: None,
             answered: Vec::new(),
             visit: None,
+            failure: Cell::default(),
             lease: None,
             lease_lost: false,
             stale: None,
@@ -417,9 +420,18 @@ impl<'a> Copilot<'a> {
         if let Some(known) = self.named.borrow().get(table) {
             return Some(known.clone());
         }
-        let found = db::backends::tables_named(self.visit()?, table, self.patience()).ok()?;
+        let found = self.looked(db::backends::tables_named(self.visit()?, table, self.patience())).ok()?;
         self.named.borrow_mut().insert(table.to_owned(), found.clone());
         Some(found)
+    }
+
+    /// Keeps why a look failed, and returns it in words.
+    fn looked<T>(&self, outcome: Result<T, ConnectError>) -> Result<T, String> {
+        outcome.map_err(|error| {
+            let reason = error.to_string();
+            self.failure.set(Some(error));
+            reason
+        })
     }
 
     fn scope<'s>(&'s self, tables_named: &'s dyn Fn(&str) -> Option<Vec<String>>) -> Scope<'s> {
@@ -450,16 +462,18 @@ impl<'a> Copilot<'a> {
     /// Looks at the database before drizzle-kit does: may it be used, and does it end statements of dead clients?
     fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
-        let visit = lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?;
+        let visit = match self.mission.lock {
+            Locking::Take(_) => lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?,
+            Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", self.run_id), CLIENT_CHECK)
+                .map_err(|error| self.unseen(&error))?,
+        };
         let looked = db::connect::preflight(&visit, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
                 self.current_schema = server.current_schema;
-                if server.has_extensions {
-                    self.hide_extensions(config, &visit)?;
-                }
+                self.hide_extensions(config, &visit)?;
                 self.take_lock(visit)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
@@ -716,7 +730,7 @@ impl Pilot for Copilot<'_> {
                 truncated: &self.truncated,
                 look_up: &|wanted| {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
-                    db::reach::look_up(visit, wanted, self.patience()).map_err(|error| error.to_string())
+                    self.looked(db::reach::look_up(visit, wanted, self.patience()))
                 },
                 whose: &|table| self.whose(table),
                 is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
@@ -725,6 +739,23 @@ impl Pilot for Copilot<'_> {
             let truncated = gate::chosen_truncation(prompt, &decision, &scope);
             (decision, statements, truncated)
         };
+        if let Some(visit) = &self.visit {
+            visit.rest();
+        }
+        match self.failure.take() {
+            // The signal ends the run before anything is pressed.
+            Some(ConnectError::Interrupted { .. }) => {
+                self.rules.push(String::new());
+                return Answer::Decline;
+            }
+            // What could not be looked up is refused for that, but nobody could allow it.
+            Some(_) if self.lock().is_some_and(|lease| !lease.lives()) => {
+                self.lease_lost = true;
+                self.rules.push("the lock on the database was lost".to_owned());
+                return Answer::Decline;
+            }
+            Some(_) | None => {}
+        }
         self.truncated.extend(truncated);
         self.statements.extend(statements);
         let is_last = matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_));

@@ -65,8 +65,6 @@ pub struct Server {
     pub current_schema: Option<String>,
     /// [`CLIENT_CHECK`] was accepted, and it is in force: poolers can be told to swallow start-up options.
     pub checks_clients: bool,
-    /// An extension is installed that may have relations; `plpgsql`, which every database begins with, has none.
-    pub has_extensions: bool,
 }
 
 /// Why the database cannot be used. Messages name server, database and user, and never the password.
@@ -269,7 +267,8 @@ impl TlsFault {
 }
 
 /// Finds out whether drizzle-kit will be able to connect, and to what. Whether the server [checks
-/// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`].
+/// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`], and whether it is [read
+/// only](Server::read_only) only before the visit holds a lock: its looks may not write.
 pub fn preflight(visit: &Visit, deadline: Duration) -> Result<Server, ConnectError> {
     visit.look(deadline, ask_server)
 }
@@ -334,13 +333,6 @@ pub fn await_server(
     })
 }
 
-/// Connects, by a deadline that covers name look-up, TCP, TLS and login.
-///
-/// The connection is driven by a task of the current runtime, and ends when the client is dropped.
-pub async fn connect(dsn: &Dsn, deadline: Duration, extra: &Session<'_>) -> Result<Client, ConnectError> {
-    open(dsn, Patience::from_now(deadline), extra).await
-}
-
 async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
     // current_setting(…, true) is NULL for a setting that the server does not know.
     const FACTS: &str = "
@@ -350,8 +342,7 @@ async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
                current_database()::text,
                current_user::text,
                current_schema()::text,
-               current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms',
-               EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql')";
+               current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms'";
     let row = client.query_typed_one(FACTS, &[]).await?;
     Ok(Server {
         version_num: row.get::<_, i32>(0).unsigned_abs(),
@@ -361,7 +352,6 @@ async fn ask_server(client: &Client) -> Result<Server, tokio_postgres::Error> {
         current_user: row.get(4),
         current_schema: row.get(5),
         checks_clients: row.get(6),
-        has_extensions: row.get(7),
     })
 }
 
@@ -478,7 +468,8 @@ pub(super) fn leave(runtime: Runtime) {
 /// For name look-up, TCP, TLS and login together, where the deadline leaves more. Whoever is mute for so long stays mute.
 const LOGIN: Duration = Duration::from_secs(10);
 
-/// Connects by a deadline that is running already.
+/// Connects, by a deadline that is running already and covers name look-up, TCP, TLS and login. The connection is driven by
+/// a task of the current runtime, and ends when the client is dropped.
 pub(super) async fn open(dsn: &Dsn, patience: Patience, session: &Session<'_>) -> Result<Client, ConnectError> {
     open_watched(dsn, patience, session).await.map(|(client, _)| client)
 }

@@ -1,4 +1,4 @@
-//! The lock of this program on a database, held by a connection of its own for as long as a run changes the schema there.
+//! The lock of this program on a database, held by a connection of ours for as long as a run changes the schema there.
 //!
 //! drizzle-kit opens connections of its own, and a run has several steps: no lock of theirs would span it all. The lease
 //! is one open transaction that holds the advisory lock and nothing else, so it works behind a pooler in transaction mode
@@ -116,8 +116,9 @@ impl Lease {
     /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous
     /// code.
     pub fn lives(&self) -> bool {
-        // A query without a statement: even that is refused where the session or its transaction is no more.
-        let asked = self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("")).await });
+        // A transaction that an error has ended answers an empty query, and has given its locks back.
+        let asked =
+            self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("SELECT")).await });
         matches!(asked, Ok(Ok(())))
     }
 

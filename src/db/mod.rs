@@ -26,7 +26,7 @@ mod transaction;
 pub mod url;
 pub mod visit;
 
-pub use connect::{ConnectError, Server, Session};
+pub use connect::{ConnectError, Server};
 pub use lease::{Hold, Lease};
 pub use url::{Dsn, DsnError};
 pub use visit::Visit;

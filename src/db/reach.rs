@@ -1,6 +1,6 @@
 //! Looks up what statements would reach: rows, tables and views behind a CASCADE, primary keys, extensions.
 //!
-//! Reads in one transaction that may not write, with limits of time for every query.
+//! Reads in one transaction that may not write, or in a part of one, with limits of time for every query.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,13 +10,15 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::connect::ConnectError;
+use super::transaction::milliseconds;
 use super::visit::Visit;
 
 /// Rows up to which a table is counted. Beyond, the server's own estimate says enough.
 const COUNTED: u64 = 100_000;
 
-/// Limits of time for one query of ours: for a lock, and for all of it. Milliseconds.
-const LIMITS: &str = "SET LOCAL row_security = off; SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000";
+/// Limits of time for one query of ours, where the look has more: for a lock, and for all of it.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
+const QUERY_LIMIT: Duration = Duration::from_secs(5);
 
 /// A table, view or other relation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,7 +154,10 @@ pub struct Facts {
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
 pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
-    visit.look_aside(deadline, LIMITS, async |client| read(client, wanted).await)
+    let [lock, query] = [LOCK_LIMIT, QUERY_LIMIT].map(|limit| milliseconds(limit.min(deadline)));
+    let settings =
+        format!("SET LOCAL row_security = off; SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {query}");
+    visit.look_aside(deadline, &settings, async |client| read(client, wanted).await)
 }
 
 async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {

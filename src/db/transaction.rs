@@ -284,7 +284,7 @@ pub(super) async fn begin_with<T>(
         SELECT pg_catalog.set_config('transaction_timeout', '0', true)
          WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
         SAVEPOINT watch";
-    // A server that cannot watch its client says no: before 14, or for want of the kernel event.
+    // A server before 14 does not know the setting. One that lacks the kernel's event for it says no.
     const WATCH: &str = "
         SELECT pg_catalog.set_config('client_connection_check_interval', '500', true)
          WHERE pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL";

@@ -13,6 +13,9 @@ use super::connect::{ConnectError, Patience, Session, at, attended, explained, l
 use super::transaction::milliseconds;
 use super::url::Dsn;
 
+/// Time for the server to undo a look within a transaction.
+const OVER: Duration = Duration::from_secs(1);
+
 /// A connection that opens with the first look and closes when dropped. Must not be used from asynchronous code.
 pub struct Visit {
     dsn: Dsn,
@@ -89,6 +92,14 @@ impl Visit {
         outcome.map(|(client, watched)| Open { client: Arc::new(client), watched: Arc::new(watched) })
     }
 
+    /// Closes the connection until the next look, unless it has to stay: one that nobody drives may be cut meanwhile.
+    pub fn rest(&self) {
+        if !self.stays {
+            drop(self.open.take());
+            self.runtime().block_on(tokio::task::yield_now());
+        }
+    }
+
     /// Takes a look by statements that leave nothing behind, to its end, to the deadline or to a signal that ends us.
     pub(super) fn look<T>(
         &self,
@@ -146,17 +157,21 @@ impl Visit {
             "SAVEPOINT look; SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {limit}; \
              SET LOCAL statement_timeout = {limit}; {settings}"
         );
-        // A statement that was begun in the last moment gets as long once more, by the limit in the server.
-        self.runtime().block_on(attended(&self.dsn, 2 * deadline, async |patience| {
+        self.runtime().block_on(attended(&self.dsn, deadline + 2 * OVER, async |patience| {
             let Open { client, .. } = self.opened(patience).await?;
             let looked = timeout(deadline, async {
                 let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(&client));
                 begun.and(looked)
             });
             let looked = looked.await;
-            let over = client.batch_execute("ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look").await;
-            let looked = looked.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: deadline })?;
-            over.and(looked).map_err(|error| explained(&self.dsn, &error))
+            // Once it is sent it follows the look, whether or not somebody waits for it.
+            let over = client.batch_execute("ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look");
+            let over = timeout(OVER, over).await;
+            let seen = looked.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: deadline })?;
+            let seen = seen.map_err(|error| explained(&self.dsn, &error))?;
+            let over = over.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: OVER })?;
+            over.map_err(|error| explained(&self.dsn, &error))?;
+            Ok(seen)
         }))
     }
 }

@@ -163,11 +163,23 @@ impl Driver {
                 if let Some(ending) = self.on(record, pilot)? {
                     return self.land(ending);
                 }
+                // An answer may have taken a while, and the next record may press Enter.
+                if let Some(ending) = self.called_off() {
+                    return self.land(ending);
+                }
             }
             if let Some(ending) = overdue {
                 return self.land(ending);
             }
         }
+    }
+
+    /// Returns how the run ends because of a signal or the end of its time, if one came.
+    fn called_off(&mut self) -> Option<Ending> {
+        if let Some(signal) = self.terminal.get_stream_mut().take_signal() {
+            return Some(Ending::Signalled(signal));
+        }
+        (Instant::now() >= self.end).then_some(Ending::TimedOut { idle: false })
     }
 
     /// Reacts to one record. Returns how the run ends, if it does.

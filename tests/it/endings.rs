@@ -165,7 +165,7 @@ fn a_signal_right_after_the_first_thing_is_made_brings_all_down() {
 /// A shell that became the program by `exec` leaves it a child of its own, which is not ours to end.
 #[test]
 fn a_child_from_before_the_run_is_left_alone() {
-    let inherits = "env -u DRIZZLE_PILOT_TEST_RUN sleep 600 >/dev/null 2>&1 & echo $! >sleeper; exec \"$0\" \"$@\"";
+    let inherits = "env -u DRIZZLE_PILOT_TEST_RUN sleep 600 >/dev/null 2>&1 & echo $! >sleeper";
     let run = Run::push(&kit::push([Step::IgnoreSignals, Step::Hang])).after(inherits);
     let sleeper = run.path("sleeper");
     let running = run.start();

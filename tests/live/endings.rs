@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::NEWEST;
+use crate::lease::take_away;
 use crate::support::{
     AtOptions, Database, Held, Project, Ran, Run, Running, Server, Signal, gone_within, pooler, until,
 };
@@ -217,6 +218,36 @@ fn a_pooler_that_takes_no_options_is_left_clean_too() {
     for (phase, blow) in [(Phase::Executing, Blow::Terminate), (Phase::WaitingForALock, Blow::KillNode)] {
         check(NEWEST, Server::Postgres15, phase, blow, pooled);
     }
+}
+
+/// A run whose question is open, and whose program waits for a lock while it looks what the answer would reach. The
+/// highlight stands on "Yes" meanwhile: the next key would be Enter.
+fn looking() -> (Stuck, Held) {
+    let mut stuck = stuck(NEWEST, Server::Postgres15, Phase::BeforeTheQuestion, |run, _| run);
+    // Of both, the program alone looks at extensions.
+    let extensions = stuck.database.hold("LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE");
+    stuck.lock.take().expect("the table is locked in this phase").release();
+    let looks = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%pg_extension%'";
+    until("the program looks", || stuck.database.value(looks) != "0");
+    (stuck, extensions)
+}
+
+/// A look that a signal ends is no reason to consent, not even where the policy allows what was to be looked at.
+#[test]
+fn a_signal_while_rows_are_counted_is_no_consent() {
+    let (stuck, _extensions) = looking();
+    Blow::Terminate.hit(&stuck.running);
+    Blow::Terminate.check(stuck.end(), false);
+}
+
+/// The connection that looks is that of the lock. Where it ends, no line of the policy would help.
+#[test]
+fn a_lock_that_is_lost_while_rows_are_counted_is_told_as_that() {
+    let (stuck, _extensions) = looking();
+    take_away(&stuck.database);
+    let ran = stuck.end().expect(69).says(&["the lock on this database was lost, before consent"]);
+    assert_eq!(ran.report["refusals"], serde_json::json!([]), "{ran}");
 }
 
 #[test]

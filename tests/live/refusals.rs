@@ -1,7 +1,7 @@
 //! What drizzle-kit does without a word: refused, with each object and its rows named, and nothing touched.
 
 use crate::NEWEST;
-use crate::support::{Database, Project, Ran};
+use crate::support::{Database, Project, Ran, until};
 
 on_every_kit! {
     an_empty_table_is_not_dropped_unasked
@@ -271,7 +271,7 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
     let database = Database::create();
     let role = format!("single_{}", database.value("SELECT current_database()"));
     database.sql(&format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'single' CONNECTION LIMIT 1;
+        "CREATE ROLE {role} LOGIN PASSWORD 'single' CONNECTION LIMIT 2;
          CREATE TABLE orders (a integer NOT NULL, b integer NOT NULL, CONSTRAINT orders_key PRIMARY KEY (a, b));
          ALTER TABLE orders OWNER TO {role}"
     ));
@@ -280,8 +280,15 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
         .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
     let mut url = database.url();
     url.set_username(&role).and_then(|()| url.set_password(Some("single"))).expect("a postgres URL has a user");
-    // drizzle-kit has the only connection while it asks.
-    let ran = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
+    // drizzle-kit, which looks at policies, has the only connection while it asks.
+    let policies = database.hold("LOCK TABLE pg_catalog.pg_policy IN ACCESS EXCLUSIVE MODE");
+    let planning = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).spawn();
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%polic%'";
+    until("drizzle-kit reads the policies", || database.value(waits) != "0");
+    database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
+    policies.release();
+    let ran = planning.finish().expect(3).database("unchanged");
     ran.says(&["orders_key is a primary key could not be looked up"]);
     // A push looks over the connection of its lock.
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 2"));
