@@ -1,5 +1,6 @@
 //! Signals and kills at every phase: nothing stays behind, neither a process nor a statement in the server.
 
+use std::io::Write;
 use std::time::Duration;
 
 use crate::NEWEST;
@@ -222,8 +223,8 @@ fn a_pooler_that_takes_no_options_is_left_clean_too() {
 
 /// A run whose question is open, and whose program waits for a lock while it looks what the answer would reach. The
 /// highlight stands on "Yes" meanwhile: the next key would be Enter.
-fn looking() -> (Stuck, Held) {
-    let mut stuck = stuck(NEWEST, Server::Postgres15, Phase::BeforeTheQuestion, |run, _| run);
+fn looking(prepare: impl FnOnce(Run, &Database) -> Run) -> (Stuck, Held) {
+    let mut stuck = stuck(NEWEST, Server::Postgres15, Phase::BeforeTheQuestion, prepare);
     // Of both, the program alone looks at extensions.
     let extensions = stuck.database.hold("LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE");
     stuck.lock.take().expect("the table is locked in this phase").release();
@@ -236,15 +237,18 @@ fn looking() -> (Stuck, Held) {
 /// A look that a signal ends is no reason to consent, not even where the policy allows what was to be looked at.
 #[test]
 fn a_signal_while_rows_are_counted_is_no_consent() {
-    let (stuck, _extensions) = looking();
+    let (stuck, _extensions) = looking(|run, _| run);
     Blow::Terminate.hit(&stuck.running);
     Blow::Terminate.check(stuck.end(), false);
 }
 
-/// The connection that looks is that of the lock. Where it ends, no line of the policy would help.
+/// The connection that looks is that of the lock. Where it ends, the lines of a policy that allows nothing would not help.
 #[test]
 fn a_lock_that_is_lost_while_rows_are_counted_is_told_as_that() {
-    let (stuck, _extensions) = looking();
+    let mut policy = tempfile::NamedTempFile::new().expect("there is a temporary folder");
+    policy.write_all(b"version = 1\n").expect("the file is ours");
+    let path = policy.path().to_str().expect("the path is UTF-8");
+    let (stuck, _extensions) = looking(|run, _| run.argument("--policy").argument(path));
     take_away(&stuck.database);
     let ran = stuck.end().expect(69).says(&["the lock on this database was lost, before consent"]);
     assert_eq!(ran.report["refusals"], serde_json::json!([]), "{ran}");
