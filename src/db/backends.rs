@@ -59,7 +59,7 @@ pub fn tables_named(visit: &Visit, table: &str, deadline: Duration) -> Result<Ve
 
 /// Returns the names of the tables, views and sequences in these schemas that belong to an extension.
 pub fn extension_relations(visit: &Visit, schemas: &[String], deadline: Duration) -> Result<Vec<String>, ConnectError> {
-    // Most databases have none, and the other question takes ten times as long to plan.
+    // Most databases have none, and a fresh session takes a while to plan the other question.
     const ANY: &str = "
         SELECT EXISTS (SELECT FROM pg_catalog.pg_depend
                         WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype = 'e')";
