@@ -19,13 +19,17 @@ use crate::commands::target;
 use crate::commands::verdict;
 use crate::console::Console;
 use crate::db::apply::Expected;
-use crate::db::connect::{CLIENT_CHECK, READ_ONLY};
+use crate::db::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
+use crate::db::names::UnsafeName;
 use crate::db::url::Host;
-use crate::db::{self, ConnectError, Dsn, Lease, Visit};
+use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
-use crate::kit::config::{Config, OneOrMany, Overlay};
-use crate::kit::driver::{Clearance, Pilot};
+use crate::kit::approved::Approved;
+use crate::kit::block;
+use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
+use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::mailbox::Go;
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
@@ -82,8 +86,16 @@ pub struct Copilot<'a> {
     /// The tables whose truncation was chosen, with the rule.
     truncated: Vec<(ObjectName, RuleRef)>,
     dialect: Option<Dialect>,
-    /// The schema in which the server looks for a name without one.
-    current_schema: Option<String>,
+    /// What our own session is in.
+    server: Option<Server>,
+    /// How many sessions of drizzle-kit were seen to be in the same place.
+    n_sessions: usize,
+    /// Whether drizzle-kit's sessions are with PostgreSQL, over sockets.
+    has_sessions: bool,
+    /// What the project's own files have printed, and nobody was shown.
+    printed: String,
+    /// What consent was given to, once it was.
+    approved: Option<Approved>,
     /// The migrations folder that drizzle's config names.
     out: PathBuf,
     /// What drizzle-kit gets otherwise than its config says.
@@ -149,7 +161,11 @@ impl<'a> Copilot<'a> {
             named: RefCell::default(),
             truncated: Vec::new(),
             dialect: None,
-            current_schema: None,
+            server: None,
+            n_sessions: 0,
+            has_sessions: false,
+            printed: String::new(),
+            approved: None,
             out: PathBuf::new(),
             overlay: mission.overlay.clone(),
             statements: Vec::new(),
@@ -454,6 +470,27 @@ impl<'a> Copilot<'a> {
         self.warnings.push(self.console.clean(&text));
     }
 
+    /// Tells whether nothing that changes a database can have been sent.
+    pub fn sent_nothing(&self) -> bool {
+        self.approved.as_ref().map_or(self.n_sessions == 0, |approved| approved.n_sent() == 0)
+    }
+
+    /// Shows the lines that the project's own files have printed. Before the config is known so are its secrets, and nothing
+    /// is shown.
+    fn show_printed(&mut self) {
+        const MOST: usize = 1 << 20; // bytes that wait, and of one line
+        self.printed.truncate(self.printed.floor_char_boundary(MOST));
+        if self.target.is_none() {
+            return;
+        }
+        while let Some(end) = self.printed.find('\n') {
+            let line: String = self.printed.drain(..=end).collect();
+            let line = format!("  project: {}", line.trim_end());
+            // `run` stands for drizzle-kit itself, which would show it.
+            if self.mission.command == "run" { self.console.say(&line) } else { self.console.detail(&line) }
+        }
+    }
+
     /// Returns the console.
     pub fn console(&mut self) -> &mut Console {
         self.console
@@ -472,15 +509,16 @@ impl<'a> Copilot<'a> {
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
             Ok(server) => {
-                self.current_schema = server.current_schema;
+                self.refuse_unsafe_names(&visit)?;
                 self.hide_extensions(config, &visit)?;
                 self.take_lock(visit)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
-                env.extend(self.start_up(config, dsn, server.checks_clients, reads)?);
+                env.extend(self.start_up(config, dsn, &server, reads)?);
                 if server.read_only && self.mission.touches == Touches::Database {
                     self.warn(format!("{} is read-only; statements will fail there", dsn.address().server()));
                 }
+                self.server = Some(server);
                 Ok(env)
             }
             // Node may trust what we cannot check, and the other way round. drizzle-kit will say itself.
@@ -493,47 +531,60 @@ impl<'a> Copilot<'a> {
     }
 
     /// Has drizzle-kit's sessions begin with the start-up options that the server takes: a statement ends with its client,
-    /// and where nothing is to be written every write is refused. Warns where that cannot be.
+    /// settings mean what they usually do, and where nothing is to be written every write is refused.
     fn start_up(
         &mut self,
         config: &Config,
         dsn: &Dsn,
-        checks_clients: bool,
+        server: &Server,
         reads: bool,
     ) -> Result<Option<(&'static str, String)>, Verdict> {
         // PostgreSQL 13 does not know the one option, and a pooler may take the one and not the other.
-        let checked = if checks_clients { CLIENT_CHECK } else { "" };
-        let reading = format!("{checked} {READ_ONLY}").trim_start().to_owned();
+        let checked = if server.checks_clients { CLIENT_CHECK } else { "" };
+        let corrected = format!("{checked} {}", server.corrections());
+        let corrected = corrected.trim();
+        let reading = format!("{corrected} {READ_ONLY}").trim_start().to_owned();
+        // Whether the rest is in force, drizzle-kit's own session tells.
         let looked = reads.then(|| db::connect::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
-        let options = if is_kept { &reading } else { checked };
-        let is_sent = options.is_empty() || self.sends(config, dsn, options);
-        let loophole = match (reads, is_kept, is_sent) {
-            (true, false, _) => Some(format!("{} takes no start-up options", dsn.address().server())),
-            (true, true, false) => Some("this driver of drizzle-kit takes start-up options in a URL only".to_owned()),
-            (true, true, true) | (false, ..) => None,
-        };
-        // A command that only reads has no such answer, and nothing to be kept from.
-        if let Some(loophole) = loophole.filter(|_| self.mission.asks == Asks::BeforeExecuting) {
-            self.warn(format!(
-                "{loophole}, so the server does not keep drizzle-kit from writing; that nothing is written rests on the \
-                 answer \"No, abort\""
-            ));
-        }
+        let options = if is_kept { &reading } else { corrected };
+        self.send(config, dsn, options);
         let own = std::env::var(OPTIONS).unwrap_or_default();
         Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
     }
 
     /// Puts start-up options into the URL that drizzle-kit gets, whose driver may read none from elsewhere: `pg` does not
-    /// where the URL has some of its own, and the others never do. Tells whether the options are sent, there or by
-    /// `PGOPTIONS`.
-    fn sends(&mut self, config: &Config, dsn: &Dsn, options: &str) -> bool {
+    /// where the URL has some of its own, and the others never do.
+    fn send(&mut self, config: &Config, dsn: &Dsn, options: &str) {
+        if options.is_empty() {
+            return;
+        }
         let own = dsn.options().unwrap_or_default();
         let all = format!("{own} {options}").trim_start().to_owned();
-        let url = Dsn::with_options(config.dialect(), &config.db_credentials, &all);
-        let is_in_url = url.is_some();
-        self.overlay.credentials.extend(url);
-        is_in_url || config.has_pg && own == std::env::var(OPTIONS).unwrap_or_default()
+        self.overlay.credentials.extend(Dsn::with_options(config.dialect(), &config.db_credentials, &all));
+    }
+
+    /// Refuses to let drizzle-kit read names that end the quotes that it puts around them.
+    fn refuse_unsafe_names(&self, visit: &Visit) -> Result<(), Verdict> {
+        if !self.reads_catalog() {
+            return Ok(());
+        }
+        let functions = &sql::read_only::FUNCTIONS;
+        let found = db::names::unsafe_names(visit, &self.schemas, functions, self.patience());
+        match found.map_err(|error| self.unseen(&error))?.as_slice() {
+            [] => Ok(()),
+            names => Err(unsafe_name(names)),
+        }
+    }
+
+    /// Tells whether drizzle-kit reads the catalog, to compare it with the schema files or to write them.
+    fn reads_catalog(&self) -> bool {
+        self.mission.asks == Asks::BeforeExecuting || self.mission.touches == Touches::Reads
+    }
+
+    /// Tells whether drizzle-kit may send no query but reads, and what was approved.
+    fn holds(&self) -> bool {
+        self.mission.asks == Asks::BeforeExecuting || self.mission.touches != Touches::Database
     }
 
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
@@ -577,7 +628,7 @@ impl<'a> Copilot<'a> {
     }
 
     /// Answers the last question, to which the policy consents.
-    fn consent(&mut self, choice: usize) -> Answer {
+    fn consent(&mut self, prompt: &Prompt, choice: usize) -> Answer {
         match self.mission.consent {
             Consent::Never(_) => return self.decline_because("only the plan is wanted"),
             Consent::Planned(plan) => {
@@ -592,8 +643,16 @@ impl<'a> Copilot<'a> {
             self.lease_lost = true;
             return self.decline_because("allowed; the lock on the database was lost");
         }
+        if self.has_sessions && self.n_sessions == 0 {
+            return Answer::Unclear(
+                "drizzle-kit asks for consent, and no session of its own with the server was seen".to_owned(),
+            );
+        }
         match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
-            (Apply::Kit, _, _) => Answer::Choose(choice),
+            (Apply::Kit, _, _) => {
+                self.approved = block::find(&prompt.printed).ok().map(|block| Approved::new(&block));
+                Answer::Choose(choice)
+            }
             (Apply::Transaction, Some(dsn), Some(seen)) => {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
                 let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
@@ -646,6 +705,7 @@ impl<'a> Copilot<'a> {
         let target = reported(config, dsn.as_ref(), &whereabouts);
         let host = target.host.clone();
         self.target = Some(target);
+        self.show_printed();
         if self.policy.is_none() || self.policies.needs_host() {
             let is_hidden = dsn.is_none() && whereabouts == Whereabouts::Hidden && self.mission.connects();
             if is_hidden && self.policies.needs_host() && self.profile.is_none() {
@@ -660,6 +720,7 @@ impl<'a> Copilot<'a> {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
+        self.has_sessions = dsn.is_some() && self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
         let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
@@ -691,7 +752,8 @@ impl Pilot for Copilot<'_> {
                     }
                 };
                 let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
-                Clearance::Go { env, config, leash, secrets }
+                let go = Box::new(Go { env, config, question: QUESTION, holds: self.holds() });
+                Clearance::Go { go, leash, secrets }
             }
             Err(verdict) => {
                 self.verdict = Some(verdict);
@@ -726,7 +788,7 @@ impl Pilot for Copilot<'_> {
                 scope: &scope,
                 dialect: self.dialect,
                 in_transaction: self.apply() == Apply::Transaction,
-                current_schema: self.current_schema.as_deref(),
+                current_schema: self.server.as_ref().and_then(|server| server.current_schema.as_deref()),
                 truncated: &self.truncated,
                 look_up: &|wanted| {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
@@ -769,7 +831,7 @@ impl Pilot for Copilot<'_> {
                 }
                 self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
                 if is_last {
-                    return self.consent(choice);
+                    return self.consent(prompt, choice);
                 }
                 self.answered.push((prompt.clone(), choice));
                 Answer::Choose(choice)
@@ -796,9 +858,72 @@ impl Pilot for Copilot<'_> {
         }
     }
 
+    fn session(&mut self, session: &KitSession) -> Result<(), Held> {
+        let told = session.answers.as_deref().and_then(Server::of).ok_or_else(|| {
+            let error = session.error.as_deref().unwrap_or("its answer cannot be read");
+            Held::Session(format!("a session of drizzle-kit cannot be asked where it is: {error}"))
+        })?;
+        let elsewhere = match (&self.server, &self.dsn) {
+            (Some(server), _) => server.differs(&told),
+            // Our own look failed, and the address is all there is to compare.
+            (None, Some(dsn)) => {
+                let address = dsn.address();
+                let is_there = address.database == told.current_database && address.user == told.session_user;
+                (!is_there).then(|| format!("it is in {} as {}", told.current_database, told.session_user))
+            }
+            (None, None) => None,
+        };
+        if let Some(difference) = elsewhere {
+            let place = self.dsn.as_ref().map(ToString::to_string).unwrap_or_default();
+            let reason = format!("drizzle-kit's session is not where this run looked ({place}): {difference}");
+            return Err(Held::Session(reason));
+        }
+        match told.misreads().filter(|_| self.reads_catalog()) {
+            Some(reason) => Err(Held::Meaning(reason)),
+            None => {
+                self.n_sessions += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn query(&mut self, query: &str, consented: bool) -> Result<(), Held> {
+        if let Some(approved) = self.approved.as_mut().filter(|_| consented)
+            && approved.take(query)
+        {
+            return Ok(());
+        }
+        sql::read_only::reads(query, self.dialect.unwrap_or(Dialect::Postgres)).map_err(|reason| {
+            let approved = if consented { "is not the one that was approved" } else { "was not approved" };
+            let query = gate::excerpt(query);
+            Held::Query(format!(
+                "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
+            ))
+        })
+    }
+
+    fn is_executing(&mut self, consented: bool) -> bool {
+        let executes = consented || (self.mission.asks == Asks::AsItLikes && self.mission.touches == Touches::Database);
+        let ours = |dsn: &&Dsn| dsn.application_name() == Some(&self.run_id);
+        match self.dsn.as_ref().filter(ours) {
+            Some(dsn) if executes => {
+                let visit = Visit::to(dsn, OURSELVES, "");
+                let looked = visit.and_then(|visit| db::backends::is_busy(&visit, &self.run_id, self.patience()));
+                looked.unwrap_or(false)
+            }
+            // Nobody can be asked. What was consented to is not cut off half way.
+            _ => consented,
+        }
+    }
+
     fn is_on_leash(&mut self) -> bool {
         self.lease_lost = self.lock().is_some_and(|lease| !lease.lives());
         !self.lease_lost
+    }
+
+    fn printed(&mut self, text: &str) {
+        self.printed.push_str(text);
+        self.show_printed();
     }
 
     fn progress(&mut self, line: &str) {
@@ -883,6 +1008,30 @@ pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
     for password in dsn.secrets() {
         secrets.add_password(&password, &[&address.user, &address.database, &server]);
     }
+}
+
+/// Says which names keep drizzle-kit from being let at a database.
+fn unsafe_name(names: &[UnsafeName]) -> Verdict {
+    let said = |UnsafeName { kind, place, name }: &UnsafeName| {
+        let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+        format!("{kind} {name:?}{place}")
+    };
+    let [first, others @ ..] = names else { return Verdict::nothing(Exit::UnknownPrompt, "a name is not safe") };
+    let more = match others.len() {
+        0 => String::new(),
+        1 => format!(", and {}", said(&others[0])),
+        n_more => format!(", {}, and {} more", said(&others[0]), n_more - 1),
+    };
+    let summary = if first.kind == "function" {
+        format!("a function has the name of a built-in one that drizzle-kit calls: {}{more}", said(first))
+    } else {
+        format!(
+            "a name has quotes or control characters, and drizzle-kit puts names into its SQL as they are: {}{more}",
+            said(first)
+        )
+    };
+    Verdict::nothing(Exit::UnknownPrompt, summary)
+        .hint("rename it (ALTER … RENAME TO), or leave its schema out of schemaFilter; drizzle-kit was not let at the database")
 }
 
 /// Returns a name for this run, unique enough to find its sessions in a server.

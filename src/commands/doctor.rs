@@ -142,7 +142,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Ok(policies) => policy_file(policies),
         Err(verdict) => Check::problem("policy", verdict.clone()),
     });
-    let located = flight::locate(shared, &cwd);
+    let located = flight::held(shared, &cwd);
     checks.push(match &located {
         Ok(kit) => kit_check(kit),
         Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),

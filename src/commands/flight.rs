@@ -14,6 +14,7 @@ use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::plan_file::PlanFile;
+use crate::commands::probe;
 use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::Console;
@@ -231,7 +232,7 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console);
     copilot.guard_early()?;
-    let kit = locate(shared, &cwd)?;
+    let kit = held(shared, &cwd)?;
     speaks_of_dialects(&kit, mission)?;
     copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;
     log.kit = Some(report::Kit {
@@ -380,14 +381,29 @@ pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
     })?;
-    let Some(version) = &kit.version else { return Ok(kit) };
+    is_known(&kit)?;
+    Ok(kit)
+}
+
+/// Finds drizzle-kit, and shows that it is started under the hook.
+///
+/// # Errors
+/// With the verdict, where there is none, or nothing would hold it.
+pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
+    let kit = probe::prove(locate(shared, cwd)?, shared, cwd)?;
+    is_known(&kit)?;
+    Ok(kit)
+}
+
+fn is_known(kit: &Kit) -> Result<(), Verdict> {
+    let Some(version) = &kit.version else { return Ok(()) };
     if version.major >= TOO_NEW {
         let summary = format!("drizzle-kit {version} is not supported: this version drives 0.20 to 0.31");
         return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
             "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
         ));
     }
-    Ok(kit)
+    Ok(())
 }
 
 /// Before 0.21 drizzle-kit's commands had the dialect in their names.

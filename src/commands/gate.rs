@@ -125,7 +125,7 @@ impl Gate<'_> {
             ));
         }
         let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
-        sql::split(block, dialect)
+        sql::split(&block, dialect)
             .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))
     }
 

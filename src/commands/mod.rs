@@ -24,6 +24,7 @@ pub mod next;
 pub mod plan;
 pub mod plan_file;
 pub mod policy;
+pub mod probe;
 pub mod push;
 pub mod replay;
 pub mod reset;

@@ -56,7 +56,8 @@ fn replay(
     let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
     let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");
-    let mut screen = Screen::with_columns(columns);
+    let screen = Screen::with_columns(columns);
+    let mut screen = if reader.header.is_coloured() { screen.coloured() } else { screen };
     let mut observer = Observer::default();
     let mut answers = Answers { policy, args, renamed: Vec::new(), truncated: Vec::new() };
     let mut open: Option<(Prompt, usize)> = None;

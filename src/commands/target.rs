@@ -16,8 +16,8 @@ use crate::db::url::Env;
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{self, Config, ConfigFile};
-use crate::kit::driver::{self, Clearance, Deadlines, Ending, Pilot};
+use crate::kit::config::{self, Config, ConfigFile, KitSession};
+use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
 use crate::kit::session::Answer;
@@ -209,7 +209,7 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
     if !file.path.is_file() {
         return Err(flight::no_config_file(&file.path));
     }
-    let kit = flight::locate(shared, cwd)?;
+    let kit = flight::held(shared, cwd)?;
     let started = Instant::now();
     let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
     let (mailbox, mail) = Mailbox::create().map_err(|error| flight::no_mailbox(&error))?;
@@ -251,7 +251,7 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
 
 /// Takes the config, and lets drizzle-kit do nothing with it.
 #[derive(Default)]
-struct Reader {
+pub struct Reader {
     config: Option<Config>,
 }
 
@@ -265,9 +265,23 @@ impl Pilot for Reader {
         Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
     }
 
+    fn session(&mut self, _: &KitSession) -> Result<(), Held> {
+        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
+    }
+
+    fn query(&mut self, _: &str, _: bool) -> Result<(), Held> {
+        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
+    }
+
+    fn is_executing(&mut self, _: bool) -> bool {
+        false
+    }
+
     fn is_on_leash(&mut self) -> bool {
         true
     }
+
+    fn printed(&mut self, _: &str) {}
 
     fn progress(&mut self, _: &str) {}
 }

@@ -3,10 +3,11 @@
 use crate::cli::Shared;
 use crate::commands::copilot::Copilot;
 use crate::commands::flight::{Asks, Consent, Mission, Touches};
+use crate::commands::probe;
 use crate::db;
 use crate::exit::{Database, Exit};
 use crate::kit::config::FailedStatement;
-use crate::kit::driver::{self, Ending, Flight};
+use crate::kit::driver::{self, Ending, Flight, Held};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::report::{self, Verdict};
 use crate::term::pty::Ended;
@@ -38,7 +39,10 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
         }
         Ending::TimedOut { idle } => {
             let summary = if *idle {
-                format!("drizzle-kit printed nothing for {}, {when}", humantime::format_duration(shared.idle_timeout))
+                format!(
+                    "drizzle-kit printed nothing new for {}, {when}",
+                    humantime::format_duration(shared.idle_timeout)
+                )
             } else {
                 format!("drizzle-kit did not end within {}, {when}", humantime::format_duration(shared.timeout))
             };
@@ -49,6 +53,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
             let summary = format!("stopped by {}, {when}", driver::signal_name(*signal));
             Verdict { database, ..Verdict::nothing(Exit::Signal(*signal), summary) }
         }
+        Ending::Held(held) => kept(held, database, copilot),
         Ending::OffLeash => internal("watching the lock", &std::io::Error::other("no reason was given")),
         Ending::Flooded => {
             let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
@@ -59,6 +64,34 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
         }
         Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
     }
+}
+
+/// Says what drizzle-kit was kept from.
+fn kept(held: &Held, database: Database, copilot: &Copilot) -> Verdict {
+    // Consent alone has executed nothing: what was sent since has.
+    let database = if copilot.sent_nothing() { Database::Unchanged } else { database };
+    let (exit, reason, hint) = match held {
+        Held::Runner(reason) => (Exit::CannotRun, reason, probe::HINT),
+        Held::Session(reason) => (
+            Exit::Config,
+            reason,
+            "name the database in drizzle's config so that every driver reads the same: host, port, user and database, \
+             and settings by ALTER ROLE or ALTER DATABASE instead of parameters of the URL",
+        ),
+        Held::Meaning(reason) => (
+            Exit::UnknownPrompt,
+            reason,
+            "take the setting back where it was made: ALTER DATABASE … RESET …, ALTER ROLE … RESET …, or the pooler that leaves \
+             start-up options out",
+        ),
+        Held::Query(reason) => (
+            Exit::UnknownPrompt,
+            reason,
+            "report it with a recording (--record FILE.cast): this version of drizzle-kit sends something that is not known",
+        ),
+    };
+    let exit = if database == Database::Unchanged { exit } else { Exit::Partial };
+    Verdict { database, ..Verdict::nothing(exit, reason.clone()) }.hint(hint)
 }
 
 /// Says that another run may be changing the database as well, or was until drizzle-kit was stopped.
@@ -98,8 +131,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
     let database = mission.left(consented, flight.cleared);
     match outcome::judge(&evidence) {
         Outcome::Done | Outcome::NothingToDo if is_blind => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
-                .hint("--kit must start drizzle-kit with node, and must not change NODE_OPTIONS")
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen").hint(probe::HINT)
         }
         Outcome::Done => {
             let database = match mission.touches {

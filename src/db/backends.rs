@@ -80,6 +80,20 @@ pub fn extension_relations(visit: &Visit, schemas: &[String], deadline: Duration
     })
 }
 
+/// Tells whether a backend of the run works on a statement: it is active, and waits neither for a lock nor for its client.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn is_busy(visit: &Visit, application_name: &str, deadline: Duration) -> Result<bool, ConnectError> {
+    const BUSY: &str = "
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+                        WHERE application_name = $1::text::name::text AND pid <> pg_catalog.pg_backend_pid()
+                          AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'
+                          AND wait_event_type IS DISTINCT FROM 'Client')";
+    let parameters = [(&application_name as _, Type::TEXT)];
+    visit.look(deadline, async |client| Ok(client.query_typed_one(BUSY, &parameters).await?.get(0)))
+}
+
 struct Leftovers<'a> {
     dsn: &'a Dsn,
     client: &'a Client,

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod history;
 pub mod idle;
 pub mod lease;
+pub mod names;
 mod pipeline;
 pub mod reach;
 pub mod rehearsal;

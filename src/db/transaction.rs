@@ -277,10 +277,13 @@ pub(super) async fn begin_with<T>(
     along: impl AsyncFn() -> Result<T, tokio_postgres::Error>,
 ) -> Result<(Mark, T), tokio_postgres::Error> {
     // The keepalives make the server find out within 35 s that a network has swallowed us, and not after two hours. A
-    // limit that the user, the database or the server have set for transactions (17 and later) is not for us.
+    // limit that the user, the database or the server have set for transactions (17 and later) is not for us. Statements mean
+    // here what they were read as (`connect::MEANINGS`).
     const SETTINGS: &str = "
         SET LOCAL tcp_keepalives_idle = 20; SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3;
         SET LOCAL idle_in_transaction_session_timeout = 0;
+        SET LOCAL standard_conforming_strings = on; SET LOCAL backslash_quote = safe_encoding;
+        SET LOCAL quote_all_identifiers = off; SET LOCAL transform_null_equals = off; SET LOCAL array_nulls = on;
         SELECT pg_catalog.set_config('transaction_timeout', '0', true)
          WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
         SAVEPOINT watch";

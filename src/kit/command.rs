@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use serde::Deserialize;
 
-use crate::kit::config::ConfigFile;
+use crate::kit::config::{ConfigFile, Hello};
 use crate::kit::mailbox::Mailbox;
 use crate::term::pty;
 
@@ -116,6 +116,12 @@ pub struct Call<'a> {
     pub asks: bool,
 }
 
+/// The versions that take `--strict` and `--verbose` beside a config file; before them, and from 1.0 on, they end with an
+/// error (drizzle-kit 0.21.4, 0.22.8: ZodError; 1.0.0-rc.5: "Deprecated").
+fn takes_flags(version: &Version) -> bool {
+    (version.major, version.minor, version.patch) >= (0, 23, 1) && version.major == 0
+}
+
 impl Kit {
     /// Makes the command that starts drizzle-kit in a pseudo-terminal.
     pub fn start(&self, call: &Call, mailbox: &Mailbox) -> pty::Command {
@@ -135,21 +141,58 @@ impl Kit {
                 (node.clone(), vec!["--require".into(), mailbox.hook().into(), script.clone().into()])
             }
             Starts::Command { program, args } => {
-                let mut options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
-                options.push(" --require ");
-                options.push(format!("{:?}", mailbox.hook()));
-                set("NODE_OPTIONS", options);
-                set("npm_config_progress", "false".into()); // npx draws a spinner before drizzle-kit begins
+                env.extend(by_options(mailbox));
                 (program.clone(), args.iter().map(Into::into).collect::<Vec<OsString>>())
             }
         };
         args.extend(call.args.iter().cloned());
+        // The hook asks for the same. Should it be lost on the way to drizzle-kit, these make it ask all the same.
+        if call.asks && self.version.as_ref().is_some_and(takes_flags) {
+            let given = |flag: &&str| call.args.iter().any(|arg| arg == flag);
+            args.extend(["--strict", "--verbose"].iter().filter(|flag| !given(flag)).map(Into::into));
+        }
         if let Some(config) = call.config.filter(|config| config.named) {
             let mut named = OsString::from("--config=");
             named.push(&config.path);
             args.push(named);
         }
-        // node warns into the terminal when both are set.
-        pty::Command { program, args, cwd: call.cwd.to_owned(), env, unset: vec!["NO_COLOR".to_owned()] }
+        pty::Command { program, args, cwd: call.cwd.to_owned(), env, unset: unset() }
     }
+
+    /// Tells whether a command of the user's starts it, and may do so in another way than it should.
+    pub fn is_started_by_command(&self) -> bool {
+        matches!(self.starts, Starts::Command { .. })
+    }
+
+    /// Makes the command that shows whether what `--kit` names starts drizzle-kit under the hook: drizzle-kit tells its
+    /// version, and ends before it has loaded anything. None where node is started by us, with the hook.
+    pub fn probe(&self, cwd: &Path, mailbox: &Mailbox) -> Option<pty::Command> {
+        let Starts::Command { program, args } = &self.starts else { return None };
+        let mut env = by_options(mailbox);
+        env.push(("DRIZZLE_PILOT_MAIL".to_owned(), mailbox.path().into()));
+        env.push(("DRIZZLE_PILOT_PROBE".to_owned(), "1".into()));
+        let args = args.iter().map(OsString::from).chain(["--version".into()]).collect();
+        Some(pty::Command { program: program.clone(), args, cwd: cwd.to_owned(), env, unset: unset() })
+    }
+
+    /// Takes what the probe told.
+    #[must_use]
+    pub fn proved(self, hello: Hello) -> Kit {
+        Kit { version: hello.version.or(self.version), ..self }
+    }
+}
+
+/// Has every node that is started below load the hook.
+fn by_options(mailbox: &Mailbox) -> Vec<(String, OsString)> {
+    let mut options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
+    options.push(" --require ");
+    options.push(format!("{:?}", mailbox.hook()));
+    // npx draws a spinner before drizzle-kit begins.
+    vec![("NODE_OPTIONS".to_owned(), options), ("npm_config_progress".to_owned(), "false".into())]
+}
+
+/// node warns into the terminal when `NO_COLOR` is set beside `FORCE_COLOR`. And `pg` would connect by libpq, whose
+/// sockets are not node's, where the other is set (pg 8.16.3, `lib/index.js`).
+fn unset() -> Vec<String> {
+    vec!["NO_COLOR".to_owned(), "NODE_PG_FORCE_NATIVE".to_owned()]
 }

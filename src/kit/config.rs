@@ -230,6 +230,33 @@ pub enum Mail {
     Error { error: String },
     /// A statement failed.
     Failed { failed: Box<FailedStatement> },
+    /// A session with PostgreSQL began; it waits for our word before its first query.
+    Session { session: Box<KitSession> },
+    /// A query waits for our word before it is sent.
+    Query { query: String },
+    /// The project's own files printed this while they were loaded.
+    Printed { printed: String },
+    /// The hook has ended drizzle-kit by itself, for this reason.
+    Refused { refused: String },
+    /// The hook was loaded by a drizzle-kit that was only to show that it does so.
+    Hello { hello: Hello },
+}
+
+/// What one of drizzle-kit's own sessions is, as the server told it within that session.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct KitSession {
+    /// The values of the question that came with the clearance; none where the server gave no answer.
+    pub answers: Option<Vec<Option<String>>>,
+    /// Why the server gave none.
+    pub error: Option<String>,
+}
+
+/// The drizzle-kit that a command starts.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Hello {
+    pub version: Option<Version>,
+    /// The package's folder.
+    pub folder: PathBuf,
 }
 
 /// A statement that the server refused, as the driver in drizzle-kit's node was told.

@@ -11,8 +11,8 @@ use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{debug, trace};
 
-use crate::kit::config::{Config, FailedStatement, Mail, Overlay};
-use crate::kit::mailbox::Mailbox;
+use crate::kit::config::{Config, FailedStatement, Hello, KitSession, Mail};
+use crate::kit::mailbox::{Go, Mailbox};
 use crate::kit::prompt::Prompt;
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
 use crate::term::Key;
@@ -46,8 +46,17 @@ pub trait Pilot {
     fn config(&mut self, config: &Config) -> Clearance;
     /// Answers a prompt.
     fn ask(&mut self, prompt: &Prompt) -> Answer;
+    /// Takes what a session of drizzle-kit is, before its first query. Refusing ends the run.
+    fn session(&mut self, session: &KitSession) -> Result<(), Held>;
+    /// Takes a query before it is sent, and whether the last question was answered with yes by then. Refusing ends the run.
+    fn query(&mut self, query: &str, consented: bool) -> Result<(), Held>;
+    /// Is asked when nothing was printed for as long as the idle deadline allows: does the server work on a statement that
+    /// it was sent to execute?
+    fn is_executing(&mut self, consented: bool) -> bool;
     /// Is asked when the leash that came with the clearance has something to say. Losing it ends the run.
     fn is_on_leash(&mut self) -> bool;
+    /// Takes what the project's own files print while they are loaded.
+    fn printed(&mut self, text: &str);
     /// Takes the last line that was drawn while drizzle-kit works.
     fn progress(&mut self, line: &str);
 }
@@ -55,11 +64,9 @@ pub trait Pilot {
 /// Whether drizzle-kit may go on to its database.
 #[derive(Debug)]
 pub enum Clearance {
-    /// Yes, with these variables, and with these parts of its config replaced; the secrets will be left out of
-    /// recordings.
+    /// Yes, with this; the secrets will be left out of recordings.
     Go {
-        env: Vec<(&'static str, String)>,
-        config: Overlay,
+        go: Box<Go>,
         /// Is watched from now on; see [`Pilot::is_on_leash`].
         leash: Option<OwnedFd>,
         secrets: Secrets,
@@ -82,8 +89,23 @@ pub enum Ending {
     NotCleared,
     /// It was stopped because what let it go on was lost.
     OffLeash,
+    /// It was stopped before it sent what it was about to send.
+    Held(Held),
     /// It printed more than anybody could have read.
     Flooded,
+}
+
+/// What drizzle-kit was kept from, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Going on without anybody to hold it.
+    Runner(String),
+    /// A session that is not where the run looked.
+    Session(String),
+    /// A session in which SQL means something else than what was read.
+    Meaning(String),
+    /// A query that is no read and was not approved.
+    Query(String),
 }
 
 /// A run that ended.
@@ -97,6 +119,8 @@ pub struct Flight {
     pub config_error: Option<String>,
     /// The first statement that the server refused, as drizzle-kit's driver told.
     pub failed: Option<FailedStatement>,
+    /// The drizzle-kit that showed that it loads the hook.
+    pub hello: Option<Hello>,
     /// Milliseconds from the opening of each prompt to the Enter that answered it.
     pub latencies_ms: Vec<f64>,
     /// The error met while the recording was written.
@@ -119,6 +143,7 @@ pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: 
         patience: Patience::Work,
         opened: None,
         n_looks: 0,
+        progress: String::new(),
         flight: Log::default(),
     };
     let ending = match driver.run(pilot) {
@@ -129,8 +154,8 @@ pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: 
         }
     };
     let recording = driver.terminal.get_stream_mut().finish_recording();
-    let Log { cleared, config_error, failed, latencies_ms } = driver.flight;
-    Ok(Flight { ending, session: driver.session, cleared, config_error, failed, latencies_ms, recording })
+    let Log { cleared, config_error, failed, hello, latencies_ms } = driver.flight;
+    Ok(Flight { ending, session: driver.session, cleared, config_error, failed, hello, latencies_ms, recording })
 }
 
 struct Driver {
@@ -144,6 +169,8 @@ struct Driver {
     patience_since: Instant,
     opened: Option<Instant>,
     n_looks: u32,
+    /// The last line that was drawn while drizzle-kit works, without its spinner.
+    progress: String,
     flight: Log,
 }
 
@@ -152,13 +179,14 @@ struct Log {
     cleared: bool,
     config_error: Option<String>,
     failed: Option<FailedStatement>,
+    hello: Option<Hello>,
     latencies_ms: Vec<f64>,
 }
 
 impl Driver {
     fn run(&mut self, pilot: &mut dyn Pilot) -> io::Result<Ending> {
         loop {
-            let overdue = self.overdue();
+            let overdue = self.overdue(pilot);
             for record in self.records(self.next_look())? {
                 if let Some(ending) = self.on(record, pilot)? {
                     return self.land(ending);
@@ -186,7 +214,9 @@ impl Driver {
     fn on(&mut self, record: Record, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
         match record {
             Record::Screen(event) => {
-                self.quiet_since = Instant::now();
+                if self.says_something(&event) {
+                    self.quiet_since = Instant::now();
+                }
                 self.n_looks = 0;
                 match &event {
                     Event::Progress(line) => pilot.progress(line),
@@ -217,6 +247,18 @@ impl Driver {
             Record::ChildEnded => drop(self.terminal.get_stream_mut().ended()?),
         }
         Ok(None)
+    }
+
+    /// Tells whether something was drawn that is more than a spinner's next picture.
+    fn says_something(&mut self, event: &Event) -> bool {
+        let Event::Progress(line) = event else { return true };
+        // cli/views.ts and hanji: `[⣷] Pulling schema from database...`
+        let mut rest = line.chars();
+        let is_spinner = rest.next() == Some('[') && rest.nth(1) == Some(']');
+        let words = if is_spinner { rest.as_str() } else { line.as_str() };
+        let is_new = words != self.progress;
+        words.clone_into(&mut self.progress);
+        is_new
     }
 
     /// Returns the signal that ended drizzle-kit if it was meant for us as well, as when a whole group is signalled.
@@ -255,14 +297,15 @@ impl Driver {
     }
 
     fn take_mail(&mut self, line: &str, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
+        self.quiet_since = Instant::now();
         match serde_json::from_str(line) {
             Ok(Mail::Config { config }) => match pilot.config(&config) {
-                Clearance::Go { env, config, leash, secrets } => {
+                Clearance::Go { go, leash, secrets } => {
                     self.terminal.get_stream_mut().hide(&secrets);
                     if let Some(leash) = leash {
                         self.terminal.get_stream_mut().keep_on(leash);
                     }
-                    self.mailbox.go(&env, &config)?;
+                    self.mailbox.clear(&go)?;
                     self.flight.cleared = true;
                 }
                 Clearance::Stop => {
@@ -270,6 +313,17 @@ impl Driver {
                     return Ok(Some(Ending::NotCleared));
                 }
             },
+            Ok(Mail::Session { session }) => {
+                let cleared = pilot.session(&session);
+                return self.release(cleared);
+            }
+            Ok(Mail::Query { query }) => {
+                let cleared = pilot.query(&query, self.session.consented());
+                return self.release(cleared);
+            }
+            Ok(Mail::Printed { printed }) => pilot.printed(&printed),
+            Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
+            Ok(Mail::Hello { hello }) => self.flight.hello = Some(hello),
             Ok(Mail::Error { error }) => self.flight.config_error = Some(error),
             // What follows in its transaction fails because of the first.
             Ok(Mail::Failed { failed }) => drop(self.flight.failed.get_or_insert(*failed)),
@@ -277,6 +331,17 @@ impl Driver {
             Err(error) => self.flight.config_error = Some(format!("the config could not be handed over: {error}")),
         }
         Ok(None)
+    }
+
+    /// Lets drizzle-kit do what it waits with, or ends it.
+    fn release(&mut self, cleared: Result<(), Held>) -> io::Result<Option<Ending>> {
+        match cleared {
+            Ok(()) => self.mailbox.pass().map(|()| None),
+            Err(held) => {
+                self.mailbox.stop()?;
+                Ok(Some(Ending::Held(held)))
+            }
+        }
     }
 
     /// Waits for records until a moment. None come when it passes, and none any more after the end.
@@ -296,7 +361,7 @@ impl Driver {
     }
 
     /// Returns how the run ends because too much time has passed, if it does.
-    fn overdue(&mut self) -> Option<Ending> {
+    fn overdue(&mut self, pilot: &mut dyn Pilot) -> Option<Ending> {
         let now = Instant::now();
         if now >= self.end {
             return Some(Ending::TimedOut { idle: false });
@@ -305,7 +370,13 @@ impl Driver {
             Patience::Effect(limit) if now >= self.patience_since + limit => {
                 return self.session.overdue().map(Ending::Doubted);
             }
-            Patience::Work if now >= self.quiet_since + self.idle => return Some(Ending::TimedOut { idle: true }),
+            Patience::Work if now >= self.quiet_since + self.idle => {
+                // Silence is what a long statement looks like.
+                if !pilot.is_executing(self.session.consented()) {
+                    return Some(Ending::TimedOut { idle: true });
+                }
+                self.quiet_since = Instant::now();
+            }
             _ => {}
         }
         // A prompt that does not hide the cursor is none that we know; but it reads keys, and waits for ever.
@@ -380,9 +451,12 @@ impl Driver {
             match self.records(until) {
                 Ok(records) => {
                     for record in records {
-                        if let Record::Ended(text) = record {
+                        match record {
                             // Its words count although it was stopped: they tell how far it came.
-                            let _ = self.session.finish(text);
+                            Record::Ended(text) => drop(self.session.finish(text)),
+                            // Whatever it waits with now, it does not do.
+                            Record::Mail(_) => self.mailbox.stop()?,
+                            _ => {}
                         }
                     }
                 }

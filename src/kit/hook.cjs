@@ -1,16 +1,27 @@
-// Loaded by node before drizzle-kit starts (--require). Waits for the moment when drizzle-kit, by its own loader, has
-// read the config file; hands that config to drizzle-pilot; goes on only when told to. So the config is read once, by
-// the very code that will use it, and every guard stands before drizzle-kit's first connection.
+// Loaded by node before drizzle-kit starts (--require). Three times it stands between drizzle-kit and what it wants to do,
+// tells drizzle-pilot, and goes on only when told to:
 //
+// 1. drizzle-kit has read its config file, by its own loader: so the config is read once, by the very code that will use
+//    it, and every guard stands before the first connection.
+// 2. A session with the server begins: it is asked, within itself, where it is and what it is set to.
+// 3. A query is about to be sent: it is held until it is known to be a read, or the very one that was approved.
+//
+// The last two stand where bytes leave for the socket, which is the same place for every driver and every version.
 // Mail goes out through one named pipe and comes back through another: plain blocking reads, no event loop.
 'use strict';
 
-const { DRIZZLE_PILOT_MAIL: mail, DRIZZLE_PILOT_CONFIG: file, DRIZZLE_PILOT_ASK: ask } = process.env;
+const {
+  DRIZZLE_PILOT_MAIL: mail,
+  DRIZZLE_PILOT_CONFIG: file,
+  DRIZZLE_PILOT_ASK: ask,
+  DRIZZLE_PILOT_PROBE: probe,
+} = process.env;
 
 // A package runner's NODE_OPTIONS reach drizzle-kit's worker threads too: esbuild waits in one for good if it fails,
 // and there process.argv[1] is not set yet.
-if (mail && file && require('node:worker_threads').isMainThread && process.argv[1]) {
+if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   const fs = require('node:fs');
+  const net = require('node:net');
   const path = require('node:path');
   const Module = require('node:module');
 
@@ -21,9 +32,17 @@ if (mail && file && require('node:worker_threads').isMainThread && process.argv[
       return path.resolve(name);
     }
   };
-  const wanted = real(file);
+  const wanted = file && real(file);
   // What `export` prints is SQL for a file, and node's warnings are none.
   if (process.argv.includes('export')) process.removeAllListeners('warning');
+
+  // --- Mail ---------------------------------------------------------------------------------------------------------
+
+  let pipes;
+  const open = () => {
+    pipes ??= { up: fs.openSync(path.join(mail, 'up'), 'w'), down: fs.openSync(path.join(mail, 'down'), 'r') };
+    return pipes;
+  };
   const send = (value) => {
     // Functions and cycles are nothing that a credential consists of.
     const seen = new Set();
@@ -35,80 +54,281 @@ if (mail && file && require('node:worker_threads').isMainThread && process.argv[
       }
       return part;
     });
-    fs.writeFileSync(path.join(mail, 'up'), json + '\n');
+    const bytes = Buffer.from(json + '\n');
+    for (let sent = 0; sent < bytes.length; ) sent += fs.writeSync(open().up, bytes, sent);
   };
-  const kit = real(process.argv[1]);
+  const receive = () => {
+    const piece = Buffer.alloc(65536);
+    let line = Buffer.alloc(0);
+    while (line[line.length - 1] !== 10) {
+      const length = fs.readSync(open().down, piece);
+      if (length === 0) break;
+      line = Buffer.concat([line, piece.subarray(0, length)]);
+    }
+    return line.length === 0 ? { stop: true } : JSON.parse(line.toString());
+  };
+  // Whoever is not told to go on ends here: nothing of what was asked about has happened.
+  const exchange = (value) => {
+    send(value);
+    const reply = receive();
+    if (reply.stop) process.exit(1);
+    return reply;
+  };
+  const refuse = (why) => {
+    send({ refused: why });
+    process.exit(1);
+  };
+
+  // What holds drizzle-kit here is node's: its module loader, its sockets.
+  const { bun, deno } = process.versions;
+  if (bun || deno) refuse(`drizzle-kit runs under ${bun ? `bun ${bun}` : `deno ${deno}`} and not under node`);
+
+  // --- Sessions with PostgreSQL -----------------------------------------------------------------------------------------
+  // Frames of the protocol, version 3 (PostgreSQL's documentation, "Message Formats"): a letter, a length that counts
+  // itself, and the rest. The first message of a client has no letter.
+
+  const PROTOCOL_3 = 3; // the upper half of the start-up message's number; requests for TLS and the like have 1234
+  let cleared; // what drizzle-pilot let go on; until then nothing goes to a server
+
+  // Cuts whole frames off a stream of pieces, and hands each over with its letter.
+  const frames = (take) => {
+    let rest = Buffer.alloc(0);
+    return (piece) => {
+      rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+      while (rest.length >= 5 && rest.length > rest.readUInt32BE(1)) {
+        const frame = rest.subarray(0, 1 + rest.readUInt32BE(1));
+        rest = rest.subarray(frame.length);
+        take(String.fromCharCode(frame[0]), frame);
+      }
+    };
+  };
+  const cString = (bytes, from) => bytes.toString('utf8', from, bytes.indexOf(0, from));
+  const framed = (letter, text) => {
+    const body = Buffer.from(text + '\0');
+    const head = Buffer.alloc(5, letter);
+    head.writeUInt32BE(4 + body.length, 1);
+    return Buffer.concat([head, body]);
+  };
+  const fields = (frame) => {
+    const values = [];
+    for (let at = 7, left = frame.readUInt16BE(5); left > 0; left -= 1) {
+      const length = frame.readInt32BE(at);
+      values.push(length < 0 ? null : frame.toString('utf8', at + 4, at + 4 + length));
+      at += 4 + Math.max(length, 0);
+    }
+    return values;
+  };
+  // An error as drivers have it: its parts by their letters ("Error and Notice Message Fields").
+  const complaint = (frame) => {
+    const parts = {};
+    for (let at = 5; frame[at] !== 0; ) {
+      const text = cString(frame, at + 1);
+      parts[String.fromCharCode(frame[at])] = text;
+      at += 2 + Buffer.byteLength(text);
+    }
+    return { message: parts.M, code: parts.C, detail: parts.D, hint: parts.H, position: parts.P };
+  };
+
+  class Session {
+    constructor(socket, write) {
+      Object.assign(this, { socket, write });
+      this.statements = new Map(); // prepared ones, by name
+      this.portals = new Map();
+      this.running = []; // what was sent and is not answered yet
+      this.waiting = []; // what may not be sent before the session is known
+      this.known = false;
+      this.asking = undefined;
+      this.outgoing = frames((letter, frame) => this.leave(letter, frame));
+      this.incoming = frames((letter, frame) => this.arrive(letter, frame));
+      const emit = socket.emit;
+      socket.emit = (event, ...args) => {
+        if (event === 'close') sessions.delete(socket);
+        if (event !== 'data') return emit.call(socket, event, ...args);
+        this.passed = [];
+        const wasAsking = this.asking;
+        this.incoming(args[0]);
+        if (!wasAsking) return emit.call(socket, event, ...args);
+        // What answers us is nobody else's; what came along with it is.
+        return this.passed.length > 0 && emit.call(socket, event, Buffer.concat(this.passed));
+      };
+    }
+
+    // Takes what the driver sends. Everything but logging in and leaving waits until the session is known.
+    leave(letter, frame) {
+      if (!this.known && 'QPF'.includes(letter)) {
+        this.waiting.push([letter, frame]);
+        if (!this.asking) this.question();
+      } else if (this.waiting.length > 0) {
+        this.waiting.push([letter, frame]);
+      } else {
+        this.pass(letter, frame);
+      }
+    }
+
+    question() {
+      this.asking = {};
+      this.write.call(this.socket, framed('Q', cleared.question));
+    }
+
+    answered({ answers, error }) {
+      this.asking = undefined;
+      exchange({ session: { answers, error } });
+      this.known = true;
+      for (const [letter, frame] of this.waiting.splice(0)) this.pass(letter, frame);
+    }
+
+    pass(letter, frame) {
+      const text = letter === 'Q' ? cString(frame, 5) : letter === 'P' ? cString(frame, frame.indexOf(0, 5) + 1) : undefined;
+      if (cleared.hold && (text !== undefined || letter === 'F')) exchange({ query: text ?? '(a function by its number)' });
+      if (letter === 'P') this.statements.set(cString(frame, 5), text);
+      if (letter === 'B') {
+        const portal = cString(frame, 5);
+        this.portals.set(portal, this.statements.get(cString(frame, frame.indexOf(0, 5) + 1)));
+        this.bound = this.portals.get(portal);
+      }
+      if (letter === 'Q') this.running.push(text);
+      if (letter === 'S') this.running.push(this.bound ?? this.statements.get(''));
+      this.write.call(this.socket, frame);
+    }
+
+    // Takes what the server sends.
+    arrive(letter, frame) {
+      const { asking } = this;
+      if (!asking) {
+        if (letter === 'E') this.failed(complaint(frame));
+        if (letter === 'Z') this.running.shift();
+        return;
+      }
+      if (letter === 'D') asking.answers = fields(frame);
+      else if (letter === 'E') asking.error = complaint(frame).message;
+      else if (letter === 'Z') this.answered(asking);
+      else if (!'TC'.includes(letter)) this.passed.push(frame);
+    }
+
+    // drizzle-kit never says which statement failed, and from 0.31.10 on it prints no reason for a migration that failed.
+    failed(error) {
+      const text = this.running[0];
+      if (text === undefined) return; // a login; or the server ends the session
+      const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
+      send({ failed: { statement, ...error } });
+    }
+  }
+
+  const sessions = new WeakMap();
+  const write = net.Socket.prototype.write;
+  const begin = (socket, bytes) => {
+    const isStartUp = bytes.length >= 9 && bytes.readUInt32BE(0) === bytes.length && bytes.readUInt16BE(4) === PROTOCOL_3;
+    if (!isStartUp) return false;
+    if (!cleared) refuse('drizzle-kit connects to PostgreSQL before its config was seen');
+    return new Session(socket, write);
+  };
+  net.Socket.prototype.write = function (chunk, encoding, callback) {
+    let session = sessions.get(this);
+    if (session === undefined && chunk !== null && chunk !== undefined) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
+      session = begin(this, bytes);
+      // A request for TLS has eight bytes and is followed by the start-up message, here or within TLS.
+      if (session || bytes.length !== 8) sessions.set(this, session);
+      return write.apply(this, arguments);
+    }
+    if (!session) return write.apply(this, arguments);
+    const done = typeof encoding === 'function' ? encoding : callback;
+    session.outgoing(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk));
+    if (done) process.nextTick(done);
+    return true;
+  };
+  const end = net.Socket.prototype.end;
+  net.Socket.prototype.end = function (chunk, encoding, callback) {
+    if (!sessions.get(this) || chunk === null || chunk === undefined || typeof chunk === 'function') {
+      return end.apply(this, arguments);
+    }
+    this.write(chunk, encoding);
+    return end.call(this, typeof encoding === 'function' ? encoding : callback);
+  };
+
+  // --- The config -----------------------------------------------------------------------------------------------------
+
   // drizzle-kit looks for its drivers from its own place, and takes this one where it is.
-  const required = Module.createRequire(kit);
   const hasPg = () => {
     try {
-      return Boolean(required.resolve('pg'));
+      return Boolean(Module.createRequire(real(process.argv[1])).resolve('pg'));
     } catch {
       return false;
     }
   };
-  // drizzle-kit never says which statement failed, and from 0.31.10 on it prints no reason for a migration that failed.
-  // Its driver knows both, and is asked to say so.
-  const overhear = () => {
-    let pg;
-    try {
-      const { version } = JSON.parse(fs.readFileSync(path.join(path.dirname(kit), 'package.json'), 'utf8'));
-      if (/^0\.2[0-2]\./.test(version)) return; // its driver is built in
-      pg = required('pg');
-    } catch {
-      return; // another driver; drizzle-kit's own words are all there is
-    }
-    const up = fs.openSync(path.join(mail, 'up'), 'w');
-    const tell = (query, error) => {
-      if (!error || !error.severity) return; // not the server's
-      const text = String((query && query.text) || query);
-      const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
-      const { message, code, detail, hint, position } = error;
-      try {
-        fs.writeSync(up, JSON.stringify({ failed: { statement, message, code, detail, hint, position } }) + '\n');
-      } catch {
-        // nobody listens any more
-      }
-    };
-    const query = pg.Client.prototype.query;
-    pg.Client.prototype.query = function (...args) {
-      const last = args[args.length - 1];
-      if (typeof last === 'function') {
-        args[args.length - 1] = (error, ...rest) => {
-          tell(args[0], error);
-          return last(error, ...rest);
-        };
-        return query.apply(this, args);
-      }
-      const running = query.apply(this, args);
-      if (running && typeof running.then === 'function') running.then(undefined, (error) => tell(args[0], error));
-      return running;
-    };
+  const clear = (config) => {
+    const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
+    const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
+    const reply = exchange({ config: { ...known, hasPg: hasPg() } });
+    Object.assign(process.env, reply.env);
+    delete process.env.DRIZZLE_PILOT_MAIL;
+    delete process.env.DRIZZLE_PILOT_CONFIG;
+    delete process.env.DRIZZLE_PILOT_ASK;
+    delete process.env.NODE_PG_FORCE_NATIVE; // libpq has sockets of its own
+    // What drizzle-kit starts from here on is no drizzle-kit, and finds no hook.
+    const ours = ` --require ${JSON.stringify(path.join(mail, 'hook.cjs'))}`;
+    process.env.NODE_OPTIONS = (process.env.NODE_OPTIONS ?? '').replace(ours, '');
+    // Both ends are open: from here on nobody else can have the pipes.
+    for (const name of ['up', 'down', 'hook.cjs']) fs.unlinkSync(path.join(mail, name));
+    fs.rmdirSync(mail);
+    return reply;
   };
-  const receive = (isPostgres) => {
-    const down = fs.openSync(path.join(mail, 'down'), 'r');
-    const piece = Buffer.alloc(65536);
-    let line = Buffer.alloc(0);
-    while (line[line.length - 1] !== 10) {
-      const length = fs.readSync(down, piece);
-      if (length === 0) break;
-      line = Buffer.concat([line, piece.subarray(0, length)]);
+
+  // The package that a script belongs to.
+  const packageOf = (script) => {
+    for (let folder = path.dirname(script); folder !== path.dirname(folder); folder = path.dirname(folder)) {
+      try {
+        const { name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+        if (name) return { name, version, folder };
+      } catch {
+        // none here
+      }
     }
-    fs.closeSync(down);
-    if (isPostgres && /^(?:migrate|push)$/.test(process.argv[2])) overhear();
-    fs.rmSync(mail, { recursive: true, force: true });
-    return line.length === 0 ? { stop: true } : JSON.parse(line.toString());
+    return {};
+  };
+
+  // What the project's own files print while they are loaded must not look like drizzle-kit's words: it does not reach the
+  // terminal, and is handed over instead.
+  let nLoading = 0;
+  const divert = () => {
+    for (const stream of [process.stdout, process.stderr]) {
+      const { write } = stream;
+      stream.write = function (chunk, encoding, callback) {
+        if (nLoading === 0) return write.apply(this, arguments);
+        send({ printed: typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString() });
+        const done = typeof encoding === 'function' ? encoding : callback;
+        if (done) process.nextTick(done);
+        return true;
+      };
+    }
+  };
+  const ofProject = (load) => {
+    if (nLoading === 0 && !told) divert();
+    nLoading += 1;
+    try {
+      return load();
+    } finally {
+      nLoading -= 1;
+    }
   };
 
   let told = false;
-  let overlay = {};
   const load = Module._load;
   Module._load = function (request, ...rest) {
-    const isConfig = typeof request === 'string' && path.isAbsolute(request) && real(request) === wanted;
-    if (!isConfig) return load.call(this, request, ...rest);
+    if (probe) {
+      const script = Module._resolveFilename(request, ...rest);
+      const { name, version, folder } = path.isAbsolute(script) ? packageOf(real(script)) : {};
+      if (name !== 'drizzle-kit') return load.call(this, request, ...rest);
+      send({ hello: { version, folder } });
+      process.exit(0);
+    }
+    if (typeof request !== 'string' || !path.isAbsolute(request)) return load.call(this, request, ...rest);
+    const isConfig = real(request) === wanted;
+    if (!isConfig && (!told || request.includes('/node_modules/'))) return load.call(this, request, ...rest);
+    if (!isConfig) return ofProject(() => load.call(this, request, ...rest));
     let loaded;
     try {
-      loaded = load.call(this, request, ...rest);
+      loaded = ofProject(() => load.call(this, request, ...rest));
     } catch (error) {
       if (!told) send({ error: String(error && (error.stack || error.message || error)) });
       told = true;
@@ -117,21 +337,12 @@ if (mail && file && require('node:worker_threads').isMainThread && process.argv[
     const config = loaded && loaded.default ? loaded.default : loaded;
     if (!told) {
       told = true;
-      const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
-      const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
-      send({ config: { ...known, hasPg: hasPg() } });
-      const reply = receive(dialect === 'postgresql');
-      if (reply.stop) process.exit(1);
-      Object.assign(process.env, reply.env);
-      overlay = reply.config ?? {};
-      delete process.env.DRIZZLE_PILOT_MAIL;
-      delete process.env.DRIZZLE_PILOT_CONFIG;
-      delete process.env.DRIZZLE_PILOT_ASK;
+      cleared = clear(config);
     }
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
     const asking = ask ? { strict: true, verbose: true } : {};
-    const { credentials, ...parts } = overlay;
+    const { credentials, ...parts } = cleared?.config ?? {};
     if (credentials) parts.dbCredentials = { ...(parts.dbCredentials ?? config.dbCredentials), ...credentials };
     const ours = { ...parts, ...asking };
     return Object.keys(ours).length > 0 ? { default: { ...config, ...ours } } : loaded;

@@ -1,4 +1,5 @@
-//! The two named pipes through which the hook inside drizzle-kit's node and we exchange one line each.
+//! The two named pipes through which the hook inside drizzle-kit's node and we exchange lines: what it wants
+//! to do, and whether it may.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -8,6 +9,19 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::kit::config::Overlay;
+
+/// What drizzle-kit goes on with once its config was cleared.
+#[derive(Debug)]
+pub struct Go {
+    /// Added to its environment.
+    pub env: Vec<(&'static str, String)>,
+    /// The parts of its config that are replaced.
+    pub config: Overlay,
+    /// What each of its sessions with PostgreSQL is asked before its first query.
+    pub question: &'static str,
+    /// Whether every query waits for our word.
+    pub holds: bool,
+}
 
 /// The script that node loads before drizzle-kit.
 const HOOK: &str = include_str!("hook.cjs");
@@ -49,17 +63,26 @@ impl Mailbox {
         self.dir.path().to_owned()
     }
 
-    /// Lets drizzle-kit go on, with these variables in its environment, and these parts of its config replaced.
+    /// Lets drizzle-kit go on to its database.
     ///
     /// # Errors
     /// As `write(2)`.
-    pub fn go(&mut self, env: &[(&str, String)], overlay: &Overlay) -> std::io::Result<()> {
+    pub fn clear(&mut self, go: &Go) -> std::io::Result<()> {
         let env: serde_json::Map<String, serde_json::Value> =
-            env.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
-        self.reply(&serde_json::json!({ "env": env, "config": overlay }))
+            go.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        let reply = serde_json::json!({ "env": env, "config": go.config, "question": go.question, "hold": go.holds });
+        self.reply(&reply)
     }
 
-    /// Ends drizzle-kit before it connects.
+    /// Lets a session begin, or a query be sent.
+    ///
+    /// # Errors
+    /// As `write(2)`.
+    pub fn pass(&mut self) -> std::io::Result<()> {
+        self.reply(&serde_json::json!({}))
+    }
+
+    /// Ends drizzle-kit before it does what it waits with.
     ///
     /// # Errors
     /// As `write(2)`.

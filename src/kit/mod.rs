@@ -1,5 +1,6 @@
 //! What drizzle-kit is, shows and means. Knows nothing of the policy: it asks a closure.
 
+pub mod approved;
 pub mod block;
 pub mod command;
 pub mod config;

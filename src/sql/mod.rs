@@ -14,6 +14,7 @@ pub mod order;
 mod other;
 pub mod plan;
 mod postgres;
+pub mod read_only;
 pub mod rewrite;
 pub mod script;
 pub mod statement;

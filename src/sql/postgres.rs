@@ -41,7 +41,7 @@ pub(super) fn is_one(sql: &str) -> bool {
     parse_one(sql).is_some()
 }
 
-fn parse_one(sql: &str) -> Option<SyntaxNode> {
+pub(super) fn parse_one(sql: &str) -> Option<SyntaxNode> {
     // The parser recurses: what is nested too deeply must not reach it.
     lex::tokens(sql, Dialect::Postgres).ok().filter(|tokens| lex::is_shallow(tokens))?;
     let parse = SourceFile::parse(sql);

@@ -60,7 +60,7 @@ pub struct Frame {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
     pub lines: Vec<String>,
-    /// The same as it was printed, character by character: nothing is trimmed, wrapped or wiped. Without colours and
+    /// The same as it was printed, character by character: nothing is trimmed, wrapped or wiped. With colours, and without
     /// the carriage returns that the terminal puts before line feeds. Its beginning alone if it is not intact.
     pub printed: String,
     /// Number of lines that were dropped between the kept beginning and the kept end.
@@ -108,6 +108,13 @@ impl Screen {
     pub fn with_columns(columns: NonZeroU16) -> Screen {
         let (moments, watch) = (vte::Parser::new(), Watch::default());
         Screen { moments, watch, n_open: 0, drawing: blank(columns), columns, told: None }
+    }
+
+    /// Makes it a screen for a program that was not told to draw without colours.
+    #[must_use]
+    pub fn coloured(mut self) -> Screen {
+        self.watch.is_coloured = true;
+        self
     }
 
     /// Draws a piece of output and hands each event to `on`. Where the pieces are cut does not matter,
@@ -279,6 +286,8 @@ enum Moment {
 #[derive(Debug, Default)]
 struct Watch {
     hidden: bool,
+    /// The program colours what it draws.
+    is_coloured: bool,
     moment: Option<Moment>,
     erasing: Option<Erasing>,
     drawn: Drawn,
@@ -317,6 +326,13 @@ impl Watch {
         } else {
             self.drawn = Drawn::WithControls;
         }
+    }
+
+    /// Takes a colour as it was printed.
+    fn keep_colour(&mut self, params: &vte::Params) {
+        let codes = params.iter().map(|codes| codes.iter().map(u16::to_string).collect::<Vec<_>>().join(":"));
+        let colour = format!("\x1b[{}m", codes.collect::<Vec<_>>().join(";"));
+        colour.chars().for_each(|character| self.keep(character));
     }
 
     /// Tells whether a frame is what was printed. vt100 leaves out what a terminal would: marks upon marks, for one.
@@ -409,7 +425,15 @@ impl vte::Perform for Watch {
                 self.column = 0;
                 self.moment = self.hidden.then_some(Moment::EraseEnds(erasing.n_rows));
             }
-            ('m', b"", _) => self.erasing = None,
+            ('m', b"", _) => {
+                self.erasing = None;
+                // In a list that has no colours, a colour is a part of a name.
+                match (self.hidden, self.is_coloured) {
+                    (false, _) => self.keep_colour(params),
+                    (true, true) => {}
+                    (true, false) => self.drawn = Drawn::WithControls,
+                }
+            }
             // Some versions show the cursor twice.
             ('h', b"?", _) if is(25) => {}
             _ => {
@@ -492,7 +516,7 @@ mod tests {
     const PROMPT: &str = "[\x1b[32m✓\x1b[39m] Pulling schema from database...\r\n\x1b[?25l\r\nIs \x1b[1mbeta\x1b[22m table created or renamed from another table?\r\n\x1b[32m❯ \x1b[39m+ beta       create table\r\n  ~ one › beta rename table\x1b[2K\x1b[1A\x1b[2K\x1b[1A\x1b[2K\x1b[1A\x1b[2K\x1b[G\r\nIs beta table created or renamed from another table?\r\n  + beta       create table\r\n❯ ~ one › beta rename table\x1b[2K\x1b[1A\x1b[2K\x1b[1A\x1b[2K\x1b[1A\x1b[2K\x1b[G\x1b[?25h~ one › beta table will be renamed/moved\r\n";
 
     fn events(pieces: &[&[u8]]) -> Vec<Event> {
-        let mut screen = Screen::default();
+        let mut screen = Screen::default().coloured();
         let mut events = Vec::new();
         for piece in pieces {
             screen.feed(piece, |event| events.push(event));
@@ -510,8 +534,9 @@ mod tests {
         };
         let drawn = Drawn::Plainly;
         let line = "[✓] Pulling schema from database...";
+        let printed = "[\x1b[32m✓\x1b[39m] Pulling schema from database...\n".to_owned();
         let expected = vec![
-            Event::Opened(Text { lines: vec![line.into()], printed: format!("{line}\n"), n_dropped: 0, drawn }),
+            Event::Opened(Text { lines: vec![line.into()], printed, n_dropped: 0, drawn }),
             Event::Redrawn {
                 erased: 4,
                 before: frame("❯ + beta       create table", "  ~ one › beta rename table"),
@@ -539,7 +564,7 @@ mod tests {
         let wide = "x".repeat(1000);
         screen.feed(format!("\x1b[34ma\tb  \x1b[39m\r\n\r\n{wide}e\u{301}\u{308}\r\n").as_bytes(), |_| {});
         let text = screen.take_text();
-        assert_eq!(text.printed, format!("a\tb  \n\n{wide}e\u{301}\u{308}\n"));
+        assert_eq!(text.printed, format!("\x1b[34ma\tb  \x1b[39m\n\n{wide}e\u{301}\u{308}\n"));
         assert_eq!(text.drawn, Drawn::Plainly);
 
         screen.feed(b"'a\r\r\nb'\r\n", |_| {});
@@ -577,6 +602,23 @@ mod tests {
         });
         assert_eq!(rows.len(), 301);
         assert_eq!(rows[0], "  row 0");
+    }
+
+    #[test]
+    fn a_colour_in_a_list_without_colours_is_a_part_of_a_name() {
+        let list =
+            "\x1b[?25l❯ + leg\x1b[0macy create column\r\n  ~ a › legacy rename column\x1b[2K\x1b[1A\x1b[2K\x1b[G";
+        let check = |screen: Screen, expected: Drawn| {
+            let (mut screen, mut told) = (screen, Vec::new());
+            screen.feed(list.as_bytes(), |event| {
+                if let Event::Redrawn { drawn, .. } = event {
+                    told.push(drawn);
+                }
+            });
+            assert_eq!(told, [expected]);
+        };
+        check(Screen::default(), Drawn::WithControls);
+        check(Screen::default().coloured(), Drawn::Plainly);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Format: <https://docs.asciinema.org/manual/asciicast/v2/>. One JSON header line, then one JSON array a line:
 //! seconds since the start, `"o"` for output or `"i"` for keys, and the text.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
@@ -21,6 +22,19 @@ pub struct Header {
     pub command: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Variables that the program had.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// Says to drizzle-kit that it shall not colour what it prints.
+const COLOURS: (&str, &str) = ("FORCE_COLOR", "0");
+
+impl Header {
+    /// Tells whether the program may have coloured what it printed. What this program records is never coloured.
+    pub fn is_coloured(&self) -> bool {
+        self.env.get(COLOURS.0).is_none_or(|value| value != COLOURS.1)
+    }
 }
 
 /// A piece of a recording.
@@ -64,6 +78,7 @@ impl<W: Write> Recorder<W> {
             height: ROWS.into(),
             command: Some(secrets.redact(command)),
             title: Some(title.to_owned()),
+            env: BTreeMap::from([(COLOURS.0.to_owned(), COLOURS.1.to_owned())]),
         };
         writeln!(to, "{}", serde_json::to_string(&header)?)?;
         to.flush()?;

@@ -52,7 +52,7 @@ impl Recording {
 
     /// Reads the recording in pieces: what happened, what it means, and the text at its end.
     fn observe<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, Vec<Observation>, Text) {
-        let mut screen = Screen::with_columns(self.columns);
+        let mut screen = Screen::with_columns(self.columns).coloured();
         let mut observer = Observer::default();
         let (mut events, mut observations) = (Vec::new(), Vec::new());
         for piece in pieces {

@@ -28,6 +28,7 @@ mod changes;
 mod fingerprint;
 mod gate;
 mod generate;
+mod hold;
 mod lease;
 mod migrations;
 mod next;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::NEWEST;
-use crate::support::{AtOptions, Database, Project, Ran, Server, pooler};
+use crate::support::{Database, Project, Ran, Server};
 
 on_every_kit! {
     a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing
@@ -96,24 +96,6 @@ fn a_plan_is_read_only_beside_options_of_the_project() {
     drop(ran.expect(2).never_says("start-up options"));
     // The test has teeth: a push may write, and so is not let in.
     drop(project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(1).database("unchanged"));
-}
-
-#[test]
-fn where_the_server_guarantees_nothing_a_plan_says_so() {
-    let database = Database::create();
-    let project = Project::fixture(NEWEST, "drop_column", &database);
-    for at_options in [AtOptions::Refuse, AtOptions::Swallow] {
-        let url = pooler(database.url(), at_options);
-        let before = database.everything();
-        let ran = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(2).database("unchanged");
-        let warning = format!(
-            "127.0.0.1:{} takes no start-up options, so the server does not keep drizzle-kit from writing; \
-             that nothing is written rests on the answer \"No, abort\"",
-            url.port().expect("it has one")
-        );
-        assert_eq!(ran.report["warnings"][0], warning.as_str(), "{at_options:?}\n{ran}");
-        assert_eq!(database.everything(), before, "{ran}");
-    }
 }
 
 #[test]

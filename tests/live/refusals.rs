@@ -280,14 +280,14 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
         .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
     let mut url = database.url();
     url.set_username(&role).and_then(|()| url.set_password(Some("single"))).expect("a postgres URL has a user");
-    // drizzle-kit, which looks at policies, has the only connection while it asks.
-    let policies = database.hold("LOCK TABLE pg_catalog.pg_policy IN ACCESS EXCLUSIVE MODE");
+    // drizzle-kit, which looks at sequences, has the only connection while it asks.
+    let sequences = database.hold("LOCK TABLE pg_catalog.pg_sequence IN ACCESS EXCLUSIVE MODE");
     let planning = project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).spawn();
     let waits = "SELECT count(*) FROM pg_stat_activity
-                  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%polic%'";
-    until("drizzle-kit reads the policies", || database.value(waits) != "0");
+                  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%pg_sequences%'";
+    until("drizzle-kit reads the sequences", || database.value(waits) != "0");
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
-    policies.release();
+    sequences.release();
     let ran = planning.finish().expect(3).database("unchanged");
     ran.says(&["orders_key is a primary key could not be looked up"]);
     // A push looks over the connection of its lock.

@@ -66,22 +66,26 @@ fn a_database_that_dies_under_a_kit_without_words_may_be_changed() {
         "named.config.cjs",
         "module.exports = { dialect: 'postgresql', dbCredentials: { url: process.env.DATABASE_URL } };",
     );
+    std::fs::create_dir(project.path("kit")).expect("the folder is ours");
+    project.write("kit/package.json", r#"{ "name": "drizzle-kit", "version": "0.31.11" }"#);
+    // What takes the database away is another process, and nobody holds that one.
     project.write(
-        "kit.cjs",
-        "require(require('node:path').join(__dirname, 'named.config.cjs'));
+        "kit/bin.cjs",
+        "require(require('node:path').join(__dirname, '../named.config.cjs'));
          const { Client } = require('pg');
-         const run = async (url, sql) => {
-           const client = new Client({ connectionString: url });
-           await client.connect();
-           await client.query(sql);
-         };
          const mine = new URL(process.env.DATABASE_URL);
          const elsewhere = Object.assign(new URL(mine), { pathname: '/postgres' });
-         run(mine.href, 'CREATE TABLE made ()')
-           .then(() => run(elsewhere.href, `ALTER DATABASE ${mine.pathname.slice(1)} ALLOW_CONNECTIONS false`))
+         const forbid = `ALTER DATABASE ${mine.pathname.slice(1)} ALLOW_CONNECTIONS false`;
+         const other = `const { Client } = require('pg'); const client = new Client(${JSON.stringify(elsewhere.href)});
+           client.connect().then(() => client.query('${forbid}')).then(() => process.exit(0));`;
+         const client = new Client({ connectionString: mine.href });
+         client.connect()
+           .then(() => client.query('CREATE TABLE made ()'))
+           .then(() => require('node:child_process').execFileSync(process.execPath, ['-e', other]))
            .then(() => process.exit(1));",
     );
-    let run = project.pilot(&["run", "--kit", "node kit.cjs", "--config", "named.config.cjs", "--", "migrate"]).run();
+    let run = ["run", "--kit", "node kit/bin.cjs", "--config", "named.config.cjs", "--", "migrate"];
+    let run = project.pilot(&run).run();
     let ran = run.expect(6).says(&["not currently accepting connections"]).database("maybe");
     assert_eq!(database.state(), ["public.made (): 0 rows"], "{ran}");
 }

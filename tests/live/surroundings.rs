@@ -170,12 +170,3 @@ fn a_package_runner_takes_no_guard_away() {
         assert_eq!(database.state(), before, "{kit}");
     }
 }
-
-#[test]
-fn a_config_that_no_process_handed_over_proves_nothing() {
-    let database = Database::create();
-    let project = Project::fixture(NEWEST, "no_changes", &database);
-    // The command hides what would have made drizzle-kit hand its config over.
-    let kit = "env -u NODE_OPTIONS node node_modules/drizzle-kit/bin.cjs";
-    project.pilot(&["push", "--kit", kit]).run().expect(7).says(&["the config it used was not seen"]);
-}

@@ -52,7 +52,9 @@ fn main() -> io::Result<()> {
     let script: Script = serde_json::from_slice(&script)?;
     let log = OpenOptions::new().create(true).append(true).open(script::log_path(&path))?;
     let mut fake = Fake { out: io::stdout(), keys: io::stdin(), waiting: None, log, chunks: None, n_prompts: 0 };
-    fake.note(&Entry::Started(args[2..].to_vec()))?;
+    if std::env::var_os("DRIZZLE_PILOT_PROBE").is_none() {
+        fake.note(&Entry::Started(args[2..].to_vec()))?;
+    }
     fake.hand_over(&script.mail)?;
     for step in &script.steps {
         fake.play(step)?;
@@ -105,10 +107,16 @@ impl Fake {
             let mut up = OpenOptions::new().write(true).open(dir.join("up"))?;
             writeln!(up, "{value}")
         };
+        if std::env::var_os("DRIZZLE_PILOT_PROBE").is_some() {
+            if !matches!(mail, Mail::Unhooked) {
+                send(serde_json::json!({ "hello": { "version": null, "folder": "/" } }))?;
+            }
+            std::process::exit(0);
+        }
         match mail {
             Mail::Config(config) => send(serde_json::json!({ "config": config }))?,
             Mail::Error(error) => return send(serde_json::json!({ "error": error })),
-            Mail::Nothing => return Ok(()),
+            Mail::Nothing | Mail::Unhooked => return Ok(()),
         }
         let mut down = File::open(dir.join("down"))?;
         let mut line = Vec::new();

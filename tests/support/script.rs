@@ -20,6 +20,8 @@ pub(crate) enum Mail {
     Error(String),
     /// Nothing, as when the config was never read.
     Nothing,
+    /// Nothing at all, as where the hook is not loaded.
+    Unhooked,
 }
 
 /// What the fake does next.
