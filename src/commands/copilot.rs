@@ -21,7 +21,9 @@ use crate::console::Console;
 use crate::db::apply::Expected;
 use crate::db::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
+use crate::db::foreign::{Foreign, Owner};
 use crate::db::names::UnsafeName;
+use crate::db::reach::Relation;
 use crate::db::url::Host;
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
@@ -29,6 +31,7 @@ use crate::kit::approved::Approved;
 use crate::kit::block;
 use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::listing::Unlisted;
 use crate::kit::mailbox::Go;
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
@@ -94,6 +97,10 @@ pub struct Copilot<'a> {
     has_sessions: bool,
     /// What the project's own files have printed, and nobody was shown.
     printed: String,
+    /// What drizzle-kit does not get to see.
+    unlisted: Unlisted,
+    /// The tables in which drizzle's migrators keep their records, which no statement may touch.
+    kept: Vec<Relation>,
     /// What consent was given to, once it was.
     approved: Option<Approved>,
     /// The migrations folder that drizzle's config names.
@@ -165,6 +172,8 @@ impl<'a> Copilot<'a> {
             n_sessions: 0,
             has_sessions: false,
             printed: String::new(),
+            unlisted: Unlisted::default(),
+            kept: Vec::new(),
             approved: None,
             out: PathBuf::new(),
             overlay: mission.overlay.clone(),
@@ -510,7 +519,7 @@ impl<'a> Copilot<'a> {
         match looked {
             Ok(server) => {
                 self.refuse_unsafe_names(&visit)?;
-                self.hide_extensions(config, &visit)?;
+                self.hide_foreign(config, &visit)?;
                 self.take_lock(visit)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
@@ -605,16 +614,42 @@ impl<'a> Copilot<'a> {
         Err(Verdict::nothing(Exit::Config, summary).hint("make drizzle's config name the same database"))
     }
 
-    /// Hides the relations of extensions from drizzle-kit, which takes them for tables of the project that are gone: it asks
-    /// whether a new table is one of them renamed, and drops them. A name that the schema files have is left alone.
-    fn hide_extensions(&mut self, config: &Config, visit: &Visit) -> Result<(), Verdict> {
+    /// Keeps from drizzle-kit's sight what is none of the project's own: it would ask whether a new table is one of these
+    /// renamed, and drop them. What the schema files have is left alone.
+    fn hide_foreign(&mut self, config: &Config, visit: &Visit) -> Result<(), Verdict> {
         if self.mission.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let found = db::backends::extension_relations(visit, &self.schemas, self.patience());
+        let (schema, name) = config.migrations_table();
+        let migrations = Relation { schema, name };
+        let found = db::foreign::foreign(visit, &self.schemas, &migrations, self.patience());
         let found = found.map_err(|error| self.unseen(&error))?;
-        let names = found.into_iter().filter(|name| !schema_files::mention(self.cwd, config.schema.as_ref(), name));
-        self.overlay.tables_filter = config.tables_filter_without(self.kit_version.as_ref(), names);
+        let files = config.schema.as_ref();
+        let is_hidden = |foreign: &Foreign| match &foreign.owner {
+            Owner::Extension => !schema_files::mention(self.cwd, files, &foreign.relation.name),
+            Owner::Migrations => !schema_files::declare(self.cwd, files, &foreign.relation.name),
+            // The sequence of a table that nobody sees would stand alone, and be dropped.
+            Owner::Table(table) => config.leaves_out(self.kit_version.as_ref(), &table.name),
+        };
+        let mut hidden: Vec<Relation> =
+            found.iter().filter(|foreign| is_hidden(foreign)).map(|foreign| foreign.relation.clone()).collect();
+        let of_hidden = |foreign: &&Foreign| matches!(&foreign.owner, Owner::Table(table) if hidden.contains(table));
+        let sequences: Vec<Relation> = found.iter().filter(of_hidden).map(|foreign| foreign.relation.clone()).collect();
+        hidden.extend(sequences);
+        self.unlisted = Unlisted(hidden.into_iter().map(|relation| (relation.schema, relation.name)).collect());
+        // drizzle-kit takes the names in the filter for schemas, and drops the one that the files do not have.
+        let is_drizzles = |schema: &String| {
+            *schema == migrations.schema && schema != sql::PUBLIC && !schema_files::mention(self.cwd, files, schema)
+        };
+        if self.schemas.iter().any(is_drizzles) {
+            let others = self.schemas.iter().filter(|schema| !is_drizzles(schema));
+            self.overlay.schema_filter = Some(others.cloned().collect());
+        }
+        self.kept = found
+            .into_iter()
+            .filter(|foreign| foreign.owner == Owner::Migrations)
+            .map(|foreign| foreign.relation)
+            .collect();
         Ok(())
     }
 
@@ -789,6 +824,7 @@ impl Pilot for Copilot<'_> {
                 dialect: self.dialect,
                 in_transaction: self.apply() == Apply::Transaction,
                 current_schema: self.server.as_ref().and_then(|server| server.current_schema.as_deref()),
+                kept: &self.kept,
                 truncated: &self.truncated,
                 look_up: &|wanted| {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
@@ -887,11 +923,11 @@ impl Pilot for Copilot<'_> {
         }
     }
 
-    fn query(&mut self, query: &str, consented: bool) -> Result<(), Held> {
+    fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held> {
         if let Some(approved) = self.approved.as_mut().filter(|_| consented)
             && approved.take(query)
         {
-            return Ok(());
+            return Ok(None);
         }
         sql::read_only::reads(query, self.dialect.unwrap_or(Dialect::Postgres)).map_err(|reason| {
             let approved = if consented { "is not the one that was approved" } else { "was not approved" };
@@ -899,7 +935,8 @@ impl Pilot for Copilot<'_> {
             Held::Query(format!(
                 "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
             ))
-        })
+        })?;
+        Ok(self.unlisted.without(query))
     }
 
     fn is_executing(&mut self, consented: bool) -> bool {

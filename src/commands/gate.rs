@@ -25,6 +25,8 @@ pub struct Gate<'a> {
     pub in_transaction: bool,
     /// The schema in which the server looks for a name without one, where that is known.
     pub current_schema: Option<&'a str>,
+    /// The tables in which drizzle's migrators keep their records.
+    pub kept: &'a [Relation],
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
     pub truncated: &'a [(ObjectName, RuleRef)],
     /// Looks into the database; fails with the reason in words.
@@ -43,6 +45,8 @@ pub struct Judged {
     pub blind: Option<String>,
     /// Why drizzle-kit, which runs the statements one by one, would stop half way.
     pub half_way: Vec<String>,
+    /// What no rule allows, whoever runs the statements.
+    pub forbidden: Vec<String>,
     pub decision: Result<Consent, Refusal>,
 }
 
@@ -94,14 +98,14 @@ impl Gate<'_> {
             Kind::DataLoss(losses) => losses,
             _ => &[],
         };
-        let Judged { statements, blind, half_way, decision } = self.judge(&statements, losses);
+        let Judged { statements, blind, half_way, forbidden, decision } = self.judge(&statements, losses);
         let in_one = in_one.map(|obstacle| {
             format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why)
         });
         let half_way = if self.in_transaction { Vec::new() } else { half_way };
         let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
         // No rule changes these. What the policy refuses is said as well: nobody should find it out one run later.
-        let obstacles: Vec<String> = in_one.into_iter().chain(half_way).collect();
+        let obstacles: Vec<String> = forbidden.into_iter().chain(in_one).chain(half_way).collect();
         if !obstacles.is_empty() {
             let refusal = decision.err().unwrap_or(Refusal { what: String::new(), because: None, allow: Vec::new() });
             let lines = refusal.what.lines().map(str::to_owned);
@@ -175,7 +179,35 @@ impl Gate<'_> {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
-        Judged { blind, half_way: half_way(&assessed, facts.as_ref()), ..self.conclude(&assessed, &held) }
+        let forbidden = self.forbidden(&assessed, facts.as_ref());
+        Judged { blind, half_way: half_way(&assessed, facts.as_ref()), forbidden, ..self.conclude(&assessed, &held) }
+    }
+
+    /// Says what would happen to the tables in which drizzle's migrators keep their records. drizzle-kit does not get to see
+    /// them, unless the schema files have them or it lists tables in a way that is not known.
+    fn forbidden(&self, assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<String> {
+        let reached = || facts.into_iter().flat_map(|facts| &facts.reached).filter_map(Reached::relation);
+        let touched = self.kept.iter().filter(|kept| {
+            let name = named(kept);
+            let is_named = |statement: &Assessed| {
+                let before = statement.hazards.iter().flat_map(|found| &found.before);
+                let of_schema = statement.kind.contains("schema");
+                statement.objects.iter().chain(before).any(|object| {
+                    object == &name
+                        || object.parent().as_ref() == Some(&name)
+                        || (of_schema && name.parent().as_ref() == Some(object))
+                })
+            };
+            assessed.iter().any(is_named) || reached().any(|reached| reached == **kept)
+        });
+        let said = touched.map(|kept| {
+            format!(
+                "{} is where drizzle's migrator keeps its records, and no rule allows a push to change it; leave it \
+                 out of the schema files, or out of schemaFilter",
+                named(kept)
+            )
+        });
+        said.collect()
     }
 
     /// Returns what is at stake in the statements, one object at a time, and in what a CASCADE reaches beyond them.
@@ -343,7 +375,7 @@ impl Gate<'_> {
             let objects = statement.objects.iter().map(ToString::to_string).collect();
             report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
-        Judged { statements: statements.collect(), blind: None, half_way: Vec::new(), decision }
+        Judged { statements: statements.collect(), blind: None, half_way: Vec::new(), forbidden: Vec::new(), decision }
     }
 
     fn hazard(&self, held: &Held) -> report::Hazard {

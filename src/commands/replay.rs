@@ -125,6 +125,7 @@ impl Answers<'_> {
             dialect: Some(self.args.dialect.into()),
             in_transaction: false,
             current_schema: None,
+            kept: &[],
             truncated: &self.truncated,
             look_up: &|wanted| Ok(no_more_than_named(wanted)),
             whose: &|_| None,

@@ -269,7 +269,7 @@ impl Pilot for Reader {
         Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
     }
 
-    fn query(&mut self, _: &str, _: bool) -> Result<(), Held> {
+    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
         Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
     }
 

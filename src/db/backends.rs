@@ -57,29 +57,6 @@ pub fn tables_named(visit: &Visit, table: &str, deadline: Duration) -> Result<Ve
     })
 }
 
-/// Returns the names of the tables, views and sequences in these schemas that belong to an extension.
-pub fn extension_relations(visit: &Visit, schemas: &[String], deadline: Duration) -> Result<Vec<String>, ConnectError> {
-    // Most databases have none, and a fresh session takes a while to plan the other question.
-    const ANY: &str = "
-        SELECT EXISTS (SELECT FROM pg_catalog.pg_depend
-                        WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype = 'e')";
-    const RELATIONS: &str = "
-        SELECT DISTINCT c.relname::text
-          FROM pg_catalog.pg_depend d
-          JOIN pg_catalog.pg_class c ON c.oid = d.objid
-          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0
-           AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname = ANY ($1)
-         ORDER BY 1";
-    visit.look(deadline, async |client| {
-        if !client.query_typed_one(ANY, &[]).await?.get::<_, bool>(0) {
-            return Ok(Vec::new());
-        }
-        let rows = client.query_typed(RELATIONS, &[(&schemas, Type::TEXT_ARRAY)]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    })
-}
-
 /// Tells whether a backend of the run works on a statement: it is active, and waits neither for a lock nor for its client.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ pub mod connect;
 pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
+pub mod foreign;
 pub mod guard;
 pub mod history;
 pub mod idle;

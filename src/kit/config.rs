@@ -129,36 +129,36 @@ impl Config {
         }
     }
 
-    /// Returns the patterns of table names with one that excludes these names; none where nothing can be added.
+    /// Tells whether drizzle-kit certainly leaves a table out because of its name.
     ///
     /// drizzle-kit 0.22 and later take a table if every pattern that says anything of it says yes; before, one that says
-    /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. So beside a list of
-    /// wanted names, and before 0.22 beside any other pattern, it would let in all the rest: then the list stays as it is.
-    pub fn tables_filter_without(
-        &self,
-        version: Option<&Version>,
-        names: impl IntoIterator<Item = String>,
-    ) -> Option<Vec<String>> {
-        let own = match &self.tables_filter {
-            None => Vec::new(),
-            Some(OneOrMany::One(pattern)) => vec![pattern.clone()],
-            Some(OneOrMany::Many(patterns)) => patterns.clone(),
+    /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. Whether a pattern
+    /// that is more than a name with `*` and `?` fits is not certain.
+    pub fn leaves_out(&self, version: Option<&Version>, table: &str) -> bool {
+        let patterns = match &self.tables_filter {
+            None => return false,
+            Some(OneOrMany::One(pattern)) => std::slice::from_ref(pattern),
+            Some(OneOrMany::Many(patterns)) => patterns,
+        };
+        let is_plain = |text: &str| text.chars().all(|char| char.is_alphanumeric() || "_-*?".contains(char));
+        let says = |pattern: &String| -> Option<Option<bool>> {
+            let (negated, glob) = pattern.strip_prefix('!').map_or((false, pattern.as_str()), |rest| (true, rest));
+            let glob = is_plain(glob).then(|| globset::Glob::new(glob).ok()).flatten()?.compile_matcher();
+            Some(match (glob.is_match(table), negated) {
+                (true, false) => Some(true),
+                (false, false) => None,
+                (fits, true) => Some(!fits),
+            })
         };
         let all_count = version.is_some_and(|version| (version.major, version.minor) >= (0, 22));
-        let excludes = own.iter().any(|pattern| pattern.starts_with('!'));
-        if !(own.is_empty() || all_count && excludes) {
-            return None;
-        }
-        // Anything else would mean something in a pattern.
-        let is_plain =
-            |name: &String| name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-');
-        let names: Vec<String> = names.into_iter().filter(is_plain).collect();
-        let added = match names.as_slice() {
-            [] => return None,
-            [name] => format!("!{name}"),
-            names => format!("!{{{}}}", names.join(",")),
+        let Some(said) = patterns.iter().map(says).collect::<Option<Vec<_>>>() else { return false };
+        let mut said = said.into_iter().flatten().peekable();
+        let is_taken = match (said.peek().is_some(), all_count) {
+            (false, _) => patterns.is_empty(),
+            (true, true) => said.all(|yes| yes),
+            (true, false) => said.any(|yes| yes),
         };
-        Some(own.into_iter().chain([added]).collect())
+        is_plain(table) && !is_taken
     }
 
     /// Returns the folder of the migrations, below the project's (drizzle-kit 0.20 to 0.31, `out`).
@@ -189,13 +189,13 @@ pub struct Overlay {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tables_filter: Option<Vec<String>>,
+    pub schema_filter: Option<Vec<String>>,
 }
 
 impl Overlay {
     /// Returns the config as drizzle-kit will have it.
     pub fn over(&self, config: &Config) -> Config {
-        let Overlay { db_credentials, credentials, out, tables_filter } = self.clone();
+        let Overlay { db_credentials, credentials, out, schema_filter } = self.clone();
         let config = config.clone();
         let mut db_credentials = db_credentials.unwrap_or(config.db_credentials);
         for (key, value) in credentials {
@@ -204,7 +204,7 @@ impl Overlay {
         Config {
             db_credentials,
             out: out.or(config.out),
-            tables_filter: tables_filter.map(OneOrMany::Many).or(config.tables_filter),
+            schema_filter: schema_filter.map(OneOrMany::Many).or(config.schema_filter),
             ..config
         }
     }
@@ -213,10 +213,10 @@ impl Overlay {
 impl std::fmt::Debug for Overlay {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Overlay { db_credentials, credentials, out, tables_filter } = self;
+        let Overlay { db_credentials, credentials, out, schema_filter } = self;
         let is_the_projects = db_credentials.is_none() && credentials.is_empty();
         let credentials = if is_the_projects { "the project's" } else { "others" };
-        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {tables_filter:?} }}")
+        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {schema_filter:?} }}")
     }
 }
 
@@ -331,35 +331,37 @@ mod tests {
             db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/replaced", "ssl": true })),
             credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
             out: Some("steps".to_owned()),
-            tables_filter: Some(vec!["a_*".to_owned(), "!b".to_owned()]),
+            schema_filter: Some(vec!["shop".to_owned()]),
         };
         let over = overlay.over(&config);
         assert_eq!(over.out(), "steps");
+        assert_eq!(over.schemas(), ["shop"]);
         assert_eq!(over.db_credentials, serde_json::json!({ "url": "postgres://u@h/other", "ssl": true }));
-        assert_eq!(serde_json::to_value(&overlay).expect("it is JSON")["tablesFilter"][1], "!b");
         assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
     }
 
     #[test]
-    fn a_list_of_wanted_names_lets_nothing_else_in() {
-        let check = |version: &str, json: &str, names: &[&str], expected: Option<&[&str]>| {
+    fn what_a_filter_leaves_out_is_known_where_it_is_certain() {
+        let check = |version: &str, json: &str, left_out: &[&str], taken: &[&str]| {
             let config: Config = serde_json::from_str(json).expect("the case is JSON");
             let version: Version = version.parse().expect("the case is a version");
-            let filter = config.tables_filter_without(Some(&version), names.iter().map(|name| (*name).to_owned()));
-            assert_eq!(
-                filter,
-                expected.map(|all| all.iter().map(|one| (*one).to_owned()).collect()),
-                "{version} {json}"
-            );
+            for (names, expected) in [(left_out, true), (taken, false)] {
+                for name in names {
+                    assert_eq!(config.leaves_out(Some(&version), name), expected, "{version} {json} {name}");
+                }
+            }
         };
-        for version in ["0.21.4", "0.22.8"] {
-            check(version, "{}", &["a", "odd*"], Some(&["!a"]));
-            check(version, r#"{"tablesFilter":[]}"#, &["a", "b"], Some(&["!{a,b}"]));
-            check(version, r#"{"tablesFilter":["app_*"]}"#, &["a"], None);
-            check(version, "{}", &["odd*"], None);
+        for version in ["0.21.4", "0.31.11"] {
+            check(version, "{}", &[], &["a"]);
+            check(version, r#"{"tablesFilter":[]}"#, &[], &["a"]);
+            check(version, r#"{"tablesFilter":["a_*"]}"#, &["b_orders", "a"], &["a_items"]);
+            check(version, r#"{"tablesFilter":"!tmp_*"}"#, &["tmp_x"], &["a"]);
+            // What these mean is not certain.
+            check(version, r#"{"tablesFilter":["{a,b}"]}"#, &[], &["a", "c"]);
+            check(version, r#"{"tablesFilter":["a_*"]}"#, &[], &["odd.name", "a/b"]);
         }
-        check("0.22.8", r#"{"tablesFilter":"!tmp_*"}"#, &["a"], Some(&["!tmp_*", "!a"]));
-        check("0.21.4", r#"{"tablesFilter":"!tmp_*"}"#, &["a"], None);
+        check("0.31.11", r#"{"tablesFilter":["*","!a"]}"#, &["a"], &["b"]);
+        check("0.21.4", r#"{"tablesFilter":["*","!a"]}"#, &[], &["a", "b"]);
     }
 
     #[test]

@@ -48,8 +48,9 @@ pub trait Pilot {
     fn ask(&mut self, prompt: &Prompt) -> Answer;
     /// Takes what a session of drizzle-kit is, before its first query. Refusing ends the run.
     fn session(&mut self, session: &KitSession) -> Result<(), Held>;
-    /// Takes a query before it is sent, and whether the last question was answered with yes by then. Refusing ends the run.
-    fn query(&mut self, query: &str, consented: bool) -> Result<(), Held>;
+    /// Takes a query before it is sent, and whether the last question was answered with yes by then; returns the query that
+    /// is sent instead of it, if another one is. Refusing ends the run.
+    fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held>;
     /// Is asked when nothing was printed for as long as the idle deadline allows: does the server work on a statement that
     /// it was sent to execute?
     fn is_executing(&mut self, consented: bool) -> bool;
@@ -314,12 +315,10 @@ impl Driver {
                 }
             },
             Ok(Mail::Session { session }) => {
-                let cleared = pilot.session(&session);
-                return self.release(cleared);
+                return self.release(pilot.session(&session).map(|()| None));
             }
             Ok(Mail::Query { query }) => {
-                let cleared = pilot.query(&query, self.session.consented());
-                return self.release(cleared);
+                return self.release(pilot.query(&query, self.session.consented()));
             }
             Ok(Mail::Printed { printed }) => pilot.printed(&printed),
             Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
@@ -334,9 +333,9 @@ impl Driver {
     }
 
     /// Lets drizzle-kit do what it waits with, or ends it.
-    fn release(&mut self, cleared: Result<(), Held>) -> io::Result<Option<Ending>> {
+    fn release(&mut self, cleared: Result<Option<String>, Held>) -> io::Result<Option<Ending>> {
         match cleared {
-            Ok(()) => self.mailbox.pass().map(|()| None),
+            Ok(instead) => self.mailbox.pass(instead.as_deref()).map(|()| None),
             Err(held) => {
                 self.mailbox.stop()?;
                 Ok(Some(Ending::Held(held)))

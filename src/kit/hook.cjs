@@ -129,6 +129,16 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     return { message: parts.M, code: parts.C, detail: parts.D, hint: parts.H, position: parts.P };
   };
 
+  // The same message with another query in it.
+  const replaced = (letter, frame, query) => {
+    if (letter === 'Q') return framed('Q', query);
+    const at = frame.indexOf(0, 5) + 1;
+    const body = Buffer.concat([frame.subarray(5, at), Buffer.from(query), frame.subarray(frame.indexOf(0, at))]);
+    const head = Buffer.alloc(5, letter);
+    head.writeUInt32BE(4 + body.length, 1);
+    return Buffer.concat([head, body]);
+  };
+
   class Session {
     constructor(socket, write) {
       Object.assign(this, { socket, write });
@@ -179,7 +189,10 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
     pass(letter, frame) {
       const text = letter === 'Q' ? cString(frame, 5) : letter === 'P' ? cString(frame, frame.indexOf(0, 5) + 1) : undefined;
-      if (cleared.hold && (text !== undefined || letter === 'F')) exchange({ query: text ?? '(a function by its number)' });
+      if (cleared.hold && (text !== undefined || letter === 'F')) {
+        const { instead } = exchange({ query: text ?? '(a function by its number)' });
+        if (instead) frame = replaced(letter, frame, instead);
+      }
       if (letter === 'P') this.statements.set(cString(frame, 5), text);
       if (letter === 'B') {
         const portal = cString(frame, 5);

@@ -74,12 +74,12 @@ impl Mailbox {
         self.reply(&reply)
     }
 
-    /// Lets a session begin, or a query be sent.
+    /// Lets a session begin, or a query be sent, or another one in its place.
     ///
     /// # Errors
     /// As `write(2)`.
-    pub fn pass(&mut self) -> std::io::Result<()> {
-        self.reply(&serde_json::json!({}))
+    pub fn pass(&mut self, instead: Option<&str>) -> std::io::Result<()> {
+        self.reply(&serde_json::json!({ "instead": instead }))
     }
 
     /// Ends drizzle-kit before it does what it waits with.

@@ -5,6 +5,7 @@ pub mod block;
 pub mod command;
 pub mod config;
 pub mod driver;
+pub mod listing;
 pub mod mailbox;
 pub mod outcome;
 pub mod prompt;

@@ -36,6 +36,14 @@ pub fn mention(project: &Path, schema: Option<&OneOrMany>, name: &str) -> bool {
     })
 }
 
+/// Tells whether one of these files makes a table of this name, as far as that can be seen: the first argument of a function
+/// whose name ends in `able` and perhaps more, as in `pgTable`, `.table`, `createTable`.
+pub fn declare(project: &Path, schema: Option<&OneOrMany>, table: &str) -> bool {
+    let pattern = format!(r#"able\w*\s*\(\s*['"`]{}['"`]"#, regex::escape(table));
+    let Ok(pattern) = regex::bytes::Regex::new(&pattern) else { return true };
+    all(project, schema).iter().any(|file| pattern.is_match(&std::fs::read(file).unwrap_or_default()))
+}
+
 fn all(project: &Path, schema: Option<&OneOrMany>) -> Vec<PathBuf> {
     let named: Vec<&str> = match schema {
         None => Vec::new(),

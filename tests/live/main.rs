@@ -26,6 +26,7 @@ mod cast;
 mod casting;
 mod changes;
 mod fingerprint;
+mod foreign;
 mod gate;
 mod generate;
 mod hold;
