@@ -1,7 +1,7 @@
 //! Sits beside drizzle-kit during a run: guards the target, answers by the policy, and keeps what was decided.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -40,13 +40,16 @@ use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
-use crate::sql::{self, Dialect, Hazard};
+use crate::sql::{self, Dialect, Hazard, RowPolicy};
 use crate::term::redact::Secrets;
 
 /// Time for our own look at the database. A server that is silent for longer is called unavailable.
 const LOOK: Duration = Duration::from_secs(10);
 /// Time for the server to end what drizzle-kit left running there.
 const CLEANUP: Duration = Duration::from_secs(3);
+
+/// The first server that has a constraint for every NOT NULL.
+const NOT_NULLS: u32 = 180_000;
 
 /// What our sessions call themselves that are not ended with a run.
 const OURSELVES: &str = "drizzle-pilot";
@@ -68,6 +71,9 @@ pub struct Apart {
     pub lease: Option<Lease>,
 }
 
+/// Says what the schema files make, from nothing.
+pub type Made<'a> = dyn Fn(&mut Console) -> Result<Vec<String>, Verdict> + 'a;
+
 /// What one run decides and learns.
 pub struct Copilot<'a> {
     mission: &'a Mission<'a>,
@@ -75,6 +81,10 @@ pub struct Copilot<'a> {
     profile: Option<&'a str>,
     /// The project's folder, to which the paths of certificates are relative.
     cwd: &'a Path,
+    /// Tells what the schema files make, by another run of drizzle-kit.
+    made: &'a Made<'a>,
+    /// The row level security policies that they make, each with its statement.
+    row_policies: Vec<(RowPolicy, String)>,
     kit_version: Option<Version>,
     console: &'a mut Console,
     clock: Clock,
@@ -95,6 +105,8 @@ pub struct Copilot<'a> {
     n_sessions: usize,
     /// Whether drizzle-kit's sessions are with PostgreSQL, over sockets.
     has_sessions: bool,
+    /// The schema files, and what they import, as drizzle-kit has loaded them.
+    loaded: BTreeSet<PathBuf>,
     /// What the project's own files have printed, and nobody was shown.
     printed: String,
     /// What drizzle-kit does not get to see.
@@ -151,12 +163,14 @@ impl<'a> Copilot<'a> {
         cwd: &'a Path,
         timeout: Duration,
         console: &'a mut Console,
+        made: &'a Made<'a>,
     ) -> Copilot<'a> {
         Copilot {
             mission,
             policies,
             profile,
             cwd,
+            made,
             kit_version: None,
             console,
             clock: Clock::new(Instant::now(), timeout),
@@ -171,7 +185,9 @@ impl<'a> Copilot<'a> {
             server: None,
             n_sessions: 0,
             has_sessions: false,
+            loaded: BTreeSet::new(),
             printed: String::new(),
+            row_policies: Vec::new(),
             unlisted: Unlisted::default(),
             kept: Vec::new(),
             approved: None,
@@ -519,7 +535,9 @@ impl<'a> Copilot<'a> {
         match looked {
             Ok(server) => {
                 self.refuse_unsafe_names(&visit)?;
-                self.hide_foreign(config, &visit)?;
+                self.hide_foreign(config, &visit, &server)?;
+                self.refuse_blindness(&visit)?;
+                self.tell_of_policies(&visit)?;
                 self.take_lock(visit)?;
                 // In a transaction of ours the statements are run later, and not by drizzle-kit.
                 let reads = self.mission.touches == Touches::Reads || self.apply() == Apply::Transaction;
@@ -586,6 +604,23 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Refuses a login that drizzle-kit sees too little by: it reads constraints from `information_schema`, which shows them
+    /// to owners, and takes those that it does not see for missing.
+    fn refuse_blindness(&self, visit: &Visit) -> Result<(), Verdict> {
+        if self.mission.asks != Asks::BeforeExecuting {
+            return Ok(());
+        }
+        let unseen = db::names::unseen_constraints(visit, &self.schemas, self.patience());
+        let unseen = unseen.map_err(|error| self.unseen(&error))?;
+        let [(table, owner), others @ ..] = unseen.as_slice() else { return Ok(()) };
+        let more = if others.is_empty() { String::new() } else { format!(" and of {} more", others.len()) };
+        let summary = format!(
+            "drizzle-kit does not see the constraints of {table}{more} by this login, and would take them for missing"
+        );
+        Err(Verdict::nothing(Exit::Config, summary)
+            .hint(format!("log in as the owner, {owner}; plan writes nothing by any login")))
+    }
+
     /// Tells whether drizzle-kit reads the catalog, to compare it with the schema files or to write them.
     fn reads_catalog(&self) -> bool {
         self.mission.asks == Asks::BeforeExecuting || self.mission.touches == Touches::Reads
@@ -616,7 +651,7 @@ impl<'a> Copilot<'a> {
 
     /// Keeps from drizzle-kit's sight what is none of the project's own: it would ask whether a new table is one of these
     /// renamed, and drop them. What the schema files have is left alone.
-    fn hide_foreign(&mut self, config: &Config, visit: &Visit) -> Result<(), Verdict> {
+    fn hide_foreign(&mut self, config: &Config, visit: &Visit, server: &Server) -> Result<(), Verdict> {
         if self.mission.asks != Asks::BeforeExecuting {
             return Ok(());
         }
@@ -636,7 +671,10 @@ impl<'a> Copilot<'a> {
         let of_hidden = |foreign: &&Foreign| matches!(&foreign.owner, Owner::Table(table) if hidden.contains(table));
         let sequences: Vec<Relation> = found.iter().filter(of_hidden).map(|foreign| foreign.relation.clone()).collect();
         hidden.extend(sequences);
-        self.unlisted = Unlisted(hidden.into_iter().map(|relation| (relation.schema, relation.name)).collect());
+        self.unlisted = Unlisted {
+            relations: hidden.into_iter().map(|relation| (relation.schema, relation.name)).collect(),
+            not_nulls: server.version_num >= NOT_NULLS,
+        };
         // drizzle-kit takes the names in the filter for schemas, and drops the one that the files do not have.
         let is_drizzles = |schema: &String| {
             *schema == migrations.schema && schema != sql::PUBLIC && !schema_files::mention(self.cwd, files, schema)
@@ -651,6 +689,55 @@ impl<'a> Copilot<'a> {
             .map(|foreign| foreign.relation)
             .collect();
         Ok(())
+    }
+
+    /// Finds out which row level security policies the schema files make, where drizzle-kit is about to create some: its push
+    /// leaves their conditions out.
+    fn know_row_policies(&mut self, printed: &str) -> Result<(), Verdict> {
+        if self.row_policies.is_empty() && printed.contains("CREATE POLICY") {
+            let made = (self.made)(self.console)?;
+            self.row_policies = made.into_iter().filter_map(|sql| Some((sql::row_policy(&sql)?, sql))).collect();
+        }
+        Ok(())
+    }
+
+    /// Says that policies that are there were not compared.
+    fn tell_of_policies(&mut self, visit: &Visit) -> Result<(), Verdict> {
+        if self.mission.asks != Asks::BeforeExecuting {
+            return Ok(());
+        }
+        let n_policies = db::names::row_policies(visit, &self.schemas, self.patience());
+        match n_policies.map_err(|error| self.unseen(&error))? {
+            0 => {}
+            n => self.warn(format!(
+                "drizzle-kit's push compares no condition of a row level security policy, and {} in the database: where the \
+                 schema files have changed one, a migration shows it",
+                if n == 1 { "1 is".to_owned() } else { format!("{n} are") }
+            )),
+        }
+        Ok(())
+    }
+
+    /// Names the schemas of the schema files that drizzle-kit leaves out.
+    pub fn name_left_out(&mut self) {
+        if self.mission.asks != Asks::BeforeExecuting || self.dialect != Some(Dialect::Postgres) {
+            return;
+        }
+        let declared = schema_files::schemas(&self.loaded);
+        let left_out: Vec<String> = declared.into_iter().filter(|schema| !self.schemas.contains(schema)).collect();
+        if left_out.is_empty() {
+            return;
+        }
+        let all: Vec<String> = self.schemas.iter().chain(&left_out).map(|name| format!("'{name}'")).collect();
+        let what = match left_out.as_slice() {
+            [only] => format!("schema {only} of the schema files is"),
+            several => format!("schemas {} of the schema files are", several.join(", ")),
+        };
+        self.warn(format!(
+            "{what} left out by schemaFilter, and what is in there is not pushed; to take it in, write into drizzle's config: \
+             schemaFilter: [{}]",
+            all.join(", ")
+        ));
     }
 
     /// Returns the lock under which this run works, whoever took it.
@@ -800,11 +887,11 @@ impl Pilot for Copilot<'_> {
     fn ask(&mut self, prompt: &Prompt) -> Answer {
         // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
         let is_blind = self.target.is_none() && self.mission.connects();
-        let Some(policy) = self.policy.as_ref().filter(|_| !is_blind) else {
+        if self.policy.is_none() || is_blind {
             return Answer::Unclear(
                 "drizzle-kit asked before its config was seen, so its target is not known".to_owned(),
             );
-        };
+        }
         if let (Consent::Planned(plan), false) =
             (self.mission.consent, matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_)))
         {
@@ -815,6 +902,12 @@ impl Pilot for Copilot<'_> {
             }
             return answer;
         }
+        if let Err(verdict) = self.know_row_policies(&prompt.printed) {
+            self.rules.push(String::new());
+            self.verdict = Some(verdict);
+            return Answer::Decline;
+        }
+        let policy = self.policy.as_ref().expect("it was looked for above");
         let (decision, statements, truncated) = {
             let tables_named = |table: &str| self.tables_named(table);
             let scope = self.scope(&tables_named);
@@ -825,6 +918,7 @@ impl Pilot for Copilot<'_> {
                 in_transaction: self.apply() == Apply::Transaction,
                 current_schema: self.server.as_ref().and_then(|server| server.current_schema.as_deref()),
                 kept: &self.kept,
+                row_policies: &self.row_policies,
                 truncated: &self.truncated,
                 look_up: &|wanted| {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
@@ -956,6 +1050,10 @@ impl Pilot for Copilot<'_> {
     fn is_on_leash(&mut self) -> bool {
         self.lease_lost = self.lock().is_some_and(|lease| !lease.lives());
         !self.lease_lost
+    }
+
+    fn loaded(&mut self, file: PathBuf) {
+        self.loaded.insert(file);
     }
 
     fn printed(&mut self, text: &str) {

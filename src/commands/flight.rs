@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
 use crate::commands::logbook::{self, Logbook, View};
+use crate::commands::made;
 use crate::commands::plan_file::PlanFile;
 use crate::commands::probe;
 use crate::commands::transaction;
@@ -230,7 +231,8 @@ fn attempt(
     refuse_force(shared, mission)?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console);
+    let made = |console: &mut Console| made::statements(shared, mission.command, &cwd, console);
+    let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console, &made);
     copilot.guard_early()?;
     let kit = held(shared, &cwd)?;
     speaks_of_dialects(&kit, mission)?;
@@ -267,6 +269,7 @@ fn attempt(
     let flight = flown
         .unwrap_or_else(|panic| resume_unwind(panic))
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
+    copilot.name_left_out();
     let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {
         copilot.warn(format!("the recording is not complete: {error}"));

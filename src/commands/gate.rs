@@ -13,7 +13,7 @@ use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
 use crate::sql::effect::{Effect, Using};
 use crate::sql::hazard::{Class, Object};
-use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC, Reference};
+use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC, Reference, RowPolicy};
 
 /// What the gate knows beside the question.
 pub struct Gate<'a> {
@@ -27,6 +27,8 @@ pub struct Gate<'a> {
     pub current_schema: Option<&'a str>,
     /// The tables in which drizzle's migrators keep their records.
     pub kept: &'a [Relation],
+    /// The row level security policies that the schema files make, each with the statement that does it.
+    pub row_policies: &'a [(RowPolicy, String)],
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
     pub truncated: &'a [(ObjectName, RuleRef)],
     /// Looks into the database; fails with the reason in words.
@@ -140,7 +142,19 @@ impl Gate<'_> {
             None => Vec::new(),
         };
         let kept = statements.into_iter().enumerate().filter(|(idx, _)| !skipped.contains(idx));
-        kept.map(|(_, statement)| self.with_using(&statement).unwrap_or(statement)).collect()
+        let put_right = |statement: String| {
+            let policy = self.without_condition(&statement).map(|(_, made)| made.clone());
+            policy.or_else(|| self.with_using(&statement)).unwrap_or(statement)
+        };
+        kept.map(|(_, statement)| put_right(statement)).collect()
+    }
+
+    /// Returns the policy that a statement should create, and the statement that does it, where this one leaves out what the
+    /// schema files say.
+    fn without_condition(&self, statement: &str) -> Option<&(RowPolicy, String)> {
+        let shown = sql::row_policy(statement)?;
+        let made = self.row_policies.iter().find(|(made, _)| made.name == shown.name);
+        made.filter(|(made, _)| made.using != shown.using || made.with_check != shown.with_check)
     }
 
     fn with_using(&self, statement: &str) -> Option<String> {
@@ -179,7 +193,18 @@ impl Gate<'_> {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
-        let forbidden = self.forbidden(&assessed, facts.as_ref());
+        let mut forbidden = self.forbidden(&assessed, facts.as_ref());
+        let policies = assessed.iter().filter_map(|statement| self.without_condition(&statement.sql));
+        forbidden.extend(policies.map(|(policy, _)| {
+            let conditions: Vec<&str> = [&policy.using, &policy.with_check].into_iter().flatten().map(String::as_str).collect();
+            format!(
+                "alter_policy {} would be created without its condition, and hold nobody back: the schema files give it {}, and \
+                 drizzle-kit's push leaves that out; --apply transaction creates it as the schema files say, and so does a \
+                 migration (drizzle-pilot generate)",
+                policy.name,
+                conditions.join(" ")
+            )
+        }));
         Judged { blind, half_way: half_way(&assessed, facts.as_ref()), forbidden, ..self.conclude(&assessed, &held) }
     }
 

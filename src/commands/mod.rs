@@ -17,6 +17,7 @@ pub mod init;
 pub mod lock;
 pub mod logbook;
 pub mod look;
+pub mod made;
 pub mod man;
 pub mod migrate;
 pub mod migrations;

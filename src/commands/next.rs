@@ -300,8 +300,11 @@ fn without_migrations(
     match verdict.exit {
         Exit::Ok => Ok(of(
             Stand::Pushed,
-            format!("there are no migrations, and {} has what the schema files say", place.dsn),
-            Vec::new(),
+            match log.warnings.is_empty() {
+                true => format!("there are no migrations, and {} has what the schema files say", place.dsn),
+                false => format!("there are no migrations, and {} has what drizzle-kit's push compares", place.dsn),
+            },
+            log.warnings,
             vec![lines.by_hand("edit the schema files, then drizzle-pilot plan and drizzle-pilot push")],
         )),
         Exit::Changes | Exit::Refused => {

@@ -126,6 +126,7 @@ impl Answers<'_> {
             in_transaction: false,
             current_schema: None,
             kept: &[],
+            row_policies: &[],
             truncated: &self.truncated,
             look_up: &|wanted| Ok(no_more_than_named(wanted)),
             whose: &|_| None,

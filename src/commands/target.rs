@@ -281,6 +281,8 @@ impl Pilot for Reader {
         true
     }
 
+    fn loaded(&mut self, _: PathBuf) {}
+
     fn printed(&mut self, _: &str) {}
 
     fn progress(&mut self, _: &str) {}

@@ -85,3 +85,42 @@ pub fn unsafe_names(
         Ok(rows.iter().map(|row| UnsafeName { kind: row.get(0), place: row.get(1), name: row.get(2) }).collect())
     })
 }
+
+/// Returns the tables in these schemas that have constraints which `information_schema` does not show to this login, each
+/// quoted as SQL and with its owner.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn unseen_constraints(
+    visit: &Visit,
+    schemas: &[String],
+    deadline: Duration,
+) -> Result<Vec<(String, String)>, ConnectError> {
+    // information_schema.constraint_column_usage shows what the role owns (PostgreSQL 13 to 18).
+    const UNSEEN: &str = "
+        SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_userbyid(c.relowner)::text
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p')
+           AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'p', 'u', 'f'))
+           AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+         ORDER BY 1";
+    visit.look(deadline, async |client| {
+        let rows = client.query_typed(UNSEEN, &[(&schemas, Type::TEXT_ARRAY)]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    })
+}
+
+/// Returns how many row level security policies the tables in these schemas have.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn row_policies(visit: &Visit, schemas: &[String], deadline: Duration) -> Result<u64, ConnectError> {
+    const POLICIES: &str = "
+        SELECT count(*) FROM pg_catalog.pg_policy p
+          JOIN pg_catalog.pg_class c ON c.oid = p.polrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = ANY ($1)";
+    visit.look(deadline, async |client| {
+        let row = client.query_typed_one(POLICIES, &[(&schemas, Type::TEXT_ARRAY)]).await?;
+        Ok(row.get::<_, i64>(0).unsigned_abs())
+    })
+}

@@ -234,6 +234,8 @@ pub enum Mail {
     Session { session: Box<KitSession> },
     /// A query waits for our word before it is sent.
     Query { query: String },
+    /// A file of the project was loaded after the config.
+    Loaded { loaded: PathBuf },
     /// The project's own files printed this while they were loaded.
     Printed { printed: String },
     /// The hook has ended drizzle-kit by itself, for this reason.

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use expectrl::Expect;
@@ -56,6 +57,8 @@ pub trait Pilot {
     fn is_executing(&mut self, consented: bool) -> bool;
     /// Is asked when the leash that came with the clearance has something to say. Losing it ends the run.
     fn is_on_leash(&mut self) -> bool;
+    /// Takes a file of the project that was loaded after the config: a schema file, or what it imports.
+    fn loaded(&mut self, file: PathBuf);
     /// Takes what the project's own files print while they are loaded.
     fn printed(&mut self, text: &str);
     /// Takes the last line that was drawn while drizzle-kit works.
@@ -320,6 +323,7 @@ impl Driver {
             Ok(Mail::Query { query }) => {
                 return self.release(pilot.query(&query, self.session.consented()));
             }
+            Ok(Mail::Loaded { loaded }) => pilot.loaded(loaded),
             Ok(Mail::Printed { printed }) => pilot.printed(&printed),
             Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
             Ok(Mail::Hello { hello }) => self.flight.hello = Some(hello),

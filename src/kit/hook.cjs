@@ -326,6 +326,12 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   };
 
   let told = false;
+  const { load: loadFile } = Module.prototype;
+  Module.prototype.load = function (filename) {
+    if (!told || filename.includes(`${path.sep}node_modules${path.sep}`)) return loadFile.call(this, filename);
+    send({ loaded: filename });
+    return ofProject(() => loadFile.call(this, filename));
+  };
   const load = Module._load;
   Module._load = function (request, ...rest) {
     if (probe) {
@@ -336,9 +342,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
       process.exit(0);
     }
     if (typeof request !== 'string' || !path.isAbsolute(request)) return load.call(this, request, ...rest);
-    const isConfig = real(request) === wanted;
-    if (!isConfig && (!told || request.includes('/node_modules/'))) return load.call(this, request, ...rest);
-    if (!isConfig) return ofProject(() => load.call(this, request, ...rest));
+    if (real(request) !== wanted) return load.call(this, request, ...rest);
     let loaded;
     try {
       loaded = ofProject(() => load.call(this, request, ...rest));

@@ -3,9 +3,18 @@
 
 use postgres_protocol::escape::escape_literal;
 
-/// Tables, views and sequences that are not listed, each with its schema.
+/// What is not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unlisted(pub Vec<(String, String)>);
+pub struct Unlisted {
+    /// Tables, views and sequences, each with its schema.
+    pub relations: Vec<(String, String)>,
+    /// Constraints that are no more than the NOT NULL of a column, which PostgreSQL 18 has beside the checks. Before 0.31.7
+    /// drizzle-kit takes them for checks that the schema files have not, and drops them.
+    pub not_nulls: bool,
+}
+
+/// The query of the checks of a table (drizzle-kit 0.26 to 0.31), without white space.
+const CHECKS: &str = "selecttc.constraint_name,tc.constraint_type,pg_get_constraintdef(con.oid)asconstraint_definition";
 
 /// How a query lists things: its beginning, and the columns that hold their schemas and names.
 struct Listing {
@@ -37,17 +46,20 @@ impl Unlisted {
     /// Returns the query that lists the same but these; none where the query lists nothing of their kind.
     pub fn without(&self, query: &str) -> Option<String> {
         let words: String = query.split_whitespace().collect::<String>().to_lowercase();
+        let but = |condition: &str| {
+            let listed = query.trim_end().trim_end_matches(';');
+            format!("SELECT * FROM (\n{listed}\n) AS listed WHERE {condition}")
+        };
+        if self.not_nulls && words.starts_with(CHECKS) {
+            return Some(but("constraint_definition LIKE 'CHECK %'"));
+        }
         let Listing { schema, name, .. } = LISTINGS.iter().find(|listing| words.starts_with(listing.begins))?;
         let literal = |text: &str| escape_literal(text).trim().to_owned();
         let is = |(in_schema, called): &(String, String)| {
             format!("({schema}::text = {} AND {name}::text = {})", literal(in_schema), literal(called))
         };
-        let conditions: Vec<String> = self.0.iter().map(is).collect();
-        if conditions.is_empty() {
-            return None;
-        }
-        let listed = query.trim_end().trim_end_matches(';');
-        Some(format!("SELECT * FROM (\n{listed}\n) AS listed WHERE NOT ({})", conditions.join(" OR ")))
+        let conditions: Vec<String> = self.relations.iter().map(is).collect();
+        (!conditions.is_empty()).then(|| but(&format!("NOT ({})", conditions.join(" OR "))))
     }
 }
 
@@ -59,7 +71,7 @@ mod tests {
     fn every_list_of_drizzle_kit_is_known_and_leaves_out_what_it_should() {
         let queries = include_str!("../../fixtures/sql/reads/postgres.json");
         let queries: Vec<String> = serde_json::from_str(queries).expect("the fixture is JSON");
-        let unlisted = Unlisted(vec![("public".to_owned(), "it's".to_owned())]);
+        let unlisted = Unlisted { relations: vec![("public".to_owned(), "it's".to_owned())], not_nulls: true };
         let of = |word: &str| {
             let listed = queries.iter().filter_map(|query| unlisted.without(query));
             listed.filter(|query| query.contains(word)).collect::<Vec<_>>()
@@ -67,6 +79,10 @@ mod tests {
         assert_eq!(of("information_schema.tables").len(), 1);
         assert_eq!(of("c.relkind IN ('r', 'v', 'm')").len(), 1);
         assert_eq!(of("pg_sequences").len(), 1);
+        assert!(
+            of("CHECK").iter().all(|query| query.ends_with(" AS listed WHERE constraint_definition LIKE 'CHECK %'"))
+        );
+        assert_eq!(of("CHECK").len(), 2);
         let tail = "\n) AS listed WHERE NOT ((table_schema::text = 'public' AND table_name::text = 'it''s'))";
         assert!(of("information_schema.tables")[0].ends_with(tail));
         assert_eq!(unlisted.without("select count(*) as count from \"t\""), None);

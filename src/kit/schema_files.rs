@@ -1,8 +1,10 @@
 //! The schema files that drizzle's config names, as one digest: whether they are still those that a plan was made from.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
+use regex::Regex;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
@@ -42,6 +44,19 @@ pub fn declare(project: &Path, schema: Option<&OneOrMany>, table: &str) -> bool 
     let pattern = format!(r#"able\w*\s*\(\s*['"`]{}['"`]"#, regex::escape(table));
     let Ok(pattern) = regex::bytes::Regex::new(&pattern) else { return true };
     all(project, schema).iter().any(|file| pattern.is_match(&std::fs::read(file).unwrap_or_default()))
+}
+
+/// Returns the names that files give to schemas with `pgSchema`, as far as they are written there.
+pub fn schemas<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeSet<String> {
+    let called = Regex::new(r#"\bpgSchema\s*\(\s*(?:'([^']+)'|"([^"]+)"|`([^`$]+)`)"#).expect("the pattern is right");
+    let mut names = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read(file).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let found = called.captures_iter(&text).filter_map(|found| found.iter().skip(1).flatten().next());
+        names.extend(found.map(|name| name.as_str().to_owned()));
+    }
+    names
 }
 
 fn all(project: &Path, schema: Option<&OneOrMany>) -> Vec<PathBuf> {

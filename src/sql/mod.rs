@@ -24,4 +24,5 @@ pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
 pub use plan::{Assessed, Facts, Found, Rebuilt, Reference, assess, read, weigh};
+pub use postgres::{RowPolicy, row_policy};
 pub use statement::{SplitError, split};

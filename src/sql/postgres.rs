@@ -681,6 +681,28 @@ fn create_policy(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     Some(vec![Effect::Create { kind: Kind::Policy, name: policy_of(&parts, K::POLICY)?, proof: Proof::New }])
 }
 
+/// A row level security policy as a statement creates it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPolicy {
+    /// Below its table.
+    pub name: ObjectName,
+    /// The conditions, as they are written.
+    pub using: Option<String>,
+    pub with_check: Option<String>,
+}
+
+/// Reads a statement that creates a row level security policy.
+pub fn row_policy(sql: &str) -> Option<RowPolicy> {
+    let statement = parse_one(sql).filter(|statement| statement.kind() == K::CREATE_POLICY)?;
+    let name = create_policy(&statement)?.into_iter().find_map(|effect| match effect {
+        Effect::Create { kind: Kind::Policy, name, .. } => Some(name),
+        _ => None,
+    })?;
+    let condition = |kind| child(&statement, kind).map(|clause| clause.text().to_string().trim().to_owned());
+    let (using, with_check) = (condition(K::USING_EXPR_CLAUSE), condition(K::WITH_CHECK_EXPR_CLAUSE));
+    Some(RowPolicy { name, using, with_check })
+}
+
 fn alter_policy(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     let known =
         [K::ALTER_KW, K::POLICY_KW, K::POLICY_REF, K::ON_TABLE, K::ALTER_POLICY_TO, K::POLICY_RENAME_TO, K::SEMICOLON];

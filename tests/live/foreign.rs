@@ -1,10 +1,11 @@
 //! What is drizzle's, an extension's or a hidden table's is none of the project's: it is not dropped, asked about or offered.
 
-use crate::support::{Database, Project};
+use crate::support::{Database, Project, Server};
 
 on_every_kit! {
     a_migrations_table_in_a_schema_of_the_push_is_left_alone
     the_sequence_of_a_table_that_the_filter_leaves_out_is_left_alone
+    a_newer_server_is_read_as_it_is
 }
 
 const TABLE: &str = "export const a = pgTable('a', { id: integer('id') });";
@@ -82,4 +83,51 @@ fn the_sequence_of_a_table_that_the_filter_leaves_out_is_left_alone(kit: &str) {
     project.push().expect(0).database("unchanged").says(&["no changes"]);
     let sequences = "SELECT count(*) FROM pg_sequences WHERE sequencename LIKE 'b_orders%'";
     assert_eq!(database.value(sequences), "2");
+}
+
+/// PostgreSQL 18 has a constraint for every NOT NULL.
+fn a_newer_server_is_read_as_it_is(kit: &str) {
+    let database = Database::create_on(Server::Postgres18);
+    let project = Project::new(kit, &database);
+    project.schema(
+        "export const t = pgTable('t', { id: serial('id').primaryKey(), a: text('a').notNull(), b: integer('b').unique().notNull().default(1) });
+         export const u = pgTable('u', { t: integer('t').notNull().references(() => t.id) });",
+    );
+    project.push().expect(0).database("changed");
+    let before = database.state();
+    for arguments in [&["plan"][..], &["push"]] {
+        let ran = project.pilot(arguments).run().expect(0).database("unchanged").says(&["no changes"]);
+        assert_eq!(database.state(), before, "{ran}");
+    }
+    let not_null = "SELECT count(*) FROM pg_attribute WHERE attrelid IN ('t'::regclass, 'u'::regclass) AND attnum > 0 AND attnotnull";
+    assert_eq!(database.value(not_null), "4");
+}
+
+/// Who may only read sees no constraint in `information_schema`, and so drizzle-kit would invent them all.
+#[test]
+fn a_login_that_sees_too_little_gets_no_plan() {
+    let database = Database::create();
+    let role = format!("reader_{}", database.value("SELECT current_database()"));
+    database.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO {role};
+         CREATE TABLE a (id integer PRIMARY KEY); CREATE TABLE b (id integer CONSTRAINT b_id_unique UNIQUE); CREATE TABLE c (id integer)"
+    ));
+    let project = Project::new(crate::NEWEST, &database);
+    project.schema(
+        "export const a = pgTable('a', { id: integer('id').primaryKey() });
+         export const b = pgTable('b', { id: integer('id').unique() });
+         export const c = pgTable('c', { id: integer('id') });",
+    );
+    let mut url = database.url();
+    url.set_username(&role).and_then(|()| url.set_password(Some("reader"))).expect("a postgres URL has a user");
+    for arguments in [&["plan"][..], &["plan", "--out", "p.json"], &["push"]] {
+        let ran = project.pilot(arguments).env("DATABASE_URL", url.as_str()).run().expect(78).database("unchanged");
+        ran.says(&["does not see the constraints of public.a and of 1 more", "the owner, postgres"]);
+    }
+    // Who may write sees no more. The owner does.
+    database.sql(&format!("GRANT ALL ON a, b TO {role}"));
+    drop(project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(78));
+    database.sql(&format!("ALTER TABLE a OWNER TO {role}; ALTER TABLE b OWNER TO {role}"));
+    project.pilot(&["plan"]).env("DATABASE_URL", url.as_str()).run().expect(0).says(&["no changes"]);
+    database.sql(&format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"));
 }

@@ -31,6 +31,7 @@ mod gate;
 mod generate;
 mod hold;
 mod lease;
+mod left_out;
 mod migrations;
 mod next;
 mod plan;

@@ -1,0 +1,51 @@
+//! What the schema files make, from nothing: drizzle-kit's own generate, into an empty folder.
+//!
+//! Its push leaves things out that a migration has: the conditions of row level security policies (drizzle-kit 0.27 to
+//! 0.31).
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::cli::Shared;
+use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::forgotten;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::kit::config::Overlay;
+use crate::migrations::Folder;
+use crate::migrations::query::queries;
+use crate::report::Verdict;
+
+/// Returns the statements that make everything the schema files say, as a run of this command has them.
+///
+/// # Errors
+/// With the verdict, where drizzle-kit cannot tell.
+pub fn statements(
+    shared: &Shared,
+    command: &'static str,
+    cwd: &Path,
+    console: &mut Console,
+) -> Result<Vec<String>, Verdict> {
+    let failed =
+        |error: std::io::Error| Verdict::nothing(Exit::Failed, format!("making a folder for `generate`: {error}"));
+    let empty = tempfile::tempdir().map_err(failed)?;
+    let path = empty.path().canonicalize().map_err(failed)?;
+    let mission = Mission {
+        command,
+        kit_args: &[OsString::from("generate")],
+        asks: Asks::AsItLikes,
+        touches: Touches::Files,
+        consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+        overlay: Overlay { out: Some(forgotten::relative(cwd, &path).display().to_string()), ..Overlay::default() },
+        lock: Locking::None,
+    };
+    let (verdict, _) = flight::look_again(shared, &mission, console);
+    if verdict.exit != Exit::Ok {
+        return Err(verdict);
+    }
+    let folder = Folder::read(&path).map_err(|error| super::folder::unusable(&error))?;
+    let queries = folder.files.iter().flat_map(queries).filter(|query| !query.is_blank());
+    Ok(queries.map(|query| query.text.trim().to_owned()).collect())
+}
