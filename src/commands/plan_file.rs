@@ -34,6 +34,9 @@ pub struct PlanFile {
     database: String,
     /// PostgreSQL's system identifier, where the role may know it.
     server: Option<String>,
+    /// The number of the database; 0 in plans that are older than this field, which fit nothing any more.
+    #[serde(default)]
+    oid: u32,
     kit: Option<String>,
     /// SHA-256 of the policy file; none for the built-in policy.
     policy: Option<String>,
@@ -114,6 +117,7 @@ impl PlanFile {
             target,
             database: seen.identity.database.clone(),
             server: seen.identity.system_identifier.clone(),
+            oid: seen.identity.oid,
             kit,
             policy,
             profile,
@@ -196,7 +200,11 @@ impl PlanFile {
     /// Returns the database as it was seen.
     pub fn expected(&self) -> Expected {
         Expected {
-            identity: Identity { system_identifier: self.server.clone(), database: self.database.clone() },
+            identity: Identity {
+                system_identifier: self.server.clone(),
+                database: self.database.clone(),
+                oid: self.oid,
+            },
             digest: self.catalog.clone(),
             lines: Some(self.catalog_lines.clone()),
         }
@@ -278,7 +286,7 @@ mod tests {
             apply: Apply::Kit,
             schema_files: "abc".to_owned(),
         };
-        let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned() };
+        let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned(), oid: 1 };
         let seen = Fingerprint { identity, lines: vec!["schema|public|".to_owned()] };
         PlanFile::new("h:5432/app".to_owned(), surroundings, &[], vec!["DROP TABLE a;".to_owned()], &seen, lifetime)
     }

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn seen(database: &str, lines: &[&str]) -> Fingerprint {
-        let identity = Identity { system_identifier: Some("7".to_owned()), database: database.to_owned() };
+        let identity = Identity { system_identifier: Some("7".to_owned()), database: database.to_owned(), oid: 1 };
         Fingerprint { identity, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let elsewhere = compare(&expected, &seen("copy", &["schema|public|"])).expect("it is another database");
         assert_eq!(
             elsewhere.to_string(),
-            "this is not the database that was looked at: database copy of the server 7, and not database shop of the server 7"
+            "this is not the database that was looked at: database copy (oid 1) of the server 7, and not database shop (oid 1) of the server 7"
         );
     }
 

@@ -157,7 +157,7 @@ mod tests {
 
     fn facts() -> Facts {
         Facts {
-            identity: Identity { system_identifier: Some("7".to_owned()), database: "shop".to_owned() },
+            identity: Identity { system_identifier: Some("7".to_owned()), database: "shop".to_owned(), oid: 1 },
             version_num: 150_018,
             in_recovery: false,
             read_only: false,

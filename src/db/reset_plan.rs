@@ -980,7 +980,7 @@ mod tests {
             |oid, name: &str| Schema { oid, name: name.to_owned(), owner: "app".to_owned(), mine: true, usable: true };
         Catalog {
             facts: Facts {
-                identity: Identity { system_identifier: None, database: "d".to_owned() },
+                identity: Identity { system_identifier: None, database: "d".to_owned(), oid: 1 },
                 version_num: 150_018,
                 in_recovery: false,
                 read_only: false,

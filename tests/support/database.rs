@@ -78,6 +78,13 @@ impl Database {
         self.connection = Connection::open(&self.url());
     }
 
+    /// Drops it, and makes an empty one of the same name.
+    pub(crate) fn make_anew(&self) {
+        let server = Connection::open(&self.server);
+        server.rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        server.rows(&format!("CREATE DATABASE {}", self.name));
+    }
+
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
         named(&self.server, &self.name)
