@@ -15,8 +15,10 @@ use crate::console::Console;
 use crate::db::url::Env;
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
+use crate::files;
 use crate::kit::command::{Call, Kit};
 use crate::kit::config::{self, Config, ConfigFile, KitSession};
+use crate::kit::dotenv;
 use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
@@ -142,30 +144,14 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     }
 }
 
-/// Reads `DATABASE_URL` of a `.env` file; none where there is no such file or line.
+/// Reads `DATABASE_URL` of a `.env` file, as node's dotenv does; none where there is no such file or line.
 fn url_in_file(file: &Path) -> Result<Option<String>, Verdict> {
-    let unreadable = |error: &dotenvy::Error| {
-        // Its message repeats the line, which may hold a password.
-        let reason = match error {
-            dotenvy::Error::LineParse(_, at) => format!("a line cannot be read at column {}", at + 1),
-            other => other.to_string(),
-        };
-        Verdict::nothing(Exit::Config, format!("reading {}: {reason}", file.display()))
+    let bytes = files::read_if_there(file, files::SETTINGS).map_err(|error| {
+        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display()))
             .hint("correct it, or give --url")
-    };
-    let entries = match dotenvy::from_path_iter(file) {
-        Ok(entries) => entries,
-        Err(error) if error.not_found() => return Ok(None),
-        Err(error) => return Err(unreadable(&error)),
-    };
-    let mut url = None;
-    for entry in entries {
-        let (name, value) = entry.map_err(|error| unreadable(&error))?;
-        if name == DATABASE_URL && !value.is_empty() {
-            url = Some(value);
-        }
-    }
-    Ok(url)
+    })?;
+    let variables = bytes.map(|bytes| dotenv::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
+    Ok(variables.get(DATABASE_URL).filter(|url| !url.is_empty()).cloned())
 }
 
 fn read_url(url: &str, named_by: &str, env: Env) -> Result<Dsn, Verdict> {
@@ -335,13 +321,20 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named_without_what_is_in_it() {
-        let broken = (".env", "DATABASE_URL='postgres://app:hunter2@db/one");
-        let folder_and_reason = "reading ./.env: a line cannot be read at column";
+    fn a_file_names_its_url_to_the_letter_whatever_stands_beside_it() {
+        let url = "postgres://app@db/one";
+        for line in ["TITLE=two words", "FLAGS={\"a\": 1}", "a-b=1", "export LATER", "QUOTE='", "<<<<<<< HEAD"] {
+            let text = format!("{line}\nDATABASE_URL={url}$copy\n");
+            check(&[(".env", &text)], &[("copy", "x")], "db:5432/one$copy as app by DATABASE_URL in .env");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_taken_for_none() {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
-        std::fs::write(folder.path().join(broken.0), broken.1).expect("the folder is ours");
-        let verdict = of_environment(folder.path(), &|_| None).expect_err("the file is broken");
+        std::fs::create_dir(folder.path().join(".env.local")).expect("the folder is ours");
+        let verdict = of_environment(folder.path(), &|_| None).expect_err("it is a folder");
         let said = verdict.summary.replace(&folder.path().display().to_string(), ".");
-        assert!(said.starts_with(folder_and_reason) && !said.contains("hunter2"), "{said}");
+        assert_eq!((said.as_str(), verdict.exit), ("reading ./.env.local: it is a folder", Exit::Config));
     }
 }
