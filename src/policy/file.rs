@@ -704,7 +704,7 @@ impl Reader<'_> {
         }
         for section in Section::ALL {
             let renames = self.renames(section, &layer, sections.renames.of(section));
-            policy.renames.retain(|old| !renames.iter().any(|new| new.section == section && new.old == old.old));
+            policy.renames.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
             policy.renames.extend(renames);
             if let Some(patterns) = sections.create.of(section) {
                 let create = self.create(section, &layer, patterns);
@@ -1593,6 +1593,26 @@ truncate = \"refuse\"";
                 "built-in policy (hazards.grant)",
             ]
         );
+    }
+
+    #[test]
+    fn a_rename_is_replaced_by_one_of_the_same_kind_alone() {
+        // Each kind takes one of these two names; so kinds share them, in the file and between it and its profile.
+        let lines = |new: &str| {
+            let line = |section: Section| {
+                let old = if section.shape().parse("auth").is_ok() { "auth" } else { "auth.users" };
+                format!("renames.{}.\"{old}\" = \"{new}\"\n", section.key())
+            };
+            Section::ALL.map(line).concat()
+        };
+        let text = format!("version = 1\n{}[profiles.all]\n{}", lines("identity"), lines("people"));
+        let policies = parse(Path::new("p.toml"), &text).unwrap_or_else(|error| panic!("{error}"));
+        for (profile, new) in [(None, "identity"), (Some("all"), "people")] {
+            let policy = policies.select(profile, &|_| None, None).expect("the profile exists");
+            let renamed = |rule: &Rename| (rule.section, rule.new.last().to_owned());
+            let renamed: Vec<(Section, String)> = policy.renames.iter().map(renamed).collect();
+            assert_eq!(renamed, Section::ALL.map(|section| (section, new.to_owned())));
+        }
     }
 
     #[test]
