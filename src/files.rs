@@ -99,12 +99,8 @@ mod tests {
     /// Checks what is said of a file that is there and is not read, alone and where its absence would be fine.
     #[track_caller]
     fn check(path: &Path, expected: &str) {
-        let outcomes = [
-            read(path, 4).err(),
-            read_if_there(path, 4).err(),
-            text(path, 4).err(),
-            text_if_there(path, 4).err(),
-        ];
+        let outcomes =
+            [read(path, 4).err(), read_if_there(path, 4).err(), text(path, 4).err(), text_if_there(path, 4).err()];
         for error in outcomes {
             assert_eq!(error.expect("it cannot be read").to_string(), expected);
         }

@@ -8,6 +8,7 @@ pub mod console;
 pub mod db;
 pub mod exit;
 pub mod files;
+pub mod host;
 pub mod kit;
 pub mod migrations;
 pub mod policy;

@@ -9,6 +9,7 @@ use crate::cli::{Format, Shared};
 use crate::commands::look::Clock;
 use crate::commands::{gate, github};
 use crate::console::{self, Console, clean_json};
+use crate::db::url::Env;
 use crate::exit::Exit;
 use crate::kit::config::FailedStatement;
 use crate::policy::model::{SelectError, Source};
@@ -159,13 +160,18 @@ impl Logbook {
         Ok(policies)
     }
 
-    /// Picks the policy that applies at a host, and takes note of its profile.
+    /// Picks the policy that applies in an environment and at a host, and takes note of its profile.
     ///
     /// # Errors
     /// With the verdict, where no profile can be chosen.
-    pub fn select(&mut self, policies: &Policies, host: Option<&str>, shared: &Shared) -> Result<Policy, Verdict> {
-        let env = |name: &str| std::env::var(name).ok();
-        let policy = policies.select(shared.profile.as_deref(), &env, host).map_err(|error| unselected(&error))?;
+    pub fn select(
+        &mut self,
+        policies: &Policies,
+        env: Env,
+        host: Option<&str>,
+        shared: &Shared,
+    ) -> Result<Policy, Verdict> {
+        let policy = policies.select(shared.profile.as_deref(), env, host).map_err(|error| unselected(&error))?;
         self.profile = policy.profile().map(str::to_owned);
         Ok(policy)
     }

@@ -239,7 +239,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
-    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, &mut log)?;
+    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
     let read = path.is_dir().then(|| folder::read(&path)).transpose()?;
     let Some(read) = read.filter(|folder| folder.journal != JournalFile::Missing || !folder.files.is_empty()) else {

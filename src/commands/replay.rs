@@ -26,7 +26,7 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
     logbook::run(shared, COMMAND, console, |_, console, log| {
         log.promise(shared, COMMAND, console.secrets())?;
         let policies = log.load_policy(shared, &logbook::project(shared)?, console)?;
-        let policy = log.select(&policies, None, shared)?;
+        let policy = log.select(&policies, &|name| std::env::var(name).ok(), None, shared)?;
         if args.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {

@@ -24,15 +24,16 @@ use crate::db::guard::{self, Guarded, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
+use crate::db::url::Env;
 use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
 use crate::migrations::snapshot::SnapshotContent;
 use crate::migrations::{Folder, roles};
-use crate::policy::model::closest;
+use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
-use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
+use crate::policy::{self, CommandLine, ObjectName, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
 use crate::term::interrupts::Interrupts;
@@ -63,15 +64,16 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     // The project's own code is not run where the environment alone forbids what follows.
     if !policies.needs_host() {
-        let policy = log.select(&policies, None, shared)?;
-        guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
+        let policy = log.select(&policies, &variable, None, shared)?;
+        guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
     let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
     log.target = Some(copilot::postgres_target(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = log.select(&policies, host.as_deref(), shared)?;
-    let rules = rules(&policies, &policy, args, host.as_deref());
+    let env = |name: &str| target::variable(drizzle.as_ref(), name);
+    let policy = log.select(&policies, &env, host.as_deref(), shared)?;
+    let rules = rules(&policy, args, &env);
     guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
 
@@ -141,11 +143,9 @@ fn refused(guarded: &Guarded) -> Verdict {
     Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint())
 }
 
-fn rules(policies: &Policies, policy: &Policy, args: &ResetArgs, host: Option<&str>) -> Rules {
-    let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
-    // Naming another profile is no way around one whose condition holds.
-    let banned = banned.or_else(|| policies.bans(COMMAND, &variable, host).map(|found| found.profile));
-    let signals = policy.bans_emptying(&variable);
+fn rules(policy: &Policy, args: &ResetArgs, env: Env) -> Rules {
+    let banned = policy.bans_command(COMMAND).map(|ban| ban.profile.to_owned());
+    let signals = policy.bans_emptying(env);
     Rules {
         hosts: policy.guarded_hosts(),
         signals: signals.into_iter().map(|(variable, rule)| format!("{variable} [{rule}]")).collect(),
@@ -165,8 +165,7 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
     if args.dry_run {
         return Ok(then);
     }
-    if let Some(rule) = policy.bans_command(command) {
-        let profile = policy.profile().unwrap_or_default();
+    if let Some(Ban { profile, rule }) = policy.bans_command(command) {
         let summary = format!("the profile {profile} does not allow `{command}`, which is to follow [{rule}]");
         return Err(Verdict::nothing(Exit::Guarded, summary).hint("reset with --then none, or change its `commands`"));
     }

@@ -12,7 +12,7 @@ use semver::Version;
 use crate::cli::Shared;
 use crate::commands::{copilot, flight, verdict};
 use crate::console::Console;
-use crate::db::url::Env;
+use crate::db::url::{Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
 use crate::files;
@@ -56,6 +56,20 @@ impl Drizzle {
     pub fn name(&self) -> String {
         self.file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
+
+    /// Returns the driver by which its drizzle-kit connects to PostgreSQL.
+    pub fn driver(&self) -> Driver {
+        driver(&self.config, self.kit.version.as_ref())
+    }
+
+    /// Reads a URL that stands in for the config's.
+    ///
+    /// # Errors
+    /// With the verdict, where its driver would not go where it says.
+    pub fn read_url(&self, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
+        let env = |name: &str| self.config.variable(name);
+        read_url(url, self.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
+    }
 }
 
 /// Finds the PostgreSQL database that a command of our own works on.
@@ -84,12 +98,14 @@ pub fn settle(
     cwd: &Path,
     console: &mut Console,
 ) -> Result<Place, Verdict> {
-    let env = |name: &str| std::env::var(name).ok();
+    let ours = |name: &str| std::env::var(name).ok();
+    let env = |name: &str| variable(drizzle.as_ref(), name);
     if let Some(drizzle) = &drizzle {
         copilot::hide(console.secrets_mut(), &drizzle.config, None);
     }
+    let driver = drizzle.as_ref().map(Drizzle::driver).unwrap_or_default();
     let place = match (url, &drizzle) {
-        (Some(url), _) => (read_url(url, "--url", &env)?, "--url".to_owned()),
+        (Some(url), _) => (read_url(url, driver, "--url", &env)?, "--url".to_owned()),
         (None, Some(drizzle)) => {
             let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?.ok_or_else(|| {
                 let dialect = drizzle.config.dialect();
@@ -99,8 +115,8 @@ pub fn settle(
                 )
                 .hint("name the database with --url postgres://…")
             })?;
-            if let Some(other) = env(DATABASE_URL)
-                && let Ok(other) = Dsn::from_url(&other, &env)
+            if let Some(other) = ours(DATABASE_URL)
+                && let Ok(other) = read_url(&other, driver, DATABASE_URL, &env)
                 && other.address() != dsn.address()
             {
                 let summary = format!("{DATABASE_URL} names {other}, and {} names {dsn}", drizzle.name());
@@ -108,7 +124,7 @@ pub fn settle(
             }
             (dsn, drizzle.name())
         }
-        (None, None) => of_environment(cwd, &env)?,
+        (None, None) => of_environment(cwd, &ours)?,
     };
     let (dsn, named_by) = place;
     let dsn = dsn.in_dir(cwd);
@@ -119,7 +135,7 @@ pub fn settle(
 /// Finds a database where no config names one.
 fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     if let Some(url) = env(DATABASE_URL).filter(|url| !url.is_empty()) {
-        return Ok((read_url(&url, DATABASE_URL, env)?, DATABASE_URL.to_owned()));
+        return Ok((read_url(&url, Driver::Pg, DATABASE_URL, env)?, DATABASE_URL.to_owned()));
     }
     let mut found: Vec<(&str, String)> = Vec::new();
     for file in ENV_FILES {
@@ -132,7 +148,7 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
                 let summary = format!("{file} and {other} name different databases as {DATABASE_URL}");
                 return Err(Verdict::nothing(Exit::Config, summary).hint("say which one is meant with --url"));
             }
-            return Ok((read_url(url, file, env)?, format!("{DATABASE_URL} in {file}")));
+            return Ok((read_url(url, Driver::Pg, file, env)?, format!("{DATABASE_URL} in {file}")));
         }
     }
     match ["PGHOST", "PGDATABASE"].into_iter().find(|name| env(name).is_some_and(|value| !value.is_empty())) {
@@ -147,16 +163,19 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
 /// Reads `DATABASE_URL` of a `.env` file, as node's dotenv does; none where there is no such file or line.
 fn url_in_file(file: &Path) -> Result<Option<String>, Verdict> {
     let bytes = files::read_if_there(file, files::SETTINGS).map_err(|error| {
-        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display()))
-            .hint("correct it, or give --url")
+        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display())).hint("correct it, or give --url")
     })?;
     let variables = bytes.map(|bytes| dotenv::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
     Ok(variables.get(DATABASE_URL).filter(|url| !url.is_empty()).cloned())
 }
 
-fn read_url(url: &str, named_by: &str, env: Env) -> Result<Dsn, Verdict> {
+/// Reads a URL as a driver does.
+///
+/// # Errors
+/// With the verdict, where it is none, or leads this driver elsewhere than it says.
+fn read_url(url: &str, driver: Driver, named_by: &str, env: Env) -> Result<Dsn, Verdict> {
     let credentials = serde_json::json!({ "url": url });
-    match Dsn::from_credentials("postgresql", &credentials, env) {
+    match Dsn::as_read_by(driver, "postgresql", &credentials, env) {
         Some(dsn) => dsn.map_err(|error| wrong(named_by, &error)),
         None => Err(Verdict::nothing(Exit::Config, format!("{named_by} is no URL of PostgreSQL"))),
     }
@@ -178,10 +197,26 @@ pub fn of_config(config: &Config, version: Option<&Version>, cwd: &Path, env: En
     // Before 0.22 drizzle-kit handed credentials in parts to pg as they are (its `preparePostgresDB`).
     let takes_raw_parts = version.is_some_and(|version| (version.major, version.minor) < (0, 22));
     let dialect = if takes_raw_parts && config.dialect() == "postgresql" { "pg" } else { config.dialect() };
-    match Dsn::from_credentials(dialect, &credentials, env) {
+    match Dsn::as_read_by(driver(config, version), dialect, &credentials, env) {
         Some(Ok(dsn)) => Ok(Some(dsn.in_dir(cwd))),
         Some(Err(error)) => Err(wrong("dbCredentials of drizzle's config", &error)),
         None => Ok(None),
+    }
+}
+
+/// Returns the driver by which a drizzle-kit of this version connects to PostgreSQL.
+pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
+    // 0.20 has no choice (`drizzleForPostgres`).
+    let has_choice = version.is_none_or(|version| (version.major, version.minor) >= (0, 21));
+    let found = config.pg_package.as_deref().filter(|_| has_choice);
+    found.and_then(Driver::of_package).unwrap_or_default()
+}
+
+/// Returns a variable: as drizzle-kit's process has it, where there is a config.
+pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
+    match drizzle {
+        Some(drizzle) => drizzle.config.variable(name),
+        None => std::env::var(name).ok(),
     }
 }
 

@@ -65,9 +65,12 @@ pub struct Config {
     pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
-    /// Whether drizzle-kit finds the driver `pg`, which it prefers to all others.
+    /// The npm package by which drizzle-kit connects to PostgreSQL: the first that it finds.
     #[serde(default)]
-    pub has_pg: bool,
+    pub pg_package: Option<String>,
+    /// The variables that drizzle-kit's dotenv and the config have set, or taken away.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Option<String>>,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -80,7 +83,7 @@ pub struct Migrations {
 }
 
 impl std::fmt::Debug for Config {
-    /// Shows everything but the credentials.
+    /// Shows everything but the credentials and the variables.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Config {
             dialect,
@@ -91,9 +94,10 @@ impl std::fmt::Debug for Config {
             tables_filter,
             migrations,
             db_credentials: _,
-            has_pg,
+            pg_package,
+            variables: _,
         } = self;
-        let (drivers, filters) = ((driver, has_pg), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, pg_package), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
@@ -115,6 +119,14 @@ impl Config {
             (None, Some("mysql2")) => "mysql",
             (None, Some("better-sqlite" | "libsql" | "turso" | "d1" | "expo")) => "sqlite",
             (None, _) => "unknown",
+        }
+    }
+
+    /// Returns a variable as drizzle-kit's process has it once its config is loaded.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        match self.variables.get(name) {
+            Some(value) => value.clone(),
+            None => std::env::var(name).ok(),
         }
     }
 

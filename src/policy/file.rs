@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use globset::GlobBuilder;
 use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -20,11 +19,12 @@ use toml::Spanned;
 
 use super::check::{self, CheckEntry};
 use super::model::{
-    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule,
-    HostPattern, Layer, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename,
-    RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
+    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, Layer,
+    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, RefuseEnv, Rename, RuleRef, Ruled,
+    Section, Source, Then, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
+use crate::host::Pattern as HostPattern;
 use crate::sql::hazard::{Class, Hazard, Object};
 use crate::sql::rewrite;
 
@@ -748,7 +748,7 @@ impl Reader<'_> {
                 let rule = self.rule(&layer, "guard.refuse_env", variable.span());
                 self.variable(variable).map(|value| Ruled { value, rule })
             });
-            policy.refuse_env = Some(ruled.collect());
+            policy.refuse_env = Some(RefuseEnv { lines: ruled.collect(), layer: layer.clone() });
         }
         if let Some(then) = &sections.reset.then {
             policy.reset.then = Some(match then.get_ref() {
@@ -1024,14 +1024,14 @@ impl Reader<'_> {
     }
 
     fn host(&mut self, text: &Spanned<String>) -> Option<HostPattern> {
-        if text.get_ref().is_empty() {
+        if text.get_ref().trim().is_empty() {
             self.problem(text.span(), "a host cannot be empty").hint("write \"*\" for all hosts");
             return None;
         }
-        match GlobBuilder::new(text.get_ref()).case_insensitive(true).build() {
-            Ok(glob) => Some(HostPattern(glob.compile_matcher())),
+        match HostPattern::parse(text.get_ref()) {
+            Ok(pattern) => Some(pattern),
             Err(error) => {
-                self.problem(text.span(), format!("`{}` is not a glob: {}", text.get_ref(), error.kind()));
+                self.problem(text.span(), format!("`{}` is not a glob: {error}", text.get_ref()));
                 None
             }
         }
@@ -1039,8 +1039,12 @@ impl Reader<'_> {
 
     fn variable(&mut self, text: &Spanned<String>) -> Option<Variable> {
         match text.get_ref().split_once('=') {
-            Some((name, value)) if !name.is_empty() => {
-                Some(Variable { name: name.to_owned(), value: value.to_owned() })
+            Some((name, value)) if !name.trim().is_empty() => {
+                let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+                if name.contains(char::is_whitespace) {
+                    self.problem(text.span(), format!("`{name}` is not the name of a variable"));
+                }
+                Some(Variable { name, value })
             }
             _ => {
                 self.problem(text.span(), format!("`{}` does not say which value counts", text.get_ref()))
@@ -1175,7 +1179,7 @@ mod tests {
         assert_eq!(policies.profile_names().collect::<Vec<_>>(), ["ci", "production"]);
         assert_eq!(policies.digest().map(str::len), Some(64));
         let base = policies.select(None, &|_| None, None).expect("no condition holds");
-        assert!(base.guarded_hosts().contains(&"localhost".to_owned()));
+        assert!(base.guarded_hosts()[0].contains(&"localhost".to_owned()));
         let production = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
         let (rule, variable) = base.bans_environment(&production).expect("production is refused");
         assert_eq!(format!("{rule}: {variable}"), "p.toml:28 guard.refuse_env: NODE_ENV=production");
@@ -1184,13 +1188,13 @@ mod tests {
         assert!(base.wants_rows(Hazard::DropColumn) && !base.wants_rows(Hazard::DropTable));
         let production = policies.select(None, &production, None).expect("one condition holds");
         assert_eq!(
-            production.bans_command("push").map(ToString::to_string).as_deref(),
+            production.bans_command("push").map(|ban| ban.rule.to_string()).as_deref(),
             Some("p.toml:34 profiles.production.commands")
         );
         assert!(production.bans_command("migrate").is_none());
         assert!(
-            production.refuse_env.as_ref().is_some_and(Vec::is_empty)
-                && production.guarded_hosts().contains(&"db".to_owned()),
+            production.refuse_env.as_ref().is_some_and(|refuse| refuse.lines.is_empty())
+                && production.guarded_hosts()[0].contains(&"db".to_owned()),
             "keys merge one by one"
         );
     }
@@ -1569,6 +1573,99 @@ data_loss = \"skip\"";
         let built_in = Policies::built_in().select(Some("ci"), &|_| None, None).expect_err("there is no profile");
         assert!(matches!(&built_in, SelectError::Unknown { .. }));
         assert_eq!(built_in.hint(), "the file has no [profiles]");
+    }
+
+    #[test]
+    fn naming_another_profile_is_no_way_around_what_one_bans_that_applies() {
+        let text = "[guard]
+            hosts = [\"localhost\"]
+            refuse_env = [\"STAGE=live\"]
+            [profiles.dev]
+            guard = { hosts = [\"*\"], refuse_env = [] }
+            [profiles.production]
+            when = { env = [\"NODE_ENV=production\"], hosts = [\"*.prod\"] }
+            commands = [\"migrate\"]
+            accept_data_loss = false
+            [profiles.live]
+            when.env = [\"STAGE=live\"]";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let check = |env: &[(&str, &str)], host: Option<&str>, banned: &[&str]| {
+            let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            let dev = policies.select(Some("dev"), &env, host).expect("the profile exists");
+            assert_eq!(dev.profile(), Some("dev"));
+            let by = dev.bans_command("push").map(|ban| (ban.profile.to_owned(), "push"));
+            let loss = dev.bans_accepting_data_loss().map(|rule| (rule.path.clone(), "loss"));
+            let by_variable = dev.bans_environment(&env).map(|(rule, _)| (rule.path.clone(), "environment"));
+            let found: Vec<String> =
+                [by, loss, by_variable].into_iter().flatten().map(|(by, what)| format!("{what}: {by}")).collect();
+            assert_eq!(found, banned, "{host:?}");
+            let n_lists = usize::from(!banned.is_empty()) + 1;
+            assert_eq!(dev.guarded_hosts().len(), n_lists, "a reset needs the host in each list");
+        };
+        let banned = ["push: production", "loss: profiles.production.accept_data_loss"];
+        check(&[], None, &[]);
+        check(&[("NODE_ENV", "PROD ")], None, &banned);
+        check(&[], Some("db.prod"), &banned);
+        check(&[("STAGE", "live")], None, &["environment: guard.refuse_env"]);
+    }
+
+    #[test]
+    fn what_a_profile_names_runs_where_it_applies_and_a_reset_stays_refused() {
+        let text = "guard.refuse_env = [\"NODE_ENV=production\"]
+            [profiles.production]
+            when.env = [\"NODE_ENV=production\"]
+            commands = [\"migrate\", \"reset\"]
+            [profiles.other]
+            [profiles.own]
+            commands = [\"migrate\"]
+            guard.refuse_env = [\"NODE_ENV=production\"]";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let env = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
+        let check = |profile: Option<&str>, expected: Option<&str>| {
+            let policy = policies.select(profile, &env, None).expect("the profile exists");
+            assert_eq!(policy.bans_environment(&env).map(|(rule, _)| rule.path.as_str()), expected, "{profile:?}");
+            assert!(!policy.bans_emptying(&env).is_empty());
+        };
+        check(None, None);
+        check(Some("production"), None);
+        check(Some("other"), Some("guard.refuse_env"));
+        check(Some("own"), Some("profiles.own.guard.refuse_env"));
+    }
+
+    #[test]
+    fn a_value_has_several_spellings_and_no_other() {
+        let policies = |line: &str| {
+            let text = format!("guard.refuse_env = [\"{line}\"]");
+            parse(Path::new("p.toml"), &text).unwrap_or_else(|error| panic!("{error}"))
+        };
+        let is_refused = |line: &str, value: &str| {
+            let env = |name: &str| (name == "X").then(|| value.to_owned());
+            let policy = policies(line).select(None, &env, None).expect("there is no profile");
+            policy.bans_environment(&env).is_some()
+        };
+        for line in ["X=production", "X=prod", " X = PRODUCTION "] {
+            for value in ["production", "PRODUCTION", "Prod", "prd", " production\n"] {
+                assert!(is_refused(line, value), "{line} {value:?}");
+            }
+            for value in ["", "preproduction", "production-eu", "1"] {
+                assert!(!is_refused(line, value), "{line} {value:?}");
+            }
+        }
+        for line in ["X=true", "X=1"] {
+            for value in ["1", "TRUE", "yes", "on"] {
+                assert!(is_refused(line, value), "{line} {value:?}");
+            }
+            assert!(!is_refused(line, "0") && !is_refused(line, "false") && !is_refused(line, ""));
+        }
+        assert!(is_refused("X=", "") && is_refused("X=", " ") && !is_refused("X=", "a"));
+        check(
+            "guard.refuse_env = [\"NODE ENV=production\"]",
+            "error: `NODE ENV` is not the name of a variable
+ --> p.toml:2:21
+  |
+2 | guard.refuse_env = [\"NODE ENV=production\"]
+  |                     ^^^^^^^^^^^^^^^^^^^^^",
+        );
     }
 
     #[test]

@@ -71,12 +71,20 @@ impl Secrets {
     /// Takes the values of variables whose names look like secrets, and the passwords of URLs, from an environment.
     pub fn from_env(env: impl IntoIterator<Item = (String, String)>) -> Secrets {
         let mut secrets = Secrets::default();
+        secrets.add_env(env, &[]);
+        secrets
+    }
+
+    /// Adds the values of variables whose names look like secrets, and the passwords of URLs, from an environment. `public`
+    /// are names that are shown beside them.
+    pub fn add_env(&mut self, env: impl IntoIterator<Item = (String, String)>, public: &[&str]) {
+        let secrets = self;
         for (name, value) in env {
             let name = name.to_ascii_uppercase();
             let telling = ["SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"];
             let is_password = ["PASSWORD", "PASSWD"].iter().any(|part| name.contains(part));
             if is_password || telling.iter().any(|part| name.contains(part)) && value.len() >= 6 {
-                secrets.add_password(&value, &[]);
+                secrets.add_password(&value, public);
             }
             if let Ok(url) = url::Url::parse(&value)
                 && let Some(password) = url.password()
@@ -84,7 +92,6 @@ impl Secrets {
                 secrets.add_password(password, &[url.username(), url.path(), url.host_str().unwrap_or_default()]);
             }
         }
-        secrets
     }
 
     /// Returns the text without the secrets.
