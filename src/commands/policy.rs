@@ -150,7 +150,8 @@ impl Error {
             Error::Select(error) => Some(error.hint()),
             Error::Question { hint, .. } => hint.clone(),
             Error::Exists(_) => Some("--force overwrites it".to_owned()),
-            Error::Policy(_) | Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
+            Error::Policy(error) => error.hint().map(str::to_owned),
+            Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
 use crate::files;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{self, Config, ConfigFile, KitSession};
+use crate::kit::config::{Config, ConfigFile, KitSession};
 use crate::kit::dotenv;
 use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
 use crate::kit::mailbox::Mailbox;
@@ -226,10 +226,7 @@ pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
 /// # Errors
 /// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
 pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
-    let Some(file) = config::find(cwd, shared.config.as_deref()) else { return Ok(None) };
-    if !file.path.is_file() {
-        return Err(flight::no_config_file(&file.path));
-    }
+    let Some(file) = flight::config_file(cwd, shared.config.as_deref())? else { return Ok(None) };
     let kit = flight::held(shared, cwd)?;
     let started = Instant::now();
     let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
