@@ -1,7 +1,7 @@
 //! One spelling for each host, and patterns of hosts. Pure; whoever guards, locks, plans or reports by a host compares these.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use globset::{GlobBuilder, GlobMatcher};
 use url::quirks::domain_to_unicode;

@@ -577,7 +577,7 @@ impl<'a> Copilot<'a> {
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);
-        let own = config.variable(OPTIONS).unwrap_or_default();
+        let own = target::variable_of(config, OPTIONS).unwrap_or_default();
         Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
     }
 
@@ -840,7 +840,7 @@ impl<'a> Copilot<'a> {
                     format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
                 return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
             }
-            self.guard(host.as_deref(), &|name| config.variable(name))?;
+            self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
         }
         let env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
@@ -859,7 +859,7 @@ impl<'a> Copilot<'a> {
     fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
         let env = |name: &str| match name {
             APPLICATION_NAME => Some(self.run_id.clone()),
-            name => config.variable(name),
+            name => target::variable_of(config, name),
         };
         target::of_config(config, self.kit_version.as_ref(), self.cwd, &env)
     }

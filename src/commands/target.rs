@@ -67,7 +67,7 @@ impl Drizzle {
     /// # Errors
     /// With the verdict, where its driver would not go where it says.
     pub fn read_url(&self, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
-        let env = |name: &str| self.config.variable(name);
+        let env = |name: &str| variable_of(&self.config, name);
         read_url(url, self.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
     }
 }
@@ -215,7 +215,15 @@ pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
 /// Returns a variable: as drizzle-kit's process has it, where there is a config.
 pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
     match drizzle {
-        Some(drizzle) => drizzle.config.variable(name),
+        Some(drizzle) => variable_of(&drizzle.config, name),
+        None => std::env::var(name).ok(),
+    }
+}
+
+/// Returns a variable as drizzle-kit's process has it once this config is loaded.
+pub fn variable_of(config: &Config, name: &str) -> Option<String> {
+    match config.variables.get(name) {
+        Some(value) => value.clone(),
         None => std::env::var(name).ok(),
     }
 }

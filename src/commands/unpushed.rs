@@ -78,7 +78,7 @@ impl Unpushed<'_> {
     /// Returns the way to the database; none where it is not PostgreSQL.
     fn dsn(&self) -> Option<Dsn> {
         let Drizzle { config, kit, .. } = self.drizzle;
-        let env = |name: &str| config.variable(name);
+        let env = |name: &str| target::variable_of(config, name);
         match self.url {
             Some(url) => self.drizzle.read_url(url, self.cwd).ok(),
             None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),

@@ -144,14 +144,6 @@ impl Config {
         }
     }
 
-    /// Returns a variable as drizzle-kit's process has it once its config is loaded.
-    pub fn variable(&self, name: &str) -> Option<String> {
-        match self.variables.get(name) {
-            Some(value) => value.clone(),
-            None => std::env::var(name).ok(),
-        }
-    }
-
     /// Returns the schemas that drizzle-kit looks at; none where the dialect has no schemas.
     /// Without a filter `push` looks at `public` alone (drizzle-kit 0.21 to 0.31, `preparePushConfig`).
     pub fn schemas(&self) -> Vec<String> {
