@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub const SETTINGS: u64 = 1 << 20;
 /// The most that a file of a project's code may hold: SQL, a schema, a snapshot, a plan.
 pub const CODE: u64 = 64 << 20;
+/// The most that is read of a pipe or a device.
+const UNSIZED: u64 = 16 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +61,15 @@ pub fn is_readable(path: &Path) -> Result<bool, ReadError> {
 /// # Errors
 /// When it is not there, cannot be read, or holds more.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let file = open(path)?;
+    // Only a file on a disk says beforehand how much it holds.
+    let found = file.metadata()?;
+    let limit = if found.is_file() { limit } else { limit.min(UNSIZED) };
+    if found.is_file() && found.len() > limit {
+        return Err(ReadError::TooLarge { limit });
+    }
     let mut bytes = Vec::new();
-    open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(ReadError::TooLarge { limit });
     }

@@ -24,7 +24,7 @@ use crate::db::fingerprint::Fingerprint;
 use crate::db::foreign::{Foreign, Owner};
 use crate::db::names::UnsafeName;
 use crate::db::reach::Relation;
-use crate::db::url::Env;
+use crate::db::url::{DATABASE_URL, Env};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
 use crate::kit::approved::Approved;
@@ -842,10 +842,13 @@ impl<'a> Copilot<'a> {
             }
             self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
         }
-        let env = match &dsn {
+        let mut env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
+        // What the schema files may ask for is the database that is meant as well.
+        let named = self.overlay.db_credentials.as_ref().and_then(|credentials| credentials.get("url")?.as_str());
+        env.extend(named.map(|url| (DATABASE_URL, url.to_owned())));
         self.has_sessions = dsn.is_some() && self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());

@@ -329,7 +329,7 @@ fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Result<O
     let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| logbook::policy_error(&error))?;
     // One that was named may be still to come.
     let found = match found {
-        Some(found) if is_there(&cwd.join(&found))? => Some(found),
+        Some(found) if text(&cwd.join(&found))?.is_some() => Some(found),
         Some(_) | None => None,
     };
     Ok(match found {

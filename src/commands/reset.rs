@@ -76,6 +76,7 @@ fn attempt(
     let rules = rules(&policy, args, &env);
     guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
+    let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
     let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
@@ -124,6 +125,7 @@ fn attempt(
         target: &target,
         plan: &plan,
         place: &place,
+        variables: &variables,
         lease: &lease,
         then,
         clock: *clock,
@@ -176,6 +178,40 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
         );
     }
     Ok(then)
+}
+
+/// Returns the variables that the commands of the policy get: they find the very database that is emptied, wherever that was
+/// named.
+fn variables_of_steps(
+    policy: &Policy,
+    place: &Place,
+    console: &mut Console,
+) -> Result<Vec<(&'static str, Option<String>)>, Verdict> {
+    let policy::model::Reset { before, after, .. } = policy.reset();
+    if before.is_empty() && after.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dsn = &place.dsn;
+    let variables = dsn.variables().map_err(|error| {
+        Verdict::nothing(
+            Exit::Config,
+            format!("the commands before and after cannot be told which database is meant: {error}"),
+        )
+        .hint(error.hint())
+    })?;
+    let is_set = |name: &str| variables.iter().any(|(known, _)| *known == name);
+    let ours =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    for (name, value) in ours.filter(|(name, _)| !is_set(name)) {
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| value.starts_with(scheme));
+        let elsewhere = Dsn::from_url(&value, &variable).is_ok_and(|other| other.address() != dsn.address());
+        if is_url && elsewhere {
+            console.warn(&format!(
+                "{name} names another database than {dsn}, and commands before and after see it as well"
+            ));
+        }
+    }
+    Ok(variables)
 }
 
 /// Takes the lock for all of the steps.
@@ -251,6 +287,8 @@ struct Steps<'a> {
     target: &'a Target,
     plan: &'a ResetPlan,
     place: &'a Place,
+    /// Those of its commands.
+    variables: &'a [(&'static str, Option<String>)],
     lease: &'a Lease,
     then: Then,
     clock: Clock,
@@ -347,7 +385,7 @@ impl Steps<'_> {
 
     /// Runs a command line of the policy.
     fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
-        steps::run(line, self.cwd, self.args.url.as_deref(), &self.clock, &mut self.interrupts)?;
+        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts)?;
         Ok(Verdict::nothing(Exit::Ok, "done"))
     }
 

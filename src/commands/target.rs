@@ -12,7 +12,7 @@ use semver::Version;
 use crate::cli::Shared;
 use crate::commands::{copilot, flight, verdict};
 use crate::console::Console;
-use crate::db::url::{Driver, Env};
+use crate::db::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
 use crate::files;
@@ -28,8 +28,6 @@ use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
 use crate::term::stream::ScreenStream;
 
-/// The variable by which most projects name their database.
-pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The files in which they keep it. drizzle's guides have the first, web frameworks the second.
 const ENV_FILES: [&str; 2] = [".env", ".env.local"];
 

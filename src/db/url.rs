@@ -14,10 +14,12 @@ use serde_json::Value;
 use url::Url;
 
 pub use driver::Driver;
+pub use handover::DATABASE_URL;
 
 use crate::host;
 
 mod driver;
+mod handover;
 
 /// Looks a variable of the environment up, as the kit's own process would see it.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -30,6 +32,8 @@ pub struct Dsn {
     address: Address,
     /// The host as it was given. A dot at its end decides where a resolver looks.
     dialled: String,
+    /// The URL that this was read from.
+    given: Option<SecretString>,
     password: Option<Password>,
     password_file: Option<PathBuf>,
     tls: Tls,
@@ -157,6 +161,9 @@ pub enum DsnError {
     /// The driver does something else with it than is meant.
     #[error("drizzle-kit's driver `{driver}` {what}")]
     Unreadable { what: &'static str, driver: Driver },
+    /// A program that is started cannot be told which database is meant.
+    #[error("no URL says which database this is")]
+    Nameless,
     #[error("no database user is given")]
     NoUser,
     #[error("the dbCredentials hold neither a url nor a host and a database")]
@@ -189,6 +196,7 @@ impl DsnError {
             DsnError::Unreadable { .. } => {
                 "name one host, without escapes, and a database; or install the driver `pg`, which drizzle-kit prefers"
             }
+            DsnError::Nameless => "rename the database: its name has a sign that URLs cannot say",
             DsnError::NoUser => "put the user into dbCredentials, or set PGUSER; USER is often unset in containers",
             DsnError::NoCredentials => "set dbCredentials.url in drizzle's config",
         }
@@ -266,7 +274,7 @@ impl Dsn {
     /// Text that node-pg would resolve against its inner base URL (`host=h dbname=d` becomes a database of that name
     /// on a host called `base`) is refused.
     pub fn from_url(text: &str, env: Env) -> Result<Dsn, DsnError> {
-        Given::from_url(text)?.settle(env)
+        Ok(Dsn { given: Some(text.into()), ..Given::from_url(text)?.settle(env)? })
     }
 
     /// Reads what the `PG*` variables alone say.
@@ -302,7 +310,7 @@ impl Dsn {
     #[must_use]
     pub fn of_database(&self, database: &str) -> Dsn {
         let address = Address { database: database.to_owned(), ..self.address.clone() };
-        Dsn { address, ..self.clone() }
+        Dsn { address, given: None, ..self.clone() }
     }
 
     /// Resolves relative certificate files against the directory that the kit runs in.
@@ -644,6 +652,7 @@ impl Given {
                 user,
             },
             dialled: host,
+            given: None,
             password: password
                 .map(|plain| Password { plain: plain.into(), written: self.written.map(SecretString::from) }),
             password_file: password_file(env),

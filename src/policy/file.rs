@@ -64,7 +64,7 @@ impl PolicyError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             PolicyError::Read { .. } => {
-                Some("make it readable, or take it away: a policy that cannot be read is not taken for none")
+                Some("correct that, or take it away: a policy that cannot be read is not taken for none")
             }
             PolicyError::Foreign { .. } => {
                 Some("put a policy into the project, or name this one with --policy if it is meant")

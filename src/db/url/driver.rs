@@ -143,7 +143,7 @@ pub(super) fn postgres_js_from_url(text: &str, env: Env) -> Result<Dsn, DsnError
         None => env("PGSSL").map_or(Value::Bool(false), Value::from),
     };
     let written = url.password().unwrap_or_default();
-    settle(
+    let dsn = settle(
         Parts {
             host: some(url.host_str().unwrap_or_default().to_owned()),
             port: url.port().map(|port| port.to_string()),
@@ -158,7 +158,8 @@ pub(super) fn postgres_js_from_url(text: &str, env: Env) -> Result<Dsn, DsnError
             application_name: parameter("application_name"),
         },
         env,
-    )
+    )?;
+    Ok(Dsn { given: Some(text.into()), ..dsn })
 }
 
 /// Reads credentials in parts as postgres.js gets them from drizzle-kit: as they are.
@@ -232,6 +233,7 @@ fn settle(parts: Parts, env: Env) -> Result<Dsn, DsnError> {
             user,
         },
         dialled: host,
+        given: None,
         password: password.map(|plain| Password { plain: plain.into(), written: parts.written.map(Into::into) }),
         password_file: None,
         tls: tls(&parts.ssl, env)?,
