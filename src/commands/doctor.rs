@@ -301,9 +301,11 @@ fn profile_check(
 
 /// Says whether `reset` may touch the target, which is no problem where it may not.
 fn reset(policy: &Policy, dsn: &Dsn) -> Check {
-    match guard::without(dsn, &policy.guarded_hosts()) {
-        Ok(None) => Check::ok("reset", "this host may be emptied"),
-        Ok(Some(_)) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
+    let lists = [vec![policy.guarded_hosts()], policy.guarded_hosts_of_others()].concat();
+    let allowed: Result<Vec<bool>, _> = lists.iter().map(|hosts| guard::allows(dsn, hosts)).collect();
+    match allowed {
+        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => Check::ok("reset", "this host may be emptied"),
+        Ok(_) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
         Err(guarded) => {
             let verdict = Verdict::nothing(Exit::Config, guarded.to_string());
             Check::problem("reset", verdict.hint(guarded.hint()))

@@ -150,6 +150,7 @@ fn rules(policy: &Policy, args: &ResetArgs, env: Env) -> Rules {
     let signals = policy.bans_emptying(env);
     Rules {
         hosts: policy.guarded_hosts(),
+        other_hosts: policy.guarded_hosts_of_others(),
         signals: signals.into_iter().map(|(variable, rule)| format!("{variable} [{rule}]")).collect(),
         banned_by: banned,
         confirmed_database: args.confirm_database.clone(),

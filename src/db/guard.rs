@@ -8,9 +8,10 @@ use crate::host::{self, Pattern};
 /// What decides beside the database itself. No flag is in it that switches the guard off.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Lists of patterns of the hosts that may be touched, each of which must have the host; `*` for all. A unix socket is
-    /// named by its folder.
-    pub hosts: Vec<Vec<String>>,
+    /// Patterns of the hosts that may be touched; `*` for all. A unix socket is named by its folder.
+    pub hosts: Vec<String>,
+    /// More such lists, each of which must have the host as well.
+    pub other_hosts: Vec<Vec<String>>,
     /// What says that this is production, as it was found: `NODE_ENV=production`.
     pub signals: Vec<String>,
     /// The profile that bans resetting.
@@ -89,10 +90,12 @@ impl Guarded {
 /// With the first reason against it.
 pub fn admit(dsn: &Dsn, rules: &Rules) -> Result<(), Guarded> {
     admit_environment(rules)?;
-    match without(dsn, &rules.hosts)? {
-        Some(hosts) => Err(Guarded::Host { host: dsn.address().host.to_string(), hosts: hosts.to_vec() }),
-        None => Ok(()),
+    for hosts in std::iter::once(&rules.hosts).chain(&rules.other_hosts) {
+        if !allows(dsn, hosts)? {
+            return Err(Guarded::Host { host: dsn.address().host.to_string(), hosts: hosts.clone() });
+        }
     }
+    Ok(())
 }
 
 /// Checks what can be known before the database has a name.
@@ -129,26 +132,19 @@ pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded>
     Ok(Target { dsn: dsn.clone(), identity: facts.identity.clone() })
 }
 
-/// Returns the list of patterns that does not let the host of a database be touched, if there is one.
+/// Tells whether these patterns let the host of a database be touched.
 ///
 /// # Errors
 /// Where one of them cannot be read.
-pub fn without<'a>(dsn: &Dsn, lists: &'a [Vec<String>]) -> Result<Option<&'a [String]>, Guarded> {
+pub fn allows(dsn: &Dsn, patterns: &[String]) -> Result<bool, Guarded> {
     let host = dsn.address().host.to_string();
-    // No list lets nothing be touched.
-    let mut missing = lists.is_empty().then_some(&[][..]);
-    for patterns in lists {
-        let mut is_named = false;
-        for text in patterns {
-            // A list that cannot be read in full may forbid what it seems to allow.
-            let pattern = Pattern::parse(text).map_err(|_| Guarded::Pattern { pattern: text.clone() })?;
-            is_named |= pattern.matches(&host);
-        }
-        if !is_named {
-            missing = Some(patterns);
-        }
+    let mut allowed = false;
+    for text in patterns {
+        // A list that cannot be read in full may forbid what it seems to allow.
+        let pattern = Pattern::parse(text).map_err(|_| Guarded::Pattern { pattern: text.clone() })?;
+        allowed |= pattern.matches(&host);
     }
-    Ok(missing)
+    Ok(allowed)
 }
 
 #[cfg(test)]
@@ -170,7 +166,7 @@ mod tests {
 
     fn rules() -> Rules {
         let hosts = ["localhost", "::1", "db-*", "/run/postgresql"].map(str::to_owned).to_vec();
-        Rules { hosts: vec![hosts], ..Rules::default() }
+        Rules { hosts, ..Rules::default() }
     }
 
     #[track_caller]
@@ -203,11 +199,11 @@ mod tests {
         check("postgres://app@localhost.example.com/shop", &facts(), &rules(), Some(refused));
         let nowhere = "host localhost is not among those that may be touched (none is named)";
         check("postgres://app@localhost/shop", &facts(), &Rules::default(), Some(nowhere));
-        let strict = Rules { hosts: [rules().hosts, vec![vec!["db-*".to_owned()]]].concat(), ..Rules::default() };
+        let strict = Rules { other_hosts: vec![vec!["db-*".to_owned()]], ..rules() };
         check("postgres://app@db-7/shop", &facts(), &strict, None);
         let refused = "host localhost is not among those that may be touched (db-*)";
         check("postgres://app@localhost/shop", &facts(), &strict, Some(refused));
-        let hosts = vec![vec!["localhost".to_owned(), "db[".to_owned()]];
+        let hosts = vec!["localhost".to_owned(), "db[".to_owned()];
         let unreadable = Rules { hosts, ..Rules::default() };
         check(
             "postgres://app@localhost/shop",

@@ -16,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::check::{self, CheckEntry};
 use super::model::{
@@ -165,7 +166,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Policies, PolicyError> {
     let path = path.display().to_string();
     let mut reader = Reader { path: &path, text, problems: Vec::new() };
     let policies = match toml::from_str::<File>(text) {
-        Ok(file) => reader.policies(&file),
+        Ok(file) => {
+            reader.lists_for_tables(text);
+            reader.policies(&file)
+        }
         Err(error) => {
             reader.structural(&error);
             None
@@ -1126,6 +1130,9 @@ impl Reader<'_> {
         // serde's sentence: unknown field `x`, expected one of `a`, `b`
         let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         match names.as_slice() {
+            [DATE, ..] => {
+                self.problem(span, "a date is not possible here");
+            }
             [unknown, known @ ..] if message.starts_with("unknown field") => {
                 let problem = self.problem(span, format!("there is no key `{unknown}` here"));
                 match closest(unknown, known.iter().copied()) {
@@ -1141,9 +1148,41 @@ impl Reader<'_> {
                 self.problem(span, format!("the key `{missing}` is missing"));
             }
             _ => {
-                self.problem(span, message);
+                self.problem(span, in_plain_words(message));
             }
         }
+    }
+
+    /// Reports what is a list and must be a table. serde takes the elements of a list for the keys of a struct, in their order.
+    fn lists_for_tables(&mut self, text: &str) {
+        const TABLES: [&str; 8] = ["renames", "create", "push", "migrate", "guard", "reset", "check", "when"];
+        let Ok(file) = DeTable::parse(text) else { return };
+        let mut layers = vec![file.get_ref()];
+        if let Some(profiles) = file.get_ref().get("profiles").and_then(|profiles| profiles.get_ref().as_table()) {
+            for profile in profiles.values() {
+                match profile.get_ref() {
+                    DeValue::Table(profile) => layers.push(profile),
+                    DeValue::Array(_) => self.no_table(profile.span()),
+                    _ => {}
+                }
+            }
+        }
+        for layer in layers {
+            for (key, value) in layer.iter() {
+                match value.get_ref() {
+                    DeValue::Array(_) if TABLES.contains(&key.get_ref().as_ref()) => self.no_table(value.span()),
+                    DeValue::Array(prompts) if key.get_ref() == "prompts" => {
+                        let lists = prompts.iter().filter(|prompt| matches!(prompt.get_ref(), DeValue::Array(_)));
+                        lists.for_each(|list| self.no_table(list.span()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn no_table(&mut self, span: Range<usize>) {
+        self.problem(span, format!("this is a list, and must be {TABLE}"));
     }
 
     pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
@@ -1162,6 +1201,44 @@ impl Problem {
         self.also = Some((span, label));
     }
 }
+
+const TABLE: &str = "a table: lines `key = value` below a heading, or between { and }";
+
+/// Says what serde found of the wrong type, in the words of the file.
+fn in_plain_words(message: &str) -> String {
+    let types = ["invalid type: ", "invalid value: "].iter().find_map(|start| message.strip_prefix(start));
+    let Some((found, expected)) = types.and_then(|types| types.split_once(", expected ")) else {
+        return match message {
+            // An enum takes a word alone.
+            wanted if wanted.starts_with("wanted ") => "this must be one word between quotes".to_owned(),
+            // What TOML's own parser says.
+            other => other.trim_end_matches(", expected nothing").to_owned(),
+        };
+    };
+    let expected = match expected {
+        "u64" => "a whole number without quotes, not below 0",
+        "i64" => "a whole number without quotes",
+        "a string" => "a text between quotes",
+        "a boolean" => "true or false, without quotes",
+        "a sequence" => "a list, as in [\"a\", \"b\"]",
+        "a map" => TABLE,
+        name if name.starts_with("struct ") || name.ends_with(" spanned value") => TABLE,
+        words => words,
+    };
+    let value = found.split('`').nth(1);
+    let found = match (found, value) {
+        ("map", _) => "a table".to_owned(),
+        ("sequence", _) => "a list".to_owned(),
+        (text, _) if text.contains(DATE) => "a date".to_owned(),
+        (text, _) if text.starts_with("string ") => format!("the text {}", text.trim_start_matches("string ")),
+        (_, Some(value)) => value.to_owned(),
+        (other, None) => other.to_owned(),
+    };
+    format!("this is {found}, and must be {expected}")
+}
+
+/// What the TOML parser calls the one key of a date.
+const DATE: &str = "$__toml_private_datetime";
 
 /// Reads the name of an object that replaces another. A single part stays where the other is.
 pub(super) fn beside(section: Section, other: &ObjectName, value: &str) -> Result<ObjectName, String> {
@@ -1235,7 +1312,7 @@ mod tests {
         assert_eq!(policies.profile_names().collect::<Vec<_>>(), ["ci", "production"]);
         assert_eq!(policies.digest().map(str::len), Some(64));
         let base = policies.select(None, &|_| None, None).expect("no condition holds");
-        assert!(base.guarded_hosts()[0].contains(&"localhost".to_owned()));
+        assert!(base.guarded_hosts().contains(&"localhost".to_owned()));
         let production = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
         let (rule, variable) = base.bans_environment(&production).expect("production is refused");
         assert_eq!(format!("{rule}: {variable}"), "p.toml:28 guard.refuse_env: NODE_ENV=production");
@@ -1250,7 +1327,7 @@ mod tests {
         assert!(production.bans_command("migrate").is_none());
         assert!(
             production.refuse_env.as_ref().is_some_and(|refuse| refuse.lines.is_empty())
-                && production.guarded_hosts()[0].contains(&"db".to_owned()),
+                && production.guarded_hosts().contains(&"db".to_owned()),
             "keys merge one by one"
         );
     }
@@ -1568,7 +1645,7 @@ data_loss = \"skip\"";
             ("version = 1\nversion = 1", "error: duplicate key\n --> p.toml:2:1\n  |\n2 | version = 1\n  | ^^^^^^^"),
             (
                 "version = 1\nhazards.drop_table = [1]",
-                "error: invalid type: sequence, expected \"refuse\", \"approve\" or a table with `only` or `max_rows`\n --> p.toml:2:22\n  |\n2 | hazards.drop_table = [1]\n  |                      ^^^",
+                "error: this is a list, and must be \"refuse\", \"approve\" or a table with `only` or `max_rows`\n --> p.toml:2:22\n  |\n2 | hazards.drop_table = [1]\n  |                      ^^^",
             ),
             (
                 "version = 1\nhazards.drop_table = { max_rows = -1 }",
@@ -1655,8 +1732,8 @@ data_loss = \"skip\"";
             let found: Vec<String> =
                 [by, loss, by_variable].into_iter().flatten().map(|(by, what)| format!("{what}: {by}")).collect();
             assert_eq!(found, banned, "{host:?}");
-            let n_lists = usize::from(!banned.is_empty()) + 1;
-            assert_eq!(dev.guarded_hosts().len(), n_lists, "a reset needs the host in each list");
+            let others = if banned.is_empty() { Vec::new() } else { vec![vec!["localhost".to_owned()]] };
+            assert_eq!(dev.guarded_hosts_of_others(), others, "a reset needs the host there as well");
         };
         let banned = ["push: production", "loss: profiles.production.accept_data_loss"];
         check(&[], None, &[]);
@@ -1881,6 +1958,103 @@ truncate = \"refuse\"";
             assert_eq!(said(), format!("reading the policy file {}: it is not UTF-8 text", shown.display()));
             fs::remove_file(&path).expect("the directory is ours");
         }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_in_the_words_of_the_file() {
+        let keys = [
+            "version",
+            "renames",
+            "renames.otherwise",
+            "renames.tables",
+            "renames.tables.a",
+            "create",
+            "create.tables",
+            "hazards",
+            "hazards.drop_table",
+            "hazards.drop_table.only",
+            "hazards.drop_table.max_rows",
+            "push",
+            "push.apply",
+            "migrate",
+            "migrate.skipped",
+            "using",
+            "using.a",
+            "prompts",
+            "guard",
+            "guard.hosts",
+            "guard.refuse_env",
+            "reset",
+            "reset.then",
+            "reset.before",
+            "check",
+            "check.migrations",
+            "check.fail_on",
+            "check.rules",
+            "check.rules.drop-column",
+            "check.rules.drop-column.except",
+            "profiles",
+            "profiles.p",
+            "profiles.p.when",
+            "profiles.p.when.env",
+            "profiles.p.commands",
+            "profiles.p.accept_data_loss",
+            "profiles.p.guard",
+        ];
+        let values = [
+            "-1",
+            "1.5",
+            "true",
+            "\"x\"",
+            "[1]",
+            "[[\"a\"]]",
+            "{ a = 1 }",
+            "2020-01-01",
+            "inf",
+            "99999999999999999999",
+        ];
+        for key in keys {
+            for value in values {
+                let Err(error) = parse(Path::new("p.toml"), &format!("{key} = {value}\n")) else { continue };
+                let PolicyError::Invalid { problems, .. } = error else { panic!("{key} = {value}: {error}") };
+                for Problem { message, .. } in problems {
+                    let jargon =
+                        ["u64", "i64", "i128", "struct", "sequence", "map", "variant", "floating", "spanned", "$_"];
+                    let found = jargon.iter().find(|word| message.contains(**word));
+                    assert_eq!(found, None, "{key} = {value}: {message}");
+                }
+            }
+        }
+        let said = |line: &str| match parse(Path::new("p.toml"), line) {
+            Err(PolicyError::Invalid { problems, .. }) => problems.into_iter().map(|problem| problem.message).collect(),
+            other => panic!("{line}: {other:?}"),
+        };
+        let check = |line: &str, expected: &str| {
+            let said: Vec<String> = said(line);
+            assert_eq!(said, [expected], "{line}");
+        };
+        let table = "a table: lines `key = value` below a heading, or between { and }";
+        check(
+            "hazards.drop_table.max_rows = \"10\"",
+            "this is the text \"10\", and must be a whole number without quotes, not below 0",
+        );
+        check("hazards.drop_table.max_rows = -1", "this is -1, and must be a whole number without quotes, not below 0");
+        check("version = \"1\"", "this is the text \"1\", and must be a whole number without quotes");
+        check(
+            "guard.hosts = \"localhost\"",
+            "this is the text \"localhost\", and must be a list, as in [\"a\", \"b\"]",
+        );
+        check("guard.hosts = [1]", "this is 1, and must be a text between quotes");
+        check(
+            "profiles.p.accept_data_loss = \"no\"",
+            "this is the text \"no\", and must be true or false, without quotes",
+        );
+        check("guard = true", &format!("this is true, and must be {table}"));
+        check("guard = [[\"*\"]]", &format!("this is a list, and must be {table}"));
+        check("prompts = [[\"a\", \"b\"]]", &format!("this is a list, and must be {table}"));
+        check("push.apply = 1", "this must be one word between quotes");
+        check("hazards.drop_table = 2020-01-01", "a date is not possible here");
+        check("a = 1_", "`_` may only go between digits");
     }
 
     #[test]

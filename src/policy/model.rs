@@ -582,9 +582,14 @@ impl Policy {
         banned.map(|accept| &accept.rule)
     }
 
-    /// Returns the patterns of `guard.hosts`: what `reset` may touch. Of several lists each must have the host.
-    pub fn guarded_hosts(&self) -> Vec<Vec<String>> {
-        self.all().map(|policy| policy.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()).collect()
+    /// Returns the patterns of `guard.hosts`: what `reset` may touch.
+    pub fn guarded_hosts(&self) -> Vec<String> {
+        self.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
+    }
+
+    /// Returns those of the other profiles that are called for: each list must have the host as well.
+    pub fn guarded_hosts_of_others(&self) -> Vec<Vec<String>> {
+        self.called_for.iter().map(Policy::guarded_hosts).collect()
     }
 
     /// Returns the line of the file that speaks of a hazard.

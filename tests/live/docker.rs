@@ -64,7 +64,7 @@ fn what_init_writes_lets_a_container_migrate_in_production_and_nothing_else() {
     ran.says(&["the profile production does not allow `push`", "Nothing was executed."]);
     let ran = in_production("migrate");
     assert_eq!(ran.code, 0, "{ran}");
-    ran.says(&["1 applied"]);
+    ran.says(&["1 migration applied"]);
 }
 
 #[test]
