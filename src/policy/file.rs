@@ -1649,7 +1649,7 @@ data_loss = \"skip\"";
             ),
             (
                 "version = 1\nhazards.drop_table = { max_rows = -1 }",
-                "error: invalid value: integer `-1`, expected u64\n --> p.toml:2:35\n  |\n2 | hazards.drop_table = { max_rows = -1 }\n  |                                   ^^",
+                "error: this is -1, and must be a whole number without quotes, not below 0\n --> p.toml:2:35\n  |\n2 | hazards.drop_table = { max_rows = -1 }\n  |                                   ^^",
             ),
             (
                 "version = 1\n[[prompts]]\ndecline = true",
