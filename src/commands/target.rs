@@ -221,8 +221,9 @@ pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
 /// Returns a variable as drizzle-kit's process has it once this config is loaded.
 pub fn variable_of(config: &Config, name: &str) -> Option<String> {
     match config.variables.get(name) {
-        Some(value) => value.clone(),
-        None => std::env::var(name).ok(),
+        // node reads this one when it starts.
+        Some(value) if name != "NODE_EXTRA_CA_CERTS" => value.clone(),
+        _ => std::env::var(name).ok(),
     }
 }
 

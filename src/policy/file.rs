@@ -123,7 +123,7 @@ fn upward(cwd: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>,
     };
     for directory in absolute.ancestors() {
         let is_above = directory != absolute;
-        if is_above && root.is_none() && !fs::metadata(directory).is_ok_and(|found| is_ours(&found, &is_trusted)) {
+        if is_above && root.is_none() && !fs::metadata(directory).is_ok_and(|found| is_ours(&found, is_trusted)) {
             return Ok(None);
         }
         let path = directory.join(FILE_NAME);

@@ -299,7 +299,7 @@ fn a_file_that_cannot_be_read_or_never_ends_is_told() {
         let run = link(Run::new(args), name, "/nonexistent/file");
         let run = if name == "package.json" { run } else { run.file("package.json", "{}") };
         let ended = run.run();
-        assert!(ended.code == code && format!("{ended}").contains(&format!("{name}")), "{name} {args:?}: {ended}");
+        assert!(ended.code == code && format!("{ended}").contains(name), "{name} {args:?}: {ended}");
         let is_folder = name == "drizzle";
         assert!(is_folder || format!("{ended}").contains(dangling), "{name} {args:?}: {ended}");
     }
