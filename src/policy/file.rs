@@ -543,10 +543,11 @@ struct PromptEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Guard {
-    /// The hosts that `reset` may touch. `*` stands for all.
+    /// The hosts that `reset` may touch; a unix socket by its folder. `*` stands for all.
     #[schemars(with = "Vec<String>")]
     hosts: Option<Vec<Spanned<String>>>,
-    /// `NAME=value`: no command that changes a database runs where such a variable is set.
+    /// `NAME=value`: no command that changes a database runs where such a variable is set, but for those that the profile
+    /// which applies names under `commands`.
     #[schemars(with = "Vec<String>")]
     refuse_env: Option<Vec<Spanned<String>>>,
 }
