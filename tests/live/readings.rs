@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::NEWEST;
 use crate::support::{Database, Project, lab_variable};
 
-/// The folder with drizzle-kit and every driver but `pg`.
+/// The folder with dotenv and the drivers, and that of a drizzle-kit with postgres.js.
 const DRIVERS: &str = "drivers";
+const WITH_POSTGRES_JS: &str = "postgres-js";
 
 /// Checks that a table of readings is what the real package makes of its inputs.
 #[track_caller]
@@ -47,7 +48,7 @@ fn the_tables_of_readings_are_those_of_the_packages() {
 
 /// A project whose drizzle-kit has postgres.js, with a table to make.
 fn with_postgres_js(database: &Database, credentials: &str) -> Project {
-    let project = Project::new(DRIVERS, database);
+    let project = Project::new(WITH_POSTGRES_JS, database);
     project.config(&format!(
         "export default {{ dialect: 'postgresql', schema: './schema.ts', dbCredentials: {credentials} }};"
     ));
