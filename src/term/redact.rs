@@ -105,6 +105,17 @@ impl Secrets {
         clean
     }
 
+    /// Returns where the text may be cut for this place: there, or behind the secret in whose middle that is. The end of one
+    /// may look like the beginning of another.
+    fn end_of_whole(&self, text: &str, place: usize) -> usize {
+        let ends = self.values.iter().flat_map(|value| {
+            let starts = place.saturating_sub(value.len() - 1)..place;
+            let whole = starts.filter(|start| text.as_bytes()[*start..].starts_with(value.as_bytes()));
+            whole.map(|start| start + value.len())
+        });
+        ends.max().unwrap_or(place).max(place)
+    }
+
     /// Returns how many bytes at the end of the text may be the beginning of a secret.
     fn n_open(&self, text: &str) -> usize {
         let longest = self.values.first().map_or(0, String::len);
@@ -136,8 +147,8 @@ impl Redactor {
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         // The end is looked for in the raw text: a secret may begin with another one.
-        let n_open = self.secrets.n_open(&self.held);
-        let held = self.held.split_off(self.held.len() - n_open);
+        let open = self.held.len() - self.secrets.n_open(&self.held);
+        let held = self.held.split_off(self.secrets.end_of_whole(&self.held, open));
         self.secrets.redact(&std::mem::replace(&mut self.held, held))
     }
 
@@ -162,6 +173,20 @@ mod tests {
             let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
             let expected = "connecting to postgres://u:[REDACTED]@host/db, hunter or [REDACTED] again";
             assert_eq!(shown, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_ends_as_it_begins_is_blanked_wherever_the_text_is_cut() {
+        let text = "an opensesameo and an opensesameopensesameo here";
+        let mut secrets = Secrets::default();
+        secrets.add(["opensesameo".to_owned(), "öffneö".to_owned()]);
+        for cut in 0..=text.len() {
+            let mut redactor = Redactor::default();
+            redactor.add(&secrets);
+            let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
+            assert!(!shown.contains("opensesameo"), "cut at {cut}: {shown}");
+            assert!(shown.starts_with("an [REDACTED] and an [REDACTED]"), "cut at {cut}: {shown}");
         }
     }
 
