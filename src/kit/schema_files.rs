@@ -44,7 +44,7 @@ pub fn mention(project: &Path, schema: Option<&OneOrMany>, name: &str) -> bool {
 pub fn declare(project: &Path, schema: Option<&OneOrMany>, table: &str) -> bool {
     let pattern = format!(r#"able\w*\s*\(\s*['"`]{}['"`]"#, regex::escape(table));
     let Ok(pattern) = regex::bytes::Regex::new(&pattern) else { return true };
-    all(project, schema).iter().any(|file| pattern.is_match(&std::fs::read(file).unwrap_or_default()))
+    all(project, schema).iter().any(|file| pattern.is_match(&files::read(file, files::CODE).unwrap_or_default()))
 }
 
 /// Returns the names that files give to schemas with `pgSchema`, as far as they are written there.
