@@ -52,7 +52,7 @@ pub fn schemas<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeSet<Str
     let called = Regex::new(r#"\bpgSchema\s*\(\s*(?:'([^']+)'|"([^"]+)"|`([^`$]+)`)"#).expect("the pattern is right");
     let mut names = BTreeSet::new();
     for file in files {
-        let text = std::fs::read(file).unwrap_or_default();
+        let text = files::read(file, files::CODE).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let found = called.captures_iter(&text).filter_map(|found| found.iter().skip(1).flatten().next());
         names.extend(found.map(|name| name.as_str().to_owned()));
