@@ -69,7 +69,7 @@ pub struct Shared {
     /// The policy file, instead of the drizzle-pilot.toml found from the project upward
     #[arg(long, global = true, value_name = "FILE", env = "DRIZZLE_PILOT_POLICY")]
     pub policy: Option<PathBuf>,
-    /// The profile of the policy file, instead of the one whose `when` holds
+    /// The profile of the policy file, instead of the one whose `when` holds, which still bans what it bans
     #[arg(long, global = true, value_name = "NAME", env = "DRIZZLE_PILOT_PROFILE")]
     pub profile: Option<String>,
     /// The project's folder, instead of the current one

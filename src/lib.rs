@@ -7,6 +7,8 @@ pub mod commands;
 pub mod console;
 pub mod db;
 pub mod exit;
+pub mod files;
+pub mod host;
 pub mod kit;
 pub mod migrations;
 pub mod policy;

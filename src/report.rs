@@ -483,6 +483,10 @@ impl Target {
     pub fn text(&self) -> String {
         let mut text = String::new();
         match (&self.host, self.port) {
+            // An IPv6 address, and not the folder of a socket.
+            (Some(host), Some(port)) if host.contains(':') && !host.starts_with('/') => {
+                text += &format!("[{host}]:{port}");
+            }
             (Some(host), Some(port)) => text += &format!("{host}:{port}"),
             (Some(host), None) => text += host,
             (None, _) => text += &self.dialect,

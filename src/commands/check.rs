@@ -17,7 +17,7 @@ use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
-use crate::policy::Policy;
+use crate::policy::{Policies, Policy};
 use crate::report::Verdict;
 
 const COMMAND: &str = "check";
@@ -39,7 +39,7 @@ fn attempt(
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
+    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, None, log)?;
 
     let (paths, drizzle) = folders(shared, args, &policy, &cwd)?;
     let mut told = Told::new(&cwd);
@@ -52,7 +52,7 @@ fn attempt(
         let found = policy.check().wishing(|wishes| offline(&subject, wishes));
         told.add(&subject.folder, found);
         if args.database {
-            database(shared, args, &subject.folder, &policy, clock, console, log, &mut told)?;
+            database(shared, args, &subject.folder, &policies, &policy, clock, console, log, &mut told)?;
         }
         let of_config = drizzle.as_ref().filter(|drizzle| paths.len() == 1 || is_of(path, drizzle, &cwd));
         if let (true, Some(drizzle)) = (args.schema, of_config) {
@@ -200,6 +200,7 @@ fn database(
     shared: &Shared,
     args: &CheckArgs,
     folder: &Folder,
+    policies: &Policies,
     policy: &Policy,
     clock: &Clock,
     console: &mut Console,
@@ -212,6 +213,8 @@ fn database(
     let cwd = logbook::project(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
     let ground = Ground::find(shared, &place, &cwd, console, log)?;
+    // Now that the host is known, a profile may say that nothing is looked at there.
+    migrations::guard(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let made_of = drift::made_of(&ground.status(&history), &history);
     let compared = drift::of_database(&ground, &history, &made_of, clock)?;

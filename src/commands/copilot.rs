@@ -24,7 +24,7 @@ use crate::db::fingerprint::Fingerprint;
 use crate::db::foreign::{Foreign, Owner};
 use crate::db::names::UnsafeName;
 use crate::db::reach::Relation;
-use crate::db::url::Host;
+use crate::db::url::{DATABASE_URL, Env};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
 use crate::kit::approved::Approved;
@@ -38,6 +38,7 @@ use crate::kit::schema_files;
 use crate::kit::session::Answer;
 use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
+use crate::policy::model::Ban;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{self, Dialect, Hazard, RowPolicy};
@@ -360,37 +361,37 @@ impl<'a> Copilot<'a> {
     pub fn guard_early(&mut self) -> Result<(), Verdict> {
         let env = |name: &str| std::env::var(name).ok();
         if !self.policies.needs_host() {
-            return self.guard(None);
+            return self.guard(None, &env);
         }
         let possible = self.policies.possible(self.profile, &env).map_err(|error| logbook::unselected(&error))?;
-        let mut refusals = possible.iter().map(|policy| self.allows(policy));
+        let mut refusals = possible.iter().map(|policy| self.allows(policy, &env));
         // The first is the policy that applies where no host changes it, and has the reason to be told.
         let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
         if refusals.all(|other| other.is_err()) { Err(refusal) } else { Ok(()) }
     }
 
     /// Picks the policy and looks at the guards.
-    fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
-        let env = |name: &str| std::env::var(name).ok();
-        let policy = self.policies.select(self.profile, &env, host).map_err(|error| logbook::unselected(&error))?;
+    fn guard(&mut self, host: Option<&str>, env: Env) -> Result<(), Verdict> {
+        let policy = self.policies.select(self.profile, env, host).map_err(|error| logbook::unselected(&error))?;
         if let Some(named) = self.profile {
-            for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
-                self.warn(format!(
-                    "profile {named} was asked for, although {} calls for {}",
-                    other.because, other.profile
-                ));
+            for other in self.policies.matching(env, host).into_iter().filter(|other| other.profile != named) {
+                let warning =
+                    format!("profile {named} was asked for, although {} calls for {}", other.because, other.profile);
+                if !self.warnings.contains(&self.console.clean(&warning)) {
+                    self.warn(warning);
+                }
             }
         }
-        self.allows(&policy)?;
+        self.allows(&policy, env)?;
         self.policy = Some(policy);
         Ok(())
     }
 
     /// Tells whether a policy allows this command in this environment.
-    fn allows(&self, policy: &Policy) -> Result<(), Verdict> {
+    fn allows(&self, policy: &Policy, env: Env) -> Result<(), Verdict> {
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
         let commands: Vec<&str> = [Some(self.mission.command), self.mission.known_as()].into_iter().flatten().collect();
-        allows(policy, &commands, self.mission.touches == Touches::Database)?;
+        allows(policy, &commands, self.mission.touches == Touches::Database, env)?;
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
@@ -576,7 +577,7 @@ impl<'a> Copilot<'a> {
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);
-        let own = std::env::var(OPTIONS).unwrap_or_default();
+        let own = target::variable_of(config, OPTIONS).unwrap_or_default();
         Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
     }
 
@@ -588,7 +589,8 @@ impl<'a> Copilot<'a> {
         }
         let own = dsn.options().unwrap_or_default();
         let all = format!("{own} {options}").trim_start().to_owned();
-        self.overlay.credentials.extend(Dsn::with_options(config.dialect(), &config.db_credentials, &all));
+        let driver = target::driver(config, self.kit_version.as_ref());
+        self.overlay.credentials.extend(Dsn::with_options(driver, config.dialect(), &config.db_credentials, &all));
     }
 
     /// Refuses to let drizzle-kit read names that end the quotes that it puts around them.
@@ -828,7 +830,9 @@ impl<'a> Copilot<'a> {
         let host = target.host.clone();
         self.target = Some(target);
         self.show_printed();
-        if self.policy.is_none() || self.policies.needs_host() {
+        // drizzle-kit's dotenv may have set what decides.
+        let is_changed = self.policies.variables().any(|name| config.variables.contains_key(name));
+        if self.policy.is_none() || self.policies.needs_host() || is_changed {
             let is_hidden = dsn.is_none() && whereabouts == Whereabouts::Hidden && self.mission.connects();
             if is_hidden && self.policies.needs_host() && self.profile.is_none() {
                 let dialect = config.driver.as_deref().unwrap_or(config.dialect());
@@ -836,12 +840,15 @@ impl<'a> Copilot<'a> {
                     format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
                 return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
             }
-            self.guard(host.as_deref())?;
+            self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
         }
-        let env = match &dsn {
+        let mut env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
+        // What the schema files may ask for is the database that is meant as well.
+        let named = self.overlay.db_credentials.as_ref().and_then(|credentials| credentials.get("url")?.as_str());
+        env.extend(named.map(|url| (DATABASE_URL, url.to_owned())));
         self.has_sessions = dsn.is_some() && self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
@@ -855,7 +862,7 @@ impl<'a> Copilot<'a> {
     fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
         let env = |name: &str| match name {
             APPLICATION_NAME => Some(self.run_id.clone()),
-            name => std::env::var(name).ok(),
+            name => target::variable_of(config, name),
         };
         target::of_config(config, self.kit_version.as_ref(), self.cwd, &env)
     }
@@ -1070,17 +1077,20 @@ impl Pilot for Copilot<'_> {
 ///
 /// # Errors
 /// With the verdict, where it may not.
-pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool) -> Result<(), Verdict> {
+pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool, env: Env) -> Result<(), Verdict> {
     let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
-    if let Some((command, rule)) = banned {
-        let profile = policy.profile().unwrap_or_default();
-        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule))
-            .hint("use one of the commands that the profile names, or change its `commands`"));
+    if let Some((command, Ban { profile, rule })) = banned {
+        let hint = if policy.profile() == Some(profile) {
+            "use one of the commands that the profile names, or change its `commands`"
+        } else {
+            "this environment or host calls for that profile, and --profile is no way around what it bans; run it elsewhere, or change its `when` or its `commands`"
+        };
+        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule)).hint(hint));
     }
-    let banned = policy.bans_environment(&|name| std::env::var(name).ok());
+    let banned = policy.bans_environment(env);
     if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
         return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
-            .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
+            .hint("run it where that variable is not set; or name it among the `commands` of a profile that applies here, in a reviewed line"));
     }
     Ok(())
 }
@@ -1107,10 +1117,7 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
     let address = dsn.address();
     report::Target {
         dialect: "postgresql".to_owned(),
-        host: Some(match &address.host {
-            Host::Tcp(name) => name.clone(),
-            Host::Socket(folder) => folder.display().to_string(),
-        }),
+        host: Some(address.host.to_string()),
         port: Some(address.port),
         database: Some(address.database.clone()),
         user: Some(address.user.clone()),
@@ -1123,6 +1130,11 @@ pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
     if let Some(dsn) = dsn {
         hide_password(secrets, dsn);
     }
+    let server = dsn.map(|dsn| dsn.address().server()).unwrap_or_default();
+    let address = dsn.map(Dsn::address);
+    let public = address.map(|address| [&*address.user, &*address.database, &*server]);
+    let changed = config.variables.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    secrets.add_env(changed, public.as_ref().map_or(&[], |public| &public[..]));
     let credential = |name: &&str| config.db_credentials.get(name)?.as_str();
     for secret in ["password", "authToken", "token", "secretArn"].iter().filter_map(credential) {
         secrets.add_password(secret, &[]);

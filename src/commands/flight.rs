@@ -22,7 +22,7 @@ use crate::console::Console;
 use crate::db::Lease;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
-use crate::kit::config::{self, Overlay};
+use crate::kit::config::{self, ConfigFile, Overlay};
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
 use crate::report::{self, Verdict};
@@ -242,10 +242,7 @@ fn attempt(
         path: kit.path.display().to_string(),
     });
     let (named, kit_args) = config_of(shared, mission)?;
-    let config = config::find(&cwd, named.as_deref());
-    if let Some(missing) = config.as_ref().filter(|config| !config.path.is_file()) {
-        return Err(no_config_file(&missing.path));
-    }
+    let config = config_file(&cwd, named.as_deref())?;
     if config.is_none() && mission.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
@@ -295,10 +292,16 @@ fn attempt(
     Ok((verdict, apart.filter(|_| is_apart).map(|apart| Apart { lease, ..apart })))
 }
 
-/// Says that there is no config file of that name.
-pub fn no_config_file(path: &Path) -> Verdict {
-    Verdict::nothing(Exit::Config, format!("drizzle's config file {} does not exist", path.display()))
-        .hint("name it with --config, or the project with --cwd")
+/// Finds drizzle's config file; none where there is none and none is named.
+///
+/// # Errors
+/// With the verdict, where it is not there or cannot be read.
+pub fn config_file(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
+    config::find(cwd, named).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
+            .hint("name it with --config, or the project with --cwd")
+    })
 }
 
 /// Says why the hook and we have no pipes to speak through.

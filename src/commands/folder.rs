@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::exit::Exit;
+use crate::files;
 use crate::migrations::{Folder, FolderError};
 use crate::report::Verdict;
 
@@ -12,6 +13,15 @@ use crate::report::Verdict;
 /// With the verdict, where it cannot be used.
 pub fn read(path: &Path) -> Result<Folder, Verdict> {
     Folder::read(path).map_err(|error| unusable(&error))
+}
+
+/// Tells whether there is anything where a migrations folder may be.
+///
+/// # Errors
+/// With the verdict, where that cannot be known.
+pub fn is_there(path: &Path) -> Result<bool, Verdict> {
+    files::is_there(path)
+        .map_err(|error| unusable(&FolderError::Unreadable { path: path.to_owned(), source: error.into() }))
 }
 
 /// Says why a migrations folder cannot be used.

@@ -9,7 +9,9 @@ use crate::cli::{Format, Shared};
 use crate::commands::look::Clock;
 use crate::commands::{gate, github};
 use crate::console::{self, Console, clean_json};
+use crate::db::url::Env;
 use crate::exit::Exit;
+use crate::files;
 use crate::kit::config::FailedStatement;
 use crate::policy::model::{SelectError, Source};
 use crate::policy::{self, Policies, Policy, PolicyError};
@@ -145,7 +147,8 @@ impl Logbook {
     /// With the verdict, where it cannot be used.
     pub fn load_policy(&mut self, shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Policies, Verdict> {
         // A policy that cannot be used is named in the report as well.
-        self.policy.file = policy::find(shared.policy.as_deref(), cwd).map(|path| path.display().to_string());
+        let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
+        self.policy.file = found.map(|path| path.display().to_string());
         let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
         let file = match policies.source() {
             Source::BuiltIn => None,
@@ -159,13 +162,18 @@ impl Logbook {
         Ok(policies)
     }
 
-    /// Picks the policy that applies at a host, and takes note of its profile.
+    /// Picks the policy that applies in an environment and at a host, and takes note of its profile.
     ///
     /// # Errors
     /// With the verdict, where no profile can be chosen.
-    pub fn select(&mut self, policies: &Policies, host: Option<&str>, shared: &Shared) -> Result<Policy, Verdict> {
-        let env = |name: &str| std::env::var(name).ok();
-        let policy = policies.select(shared.profile.as_deref(), &env, host).map_err(|error| unselected(&error))?;
+    pub fn select(
+        &mut self,
+        policies: &Policies,
+        env: Env,
+        host: Option<&str>,
+        shared: &Shared,
+    ) -> Result<Policy, Verdict> {
+        let policy = policies.select(shared.profile.as_deref(), env, host).map_err(|error| unselected(&error))?;
         self.profile = policy.profile().map(str::to_owned);
         Ok(policy)
     }
@@ -250,7 +258,7 @@ fn write_page(path: &Path, report: &Report, films: Vec<Film>, secrets: &Secrets)
 
 fn develop(mut recording: File) -> Result<Film, ReadError> {
     recording.rewind()?;
-    Film::of(BufReader::new(recording))
+    Film::of(files::Recording::new(BufReader::new(recording)))
 }
 
 /// Runs the story of a command from its first line in the log to its report, and returns how it ended.
@@ -289,10 +297,16 @@ pub fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
     Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
 }
 
-fn policy_error(error: &PolicyError) -> Verdict {
-    let summary = match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => format!("the policy cannot be used\n{error}"),
+/// Returns the verdict where there is no policy to go by.
+pub fn policy_error(error: &PolicyError) -> Verdict {
+    let summary = match (error, std::error::Error::source(error)) {
+        (_, Some(cause)) => format!("{error}: {cause}"),
+        (PolicyError::Invalid { .. }, None) => format!("the policy cannot be used\n{error}"),
+        (_, None) => error.to_string(),
     };
-    Verdict::nothing(Exit::Config, summary)
+    let verdict = Verdict::nothing(Exit::Config, summary);
+    match error.hint() {
+        Some(hint) => verdict.hint(hint),
+        None => verdict,
+    }
 }

@@ -24,6 +24,7 @@ use crate::console::Console;
 use crate::db::history::{self, History};
 use crate::db::reach::Relation;
 use crate::exit::Exit;
+use crate::files;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
 use crate::migrations::rule::{JOURNAL_MISSING_FILE, JOURNAL_ORDER};
@@ -239,9 +240,10 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
-    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, &mut log)?;
+    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
-    let read = path.is_dir().then(|| folder::read(&path)).transpose()?;
+    // A folder that is there and cannot be read is not taken for one that is still to come.
+    let read = if folder::is_there(&path)? { Some(folder::read(&path)?) } else { None };
     let Some(read) = read.filter(|folder| folder.journal != JournalFile::Missing || !folder.files.is_empty()) else {
         return without_migrations(shared, &lines, &place, clock, console);
     };
@@ -665,7 +667,7 @@ fn of_clean(ground: &Ground, status: &Status, notes: Vec<String>, lines: &Lines<
 /// Returns the values that an enum has in the last snapshot (drizzle-kit 0.21 a map, later a list).
 fn labels(folder: &Folder, name: &ObjectName) -> Option<Vec<String>> {
     let last = folder.snapshots.last()?;
-    let text = std::fs::read_to_string(folder.path.join("meta").join(&last.name)).ok()?;
+    let text = files::text(&folder.path.join("meta").join(&last.name), files::CODE).ok()?;
     let snapshot: serde_json::Value = serde_json::from_str(&text).ok()?;
     let enums = snapshot.get("enums")?.as_object()?;
     let wanted = name.parts().join(".");

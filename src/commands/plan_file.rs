@@ -15,6 +15,7 @@ use crate::commands::flight::Apply;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::{self, Fingerprint, Identity};
 use crate::exit::Exit;
+use crate::files::{self, ReadError};
 use crate::kit::prompt::Prompt;
 
 /// The version of the format.
@@ -79,7 +80,7 @@ pub struct Surroundings {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("reading the plan {path}")]
-    Read { path: String, source: io::Error },
+    Read { path: String, source: ReadError },
     #[error("{path} is no plan of this version: {reason}")]
     Malformed { path: String, reason: String },
     #[error("the plan {path} was changed after it was made")]
@@ -140,7 +141,7 @@ impl PlanFile {
     /// When it cannot be used; nothing in it is believed then.
     pub fn read(path: &Path) -> Result<PlanFile, PlanError> {
         let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| PlanError::Read { path: shown.clone(), source })?;
+        let text = files::text(path, files::CODE).map_err(|source| PlanError::Read { path: shown.clone(), source })?;
         let malformed = |reason: String| PlanError::Malformed { path: shown.clone(), reason };
         let plan: PlanFile = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if plan.schema != SCHEMA {
@@ -162,12 +163,10 @@ impl PlanFile {
     /// With the reason in words, where something else is there, which is not overwritten.
     pub fn make_room(path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(format!("{shown}: {error}")),
+        let Some(bytes) = files::read_if_there(path, files::CODE).map_err(|error| format!("{shown}: {error}"))? else {
+            return Ok(());
         };
-        if serde_json::from_str::<PlanFile>(&text).is_err() {
+        if serde_json::from_slice::<PlanFile>(&bytes).is_err() {
             return Err(format!("{shown} is there, is no plan, and is not overwritten"));
         }
         fs::remove_file(path).map_err(|error| format!("{shown}: {error}"))

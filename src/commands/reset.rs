@@ -24,15 +24,16 @@ use crate::db::guard::{self, Guarded, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
+use crate::db::url::Env;
 use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
 use crate::migrations::snapshot::SnapshotContent;
 use crate::migrations::{Folder, roles};
-use crate::policy::model::closest;
+use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
-use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
+use crate::policy::{self, CommandLine, ObjectName, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
 use crate::term::interrupts::Interrupts;
@@ -63,17 +64,19 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     // The project's own code is not run where the environment alone forbids what follows.
     if !policies.needs_host() {
-        let policy = log.select(&policies, None, shared)?;
-        guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
+        let policy = log.select(&policies, &variable, None, shared)?;
+        guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
     let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
     log.target = Some(copilot::postgres_target(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = log.select(&policies, host.as_deref(), shared)?;
-    let rules = rules(&policies, &policy, args, host.as_deref());
+    let env = |name: &str| target::variable(drizzle.as_ref(), name);
+    let policy = log.select(&policies, &env, host.as_deref(), shared)?;
+    let rules = rules(&policy, args, &env);
     guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
+    let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
     let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
@@ -122,6 +125,7 @@ fn attempt(
         target: &target,
         plan: &plan,
         place: &place,
+        variables: &variables,
         lease: &lease,
         then,
         clock: *clock,
@@ -141,13 +145,12 @@ fn refused(guarded: &Guarded) -> Verdict {
     Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint())
 }
 
-fn rules(policies: &Policies, policy: &Policy, args: &ResetArgs, host: Option<&str>) -> Rules {
-    let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
-    // Naming another profile is no way around one whose condition holds.
-    let banned = banned.or_else(|| policies.bans(COMMAND, &variable, host).map(|found| found.profile));
-    let signals = policy.bans_emptying(&variable);
+fn rules(policy: &Policy, args: &ResetArgs, env: Env) -> Rules {
+    let banned = policy.bans_command(COMMAND).map(|ban| ban.profile.to_owned());
+    let signals = policy.bans_emptying(env);
     Rules {
         hosts: policy.guarded_hosts(),
+        other_hosts: policy.guarded_hosts_of_others(),
         signals: signals.into_iter().map(|(variable, rule)| format!("{variable} [{rule}]")).collect(),
         banned_by: banned,
         confirmed_database: args.confirm_database.clone(),
@@ -165,8 +168,7 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
     if args.dry_run {
         return Ok(then);
     }
-    if let Some(rule) = policy.bans_command(command) {
-        let profile = policy.profile().unwrap_or_default();
+    if let Some(Ban { profile, rule }) = policy.bans_command(command) {
         let summary = format!("the profile {profile} does not allow `{command}`, which is to follow [{rule}]");
         return Err(Verdict::nothing(Exit::Guarded, summary).hint("reset with --then none, or change its `commands`"));
     }
@@ -177,6 +179,40 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
         );
     }
     Ok(then)
+}
+
+/// Returns the variables that the commands of the policy get: they find the very database that is emptied, wherever that was
+/// named.
+fn variables_of_steps(
+    policy: &Policy,
+    place: &Place,
+    console: &mut Console,
+) -> Result<Vec<(&'static str, Option<String>)>, Verdict> {
+    let policy::model::Reset { before, after, .. } = policy.reset();
+    if before.is_empty() && after.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dsn = &place.dsn;
+    let variables = dsn.variables().map_err(|error| {
+        Verdict::nothing(
+            Exit::Config,
+            format!("the commands before and after cannot be told which database is meant: {error}"),
+        )
+        .hint(error.hint())
+    })?;
+    let is_set = |name: &str| variables.iter().any(|(known, _)| *known == name);
+    let ours =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    for (name, value) in ours.filter(|(name, _)| !is_set(name)) {
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| value.starts_with(scheme));
+        let elsewhere = Dsn::from_url(&value, &variable).is_ok_and(|other| other.address() != dsn.address());
+        if is_url && elsewhere {
+            console.warn(&format!(
+                "{name} names another database than {dsn}, and commands before and after see it as well"
+            ));
+        }
+    }
+    Ok(variables)
 }
 
 /// Takes the lock for all of the steps.
@@ -252,6 +288,8 @@ struct Steps<'a> {
     target: &'a Target,
     plan: &'a ResetPlan,
     place: &'a Place,
+    /// Those of its commands.
+    variables: &'a [(&'static str, Option<String>)],
     lease: &'a Lease,
     then: Then,
     clock: Clock,
@@ -348,7 +386,7 @@ impl Steps<'_> {
 
     /// Runs a command line of the policy.
     fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
-        steps::run(line, self.cwd, self.args.url.as_deref(), &self.clock, &mut self.interrupts)?;
+        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts)?;
         Ok(Verdict::nothing(Exit::Ok, "done"))
     }
 

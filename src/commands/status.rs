@@ -27,7 +27,7 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
-    migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
+    migrations::guard(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     log.migrations = Some(ground.reported(&history, &status));

@@ -20,15 +20,15 @@ use crate::term::interrupts::{Interrupts, Woken};
 /// Time for a command to end by itself once it was asked to.
 const RUNG: Duration = Duration::from_millis(1500);
 
-/// Runs one command line without a shell, in the project's folder and with its installed programs on the PATH. What it
-/// prints goes to stderr as it comes: stdout is for our own result.
+/// Runs one command line without a shell, in the project's folder, with its installed programs on the PATH, and with these
+/// variables, or without those that have no value. What it prints goes to stderr as it comes: stdout is for our own result.
 ///
 /// # Errors
 /// With the verdict, where it did not end well. What became of the database is for the caller to say.
 pub fn run(
     line: &CommandLine,
     cwd: &Path,
-    url: Option<&str>,
+    variables: &[(&str, Option<String>)],
     clock: &Clock,
     interrupts: &mut Interrupts,
 ) -> Result<(), Verdict> {
@@ -44,8 +44,11 @@ pub fn run(
     let mut command = Command::new(found);
     // A group of its own, so that all it started can be ended with it.
     command.args(args).current_dir(cwd).env("PATH", &path).stdin(Stdio::null()).stdout(out).process_group(0);
-    if let Some(url) = url {
-        command.env(super::target::DATABASE_URL, url);
+    for (name, value) in variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
     let mut child = command.spawn().map_err(not_run)?;
     let group = Pid::from_child(&child);

@@ -39,7 +39,7 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
-    migrations::guard(COMMAND, changes, shared, &policies, log)?;
+    migrations::guard(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     let mut reported = ground.reported(&history, &status);

@@ -78,9 +78,9 @@ impl Unpushed<'_> {
     /// Returns the way to the database; none where it is not PostgreSQL.
     fn dsn(&self) -> Option<Dsn> {
         let Drizzle { config, kit, .. } = self.drizzle;
-        let env = |name: &str| std::env::var(name).ok();
+        let env = |name: &str| target::variable_of(config, name);
         match self.url {
-            Some(url) => Dsn::from_url(url, &env).ok().map(|dsn| dsn.in_dir(self.cwd)),
+            Some(url) => self.drizzle.read_url(url, self.cwd).ok(),
             None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use serde::Deserialize;
 
+use crate::files;
 use crate::kit::config::{ConfigFile, Hello};
 use crate::kit::mailbox::Mailbox;
 use crate::term::pty;
@@ -101,7 +102,7 @@ pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
 fn read(path: &Path) -> Result<Package, LocateError> {
     let broken =
         |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(|error| broken(error.into()))?;
+    let text = files::text(path, files::SETTINGS).map_err(|error| broken(error.into()))?;
     serde_json::from_str(&text).map_err(|error| broken(error.into()))
 }
 

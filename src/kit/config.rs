@@ -7,6 +7,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::KitError;
+use crate::files::{self, ReadError};
 
 /// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
 const FILES: [&str; 7] = [
@@ -29,16 +30,37 @@ pub struct ConfigFile {
     pub named: bool,
 }
 
+/// Why it is not known which config file is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigFileError {
+    #[error("drizzle's config file {} does not exist", path.display())]
+    Missing { path: PathBuf },
+    #[error("reading drizzle's config file {}", path.display())]
+    Unreadable { path: PathBuf, source: ReadError },
+}
+
 /// Finds the config file: the one named, else the first of those drizzle projects use.
 /// Returns nothing where there is none; drizzle-kit's own message about it is the better one.
-pub fn find(cwd: &Path, named: Option<&Path>) -> Option<ConfigFile> {
+///
+/// # Errors
+/// When the one named is not there, or one that is there cannot be read: drizzle-kit might take it, or another.
+pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, ConfigFileError> {
+    let is_readable = |path: &Path| {
+        let unreadable = |source| ConfigFileError::Unreadable { path: path.to_owned(), source };
+        files::is_readable(path).map_err(unreadable)
+    };
     if let Some(named) = named {
-        return Some(ConfigFile { path: cwd.join(named), named: true });
+        let path = cwd.join(named);
+        let missing = || ConfigFileError::Missing { path: path.clone() };
+        return if is_readable(&path)? { Ok(Some(ConfigFile { path, named: true })) } else { Err(missing()) };
     }
-    FILES.iter().enumerate().find_map(|(idx, name)| {
+    for (idx, name) in FILES.iter().enumerate() {
         let path = cwd.join(name);
-        path.is_file().then_some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT })
-    })
+        if is_readable(&path)? {
+            return Ok(Some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT }));
+        }
+    }
+    Ok(None)
 }
 
 /// Drizzle's config, as far as it matters here.
@@ -65,9 +87,12 @@ pub struct Config {
     pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
-    /// Whether drizzle-kit finds the driver `pg`, which it prefers to all others.
+    /// The npm package by which drizzle-kit connects to PostgreSQL: the first that it finds.
     #[serde(default)]
-    pub has_pg: bool,
+    pub pg_package: Option<String>,
+    /// The variables that drizzle-kit's dotenv and the config have set, or taken away.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Option<String>>,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -80,7 +105,7 @@ pub struct Migrations {
 }
 
 impl std::fmt::Debug for Config {
-    /// Shows everything but the credentials.
+    /// Shows everything but the credentials and the variables.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Config {
             dialect,
@@ -91,9 +116,10 @@ impl std::fmt::Debug for Config {
             tables_filter,
             migrations,
             db_credentials: _,
-            has_pg,
+            pg_package,
+            variables: _,
         } = self;
-        let (drivers, filters) = ((driver, has_pg), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, pg_package), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
@@ -293,6 +319,33 @@ impl FailedStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_config_file_that_cannot_be_read_is_not_passed_over_for_the_next() {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        let found = |named: Option<&Path>| match find(folder.path(), named) {
+            Ok(file) => file.map_or("none".to_owned(), |file| file.path.display().to_string()),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{error}{cause}")
+            }
+        };
+        let here = |text: String| text.replace(&folder.path().display().to_string(), ".");
+        assert_eq!(found(None), "none");
+        assert_eq!(here(found(Some(Path::new("x.ts")))), "drizzle's config file ./x.ts does not exist");
+        std::fs::write(path("drizzle.config.js"), "").expect("the folder is ours");
+        assert_eq!(here(found(None)), "./drizzle.config.js");
+        std::os::unix::fs::symlink("gone.ts", path("drizzle.config.ts")).expect("the folder is ours");
+        let dangling =
+            "reading drizzle's config file ./drizzle.config.ts: it is a link to gone.ts, which does not exist";
+        assert_eq!(here(found(None)), dangling);
+        assert_eq!(here(found(Some(Path::new("drizzle.config.ts")))), dangling);
+        assert_eq!(here(found(Some(Path::new("drizzle.config.js")))), "./drizzle.config.js");
+        std::fs::remove_file(path("drizzle.config.ts")).expect("the folder is ours");
+        std::fs::create_dir(path("drizzle.config.ts")).expect("the folder is ours");
+        assert_eq!(here(found(None)), "reading drizzle's config file ./drizzle.config.ts: it is a folder");
+    }
 
     #[test]
     fn the_config_is_read_as_drizzle_means_it() {

@@ -261,18 +261,34 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
   // --- The config -----------------------------------------------------------------------------------------------------
 
-  // drizzle-kit looks for its drivers from its own place, and takes this one where it is.
-  const hasPg = () => {
-    try {
-      return Boolean(Module.createRequire(real(process.argv[1])).resolve('pg'));
-    } catch {
-      return false;
+  const kit = real(process.argv[1]);
+  const required = Module.createRequire(kit);
+  // drizzle-kit imports its drivers from its own place and takes the first that it finds (`preparePostgresDB`). An import
+  // knows no NODE_PATH, in which package managers list what is no dependency of anybody here.
+  const isInstalled = (name) => {
+    if (process.versions.pnp) {
+      try {
+        return Boolean(required.resolve(name));
+      } catch {
+        return false;
+      }
     }
+    for (let folder = path.dirname(kit); ; folder = path.dirname(folder)) {
+      if (fs.existsSync(path.join(folder, 'node_modules', name, 'package.json'))) return true;
+      if (folder === path.dirname(folder)) return false;
+    }
+  };
+  const drivers = ['pg', 'postgres', '@vercel/postgres', '@neondatabase/serverless'];
+  // What drizzle-kit's dotenv and the config have set or taken away: the drivers fill gaps from it.
+  const before = { ...process.env };
+  const changed = () => {
+    const names = Object.keys({ ...before, ...process.env }).filter((name) => before[name] !== process.env[name]);
+    return Object.fromEntries(names.map((name) => [name, process.env[name] ?? null]));
   };
   const clear = (config) => {
     const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
     const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
-    const reply = exchange({ config: { ...known, hasPg: hasPg() } });
+    const reply = exchange({ config: { ...known, pgPackage: drivers.find(isInstalled), variables: changed() } });
     Object.assign(process.env, reply.env);
     delete process.env.DRIZZLE_PILOT_MAIL;
     delete process.env.DRIZZLE_PILOT_CONFIG;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::finding::Position;
 use super::journal_file::{self, Entry, Journal, JournalFile};
 use super::snapshot::{self, Snapshot};
+use crate::files::{self, ReadError};
 
 /// Where the journal is, below the folder.
 pub const JOURNAL: &str = "meta/_journal.json";
@@ -47,7 +48,7 @@ pub enum FolderError {
     #[error("there is no migrations folder {}", .0.display())]
     Missing(PathBuf),
     #[error("reading {}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable { path: PathBuf, source: ReadError },
     /// Migrations of drizzle-kit 1.0 and no journal.
     #[error("{} is a migrations folder of drizzle-kit 1.0 ({example}/{MIGRATION}), which is not supported yet", path.display())]
     Newer { path: PathBuf, example: String },
@@ -184,10 +185,16 @@ pub fn is_meta(name: &str) -> bool {
 
 /// Returns what a folder contains, and whether each is a folder itself; nothing where there is no such folder.
 fn list(path: &Path) -> Result<Option<Vec<(String, bool)>>, FolderError> {
-    let unreadable = |source| FolderError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |error: io::Error| FolderError::Unreadable { path: path.to_owned(), source: error.into() };
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match files::is_there(path).map_err(unreadable)? {
+                // A link that leads nowhere is no folder that is still to come.
+                true => Err(unreadable(error)),
+                false => Ok(None),
+            };
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let mut names = Vec::new();
@@ -202,7 +209,7 @@ fn list(path: &Path) -> Result<Option<Vec<(String, bool)>>, FolderError> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, FolderError> {
-    std::fs::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
+    files::read(path, files::CODE).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
 }
 
 /// Returns the text that node reads (`readFileSync(…).toString()`, drizzle-orm's migrator): U+FFFD stands for what is no

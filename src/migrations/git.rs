@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::folder::{self, Folder, FolderError};
+use crate::files;
 
 /// Why git did not tell.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +97,7 @@ impl<'a> Git<'a> {
             if !folder::is_sql(name) && !folder::is_meta(name) {
                 continue;
             }
-            match (differing.contains(name), std::fs::read(self.folder.join(name))) {
+            match (differing.contains(name), files::read(&self.folder.join(name), files::CODE)) {
                 (false, Ok(content)) => drop(contents.insert(name.to_owned(), content)),
                 _ => from_index.push((name.to_owned(), about.split(' ').nth(1).unwrap_or_default().to_owned())),
             }

@@ -71,12 +71,20 @@ impl Secrets {
     /// Takes the values of variables whose names look like secrets, and the passwords of URLs, from an environment.
     pub fn from_env(env: impl IntoIterator<Item = (String, String)>) -> Secrets {
         let mut secrets = Secrets::default();
+        secrets.add_env(env, &[]);
+        secrets
+    }
+
+    /// Adds the values of variables whose names look like secrets, and the passwords of URLs, from an environment. `public`
+    /// are names that are shown beside them.
+    pub fn add_env(&mut self, env: impl IntoIterator<Item = (String, String)>, public: &[&str]) {
+        let secrets = self;
         for (name, value) in env {
             let name = name.to_ascii_uppercase();
             let telling = ["SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"];
             let is_password = ["PASSWORD", "PASSWD"].iter().any(|part| name.contains(part));
             if is_password || telling.iter().any(|part| name.contains(part)) && value.len() >= 6 {
-                secrets.add_password(&value, &[]);
+                secrets.add_password(&value, public);
             }
             if let Ok(url) = url::Url::parse(&value)
                 && let Some(password) = url.password()
@@ -84,7 +92,6 @@ impl Secrets {
                 secrets.add_password(password, &[url.username(), url.path(), url.host_str().unwrap_or_default()]);
             }
         }
-        secrets
     }
 
     /// Returns the text without the secrets.
@@ -96,6 +103,17 @@ impl Secrets {
             }
         }
         clean
+    }
+
+    /// Returns where the text may be cut for this place: there, or behind the secret in whose middle that is. The end of one
+    /// may look like the beginning of another.
+    fn end_of_whole(&self, text: &str, place: usize) -> usize {
+        let ends = self.values.iter().flat_map(|value| {
+            let starts = place.saturating_sub(value.len() - 1)..place;
+            let whole = starts.filter(|start| text.as_bytes()[*start..].starts_with(value.as_bytes()));
+            whole.map(|start| start + value.len())
+        });
+        ends.max().unwrap_or(place).max(place)
     }
 
     /// Returns how many bytes at the end of the text may be the beginning of a secret.
@@ -129,8 +147,8 @@ impl Redactor {
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         // The end is looked for in the raw text: a secret may begin with another one.
-        let n_open = self.secrets.n_open(&self.held);
-        let held = self.held.split_off(self.held.len() - n_open);
+        let open = self.held.len() - self.secrets.n_open(&self.held);
+        let held = self.held.split_off(self.secrets.end_of_whole(&self.held, open));
         self.secrets.redact(&std::mem::replace(&mut self.held, held))
     }
 
@@ -155,6 +173,20 @@ mod tests {
             let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
             let expected = "connecting to postgres://u:[REDACTED]@host/db, hunter or [REDACTED] again";
             assert_eq!(shown, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_ends_as_it_begins_is_blanked_wherever_the_text_is_cut() {
+        let text = "an opensesameo and an opensesameopensesameo here";
+        let mut secrets = Secrets::default();
+        secrets.add(["opensesameo".to_owned(), "öffneö".to_owned()]);
+        for cut in 0..=text.len() {
+            let mut redactor = Redactor::default();
+            redactor.add(&secrets);
+            let shown = redactor.push(&text[..cut]) + &redactor.push(&text[cut..]) + &redactor.finish();
+            assert!(!shown.contains("opensesameo"), "cut at {cut}: {shown}");
+            assert!(shown.starts_with("an [REDACTED] and an [REDACTED]"), "cut at {cut}: {shown}");
         }
     }
 

@@ -58,4 +58,5 @@ mod managed;
 mod npm;
 
 mod check;
+mod readings;
 mod sqlite;
