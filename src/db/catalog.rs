@@ -3,7 +3,7 @@
 //! Every object that a schema contains records in `pg_depend` that it depends on that schema. So kinds of objects that
 //! nobody thought of here are found too. Decides nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio_postgres::{Client, Row};
@@ -15,10 +15,31 @@ use super::url::Dsn;
 
 /// The catalogs by their numbers, which are the same in every release (`src/include/catalog/*.h`).
 pub(super) mod class {
+    pub(in crate::db) const TYPE: u32 = 1247;
     pub(in crate::db) const RELATION: u32 = 1259;
+    pub(in crate::db) const DEFAULT: u32 = 2604;
+    pub(in crate::db) const CONSTRAINT: u32 = 2606;
     pub(in crate::db) const SCHEMA: u32 = 2615;
     pub(in crate::db) const EXTENSION: u32 = 3079;
+    const SERVER: u32 = 1417;
+    const USER_MAPPING: u32 = 1418;
+    const AMOP: u32 = 2602;
+    const AMPROC: u32 = 2603;
+    const OPERATOR_FAMILY: u32 = 2753;
+
+    /// Returns what an object of a catalog is a part of, where that is no relation.
+    pub(in crate::db) fn container(class: u32) -> Option<u32> {
+        match class {
+            CONSTRAINT => Some(TYPE),
+            AMOP | AMPROC => Some(OPERATOR_FAMILY),
+            USER_MAPPING => Some(SERVER),
+            _ => None,
+        }
+    }
 }
+
+/// What has a smaller number was made with the database.
+pub(super) const FIRST_OF_USERS: u32 = 16384;
 
 /// A database as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +53,8 @@ pub struct Catalog {
     /// Left out is what is an internal part of something else: the row type of a table, the index of a key.
     pub objects: Vec<Object>,
     pub dependencies: Vec<Dependency>,
+    /// The columns of each relation and of each composite type, without those of temporary ones.
+    pub columns: BTreeMap<u32, Columns>,
     /// The roles of the cluster, without the predefined ones.
     pub roles: BTreeSet<String>,
 }
@@ -112,6 +135,14 @@ pub struct Object {
     pub lockable: bool,
 }
 
+/// The columns of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// For a reader: `table shop.orders`.
+    pub of: String,
+    pub names: BTreeMap<i32, String>,
+}
+
 /// An argument of a routine or an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argument {
@@ -128,6 +159,20 @@ pub struct Dependency {
     pub on: ObjectId,
     /// As in `pg_depend.deptype`: `n`, `a`, `i`, `P`, `S`, `e`, `x`.
     pub kind: char,
+}
+
+impl Catalog {
+    /// Writes an object or a column down for a reader.
+    pub(super) fn told(&self, id: ObjectId) -> String {
+        if let Ok(idx) = self.objects.binary_search_by_key(&id, |object| object.id) {
+            return self.objects[idx].told();
+        }
+        let column = || {
+            let columns = self.columns.get(&id.oid).filter(|_| id.class == class::RELATION)?;
+            Some(format!("column {} of {}", columns.names.get(&id.column)?, columns.of))
+        };
+        column().unwrap_or_else(|| format!("row {} of the catalog {}", id.oid, id.class))
+    }
 }
 
 impl Object {
@@ -239,18 +284,31 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
     const DEPENDENCIES: &str = "
         SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype::text
           FROM pg_depend WHERE deptype <> 'p' AND (objid >= 16384 OR refobjid >= 16384)";
-    // A partitioned table has a row of kind 'i' for its key columns, on itself: hence `objsubid = 0`. Left out are the
-    // members of operator families, the tables of publications, and what does the work of constraints. An owner who is
-    // the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
+    const COLUMNS: &str = "
+        SELECT c.oid, CASE c.relkind WHEN 'c' THEN 'type' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                                     WHEN 'f' THEN 'foreign table' ELSE 'table' END || ' ' || n.nspname || '.' || c.relname,
+               array_agg(a.attnum::int4), array_agg(a.attname::text)
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND c.relpersistence <> 't' AND c.oid::int8 >= 16384
+         GROUP BY 1, 2";
+    // A partitioned table has a row of kind 'i' for its key columns, on itself: hence `objsubid = 0`. The columns of a
+    // composite type are listed, although they are part of a relation that is an internal part of the type, and so are
+    // those whose values are computed: from 15 on it is their default that needs the function. Left out is what does the
+    // work of constraints. An owner who is the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
     // empty database here: by them it expects one row and looks up thousands one by one.
     const OBJECTS: &str = "
         WITH wanted AS MATERIALIZED (
             SELECT DISTINCT d.classid, d.objid, d.objsubid
               FROM pg_depend d
-             WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384 AND d.classid NOT IN (2602, 2603, 6106, 6237)
-               AND NOT EXISTS (
+             WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384
+               AND (d.objsubid <> 0 OR NOT EXISTS (
                    SELECT FROM pg_depend i
-                    WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i')
+                    WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i'))
+            UNION
+            SELECT refclassid, refobjid, refobjsubid FROM pg_depend
+             WHERE deptype = 'i' AND refobjsubid <> 0 AND refobjid::int8 >= 16384
         ), placed AS (
             SELECT w.*,
                    CASE w.classid
@@ -260,7 +318,10 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
                        WHEN 'pg_attrdef'::regclass THEN a.adrelid
                        WHEN 'pg_policy'::regclass THEN p.polrelid
                        WHEN 'pg_rewrite'::regclass THEN r.ev_class
-                   END AS relation
+                       WHEN 'pg_publication_rel'::regclass THEN m.prrelid
+                   END AS relation,
+                   -- What stands in the schema of something else, and is no part of a relation.
+                   coalesce(v.typnamespace, f.opfnamespace) AS namespace
               FROM wanted w
               LEFT JOIN pg_index x ON w.classid = 'pg_class'::regclass AND x.indexrelid = w.objid
               LEFT JOIN pg_constraint k ON w.classid = 'pg_constraint'::regclass AND k.oid = w.objid
@@ -268,6 +329,11 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
               LEFT JOIN pg_attrdef a ON w.classid = 'pg_attrdef'::regclass AND a.oid = w.objid
               LEFT JOIN pg_policy p ON w.classid = 'pg_policy'::regclass AND p.oid = w.objid
               LEFT JOIN pg_rewrite r ON w.classid = 'pg_rewrite'::regclass AND r.oid = w.objid
+              LEFT JOIN pg_publication_rel m ON w.classid = 'pg_publication_rel'::regclass AND m.oid = w.objid
+              LEFT JOIN pg_type v ON v.oid = k.contypid
+              LEFT JOIN pg_amop ao ON w.classid = 'pg_amop'::regclass AND ao.oid = w.objid
+              LEFT JOIN pg_amproc ap ON w.classid = 'pg_amproc'::regclass AND ap.oid = w.objid
+              LEFT JOIN pg_opfamily f ON f.oid = coalesce(ao.amopfamily, ap.amprocfamily)
         )
         SELECT w.classid, w.objid, w.objsubid, address.type,
                CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
@@ -289,13 +355,14 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
             ON within.classid = w.classid AND within.objid = w.objid AND within.objsubid = 0
            AND within.refclassid = 'pg_namespace'::regclass AND within.deptype = 'n' AND w.objsubid = 0
            AND w.classid <> 'pg_extension'::regclass
-          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid)
+          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid, w.namespace)
           LEFT JOIN pg_shdepend s
             ON s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
            AND s.classid = w.classid AND s.objid = w.objid AND s.objsubid = 0 AND s.deptype = 'o',
                LATERAL (VALUES (
-                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, and the constraints of domains.
-                   w.classid IN (2605, 3576, 2601, 1418, 826) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
+                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, pg_amop, pg_amproc,
+                   -- pg_publication_namespace, and the constraints of domains.
+                   w.classid IN (2605, 3576, 2601, 1418, 826, 2602, 2603, 6237) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
                    coalesce(s.refobjid, c.relowner, 10)
                )) AS o(ownerless, owner),
                LATERAL pg_identify_object_as_address(w.classid, w.objid, w.objsubid) AS address
@@ -321,7 +388,7 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
          ORDER BY 1, 2, 3";
 
     // All at once: they travel together, and each waits only for the server.
-    let (identity, facts, schemas, extensions, roles, objects, arguments, dependencies) = tokio::try_join!(
+    let (identity, facts, schemas, extensions, roles, objects, arguments, dependencies, columns) = tokio::try_join!(
         biased;
         fingerprint::identify_within(client),
         client.query_typed_one(FACTS, &[]),
@@ -331,6 +398,7 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
         client.query_typed(OBJECTS, &[]),
         client.query_typed(ROUTINES, &[]),
         client.query_typed(DEPENDENCIES, &[]),
+        client.query_typed(COLUMNS, &[]),
     )?;
 
     let mut objects: Vec<Object> = objects.iter().map(object).collect();
@@ -373,6 +441,7 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
             .collect(),
         objects,
         dependencies: dependencies.iter().map(dependency).collect(),
+        columns: columns.iter().map(columns_of).collect(),
         roles: roles.iter().map(|row| row.get(0)).collect(),
     })
 }
@@ -396,6 +465,11 @@ fn argument(row: &Row) -> Argument {
     let mode = row.get::<_, Option<&str>>(3).and_then(|mode| mode.chars().next());
     let of_type = row.get::<_, Option<String>>(4).zip(row.get::<_, Option<String>>(5));
     Argument { mode, of_type }
+}
+
+fn columns_of(row: &Row) -> (u32, Columns) {
+    let names = row.get::<_, Vec<i32>>(2).into_iter().zip(row.get::<_, Vec<String>>(3));
+    (row.get(0), Columns { of: row.get(1), names: names.collect() })
 }
 
 fn dependency(row: &Row) -> Dependency {

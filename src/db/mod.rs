@@ -7,6 +7,7 @@ pub mod backends;
 pub mod blockers;
 pub mod cast;
 pub mod catalog;
+mod closure;
 pub mod connect;
 pub mod conversions;
 pub mod explain;

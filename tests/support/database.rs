@@ -26,7 +26,7 @@ const OURS: &str = "live-test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server of the laboratory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Postgres13,
     Postgres15,
