@@ -9,6 +9,7 @@ pub mod drift;
 pub mod findings;
 pub mod flight;
 pub mod folder;
+pub mod foresight;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::connect::{ConnectError, Session, explained, open, within};
@@ -17,10 +18,15 @@ use super::url::Dsn;
 pub(super) mod class {
     pub(in crate::db) const TYPE: u32 = 1247;
     pub(in crate::db) const RELATION: u32 = 1259;
+    pub(in crate::db) const ROUTINE: u32 = 1255;
     pub(in crate::db) const DEFAULT: u32 = 2604;
     pub(in crate::db) const CONSTRAINT: u32 = 2606;
     pub(in crate::db) const SCHEMA: u32 = 2615;
+    pub(in crate::db) const RULE: u32 = 2618;
+    pub(in crate::db) const TRIGGER: u32 = 2620;
     pub(in crate::db) const EXTENSION: u32 = 3079;
+    pub(in crate::db) const POLICY: u32 = 3256;
+    pub(in crate::db) const PUBLICATION_REL: u32 = 6106;
     const SERVER: u32 = 1417;
     const USER_MAPPING: u32 = 1418;
     const AMOP: u32 = 2602;
@@ -133,6 +139,10 @@ pub struct Object {
     pub rows: Option<u64>,
     /// A table that we may `LOCK`, for which it takes a privilege that `DROP` does not need.
     pub lockable: bool,
+    /// Of a constraint, what kind it is (`pg_constraint.contype`).
+    pub constraint: Option<char>,
+    /// It is a partition, or a part of one.
+    pub is_partition: bool,
 }
 
 /// The columns of a relation.
@@ -298,8 +308,7 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
     // those whose values are computed: from 15 on it is their default that needs the function. Left out is what does the
     // work of constraints. An owner who is the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
     // empty database here: by them it expects one row and looks up thousands one by one.
-    const OBJECTS: &str = "
-        WITH wanted AS MATERIALIZED (
+    const WANTED: &str = "
             SELECT DISTINCT d.classid, d.objid, d.objsubid
               FROM pg_depend d
              WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384
@@ -308,106 +317,20 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
                     WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i'))
             UNION
             SELECT refclassid, refobjid, refobjsubid FROM pg_depend
-             WHERE deptype = 'i' AND refobjsubid <> 0 AND refobjid::int8 >= 16384
-        ), placed AS (
-            SELECT w.*,
-                   CASE w.classid
-                       WHEN 'pg_class'::regclass THEN CASE WHEN w.objsubid <> 0 THEN w.objid ELSE x.indrelid END
-                       WHEN 'pg_constraint'::regclass THEN nullif(k.conrelid, 0)
-                       WHEN 'pg_trigger'::regclass THEN g.tgrelid
-                       WHEN 'pg_attrdef'::regclass THEN a.adrelid
-                       WHEN 'pg_policy'::regclass THEN p.polrelid
-                       WHEN 'pg_rewrite'::regclass THEN r.ev_class
-                       WHEN 'pg_publication_rel'::regclass THEN m.prrelid
-                   END AS relation,
-                   -- What stands in the schema of something else, and is no part of a relation.
-                   coalesce(v.typnamespace, f.opfnamespace) AS namespace
-              FROM wanted w
-              LEFT JOIN pg_index x ON w.classid = 'pg_class'::regclass AND x.indexrelid = w.objid
-              LEFT JOIN pg_constraint k ON w.classid = 'pg_constraint'::regclass AND k.oid = w.objid
-              LEFT JOIN pg_trigger g ON w.classid = 'pg_trigger'::regclass AND g.oid = w.objid
-              LEFT JOIN pg_attrdef a ON w.classid = 'pg_attrdef'::regclass AND a.oid = w.objid
-              LEFT JOIN pg_policy p ON w.classid = 'pg_policy'::regclass AND p.oid = w.objid
-              LEFT JOIN pg_rewrite r ON w.classid = 'pg_rewrite'::regclass AND r.oid = w.objid
-              LEFT JOIN pg_publication_rel m ON w.classid = 'pg_publication_rel'::regclass AND m.oid = w.objid
-              LEFT JOIN pg_type v ON v.oid = k.contypid
-              LEFT JOIN pg_amop ao ON w.classid = 'pg_amop'::regclass AND ao.oid = w.objid
-              LEFT JOIN pg_amproc ap ON w.classid = 'pg_amproc'::regclass AND ap.oid = w.objid
-              LEFT JOIN pg_opfamily f ON f.oid = coalesce(ao.amopfamily, ap.amprocfamily)
-        )
-        SELECT w.classid, w.objid, w.objsubid, address.type,
-               CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
-                    WHEN w.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass) THEN address.object_names
-                    ELSE address.object_names || address.object_args END,
-               n.nspname::text,
-               CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
-               o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),
-               w.relation,
-               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL
-                    THEN nullif(greatest(c.reltuples::int8, pg_stat_get_live_tuples(c.oid), 0), 0) END,
-               coalesce(c.relkind IN ('r', 'p') AND w.relation IS NULL AND has_table_privilege(c.oid, 'TRUNCATE'), false)
-          FROM placed w
-          LEFT JOIN pg_class c
-            ON c.oid = coalesce(w.relation, CASE WHEN w.classid = 'pg_class'::regclass THEN w.objid END)
-          LEFT JOIN pg_type t ON w.classid = 'pg_type'::regclass AND t.oid = w.objid
-          LEFT JOIN pg_namespace y ON y.oid = t.typnamespace
-          LEFT JOIN pg_depend within
-            ON within.classid = w.classid AND within.objid = w.objid AND within.objsubid = 0
-           AND within.refclassid = 'pg_namespace'::regclass AND within.deptype = 'n' AND w.objsubid = 0
-           AND w.classid <> 'pg_extension'::regclass
-          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid, w.namespace)
-          LEFT JOIN pg_shdepend s
-            ON s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-           AND s.classid = w.classid AND s.objid = w.objid AND s.objsubid = 0 AND s.deptype = 'o',
-               LATERAL (VALUES (
-                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, pg_amop, pg_amproc,
-                   -- pg_publication_namespace, and the constraints of domains.
-                   w.classid IN (2605, 3576, 2601, 1418, 826, 2602, 2603, 6237) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
-                   coalesce(s.refobjid, c.relowner, 10)
-               )) AS o(ownerless, owner),
-               LATERAL pg_identify_object_as_address(w.classid, w.objid, w.objsubid) AS address
-         WHERE address.type IS NOT NULL
-         ORDER BY 1, 2, 3";
-    // The types of a function's arguments are those that a call gives; procedures may differ in what they return.
-    const ROUTINES: &str = "
-        SELECT 'pg_proc'::regclass::oid, p.oid, a.ord,
-               CASE WHEN p.prokind = 'p' THEN coalesce(p.proargmodes[a.ord::int4]::text, 'i') END,
-               n.nspname::text, t.typname::text
-          FROM pg_proc p,
-               LATERAL unnest(CASE WHEN p.prokind = 'p' THEN coalesce(p.proallargtypes, p.proargtypes::oid[])
-                                   ELSE p.proargtypes::oid[] END) WITH ORDINALITY AS a(oid, ord)
-          LEFT JOIN pg_type t ON t.oid = a.oid
-          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
-         WHERE p.oid >= 16384
-        UNION ALL
-        SELECT 'pg_operator'::regclass, o.oid, a.ord, NULL, n.nspname::text, t.typname::text
-          FROM pg_operator o, LATERAL (VALUES (1, o.oprleft), (2, o.oprright)) AS a(ord, oid)
-          LEFT JOIN pg_type t ON t.oid = a.oid
-          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
-         WHERE o.oid >= 16384
-         ORDER BY 1, 2, 3";
-
+             WHERE deptype = 'i' AND refobjsubid <> 0 AND refobjid::int8 >= 16384";
     // All at once: they travel together, and each waits only for the server.
-    let (identity, facts, schemas, extensions, roles, objects, arguments, dependencies, columns) = tokio::try_join!(
+    let (identity, facts, schemas, extensions, roles, objects, dependencies, columns) = tokio::try_join!(
         biased;
         fingerprint::identify_within(client),
         client.query_typed_one(FACTS, &[]),
         client.query_typed(SCHEMAS, &[]),
         client.query_typed(EXTENSIONS, &[]),
         client.query_typed(ROLES, &[]),
-        client.query_typed(OBJECTS, &[]),
-        client.query_typed(ROUTINES, &[]),
+        objects(client, WANTED, &[], None),
         client.query_typed(DEPENDENCIES, &[]),
         client.query_typed(COLUMNS, &[]),
     )?;
 
-    let mut objects: Vec<Object> = objects.iter().map(object).collect();
-    objects.dedup_by_key(|object| object.id);
-    for row in &arguments {
-        let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
-        let Ok(idx) = objects.binary_search_by_key(&id, |object| object.id) else { continue };
-        objects[idx].arguments.push(argument(row));
-    }
     Ok(Catalog {
         facts: Facts {
             identity,
@@ -446,6 +369,124 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
     })
 }
 
+/// Returns what stands in the catalog of these objects, in the order of their numbers. What is not there is left out.
+pub(super) async fn describe(client: &Client, ids: &[ObjectId]) -> Result<Vec<Object>, tokio_postgres::Error> {
+    const WANTED: &str = "SELECT DISTINCT * FROM unnest($1::oid[], $2::oid[], $3::int4[]) AS w(classid, objid, objsubid)";
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let classes: Vec<u32> = ids.iter().map(|id| id.class).collect();
+    let oids: Vec<u32> = ids.iter().map(|id| id.oid).collect();
+    let columns: Vec<i32> = ids.iter().map(|id| id.column).collect();
+    let parameters: [Parameter<'_>; 3] =
+        [(&classes, Type::OID_ARRAY), (&oids, Type::OID_ARRAY), (&columns, Type::INT4_ARRAY)];
+    objects(client, WANTED, &parameters, Some(&oids)).await
+}
+
+type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Reads the objects that a query wants, and the arguments of those among them that have some.
+async fn objects(
+    client: &Client,
+    wanted: &str,
+    parameters: &[Parameter<'_>],
+    oids: Option<&Vec<u32>>,
+) -> Result<Vec<Object>, tokio_postgres::Error> {
+    const OBJECTS: &str = "
+        ), placed AS (
+            SELECT w.*,
+                   CASE w.classid
+                       WHEN 'pg_class'::regclass THEN CASE WHEN w.objsubid <> 0 THEN w.objid ELSE x.indrelid END
+                       WHEN 'pg_constraint'::regclass THEN nullif(k.conrelid, 0)
+                       WHEN 'pg_trigger'::regclass THEN g.tgrelid
+                       WHEN 'pg_attrdef'::regclass THEN a.adrelid
+                       WHEN 'pg_policy'::regclass THEN p.polrelid
+                       WHEN 'pg_rewrite'::regclass THEN r.ev_class
+                       WHEN 'pg_publication_rel'::regclass THEN m.prrelid
+                   END AS relation,
+                   -- What stands in the schema of something else, and is no part of a relation.
+                   coalesce(v.typnamespace, f.opfnamespace) AS namespace,
+                   k.contype::text
+              FROM wanted w
+              LEFT JOIN pg_index x ON w.classid = 'pg_class'::regclass AND x.indexrelid = w.objid
+              LEFT JOIN pg_constraint k ON w.classid = 'pg_constraint'::regclass AND k.oid = w.objid
+              LEFT JOIN pg_trigger g ON w.classid = 'pg_trigger'::regclass AND g.oid = w.objid
+              LEFT JOIN pg_attrdef a ON w.classid = 'pg_attrdef'::regclass AND a.oid = w.objid
+              LEFT JOIN pg_policy p ON w.classid = 'pg_policy'::regclass AND p.oid = w.objid
+              LEFT JOIN pg_rewrite r ON w.classid = 'pg_rewrite'::regclass AND r.oid = w.objid
+              LEFT JOIN pg_publication_rel m ON w.classid = 'pg_publication_rel'::regclass AND m.oid = w.objid
+              LEFT JOIN pg_type v ON v.oid = k.contypid
+              LEFT JOIN pg_amop ao ON w.classid = 'pg_amop'::regclass AND ao.oid = w.objid
+              LEFT JOIN pg_amproc ap ON w.classid = 'pg_amproc'::regclass AND ap.oid = w.objid
+              LEFT JOIN pg_opfamily f ON f.oid = coalesce(ao.amopfamily, ap.amprocfamily)
+        )
+        SELECT w.classid, w.objid, w.objsubid, address.type,
+               CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
+                    WHEN w.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass) THEN address.object_names
+                    ELSE address.object_names || address.object_args END,
+               n.nspname::text,
+               CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
+               o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),
+               w.relation,
+               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL
+                    THEN nullif(greatest(c.reltuples::int8, pg_stat_get_live_tuples(c.oid), 0), 0) END,
+               coalesce(c.relkind IN ('r', 'p') AND w.relation IS NULL AND has_table_privilege(c.oid, 'TRUNCATE'), false),
+               w.contype, coalesce(c.relispartition, false)
+          FROM placed w
+          LEFT JOIN pg_class c
+            ON c.oid = coalesce(w.relation, CASE WHEN w.classid = 'pg_class'::regclass THEN w.objid END)
+          LEFT JOIN pg_type t ON w.classid = 'pg_type'::regclass AND t.oid = w.objid
+          LEFT JOIN pg_namespace y ON y.oid = t.typnamespace
+          LEFT JOIN pg_depend within
+            ON within.classid = w.classid AND within.objid = w.objid AND within.objsubid = 0
+           AND within.refclassid = 'pg_namespace'::regclass AND within.deptype = 'n' AND w.objsubid = 0
+           AND w.classid <> 'pg_extension'::regclass
+          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid, w.namespace)
+          LEFT JOIN pg_shdepend s
+            ON s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND s.classid = w.classid AND s.objid = w.objid AND s.objsubid = 0 AND s.deptype = 'o',
+               LATERAL (VALUES (
+                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, pg_amop, pg_amproc,
+                   -- pg_publication_namespace, and the constraints of domains.
+                   w.classid IN (2605, 3576, 2601, 1418, 826, 2602, 2603, 6237) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
+                   coalesce(s.refobjid, c.relowner, 10)
+               )) AS o(ownerless, owner),
+               LATERAL pg_identify_object_as_address(w.classid, w.objid, w.objsubid) AS address
+         WHERE address.type IS NOT NULL
+         ORDER BY 1, 2, 3";
+    // The types of a function's arguments are those that a call gives; procedures may differ in what they return.
+    const ROUTINES: &str = "
+        SELECT 'pg_proc'::regclass::oid, p.oid, a.ord,
+               CASE WHEN p.prokind = 'p' THEN coalesce(p.proargmodes[a.ord::int4]::text, 'i') END,
+               n.nspname::text, t.typname::text
+          FROM pg_proc p,
+               LATERAL unnest(CASE WHEN p.prokind = 'p' THEN coalesce(p.proallargtypes, p.proargtypes::oid[])
+                                   ELSE p.proargtypes::oid[] END) WITH ORDINALITY AS a(oid, ord)
+          LEFT JOIN pg_type t ON t.oid = a.oid
+          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
+         WHERE p.oid >= 16384 AND ($1::oid[] IS NULL OR p.oid = ANY ($1))
+        UNION ALL
+        SELECT 'pg_operator'::regclass, o.oid, a.ord, NULL, n.nspname::text, t.typname::text
+          FROM pg_operator o, LATERAL (VALUES (1, o.oprleft), (2, o.oprright)) AS a(ord, oid)
+          LEFT JOIN pg_type t ON t.oid = a.oid
+          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
+         WHERE o.oid >= 16384 AND ($1::oid[] IS NULL OR o.oid = ANY ($1))
+         ORDER BY 1, 2, 3";
+
+    let query = format!("WITH wanted AS MATERIALIZED ({wanted}{OBJECTS}");
+    let of: [Parameter<'_>; 1] = [(&oids, Type::OID_ARRAY)];
+    let (objects, arguments) =
+        tokio::try_join!(biased; client.query_typed(&query, parameters), client.query_typed(ROUTINES, &of))?;
+    let mut objects: Vec<Object> = objects.iter().map(object).collect();
+    objects.dedup_by_key(|object| object.id);
+    for row in &arguments {
+        let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
+        let Ok(idx) = objects.binary_search_by_key(&id, |object| object.id) else { continue };
+        objects[idx].arguments.push(argument(row));
+    }
+    Ok(objects)
+}
+
 fn object(row: &Row) -> Object {
     Object {
         id: ObjectId { class: row.get(0), oid: row.get(1), column: row.get(2) },
@@ -458,6 +499,8 @@ fn object(row: &Row) -> Object {
         part_of: row.get(8),
         rows: row.get::<_, Option<i64>>(9).map(i64::unsigned_abs),
         lockable: row.get(10),
+        constraint: row.get::<_, Option<&str>>(11).and_then(|kind| kind.chars().next()),
+        is_partition: row.get(12),
     }
 }
 
@@ -472,7 +515,7 @@ fn columns_of(row: &Row) -> (u32, Columns) {
     (row.get(0), Columns { of: row.get(1), names: names.collect() })
 }
 
-fn dependency(row: &Row) -> Dependency {
+pub(super) fn dependency(row: &Row) -> Dependency {
     Dependency {
         of: ObjectId { class: row.get(0), oid: row.get(1), column: row.get(2) },
         on: ObjectId { class: row.get(3), oid: row.get(4), column: row.get(5) },

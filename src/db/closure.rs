@@ -160,15 +160,15 @@ impl<'a> Graph<'a> {
     /// Adds all that goes with these objects by `DROP … CASCADE`: what needs them, and what an internal part or a member
     /// of an extension belongs to. An extension ends the walk, because it must not go.
     pub(super) fn close(&self, closure: &mut Closure, of: impl IntoIterator<Item = ObjectId>) {
-        self.walk(closure, &Past::default(), of, &mut |_, _| ());
+        self.walk(closure, &Past::default(), of, Parts::BelongTo, &mut |_, _| ());
     }
 
     /// Says what goes with these objects, given what was done before.
-    pub(super) fn fall(&self, roots: &[ObjectId], past: &Past) -> Fall {
+    pub(super) fn fall(&self, roots: &[ObjectId], parts: Parts, past: &Past) -> Fall {
         let mut fall = Fall::default();
         // An object that is reached in several ways goes by itself if one of them says so.
         let mut unasked = HashSet::new();
-        self.walk(&mut fall.closure, past, roots.iter().copied(), &mut |id, way| match way {
+        self.walk(&mut fall.closure, past, roots.iter().copied(), parts, &mut |id, way| match way {
             Way::Normal => fall.forced.push(id),
             Way::ByItself => {
                 unasked.insert(id);
@@ -189,6 +189,7 @@ impl<'a> Graph<'a> {
         closure: &mut Closure,
         past: &Past,
         of: impl IntoIterator<Item = ObjectId>,
+        parts: Parts,
         reached: &mut dyn FnMut(ObjectId, Way),
     ) {
         let roots = of.into_iter().filter(|id| !past.gone.contains(*id)).map(|id| (id, Way::PartOfRoot));
@@ -202,7 +203,7 @@ impl<'a> Graph<'a> {
                 reached(below.of, way);
                 open.push((below.of, way));
             }
-            if id.column != 0 {
+            if id.column != 0 || (way == Way::PartOfRoot && parts == Parts::Alone) {
                 continue;
             }
             for (whole, _) in self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')) {
@@ -214,6 +215,15 @@ impl<'a> Graph<'a> {
             }
         }
     }
+}
+
+/// What comes of what has an internal part that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// It is not dropped without what it belongs to.
+    BelongTo,
+    /// The statement takes it out of what it belongs to.
+    Alone,
 }
 
 /// How something is reached.
@@ -282,7 +292,7 @@ mod tests {
     #[track_caller]
     fn check(roots: &[ObjectId], past: &Past, goes: &[ObjectId], forced: &[ObjectId], required_by: &[ObjectId]) {
         let dependencies = dependencies();
-        let fall = Graph::of(&dependencies).fall(roots, past);
+        let fall = Graph::of(&dependencies).fall(roots, Parts::BelongTo, past);
         let ids: BTreeSet<ObjectId> = fall.closure.ids().collect();
         assert_eq!(ids, goes.iter().copied().collect::<BTreeSet<_>>());
         assert_eq!((fall.forced, fall.required_by), (forced.to_vec(), required_by.to_vec()));
@@ -304,9 +314,16 @@ mod tests {
     }
 
     #[test]
+    fn a_part_may_be_taken_out_of_what_it_belongs_to() {
+        let dependencies = dependencies();
+        let fall = Graph::of(&dependencies).fall(&[INDEX], Parts::Alone, &Past::default());
+        assert_eq!((fall.closure.ids().collect::<Vec<_>>(), fall.required_by), (vec![INDEX], Vec::new()));
+    }
+
+    #[test]
     fn what_is_gone_before_is_not_in_the_way() {
         let mut past = Past::default();
-        past.gone.extend(&Graph::of(&dependencies()).fall(&[VIEW], &past).closure);
+        past.gone.extend(&Graph::of(&dependencies()).fall(&[VIEW], Parts::BelongTo, &past).closure);
         check(&[column(1)], &past, &[column(1), KEY, INDEX], &[], &[]);
         // A column that has another type by now keeps its default, which may speak of the old one.
         past.retyped.insert(column(2));

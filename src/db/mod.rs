@@ -12,6 +12,7 @@ pub mod connect;
 pub mod conversions;
 pub mod explain;
 pub mod fingerprint;
+mod foresee;
 pub mod foreign;
 pub mod guard;
 pub mod history;

@@ -992,6 +992,8 @@ mod tests {
             part_of: None,
             rows: None,
             lockable: kind == "table",
+            constraint: None,
+            is_partition: false,
         });
         need(catalog, id, self::id(class::SCHEMA, schema), 'n');
     }
