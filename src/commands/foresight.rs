@@ -6,7 +6,7 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use crate::db::cast::Convertible;
-use crate::db::reach::{self, Act, Code, Deed, NewType, Obstacle, Relation, Retyped, Subject, Thing, Wanted};
+use crate::db::reach::{self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted};
 use crate::sql::effect::{self, Kind, Reach, Using};
 use crate::sql::{self, Assessed, Change, Dialect, ObjectName, rewrite, twice};
 
@@ -16,6 +16,7 @@ pub struct Questions {
     /// For each of [`Wanted::acts`].
     pub acts: Vec<Asked>,
     retyped: Vec<(Retyped, ChangedType)>,
+    required: Vec<(Required, ObjectName)>,
     types: Vec<(usize, String, ObjectName)>,
     code: Vec<(usize, Code)>,
 }
@@ -58,6 +59,7 @@ impl Questions {
     pub fn add_to(&self, wanted: &mut Wanted) {
         wanted.acts = self.acts.iter().map(|asked| asked.act.clone()).collect();
         wanted.retyped = self.retyped.iter().map(|(retyped, _)| retyped.clone()).collect();
+        wanted.required = self.required.iter().map(|(required, _)| required.clone()).collect();
         wanted.types = self.types.iter().map(|(_, words, _)| words.clone()).collect();
         wanted.types.sort();
         wanted.types.dedup();
@@ -128,6 +130,12 @@ impl Questions {
                 let of = relation(table).map(|table| Subject::Key { table, column: None });
                 act(Deed::Exclude, of, table, "key");
             }
+            Change::RequireValue { column, is_new } => {
+                let table = column.parent().as_ref().and_then(relation);
+                let name = (!is_new).then(|| column.clipped().last().to_owned());
+                let required = table.map(|table| Required { table, column: name });
+                self.required.extend(required.map(|required| (required, column.clone())));
+            }
             Change::Refer { to } => act(Deed::Need, relation(to).map(Subject::Relation), to, "table"),
             Change::UseType { column, of } => {
                 self.types.push((statement_idx, of.text.clone(), column.clone()));
@@ -161,7 +169,11 @@ impl Questions {
             let convertible = facts.conversions.get(retyped)?;
             changed.sentence(convertible)
         });
-        unknown.chain(stops).chain(converted).collect()
+        let without = self.required.iter().filter_map(|(required, column)| {
+            let n_rows = facts.without.get(required).filter(|n_rows| **n_rows > 0)?;
+            Some(without_value(required, column, *n_rows))
+        });
+        unknown.chain(stops).chain(converted).chain(without).collect()
     }
 
     /// Says what could not be found out of an enum that is built again, where drizzle-kit would stop in the middle of that.
@@ -292,6 +304,22 @@ fn listed(things: &[Thing], one: &str, many: &str) -> String {
     format!("{}{more} {}", shown.join(", "), if things.len() == 1 { one } else { many })
 }
 
+/// Says that rows have no value where they must have one.
+fn without_value(required: &Required, column: &ObjectName, n_rows: u64) -> String {
+    let rows = if n_rows == 1 { "1 row has".to_owned() } else { format!("{n_rows} rows have") };
+    let table = format!("{}.{}", escape_identifier(&required.table.schema), escape_identifier(&required.table.name));
+    match &required.column {
+        Some(name) => format!(
+            "{column} must have a value, and {rows} none: fill them first; SELECT * FROM {table} WHERE {} IS NULL shows them",
+            escape_identifier(name)
+        ),
+        None => format!(
+            "{column} is new and must have a value, and {rows} none: give it a default, or add it without .notNull(), fill it, and \
+             push again"
+        ),
+    }
+}
+
 fn unknown_type(words: &str, column: &ObjectName, message: &str) -> String {
     match rewrite::meant_type(words) {
         Some(meant) => format!(
@@ -309,7 +337,8 @@ impl ChangedType {
     /// Says why the values of the column cannot become those of the new type, if they cannot.
     fn sentence(&self, convertible: &Convertible) -> Option<String> {
         let ChangedType { column, to, rebuilt, labels, .. } = self;
-        let to = rewrite::meant_type(to).unwrap_or(to);
+        let enum_name = rebuilt.as_ref().map(|of| format!("the new {of}"));
+        let to = enum_name.as_deref().unwrap_or_else(|| rewrite::meant_type(to).unwrap_or(to));
         match convertible {
             Convertible::Fits | Convertible::Unknown => None,
             Convertible::NoCast { old, .. } => Some(format!(
@@ -327,8 +356,9 @@ impl ChangedType {
                 let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
                 let update = labels.as_ref().filter(|_| !in_arrays).and_then(|labels| self.update(&shown, labels));
                 let update = update.unwrap_or_else(|| "change them first".to_owned());
+                let has_not = if labels.is_some() { "has not" } else { "does not take" };
                 Some(format!(
-                    "{rows} in {column} that {to} does not know: {}{more}{message}{stays}; {update}",
+                    "{rows} in {column} that {to} {has_not}: {}{more}{message}{stays}; {update}",
                     shown.join(", ")
                 ))
             }

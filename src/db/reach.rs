@@ -101,6 +101,14 @@ pub enum NewType {
     Enum { name: Relation, labels: Vec<String> },
 }
 
+/// A column that must have a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Required {
+    pub table: Relation,
+    /// None where the column is new, and every row is without.
+    pub column: Option<String>,
+}
+
 /// Code of the database, by the name that a statement calls it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
@@ -122,6 +130,7 @@ pub struct Wanted {
     /// Tables whose constraints are dropped.
     pub constrained: Vec<Relation>,
     pub retyped: Vec<Retyped>,
+    pub required: Vec<Required>,
     /// Types that columns get, as they are written.
     pub types: Vec<String>,
     pub code: Vec<Code>,
@@ -132,9 +141,10 @@ pub struct Wanted {
 impl Wanted {
     /// Tells whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
-        let Wanted { counted, truncated, acts, constrained, retyped, types, code, remade } = self;
+        let Wanted { counted, truncated, acts, constrained, retyped, required, types, code, remade } = self;
         let has_relations = [counted, truncated, constrained, remade].into_iter().any(|relations| !relations.is_empty());
-        !has_relations && acts.is_empty() && retyped.is_empty() && types.is_empty() && code.is_empty()
+        let has_columns = !retyped.is_empty() || !required.is_empty();
+        !has_relations && !has_columns && acts.is_empty() && types.is_empty() && code.is_empty()
     }
 
     /// Tells whether the rows of something matter, or what kind of constraint something is.
@@ -261,6 +271,8 @@ pub struct Facts {
     pub identities: Vec<(Relation, String, Relation)>,
     /// What comes of the values of a column whose type changes.
     pub conversions: BTreeMap<Retyped, Convertible>,
+    /// The rows that have no value where they must have one. Absent where that was not found out.
+    pub without: BTreeMap<Required, u64>,
     /// Types that the server does not know, with what it says.
     pub unknown_types: BTreeMap<String, String>,
     /// Code by its number that is neither PostgreSQL's nor an extension's, and may do what it likes, with a name for it.
@@ -289,6 +301,11 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, toki
     for retyped in &wanted.retyped {
         let convertible = convertible(client, retyped).await?;
         facts.conversions.insert(retyped.clone(), convertible);
+    }
+    for required in &wanted.required {
+        if let Some(rows) = without(client, required).await? {
+            facts.without.insert(required.clone(), rows);
+        }
     }
     for table in &wanted.truncated {
         let emptied = emptied_with(client, table).await?;
@@ -539,6 +556,21 @@ async fn convertible(client: &Client, retyped: &Retyped) -> Result<Convertible, 
         Err(error) if error.as_db_error().is_some() => Ok(Convertible::Unknown),
         outcome => outcome,
     }
+}
+
+/// Counts the rows that have no value in a column; none where that is not to be found out.
+async fn without(client: &Client, required: &Required) -> Result<Option<u64>, tokio_postgres::Error> {
+    let Required { table, column } = required;
+    let (schema, name) = (escape_identifier(&table.schema), escape_identifier(&table.name));
+    let condition = match column {
+        Some(column) => format!("WHERE {} IS NULL", escape_identifier(column)),
+        None => String::new(),
+    };
+    let sql = format!("SELECT count(*) FROM (SELECT FROM {schema}.{name} {condition} LIMIT {COUNTED}) AS bounded");
+    client.batch_execute("SAVEPOINT counting").await?;
+    let counted = client.query_typed_one(&sql, &[]).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT counting").await?;
+    Ok(counted.ok().map(|row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
 /// Finds the code among this that is neither PostgreSQL's nor an extension's, and that is not immutable: its number, and a

@@ -55,6 +55,8 @@ pub enum Change {
     ChangeDefault { column: ObjectName },
     AllowNull { column: ObjectName },
     AddPrimaryKey { table: ObjectName },
+    /// No row may be NULL in it, or there may be no rows where the column is new.
+    RequireValue { column: ObjectName, is_new: bool },
     /// The table must be there.
     Refer { to: ObjectName },
     /// The server must know these words.
@@ -140,7 +142,7 @@ pub fn weigh(readings: &[Reading], facts: &Facts) -> Vec<Weighed> {
             }
         }
         let changes = reading.effects.iter().filter_map(|effect| {
-            state.change(effect, enums.of(statement_idx, effect), &readings[..statement_idx])
+            state.change(effect, enums.of(statement_idx, effect), &reading.effects, &readings[..statement_idx])
         });
         // Where there are no rows, nothing runs. Whatever a materialised view is made of runs.
         let runs = reading.runs.iter().filter(|run| !state.is_new(Space::Relation, &run.table));
@@ -426,8 +428,15 @@ impl State {
         Some(Reference { from: before(table), to: before(to), is_from_new: self.is_new(Space::Relation, table) })
     }
 
-    /// Says what an effect does to the objects that were there before the plan, given the statements before it.
-    fn change(&self, effect: &Effect, rebuilt: Option<&ObjectName>, earlier: &[Reading]) -> Option<Change> {
+    /// Says what an effect does to the objects that were there before the plan, given the other effects of the statement and
+    /// the statements before it.
+    fn change(
+        &self,
+        effect: &Effect,
+        rebuilt: Option<&ObjectName>,
+        of_statement: &[Effect],
+        earlier: &[Reading],
+    ) -> Option<Change> {
         let before = |space: Space, name: &ObjectName| self.former(space, name).unwrap_or_else(|| name.clone());
         let column = |column: &ObjectName| {
             let is_new = self.is_new(Space::Column, column) || self.is_of_new_table(column);
@@ -470,6 +479,11 @@ impl State {
                 column(of).map(|column| Change::ChangeDefault { column })
             }
             Effect::AllowNull { column: of } => column(of).map(|column| Change::AllowNull { column }),
+            Effect::RequireValue { column: of } if !self.is_of_new_table(of) && !is_emptied(of, earlier) => {
+                let adds = |effect: &Effect| matches!(effect, Effect::Create { kind: Kind::Column, name, .. } if name == of);
+                let is_new = of_statement.iter().any(adds) || self.is_new(Space::Column, of);
+                Some(Change::RequireValue { column: before(Space::Column, of), is_new })
+            }
             Effect::AddPrimaryKey { table } if !self.is_new(Space::Relation, table) => {
                 Some(Change::AddPrimaryKey { table: before(Space::Relation, table) })
             }
