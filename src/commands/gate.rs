@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::commands::foresight::{self, Asked, Questions};
+use crate::commands::recheck::Basis;
 use crate::db::reach::{self, Reached, Relation, Rows, Thing, Wanted};
 use crate::kit::block;
 use crate::kit::prompt::{self, Loss, LossKind, Prompt};
@@ -48,6 +49,8 @@ pub struct Judged {
     pub blind: Option<String>,
     /// Why the statements cannot run, whatever the policy says.
     pub obstacles: Vec<String>,
+    /// What the decision rests on, where the database could be looked into.
+    pub basis: Option<Basis>,
     pub decision: Result<Consent, Refusal>,
 }
 
@@ -74,23 +77,24 @@ impl Held {
 }
 
 impl Gate<'_> {
-    /// Decides a question: the last one by the statements above it, every other one by what it asks.
-    pub fn answer(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+    /// Decides a question: the last one by the statements above it, every other one by what it asks. Where it consents to
+    /// the last one, it says what that rests on.
+    pub fn answer(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>, Option<Basis>) {
         match &prompt.kind {
             prompt::Kind::Execute | prompt::Kind::DataLoss(_) => self.decide(prompt),
             prompt::Kind::Rename(_) | prompt::Kind::Unique(_) | prompt::Kind::DropMigration | prompt::Kind::Unknown => {
-                (decide::prompt(self.policy, prompt, self.scope), Vec::new())
+                (decide::prompt(self.policy, prompt, self.scope), Vec::new(), None)
             }
         }
     }
 
     /// Judges the last question by the statements above it, and returns the answer.
-    fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+    fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>, Option<Basis>) {
         let statements = match self.read(prompt) {
             Ok(statements) => statements,
             Err(reason) => {
                 let doubt = decide::Doubt { reason, allow: Vec::new() };
-                return (Decision::Unclear(doubt), Vec::new());
+                return (Decision::Unclear(doubt), Vec::new(), None);
             }
         };
         let statements = if self.in_transaction { self.rewritten(statements) } else { statements };
@@ -99,7 +103,7 @@ impl Gate<'_> {
             prompt::Kind::DataLoss(losses) => losses,
             _ => &[],
         };
-        let Judged { statements, blind, obstacles, decision } = self.judge(&statements, losses);
+        let Judged { statements, blind, obstacles, basis, decision } = self.judge(&statements, losses);
         let in_one = in_one.map(|obstacle| {
             format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why)
         });
@@ -111,13 +115,13 @@ impl Gate<'_> {
             let because = refused.as_ref().and_then(|refusal| refusal.because.clone());
             let lines = refused.iter().flat_map(|refusal| refusal.what.lines()).map(str::to_owned);
             let what = lines.chain(obstacles).collect::<Vec<_>>().join("\n");
-            return (Decision::Refuse(Refusal { what, because, allow: Vec::new() }), statements);
+            return (Decision::Refuse(Refusal { what, because, allow: Vec::new() }), statements, None);
         }
         let mut decision = decide::consenting(decision);
         if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, blind) {
             warnings.push(format!("our own look at what the statements reach failed: {reason}"));
         }
-        (decision, statements)
+        (decision, statements, basis)
     }
 
     /// Returns the statements of the block above a question.
@@ -218,7 +222,12 @@ impl Gate<'_> {
         }
         // Of what only creates, a look that failed is nobody's business.
         let blind = blind.filter(|_| wanted.names_rows() || questions.drops());
-        Judged { blind, obstacles, ..self.conclude(&assessed, &held) }
+        let basis = facts.map(|facts| {
+            let (statements, losses) = (statements.to_vec(), losses.to_vec());
+            let tables = at_stake(&assessed, &facts);
+            Basis { statements, losses, wanted, facts, tables }
+        });
+        Judged { blind, obstacles, basis, ..self.conclude(&assessed, &held) }
     }
 
     /// Says what would happen to the tables in which drizzle's migrators keep their records. drizzle-kit does not get to see
@@ -426,7 +435,7 @@ impl Gate<'_> {
             let objects = statement.objects.iter().map(ToString::to_string).collect();
             report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
-        Judged { statements: statements.collect(), blind: None, obstacles: Vec::new(), decision }
+        Judged { statements: statements.collect(), blind: None, obstacles: Vec::new(), basis: None, decision }
     }
 
     fn hazard(&self, held: &Held) -> report::Hazard {
@@ -486,7 +495,8 @@ pub fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn named(relation: &Relation) -> ObjectName {
+/// Returns the name of a relation.
+pub fn named(relation: &Relation) -> ObjectName {
     ObjectName::new([&relation.schema, &relation.name])
 }
 
@@ -497,7 +507,8 @@ fn relation(name: &ObjectName) -> Option<Relation> {
     }
 }
 
-fn count(rows: Rows) -> Option<Count> {
+/// Returns a number of rows as the policy counts them; none where it is not known.
+pub fn count(rows: Rows) -> Option<Count> {
     match rows {
         Rows::Exact(rows) => Some(Count::Rows(rows)),
         Rows::AtLeast(rows) => Some(Count::AtLeast(rows)),
@@ -547,6 +558,26 @@ fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<H
         }
     }
     held
+}
+
+/// Returns the relations whose rows would be lost, by the names from before the plan.
+fn at_stake(assessed: &[Assessed], facts: &reach::Facts) -> Vec<Relation> {
+    let founds = assessed.iter().flat_map(|statement| &statement.hazards);
+    let founds = founds.filter(|found| found.hazard.class() == Class::DataLoss);
+    let named = founds.flat_map(|found| {
+        found.before.iter().filter_map(|object| match found.hazard.object() {
+            Object::Table | Object::View => relation(object),
+            Object::Column => relation(&object.parent()?),
+            _ => None,
+        })
+    });
+    let mut tables: Vec<Relation> = named.collect();
+    tables.extend(facts.emptied.values().flatten().cloned());
+    tables.extend(facts.reached.iter().filter_map(|reached| reached.thing.relation()));
+    tables.retain(|table| facts.relations.contains_key(table));
+    tables.sort();
+    tables.dedup();
+    tables
 }
 
 /// Returns what must be known of every TRUNCATE with CASCADE.

@@ -28,6 +28,7 @@ pub mod plan_file;
 pub mod policy;
 pub mod probe;
 pub mod push;
+pub mod recheck;
 pub mod replay;
 pub mod reset;
 pub mod run;

@@ -134,7 +134,7 @@ impl Answers<'_> {
             whose: &|_| None,
             is_in_schema: &|_| true,
         };
-        let (decision, statements) = gate.answer(prompt);
+        let (decision, statements, _) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         log.statements.extend(statements);

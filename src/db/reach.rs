@@ -3,12 +3,13 @@
 //! Reads in one transaction that may not write, or in a part of one, with limits of time for every query.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use super::blockers::{self, Blocker};
 use super::cast::{self, Conversion, Convertible};
 use super::catalog::{self, Dependency, Object, ObjectId};
 use super::connect::ConnectError;
@@ -279,6 +280,112 @@ pub struct Facts {
     pub runs: Vec<(usize, String)>,
     /// What is lost with a view that is made again, beside its query.
     pub on_views: BTreeMap<Relation, Vec<String>>,
+}
+
+impl Facts {
+    /// Adds what was found before and is not looked up a second time.
+    pub fn or_as_before(self, before: &Facts) -> Facts {
+        let Facts { relations, emptied, reached, lost, stops, primary_keys, identities, .. } = self;
+        Facts { relations, emptied, reached, lost, stops, primary_keys, identities, ..before.clone() }
+    }
+}
+
+/// How tables are locked for a second look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Waits for those who write, and keeps others from writing.
+    Share,
+    /// Keeps everyone out.
+    Exclusive,
+}
+
+/// What came of the wish for locks.
+pub(super) enum Locking {
+    Locked,
+    /// The transaction is at its end. Those who hold the tables, as far as they were seen.
+    Busy { by: Vec<Blocker>, waited: Duration },
+}
+
+/// Locks the tables among these relations in the order of their names, each wait for so long as the transaction waits for
+/// locks. Views and foreign tables cannot be locked, and are left out.
+pub(super) async fn lock(
+    client: &Client,
+    relations: &[Relation],
+    mode: Mode,
+) -> Result<Locking, tokio_postgres::Error> {
+    const TABLES: &str = "
+        SELECT c.oid, n.nspname::text, c.relname::text
+          FROM unnest($1::text[], $2::text[]) AS wanted(schema, name)
+          JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+          JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+         WHERE c.relkind IN ('r', 'p') ORDER BY 2, 3";
+    let (schemas, names) = columns(relations);
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let rows = client.query_typed(TABLES, &parameters).await?;
+    if rows.is_empty() {
+        return Ok(Locking::Locked);
+    }
+    let oids: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
+    let tables = rows.iter().map(|row| format!("{}.{}", escape_identifier(row.get(1)), escape_identifier(row.get(2))));
+    let mode = match mode {
+        Mode::Share => "SHARE",
+        Mode::Exclusive => "ACCESS EXCLUSIVE",
+    };
+    let started = Instant::now();
+    let locked = client.batch_execute(&format!("LOCK TABLE {} IN {mode} MODE", tables.collect::<Vec<_>>().join(", "))).await;
+    match locked {
+        Ok(()) => Ok(Locking::Locked),
+        // lock_not_available and deadlock_detected.
+        Err(error) if error.code().is_some_and(|code| matches!(code.code(), "55P03" | "40P01")) => {
+            let waited = started.elapsed();
+            client.batch_execute("ROLLBACK TO SAVEPOINT locking").await?;
+            Ok(Locking::Busy { by: blockers::holders_of(client, &oids).await?, waited })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What a second look came to, before a consent that holds no lock.
+pub enum Again {
+    Seen(Facts),
+    /// Somebody has written into the tables and not committed, and did not come to an end.
+    Busy { by: Vec<Blocker>, waited: Duration },
+}
+
+/// Waits for those who write into these tables, and looks up what is at stake while nobody does. The locks are given back at
+/// the end of the look.
+///
+/// # Errors
+/// When the server cannot be asked, or will not lock a table for us.
+pub fn look_again(
+    visit: &Visit,
+    wanted: &Wanted,
+    tables: &[Relation],
+    lock_timeout: Duration,
+    deadline: Duration,
+) -> Result<Again, ConnectError> {
+    let [limit, query] = [lock_timeout, QUERY_LIMIT].map(|limit| milliseconds(limit.min(deadline)));
+    let settings =
+        format!("SET LOCAL row_security = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0; SAVEPOINT locking");
+    visit.look_aside(deadline, &settings, async |client| {
+        if let Locking::Busy { by, waited } = lock(client, tables, Mode::Share).await? {
+            return Ok(Again::Busy { by, waited });
+        }
+        client.batch_execute(&format!("SET LOCAL statement_timeout = {query}")).await?;
+        Ok(Again::Seen(read(client, wanted).await?))
+    })
+}
+
+/// Looks up what is at stake in a transaction that is to go on, and leaves its settings as they are.
+pub(super) async fn read_within(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
+    let query = milliseconds(QUERY_LIMIT);
+    let settings = format!(
+        "SAVEPOINT rechecking; SET LOCAL row_security = off; SET LOCAL statement_timeout = {query}"
+    );
+    client.batch_execute(&settings).await?;
+    let facts = read(client, wanted).await?;
+    client.batch_execute("ROLLBACK TO SAVEPOINT rechecking; RELEASE SAVEPOINT rechecking").await?;
+    Ok(facts)
 }
 
 /// Looks up what statements would reach.

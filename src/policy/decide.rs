@@ -84,6 +84,18 @@ pub enum Count {
     Tables(u64),
 }
 
+impl Count {
+    /// Returns the number in words, as one of rows.
+    pub fn rows(self) -> String {
+        let (about, count) = match self {
+            Count::Rows(count) | Count::Tables(count) => ("", count),
+            Count::AtLeast(count) => ("at least ", count),
+            Count::About(count) => ("about ", count),
+        };
+        format!("{about}{count} {}", if count == 1 { "row" } else { "rows" })
+    }
+}
+
 /// The consent of the policy to stakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {

@@ -36,6 +36,7 @@ mod migrations;
 mod next;
 mod plan;
 mod reach;
+mod recheck;
 mod refusals;
 mod renames;
 mod reset;
