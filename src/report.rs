@@ -433,7 +433,11 @@ impl Report {
             None => line("policy", policy),
         }
         if let Some(Counted { at, locked }) = &self.counted {
-            let until = if *locked { "under locks that were held to the commit" } else { "rows that commit later are not seen" };
+            let until = if *locked {
+                "under locks that were held to the commit"
+            } else {
+                "rows that commit later are not seen"
+            };
             line("counted", &format!("{at}; {until}"));
         }
         text

@@ -104,7 +104,8 @@ impl Questions {
                 }
                 act(Deed::ChangeType, subject(Kind::Column, column), column, "column");
                 let is_text = rebuilt.is_some() && labels.is_none();
-                if let (Some([table, name]), Using::Assignment | Using::Cast, false) = (parted(column), using, is_text) {
+                if let (Some([table, name]), Using::Assignment | Using::Cast, false) = (parted(column), using, is_text)
+                {
                     let new = match (labels, to.name.as_ref().and_then(relation)) {
                         (Some(labels), Some(name)) => NewType::Enum { name, labels: labels.clone() },
                         _ => NewType::Words(to.text.clone()),
@@ -196,11 +197,9 @@ impl Questions {
         let asked = &self.acts[stop.act_idx];
         let (what, name) = (asked.what, &asked.name);
         let sentence = match &stop.why {
-            Obstacle::Held(by) => format!(
-                "{name} cannot change its type while {} it: {}",
-                listed(by, "uses", "use"),
-                out_of_the_way(by)
-            ),
+            Obstacle::Held(by) => {
+                format!("{name} cannot change its type while {} it: {}", listed(by, "uses", "use"), out_of_the_way(by))
+            }
             Obstacle::Needed(by) => format!(
                 "{what} {name} cannot be dropped while {} it: {}",
                 listed(by, "needs", "need"),
@@ -294,7 +293,10 @@ fn out_of_the_way(things: &[Thing]) -> String {
         _ => None,
     });
     let them = if things.len() == 1 { "it" } else { "them" };
-    format!("drop {them} before the push and make {them} again afterwards, or do all of it in a migration{}", view.unwrap_or_default())
+    format!(
+        "drop {them} before the push and make {them} again afterwards, or do all of it in a migration{}",
+        view.unwrap_or_default()
+    )
 }
 
 fn listed(things: &[Thing], one: &str, many: &str) -> String {
@@ -346,12 +348,19 @@ impl ChangedType {
                  with --apply transaction and [using] in the policy"
             )),
             Convertible::Unfit { n_failed, examples, message, in_arrays } => {
-                let rows = if *n_failed == 1 { "1 row has a value".to_owned() } else { format!("{n_failed} rows have values") };
+                let rows = if *n_failed == 1 {
+                    "1 row has a value".to_owned()
+                } else {
+                    format!("{n_failed} rows have values")
+                };
                 let stays = match rebuilt {
-                    Some(of) => format!("; drizzle-kit would make {column} text, replace {of}, and fail to make the column {of} again"),
+                    Some(of) => format!(
+                        "; drizzle-kit would make {column} text, replace {of}, and fail to make the column {of} again"
+                    ),
                     None => String::new(),
                 };
-                let shown: Vec<String> = examples.iter().map(|example| escape_literal(example).trim().to_owned()).collect();
+                let shown: Vec<String> =
+                    examples.iter().map(|example| escape_literal(example).trim().to_owned()).collect();
                 let more = if (examples.len() as u64) < *n_failed && labels.is_none() { " …" } else { "" };
                 let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
                 let update = labels.as_ref().filter(|_| !in_arrays).and_then(|labels| self.update(&shown, labels));

@@ -300,8 +300,12 @@ impl Gate<'_> {
             held.extend(remade(assessed).filter_map(|(statement_idx, view)| {
                 let lost = facts.on_views.get(&relation(&view)?)?;
                 let note = format!("it is made again, and {} would not be", lost.join(", "));
-                let stake =
-                    Stake { hazard: Hazard::DropView, objects: Objects::All(vec![view]), count: None, note: Some(note) };
+                let stake = Stake {
+                    hazard: Hazard::DropView,
+                    objects: Objects::All(vec![view]),
+                    count: None,
+                    note: Some(note),
+                };
                 Some(Held::by(Some(statement_idx), stake))
             }));
         }
@@ -471,7 +475,8 @@ const TRUNCATE: usize = 1;
 /// Returns the table whose truncation an answer chose, with the rule. Where it could be several tables, none of them
 /// was chosen with certainty.
 pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>) -> Option<(ObjectName, RuleRef)> {
-    let (prompt::Kind::Unique(unique), Decision::Choose { choice: TRUNCATE, because, .. }) = (&prompt.kind, decision) else {
+    let (prompt::Kind::Unique(unique), Decision::Choose { choice: TRUNCATE, because, .. }) = (&prompt.kind, decision)
+    else {
         return None;
     };
     match scope.tables_shown(&unique.table).as_slice() {
@@ -683,7 +688,11 @@ fn taken_along(
     let Some(facts) = facts else {
         // A column takes its indexes and constraints along without a word.
         let unknown = questions.acts.iter().filter(|asked| asked.takes_along()).map(|asked| {
-            let by = if asked.cascades { format!("the CASCADE of {}", asked.name) } else { format!("the drop of {}", asked.name) };
+            let by = if asked.cascades {
+                format!("the CASCADE of {}", asked.name)
+            } else {
+                format!("the drop of {}", asked.name)
+            };
             Held::in_doubt(asked.statement_idx, unseen_reach(&by))
         });
         return unknown.collect();
@@ -710,7 +719,8 @@ fn taken_along(
         if name.as_ref().is_some_and(|name| is_dropped(assessed, hazard, name)) {
             continue;
         }
-        let goes = if asked.cascades { format!("reached by the CASCADE of {by}") } else { format!("that goes with {by}") };
+        let goes =
+            if asked.cascades { format!("reached by the CASCADE of {by}") } else { format!("that goes with {by}") };
         let (objects, told) = match name {
             Some(name) => (Objects::All(vec![name]), format!("{} {goes}", thing.kind_and_part())),
             None if asked.cascades => (Objects::Unknown, format!("the CASCADE of {by} drops the {}", thing.told)),
@@ -891,7 +901,8 @@ mod tests {
         let renamed = ["ALTER TABLE users RENAME TO people;", "DROP TABLE people CASCADE;"];
         assert_eq!(told(&renamed, &facts(vec![2])), [lost]);
         assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![0])), [""; 0]);
-        let column = "unclassified what the drop of public.users.name reaches is not known: there is no public.users.name";
+        let column =
+            "unclassified what the drop of public.users.name reaches is not known: there is no public.users.name";
         assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts(vec![0])), [column]);
         let schema = "unclassified what the CASCADE of shop reaches is not known: there is no shop";
         assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![0])), [schema]);
@@ -932,10 +943,8 @@ mod tests {
 
     #[test]
     fn what_goes_with_a_column_is_judged_by_a_hazard_of_its_own() {
-        let constraint = |kind: char| Thing {
-            constraint: Some(kind),
-            ..thing("table constraint", &["public", "users", "c"])
-        };
+        let constraint =
+            |kind: char| Thing { constraint: Some(kind), ..thing("table constraint", &["public", "users", "c"]) };
         let cases = [
             (thing("index", &["public", "i"]), "drop_index public.i: index that goes with public.users.name"),
             (constraint('c'), "drop_constraint public.users.c: check that goes with public.users.name"),
@@ -959,10 +968,8 @@ mod tests {
             ),
         ];
         for (thing, expected) in cases {
-            let facts = reach::Facts {
-                reached: vec![Reached { act_idx: 0, thing, owner: None }],
-                ..reach::Facts::default()
-            };
+            let facts =
+                reach::Facts { reached: vec![Reached { act_idx: 0, thing, owner: None }], ..reach::Facts::default() };
             assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts), [expected]);
         }
         let again = ["ALTER TABLE users DROP COLUMN name;", "CREATE INDEX i ON users (id);"];

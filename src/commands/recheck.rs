@@ -114,13 +114,15 @@ fn rows(facts: &Facts, table: &Relation) -> Option<Rows> {
 fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
     let known: BTreeSet<&reach::Thing> = before.reached.iter().map(|reached| &reached.thing).collect();
     let new = now.reached.iter().filter(|reached| !known.contains(&reached.thing));
-    let new = new.map(|reached| format!("{} would go as well, and was not there when this was judged", reached.thing.told));
+    let new =
+        new.map(|reached| format!("{} would go as well, and was not there when this was judged", reached.thing.told));
     let emptied = now.emptied.iter().flat_map(|(table, emptied)| {
         let known = before.emptied.get(table);
         emptied.iter().filter(move |other| !known.is_some_and(|known| known.contains(other)))
     });
-    let emptied = emptied
-        .map(|table| format!("{} would be emptied as well, and was not told of when this was judged", gate::named(table)));
+    let emptied = emptied.map(|table| {
+        format!("{} would be emptied as well, and was not told of when this was judged", gate::named(table))
+    });
     let filled = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(0), Rows::Exact(0)) => None,
         (Rows::Exact(0), rows) => {
@@ -211,7 +213,12 @@ mod tests {
         check(ONLY, exactly(3), exactly(5), Ok(&[more]));
         let filled = "public.scratch was empty when this was judged, and has 500 rows now";
         check(ONLY, exactly(0), exactly(500), Err(filled));
-        check(ONLY, exactly(0), facts(Rows::Unknown, &[]), Err("public.scratch was empty when this was judged, and has rows now"));
+        check(
+            ONLY,
+            exactly(0),
+            facts(Rows::Unknown, &[]),
+            Err("public.scratch was empty when this was judged, and has rows now"),
+        );
         let limit = "drop_column = { only = [\"public.scratch.n\"], max_rows = 3 }\n";
         let above = "drop_column public.scratch.n would delete 5 values (p.toml:3 hazards.drop_column: 5 are more than max_rows = 3)";
         check(limit, exactly(3), exactly(5), Err(above));

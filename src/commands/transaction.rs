@@ -64,7 +64,8 @@ pub fn run(
         }
         Some(Err(refusal)) => {
             log.refusals.push(report::Refusal::of(&refusal));
-            let summary = "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+            let summary =
+                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
             return Verdict::nothing(Exit::Refused, summary);
         }
         None => {}

@@ -336,7 +336,9 @@ pub(super) async fn convertible(
     client.batch_execute("ROLLBACK TO SAVEPOINT whole").await?;
     let outcome = match (whole, how) {
         // A cast cuts a text short where an assignment fails.
-        (Ok(_), Conversion::Assignment) if new.text != new.bare && matches!(new.family, Family::Text | Family::Other) => {
+        (Ok(_), Conversion::Assignment)
+            if new.text != new.bare && matches!(new.family, Family::Text | Family::Other) =>
+        {
             source.row_by_row(client, &format!("new {new_type}\n"), &format!("new := {QUOTED_VALUE}")).await?
         }
         (Ok(_), _) => return Ok(Convertible::Fits),

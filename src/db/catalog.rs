@@ -371,7 +371,8 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
 
 /// Returns what stands in the catalog of these objects, in the order of their numbers. What is not there is left out.
 pub(super) async fn describe(client: &Client, ids: &[ObjectId]) -> Result<Vec<Object>, tokio_postgres::Error> {
-    const WANTED: &str = "SELECT DISTINCT * FROM unnest($1::oid[], $2::oid[], $3::int4[]) AS w(classid, objid, objsubid)";
+    const WANTED: &str =
+        "SELECT DISTINCT * FROM unnest($1::oid[], $2::oid[], $3::int4[]) AS w(classid, objid, objsubid)";
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -11,7 +11,10 @@ use super::closure::{Closure, Graph, Parts, Past, key};
 /// What a statement does to an object of the catalog, or needs of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
-    Drop { cascade: bool, if_exists: bool },
+    Drop {
+        cascade: bool,
+        if_exists: bool,
+    },
     /// It is dropped, and what it is a part of stays.
     TakeOut,
     /// It is called otherwise from now on.
@@ -202,7 +205,8 @@ impl Run<'_> {
         !owners.any(|(on, _)| {
             let table = ObjectId { column: 0, ..on };
             let schema = self.known.objects.get(&table).and_then(|table| table.schema.as_ref());
-            closure.contains_whole(table.class, table.oid) && schema.is_none_or(|schema| Some(schema) == sequence.schema.as_ref())
+            closure.contains_whole(table.class, table.oid)
+                && schema.is_none_or(|schema| Some(schema) == sequence.schema.as_ref())
         })
     }
 
@@ -217,7 +221,8 @@ impl Run<'_> {
             _ => false,
         };
         let standing = self.graph.dependents(column).filter(|below| below.on.column == column.column);
-        let holders = standing.filter(|below| !self.past.gone.contains(below.of) && holds(below.of)).map(|below| below.of);
+        let holders =
+            standing.filter(|below| !self.past.gone.contains(below.of) && holds(below.of)).map(|below| below.of);
         holders.map(|id| self.shown(id)).collect()
     }
 

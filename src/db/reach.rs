@@ -143,7 +143,8 @@ impl Wanted {
     /// Tells whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
         let Wanted { counted, truncated, acts, constrained, retyped, required, types, code, remade } = self;
-        let has_relations = [counted, truncated, constrained, remade].into_iter().any(|relations| !relations.is_empty());
+        let has_relations =
+            [counted, truncated, constrained, remade].into_iter().any(|relations| !relations.is_empty());
         let has_columns = !retyped.is_empty() || !required.is_empty();
         !has_relations && !has_columns && acts.is_empty() && types.is_empty() && code.is_empty()
     }
@@ -303,7 +304,10 @@ pub(super) enum Mode {
 pub(super) enum Locking {
     Locked,
     /// The transaction is at its end. Those who hold the tables, as far as they were seen.
-    Busy { by: Vec<Blocker>, waited: Duration },
+    Busy {
+        by: Vec<Blocker>,
+        waited: Duration,
+    },
 }
 
 /// Locks the tables among these relations in the order of their names, each wait for so long as the transaction waits for
@@ -332,7 +336,8 @@ pub(super) async fn lock(
         Mode::Exclusive => "ACCESS EXCLUSIVE",
     };
     let started = Instant::now();
-    let locked = client.batch_execute(&format!("LOCK TABLE {} IN {mode} MODE", tables.collect::<Vec<_>>().join(", "))).await;
+    let locked =
+        client.batch_execute(&format!("LOCK TABLE {} IN {mode} MODE", tables.collect::<Vec<_>>().join(", "))).await;
     match locked {
         Ok(()) => Ok(Locking::Locked),
         // lock_not_available and deadlock_detected.
@@ -349,7 +354,10 @@ pub(super) async fn lock(
 pub enum Again {
     Seen(Facts),
     /// Somebody has written into the tables and not committed, and did not come to an end.
-    Busy { by: Vec<Blocker>, waited: Duration },
+    Busy {
+        by: Vec<Blocker>,
+        waited: Duration,
+    },
 }
 
 /// Waits for those who write into these tables, and looks up what is at stake while nobody does. The locks are given back at
@@ -365,8 +373,9 @@ pub fn look_again(
     deadline: Duration,
 ) -> Result<Again, ConnectError> {
     let [limit, query] = [lock_timeout, QUERY_LIMIT].map(|limit| milliseconds(limit.min(deadline)));
-    let settings =
-        format!("SET LOCAL row_security = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0; SAVEPOINT locking");
+    let settings = format!(
+        "SET LOCAL row_security = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0; SAVEPOINT locking"
+    );
     visit.look_aside(deadline, &settings, async |client| {
         if let Locking::Busy { by, waited } = lock(client, tables, Mode::Share).await? {
             return Ok(Again::Busy { by, waited });
@@ -379,9 +388,7 @@ pub fn look_again(
 /// Looks up what is at stake in a transaction that is to go on, and leaves its settings as they are.
 pub(super) async fn read_within(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
     let query = milliseconds(QUERY_LIMIT);
-    let settings = format!(
-        "SAVEPOINT rechecking; SET LOCAL row_security = off; SET LOCAL statement_timeout = {query}"
-    );
+    let settings = format!("SAVEPOINT rechecking; SET LOCAL row_security = off; SET LOCAL statement_timeout = {query}");
     client.batch_execute(&settings).await?;
     let facts = read(client, wanted).await?;
     client.batch_execute("ROLLBACK TO SAVEPOINT rechecking; RELEASE SAVEPOINT rechecking").await?;
@@ -441,7 +448,8 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, toki
 /// Finds what the acts take along and where they would stop, with `pg_catalog` alone in the search path.
 async fn foresee(client: &Client, acts: &[Act], facts: &mut Facts) -> Result<(), tokio_postgres::Error> {
     let found = resolve(client, acts).await?;
-    let roots: Vec<ObjectId> = found.iter().flat_map(|found| found.ids.iter().chain(&found.inherited)).copied().collect();
+    let roots: Vec<ObjectId> =
+        found.iter().flat_map(|found| found.ids.iter().chain(&found.inherited)).copied().collect();
     let dependencies = dependencies(client, &roots).await?;
     let mut ids: BTreeSet<ObjectId> = roots.into_iter().collect();
     ids.extend(dependencies.iter().flat_map(|dependency| [dependency.of, dependency.on]));
@@ -653,9 +661,7 @@ async fn convertible(client: &Client, retyped: &Retyped) -> Result<Convertible, 
     let how = if *is_cast { Conversion::Cast } else { Conversion::Assignment };
     let outcome = match to {
         NewType::Words(words) => cast::convertible(client, table, column, words, how, *has_rows).await,
-        NewType::Enum { name, labels } => {
-            cast::fits_enum(client, table, column, (name, labels), how, *has_rows).await
-        }
+        NewType::Enum { name, labels } => cast::fits_enum(client, table, column, (name, labels), how, *has_rows).await,
     };
     client.batch_execute("ROLLBACK TO SAVEPOINT converting; RELEASE SAVEPOINT converting").await?;
     match outcome {
@@ -833,8 +839,7 @@ async fn relations(
         return Ok(Vec::new());
     }
     let (schemas, names) = columns(wanted);
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
     let rows = client.query_typed(RELATIONS, &parameters).await?;
     let found = rows.iter().map(|row| {
         let relation = Relation { schema: row.get(0), name: row.get(1) };
@@ -902,8 +907,7 @@ async fn primary_keys(client: &Client, tables: &[Relation]) -> Result<Vec<(Relat
         return Ok(Vec::new());
     }
     let (schemas, names) = columns(tables);
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
     let rows = client.query_typed(PRIMARY_KEYS, &parameters).await?;
     Ok(rows.iter().map(|row| (Relation { schema: row.get(0), name: row.get(1) }, row.get(2))).collect())
 }

@@ -79,6 +79,10 @@ pub struct ResetPlan {
     /// What `CASCADE` takes along that is no part of what the statements name, and may go.
     pub collateral: Vec<Taken>,
     pub stays: Vec<Stays>,
+    /// The schemas that are left.
+    pub schemas_left: BTreeSet<String>,
+    /// What is left in them that has a name of its own there, by its kind.
+    pub left: Vec<(String, Relation)>,
     /// Must be the same afterwards.
     pub extensions: Vec<Extension>,
     pub n_objects: usize,
@@ -284,6 +288,13 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     Ok(ResetPlan {
         scope: scope.clone(),
         locking: lock(targets),
+        schemas_left: catalog
+            .schemas
+            .iter()
+            .filter(|schema| !emptied.contains(schema))
+            .map(|schema| schema.name.clone())
+            .collect(),
+        left: left_standing(catalog, &closure),
         collateral,
         extensions: catalog.extensions.clone(),
         n_objects: targets.len() + emptied.len(),
@@ -343,6 +354,18 @@ pub fn named(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet
             wanted(schema, name).then(|| Relation { schema: schema.clone(), name: name.clone() })
         })
         .collect()
+}
+
+/// Returns what stays of what has a name of its own in a schema.
+fn left_standing(catalog: &Catalog, closure: &Closure) -> Vec<(String, Relation)> {
+    const NAMED: [&str; 7] = ["table", "foreign table", "view", "materialized view", "sequence", "index", "type"];
+    let whole = catalog.objects.iter().filter(|object| object.id.column == 0 && NAMED.contains(&&*object.kind));
+    let left = whole.filter(|object| !closure.contains(object.id));
+    let named = left.filter_map(|object| match object.names.as_slice() {
+        [schema, name] => Some((object.kind.clone(), Relation { schema: schema.clone(), name: name.clone() })),
+        _ => None,
+    });
+    named.collect()
 }
 
 /// Names what is in scope and still there: what a reset has to leave behind empty.

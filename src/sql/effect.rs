@@ -61,7 +61,10 @@ pub enum Using {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     /// A function, with its schema where the statement says it.
-    Function { schema: Option<String>, name: String },
+    Function {
+        schema: Option<String>,
+        name: String,
+    },
     Operator(String),
     /// Casts to and from a type, and what a domain checks.
     Type(ObjectName),

@@ -165,9 +165,8 @@ fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) ->
         }
         AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists, drop_behavior } => {
             let reach = reach(drop_behavior.as_ref());
-            let drop = |name: &Ident| {
-                Effect::Drop { kind: Kind::Column, name: child(name), reach, if_exists: *if_exists }
-            };
+            let drop =
+                |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach, if_exists: *if_exists };
             column_names.iter().map(drop).collect()
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {

@@ -35,11 +35,24 @@ pub struct Assessed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The name must be free.
-    Create { kind: Kind, name: ObjectName },
-    Drop { kind: Kind, name: ObjectName, reach: Reach, if_exists: bool },
-    DropIdentity { column: ObjectName },
+    Create {
+        kind: Kind,
+        name: ObjectName,
+    },
+    Drop {
+        kind: Kind,
+        name: ObjectName,
+        reach: Reach,
+        if_exists: bool,
+    },
+    DropIdentity {
+        column: ObjectName,
+    },
     /// It is called otherwise from now on.
-    Rename { kind: Kind, name: ObjectName },
+    Rename {
+        kind: Kind,
+        name: ObjectName,
+    },
     ChangeType {
         column: ObjectName,
         to: TypeText,
@@ -52,16 +65,32 @@ pub enum Change {
         is_emptied: bool,
     },
     /// The column has another default from now on, or none.
-    ChangeDefault { column: ObjectName },
-    AllowNull { column: ObjectName },
-    AddPrimaryKey { table: ObjectName },
+    ChangeDefault {
+        column: ObjectName,
+    },
+    AllowNull {
+        column: ObjectName,
+    },
+    AddPrimaryKey {
+        table: ObjectName,
+    },
     /// No row may be NULL in it, or there may be no rows where the column is new.
-    RequireValue { column: ObjectName, is_new: bool },
+    RequireValue {
+        column: ObjectName,
+        is_new: bool,
+    },
     /// The table must be there.
-    Refer { to: ObjectName },
+    Refer {
+        to: ObjectName,
+    },
     /// The server must know these words.
-    UseType { column: ObjectName, of: TypeText },
-    Run { code: Code },
+    UseType {
+        column: ObjectName,
+        of: TypeText,
+    },
+    Run {
+        code: Code,
+    },
     /// Nobody knows what is there from now on.
     Unknown,
 }
@@ -480,7 +509,8 @@ impl State {
             }
             Effect::AllowNull { column: of } => column(of).map(|column| Change::AllowNull { column }),
             Effect::RequireValue { column: of } if !self.is_of_new_table(of) && !is_emptied(of, earlier) => {
-                let adds = |effect: &Effect| matches!(effect, Effect::Create { kind: Kind::Column, name, .. } if name == of);
+                let adds =
+                    |effect: &Effect| matches!(effect, Effect::Create { kind: Kind::Column, name, .. } if name == of);
                 let is_new = of_statement.iter().any(adds) || self.is_new(Space::Column, of);
                 Some(Change::RequireValue { column: before(Space::Column, of), is_new })
             }
@@ -492,9 +522,8 @@ impl State {
             }
             Effect::UseType { column, of } => {
                 // The server's words are those from before the plan.
-                let is_changed = |name: &ObjectName| {
-                    self.is_made(Space::Type, name) || self.former(Space::Type, name).is_some()
-                };
+                let is_changed =
+                    |name: &ObjectName| self.is_made(Space::Type, name) || self.former(Space::Type, name).is_some();
                 let is_known = of.name.as_ref().is_some_and(is_changed);
                 (!is_known).then(|| Change::UseType { column: column.clone(), of: of.clone() })
             }
@@ -516,7 +545,7 @@ impl State {
             Effect::RenameValue { .. }
             | Effect::NameIndex { .. }
             | Effect::UseType { .. }
-                | Effect::DropIdentity { .. }
+            | Effect::DropIdentity { .. }
             | Effect::SetDefault { .. }
             | Effect::AllowNull { .. }
             | Effect::ChangeType { .. }
@@ -1134,7 +1163,10 @@ mod tests {
         };
         let of_type = |name: &str| Code::Type(ObjectName::new(["public", name]));
         let add = |rest: &str| code(&format!("ALTER TABLE t ADD COLUMN c {rest};"));
-        assert_eq!(add("integer DEFAULT shop.f(g(1))"), [of_type("integer"), function(Some("shop"), "f"), function(None, "g")]);
+        assert_eq!(
+            add("integer DEFAULT shop.f(g(1))"),
+            [of_type("integer"), function(Some("shop"), "f"), function(None, "g")]
+        );
         assert_eq!(add("integer GENERATED ALWAYS AS (f(a)) STORED"), [of_type("integer"), function(None, "f")]);
         assert_eq!(
             code("ALTER TABLE t ADD CONSTRAINT c CHECK (a === b AND extract(epoch FROM d) > 1);"),

@@ -181,7 +181,10 @@ mod tests {
         // Checks and foreign keys have no index.
         let check_of = |table: &str| format!("ALTER TABLE {table} ADD CONSTRAINT c CHECK (n > 0);");
         check(&[&check_of("a"), &check_of("b")], &[]);
-        check(&["ALTER TABLE a ADD COLUMN n int;", "ALTER TABLE a DROP COLUMN n;", "ALTER TABLE a ADD COLUMN n int;"], &[]);
+        check(
+            &["ALTER TABLE a ADD COLUMN n int;", "ALTER TABLE a DROP COLUMN n;", "ALTER TABLE a ADD COLUMN n int;"],
+            &[],
+        );
         check(&["DROP TYPE mood;", "CREATE TYPE mood AS ENUM('x');"], &[]);
     }
 }

@@ -127,7 +127,10 @@ const BROKEN: [&str; 2] = ["check_with_semicolon", "enum_with_dollars"];
 /// What fails in the server for a reason that the catalog or the rows tell beforehand, with what is said then.
 const FORESEEN: [(&str, &str); 7] = [
     ("drop_referenced", "_fk, which is gone by then: it goes with public.referenced, in statement"),
-    ("enum_value_in_use", "1 row has a value in public.table_of_enum.kind that the new public.enum_in_use has not: 'c'"),
+    (
+        "enum_value_in_use",
+        "1 row has a value in public.table_of_enum.kind that the new public.enum_in_use has not: 'c'",
+    ),
     ("not_null_with_nulls", "public.not_null_with_nulls.v must have a value, and 1 row has none"),
     ("text_to_bytea", "text_to_bytea.v"),
     ("text_to_integer", "public.text_to_integer.v does not become integer from text by itself"),

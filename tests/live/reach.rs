@@ -161,17 +161,20 @@ fn a_column_takes_along_what_no_statement_names() {
         }
         database.sql("ALTER TABLE t DROP COLUMN twice");
         let facts = dropped("t", "a");
-        assert_eq!((reached(&facts), facts.stops.as_slice()), (
-            vec![
-                "index public.ix",
-                "index public.partly",
-                "statistics object public.st",
-                "table constraint public.t.ck",
-                "table constraint public.t.ex",
-                "table constraint public.t.uq",
-            ],
-            [].as_slice()
-        ));
+        assert_eq!(
+            (reached(&facts), facts.stops.as_slice()),
+            (
+                vec![
+                    "index public.ix",
+                    "index public.partly",
+                    "statistics object public.st",
+                    "table constraint public.t.ck",
+                    "table constraint public.t.ex",
+                    "table constraint public.t.uq",
+                ],
+                [].as_slice()
+            )
+        );
         let kinds: BTreeSet<Option<char>> = facts.reached.iter().map(|reached| reached.thing.constraint).collect();
         assert_eq!(kinds, [None, Some('c'), Some('u'), Some('x')].into());
         let facts = dropped("t", "id");
@@ -229,17 +232,27 @@ fn what_stands_in_the_way_of_a_drop_is_named() {
         );
         let key = Subject::Constraint { table: relation("t"), name: "t_pkey".to_owned() };
         assert_eq!(needed(key), ["table constraint public.other.other_a_fkey"]);
-        assert_eq!(needed(Subject::Type(relation("mood"))), ["table column public.t.m", "default value public.t.m"][..1]);
+        assert_eq!(
+            needed(Subject::Type(relation("mood"))),
+            ["table column public.t.m", "default value public.t.m"][..1]
+        );
         assert_eq!(needed(Subject::Schema("full_one".to_owned())), ["table full_one.x"]);
         assert_eq!(needed(Subject::Relation(relation("s"))), ["default value public.by_s.id"]);
         // An index that belongs to a constraint goes with that.
         let facts = foreseen(&database, vec![plain_drop_of(table("t_pkey"))]);
-        assert!(matches!(&facts.stops[0].why, Obstacle::PartOf(of) if of.told == "table constraint public.t.t_pkey"), "{facts:?}");
+        assert!(
+            matches!(&facts.stops[0].why, Obstacle::PartOf(of) if of.told == "table constraint public.t.t_pkey"),
+            "{facts:?}"
+        );
         // Once what needs it is gone, nothing is in the way.
         let acts = ["v", "other"].map(table).map(drop_of).into_iter();
         let trigger = drop_of(Subject::Policy { table: relation("other"), name: "p".to_owned() });
-        let acts = acts.chain([trigger, plain_drop_of(Subject::Constraint { table: relation("t"), name: "t_pkey".to_owned() })]);
-        assert!(foreseen(&database, acts.collect()).stops.iter().all(|stop| stop.act_idx == 2), "the policy is gone by then");
+        let acts = acts
+            .chain([trigger, plain_drop_of(Subject::Constraint { table: relation("t"), name: "t_pkey".to_owned() })]);
+        assert!(
+            foreseen(&database, acts.collect()).stops.iter().all(|stop| stop.act_idx == 2),
+            "the policy is gone by then"
+        );
     }
 }
 
@@ -370,7 +383,13 @@ fn values_that_do_not_become_those_of_a_type_are_found() {
     assert!(is_no_cast(check("short", words("bytea"), false, true)));
     assert!(is_no_cast(check("short", words("bytea"), false, false)), "also where no row is left");
     assert!(is_no_cast(check("number", words("uuid"), true, true)));
-    for (column, to) in [("short", "varchar(3)"), ("number", "bigint"), ("words", "varchar(9)[]"), ("of_domain", "bigint"), ("wide", "text")] {
+    for (column, to) in [
+        ("short", "varchar(3)"),
+        ("number", "bigint"),
+        ("words", "varchar(9)[]"),
+        ("of_domain", "bigint"),
+        ("wide", "text"),
+    ] {
         assert_eq!(check(column, words(to), false, true), Convertible::Fits, "{column} {to}");
     }
     assert_eq!(check("short", words("d"), false, true), Convertible::Unknown);
@@ -406,10 +425,8 @@ fn code_of_users_that_may_do_what_it_likes_is_found_wherever_it_is_called_from()
         let facts = look_up(&database, &Wanted { code: vec![code], ..Wanted::default() });
         facts.runs.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
     };
-    let function = |schema: Option<&str>, name: &str| Code::Function {
-        schema: schema.map(str::to_owned),
-        name: name.to_owned(),
-    };
+    let function =
+        |schema: Option<&str>, name: &str| Code::Function { schema: schema.map(str::to_owned), name: name.to_owned() };
     assert_eq!(runs(function(None, "tricky")), ["tricky(integer)"]);
     assert_eq!(runs(function(Some("public"), "tricky")), ["tricky(integer)"]);
     assert_eq!(runs(function(Some("shop"), "steady")), ["shop.steady(integer)"]);
@@ -438,7 +455,16 @@ fn code_of_users_that_may_do_what_it_likes_is_found_wherever_it_is_called_from()
 fn a_type_that_the_server_does_not_know_is_told() {
     let database = Database::create();
     database.sql("CREATE SCHEMA shop; CREATE TYPE shop.mood AS ENUM ('x'); CREATE DOMAIN d AS text");
-    let types = ["\"undefined\".\"d\"", "mood", "vector(3)", "d", "shop.mood[]", "varchar(10)", "timestamp (3) with time zone", "numeric(10, 2)"];
+    let types = [
+        "\"undefined\".\"d\"",
+        "mood",
+        "vector(3)",
+        "d",
+        "shop.mood[]",
+        "varchar(10)",
+        "timestamp (3) with time zone",
+        "numeric(10, 2)",
+    ];
     let wanted = Wanted { types: types.map(str::to_owned).to_vec(), ..Wanted::default() };
     let unknown = look_up(&database, &wanted).unknown_types;
     assert_eq!(unknown.keys().map(String::as_str).collect::<Vec<_>>(), ["\"undefined\".\"d\"", "mood", "vector(3)"]);
@@ -455,7 +481,10 @@ fn what_is_lost_with_a_view_that_is_made_again_is_named() {
     let wanted = Wanted { remade: ["plain", "rich"].map(relation).to_vec(), ..Wanted::default() };
     let found = look_up(&database, &wanted).on_views;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[&relation("rich")], ["a comment".to_owned(), format!("privileges of {role}"), "rule r".to_owned()]);
+    assert_eq!(
+        found[&relation("rich")],
+        ["a comment".to_owned(), format!("privileges of {role}"), "rule r".to_owned()]
+    );
     database.sql(&format!("DROP VIEW rich; DROP ROLE {role}"));
 }
 

@@ -343,10 +343,10 @@ fn a_primary_key_by_another_name_is_counted_too() {
     project
         .schema("export const orders = pgTable('orders', { a: integer('a').notNull(), b: integer('b').notNull() });");
     project.policy("[hazards]\ndrop_primary_key = { max_rows = 1 }\n");
-    project
-        .push()
-        .expect(3)
-        .says(&["drop_primary_key public.orders would leave 2 rows without a primary key (", "2 are more than max_rows = 1)\n"]);
+    project.push().expect(3).says(&[
+        "drop_primary_key public.orders would leave 2 rows without a primary key (",
+        "2 are more than max_rows = 1)\n",
+    ]);
     project.policy("[hazards]\ndrop_primary_key = { max_rows = 2 }\n");
     project.push().expect(0).database("changed");
 }

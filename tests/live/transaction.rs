@@ -341,7 +341,8 @@ fn an_enum_that_something_else_needs_is_no_half_state(kit: &str) {
     project.policy("[hazards]\nrecreate_enum = 'approve'\n");
     let before = database.everything();
     let ran = project.push().expect(3).database("unchanged");
-    let ran = ran.says(&["refused: type public.status cannot be dropped while function public.shout(public.status) needs it"]);
+    let ran = ran
+        .says(&["refused: type public.status cannot be dropped while function public.shout(public.status) needs it"]);
     assert_eq!(database.everything(), before, "{ran}");
     let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(3).database("unchanged");
     assert_eq!(database.everything(), before, "{ran}");

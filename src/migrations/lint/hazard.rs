@@ -89,9 +89,7 @@ fn is_part_of_more(source: &Source<'_>, statement_idx: usize, found: &Found, obj
         }),
         // What a plain view showed is told by the migrations before.
         Hazard::DropView => {
-            let is_plain = |effect: &Effect| {
-                matches!(effect, Effect::Drop { kind: Kind::View, name, reach: Reach::Alone, .. } if name == object)
-            };
+            let is_plain = |effect: &Effect| matches!(effect, Effect::Drop { kind: Kind::View, name, reach: Reach::Alone, .. } if name == object);
             effects.any(|(idx, effect)| idx == statement_idx && is_plain(effect))
         }
         // SQLite changes a table by making it anew under another name (drizzle-kit writes `__new_` before it).
