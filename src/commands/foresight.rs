@@ -97,12 +97,15 @@ impl Questions {
                     act(Deed::Rename, subject(Kind::Type, name), name, word(*kind));
                 }
             }
-            Change::ChangeType { column, to, using, rebuilt, labels, is_emptied } => {
+            Change::ChangeType { column, to, using, rebuilt, labels, is_of_plan, is_emptied } => {
                 if labels.is_some() && rebuilt.is_none() {
                     let of = of_table(column, |table, column| Subject::Default { table, column });
                     act(Deed::Exclude, of, column, "default");
                 }
                 act(Deed::ChangeType, subject(Kind::Column, column), column, "column");
+                if !is_of_plan && rebuilt.is_none() {
+                    self.types.push((statement_idx, to.text.clone(), column.clone()));
+                }
                 let is_text = rebuilt.is_some() && labels.is_none();
                 if let (Some([table, name]), Using::Assignment | Using::Cast, false) = (parted(column), using, is_text)
                 {
@@ -288,7 +291,7 @@ fn out_of_the_way(things: &[Thing]) -> String {
     let view = things.iter().find(is_view).and_then(|thing| match thing.name.as_slice() {
         [schema, name] => {
             let quoted = format!("{}.{}", escape_identifier(schema), escape_identifier(name));
-            Some(format!(" (its definition: SELECT pg_get_viewdef({}))", escape_literal(&quoted).trim()))
+            Some(format!(" (its definition: SELECT pg_get_viewdef({}::regclass))", escape_literal(&quoted).trim()))
         }
         _ => None,
     });

@@ -61,6 +61,8 @@ pub enum Change {
         rebuilt: Option<ObjectName>,
         /// The values of the type, where it is an enum that the plan makes. What could not be read is not among them.
         labels: Option<Vec<String>>,
+        /// The plan makes the type, or calls it otherwise: the server does not know it by these words.
+        is_of_plan: bool,
         /// The plan has emptied the table by then.
         is_emptied: bool,
     },
@@ -406,6 +408,12 @@ impl State {
         self.made.contains(&(space, name.clone()))
     }
 
+    fn is_type_of_plan(&self, of: &TypeText) -> bool {
+        let is_changed =
+            |name: &ObjectName| self.is_made(Space::Type, name) || self.former(Space::Type, name).is_some();
+        of.name.as_ref().is_some_and(is_changed)
+    }
+
     fn is_of_new_table(&self, column: &ObjectName) -> bool {
         column.parent().is_some_and(|table| self.is_new(Space::Relation, &table))
     }
@@ -501,6 +509,7 @@ impl State {
                     using: using.clone(),
                     rebuilt: rebuilt.map(|of| before(Space::Type, of)),
                     labels: labels.map(|name| labels_of(name, earlier)),
+                    is_of_plan: self.is_type_of_plan(to),
                     is_emptied: is_emptied(of, earlier),
                 })
             }
@@ -521,11 +530,7 @@ impl State {
                 Some(Change::Refer { to: before(Space::Relation, to) })
             }
             Effect::UseType { column, of } => {
-                // The server's words are those from before the plan.
-                let is_changed =
-                    |name: &ObjectName| self.is_made(Space::Type, name) || self.former(Space::Type, name).is_some();
-                let is_known = of.name.as_ref().is_some_and(is_changed);
-                (!is_known).then(|| Change::UseType { column: column.clone(), of: of.clone() })
+                (!self.is_type_of_plan(of)).then(|| Change::UseType { column: column.clone(), of: of.clone() })
             }
             Effect::Unknown => Some(Change::Unknown),
             _ => None,

@@ -114,7 +114,8 @@ impl Names {
     fn release(&mut self, effect: &Effect) {
         match effect {
             Effect::Unknown => self.0.clear(),
-            Effect::Drop { kind: Kind::Constraint, name, .. } => {
+            Effect::Drop { kind: Kind::Constraint, name, .. }
+            | Effect::Rename { kind: Kind::Constraint, from: name, .. } => {
                 let index = name.parent().and_then(|table| Some(table.parent()?.child(name.last())));
                 self.forget(|_, found, _| index.as_ref().is_some_and(|index| index.clipped() == *found));
             }
@@ -174,6 +175,8 @@ mod tests {
         check(&[A, "DROP TABLE \"a\";", B], &[]);
         check(&[A, "ALTER TABLE \"a\" DROP CONSTRAINT \"s_unique\";", B], &[]);
         check(&[A, "ALTER TABLE \"a\" DROP COLUMN \"s\";", B], &[]);
+        check(&[A, "ALTER TABLE \"a\" RENAME CONSTRAINT \"s_unique\" TO \"other\";", B], &[]);
+        check(&[A, "ALTER TABLE \"a\" RENAME TO \"c\";", "DROP TABLE \"c\";", B], &[]);
         check(&[A, "ALTER INDEX \"s_unique\" RENAME TO \"other\";", B], &[]);
         check(&[A, "DO $$ BEGIN PERFORM tidy_up(); END $$;", B], &[]);
         check(&["CREATE TABLE IF NOT EXISTS \"a\" (\"s\" text CONSTRAINT \"s_unique\" UNIQUE);", B], &[]);
