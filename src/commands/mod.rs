@@ -1,5 +1,6 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
+pub mod advice;
 pub mod answer;
 pub mod casting;
 pub mod check;

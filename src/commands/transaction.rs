@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
+use crate::commands::advice;
 use crate::commands::casting;
 use crate::commands::copilot::Apart;
 use crate::commands::flight::{self, Locking, Mission};
@@ -159,7 +160,15 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         _ => (String::new(), None),
     };
     let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
-    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(error.hint());
+    // The statement tells more than its error.
+    let hint = match error {
+        ApplyError::Statement { statement, fault, .. } => {
+            advice::advice(&fault.sqlstate, &fault.text(), Some(statement), false).or_else(|| fault.hint.clone())
+        }
+        _ => None,
+    };
+    let hint = hint.unwrap_or_else(|| error.hint());
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(hint);
     match cause {
         Some(cause) => verdict.because(cause),
         None => verdict,
