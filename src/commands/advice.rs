@@ -11,7 +11,9 @@ use crate::sql::{self, Dialect, ObjectName};
 pub fn advice(code: &str, text: &str, statement: Option<&str>, migrates: bool) -> Option<String> {
     let effects = statement.map(|sql| sql::read(sql, Dialect::Postgres).effects).unwrap_or_default();
     let column = effects.iter().find_map(|effect| match effect {
-        Effect::ChangeType { column, .. } | Effect::RequireValue { column } | Effect::SetDefault { column } => Some(column),
+        Effect::ChangeType { column, .. } | Effect::RequireValue { column } | Effect::SetDefault { column } => {
+            Some(column)
+        }
         _ => None,
     });
     let table = column.and_then(ObjectName::parent).or_else(|| effects.iter().find_map(table_of));

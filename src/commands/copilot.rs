@@ -454,7 +454,15 @@ impl<'a> Copilot<'a> {
         match &self.dsn {
             Some(dsn) if concerns_types => {
                 let statements: Vec<String> = self.statements.iter().map(|statement| statement.sql.clone()).collect();
-                casting::add(verdict, casting::advise(dsn, &statements, self.patience()))
+                let advice = casting::advise(dsn, &statements, self.patience());
+                let tables_named = |table: &str| self.tables_named(table);
+                casting::add(
+                    verdict,
+                    match &self.policy {
+                        Some(policy) => advice.with_lines(policy, &self.scope(&tables_named)),
+                        None => advice.texts(),
+                    },
+                )
             }
             _ => verdict,
         }

@@ -77,7 +77,7 @@ pub fn run(
             let verdict = failed(&error, &clock);
             let advice = match (&error, &verdict.error) {
                 (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
-                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest())
+                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest()).texts()
                 }
                 _ => Vec::new(),
             };

@@ -43,8 +43,7 @@ fn filled(advice: String, text: &str, about: &About) -> String {
     // postgres: `column "c" of relation "t" contains null values`, `relation "t" already exists`.
     static TABLE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"(?:relation|table) "?([\w$]+)"?"#).expect("the pattern is right"));
-    static COLUMN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"column "([^"]+)""#).expect("the pattern is right"));
+    static COLUMN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"column "([^"]+)""#).expect("the pattern is right"));
     static SCHEMA: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"schema "([^"]+)" does not exist"#).expect("the pattern is right"));
     let named = |pattern: &Regex| pattern.captures(text).map(|found| format!("\"{}\"", &found[1]));
@@ -335,7 +334,10 @@ mod tests {
     fn every_advice_is_a_full_sentence_in_the_style_of_a_hint() {
         for (key, advice) in rows() {
             assert!(advice.split(' ').count() >= 5, "{key}: {advice}");
-            assert!(advice.starts_with(|char: char| char.is_ascii_lowercase()) || advice.starts_with('<'), "{key}: {advice}");
+            assert!(
+                advice.starts_with(|char: char| char.is_ascii_lowercase()) || advice.starts_with('<'),
+                "{key}: {advice}"
+            );
             assert!(!advice.ends_with(['.', ' ', ';']) && !advice.contains("  "), "{key}: {advice}");
             assert!(advice.len() < 220, "{key}: {advice}");
         }
@@ -380,12 +382,20 @@ mod tests {
         check("23505", text, "SELECT email, count(*) FROM \"shop\".\"orders\" GROUP BY email");
         let text = "invalid input value for enum mood: \"dead\"";
         check("22P02", text, "UPDATE \"shop\".\"orders\" SET \"state\" = <new> WHERE \"state\" = <old>");
-        check("42804", "column \"state\" cannot be cast automatically to type mood", "ALTER TABLE \"shop\".\"orders\" ALTER");
+        check(
+            "42804",
+            "column \"state\" cannot be cast automatically to type mood",
+            "ALTER TABLE \"shop\".\"orders\" ALTER",
+        );
     }
 
     #[test]
     fn a_code_with_several_causes_gets_advice_on_the_one_that_is_said() {
-        check("55006", "cannot ALTER TABLE \"c\" because it has pending trigger events", "SET CONSTRAINTS ALL IMMEDIATE");
+        check(
+            "55006",
+            "cannot ALTER TABLE \"c\" because it has pending trigger events",
+            "SET CONSTRAINTS ALL IMMEDIATE",
+        );
         check("55006", "database \"d\" is being accessed by other users", "close the sessions");
         check("55006", "cannot DROP TABLE \"t\" because it is being used by active queries in this session", "none");
         check("0A000", "cannot alter type of a column used by a view or rule", "drop what the message");
@@ -398,7 +408,11 @@ mod tests {
         check("42704", "type \"mood\" does not exist", "create the type");
         check("42P16", "multiple primary keys for table \"t\" are not allowed", "drop the old primary key");
         check("42P16", "a table cannot be its own parent", "none");
-        check("2BP01", "cannot drop index i because constraint c on table t requires it", "drop what the message says requires it");
+        check(
+            "2BP01",
+            "cannot drop index i because constraint c on table t requires it",
+            "drop what the message says requires it",
+        );
         check("2BP01", "role \"r\" cannot be dropped because some objects depend on it", "REASSIGN OWNED");
         check("57014", "canceling statement due to statement timeout", "raise statement_timeout");
         check("57014", "canceling statement due to user request", "who cancelled");

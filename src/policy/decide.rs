@@ -171,6 +171,40 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
     Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
 }
 
+/// Returns the lines that let columns change their type in one transaction, each by an expression for its values, and without
+/// the truncates that drizzle-kit may put before.
+pub fn conversions(
+    policy: &Policy,
+    conversions: &[(ObjectName, String)],
+    skips_truncate: bool,
+    scope: &Scope<'_>,
+) -> Option<Allow> {
+    let all: Vec<Stake> = conversions
+        .iter()
+        .map(|(column, _)| Stake {
+            hazard: Hazard::ChangeType,
+            objects: Objects::All(vec![column.clone()]),
+            count: None,
+            note: None,
+        })
+        .collect();
+    let all: Vec<&Stake> = all.iter().collect();
+    Allow::of(policy.source(), "for push --apply transaction", |draft| {
+        for (column, using) in conversions.iter().rev() {
+            draft
+                .set(&layered(policy.profile(), &["using", &scope.spelled(column).to_string()]), &toml_string(using))?;
+        }
+        if all.iter().any(|stake| judge(policy, stake, scope).is_err()) {
+            let rule = widened(own_rule(policy, Hazard::ChangeType), &all, scope);
+            set_hazard(policy, draft, Hazard::ChangeType, &rule)?;
+        }
+        if skips_truncate && policy.skips_truncate().is_none() {
+            set_hazard(policy, draft, Hazard::Truncate, &HazardRule::Skip)?;
+        }
+        Some(())
+    })
+}
+
 /// Returns the rule that allows a stake.
 ///
 /// # Errors

@@ -23,7 +23,8 @@ pub(super) fn check(sources: &mut [Source<'_>]) {
             Some((one, other)) => format!("to an index or constraint of {one} and to one of {other}"),
             None => "to two things".to_owned(),
         };
-        let before = if first == source_idx { String::new() } else { format!(", first in {}", sources[first].path.display()) };
+        let before =
+            if first == source_idx { String::new() } else { format!(", first in {}", sources[first].path.display()) };
         let sentence = format!("the name {name}{clipped} is given {given}{before}");
         sources[source_idx].report(&NAME_TWICE, statement_idx, Some(&name), sentence);
     }
