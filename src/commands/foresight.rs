@@ -168,7 +168,15 @@ impl Questions {
             let message = facts.unknown_types.get(words)?;
             Some(unknown_type(words, column, message))
         });
-        let stops = facts.stops.iter().filter_map(|stop| self.stopped(stop));
+        let mut told: Vec<(usize, &ObjectName)> = Vec::new();
+        let stops = facts.stops.iter().filter(|stop| {
+            let Asked { statement_idx, name, .. } = &self.acts[stop.act_idx];
+            // A table and the type of its rows have one name.
+            let is_new = !told.contains(&(*statement_idx, name));
+            told.push((*statement_idx, name));
+            is_new
+        });
+        let stops: Vec<String> = stops.map(|stop| self.stopped(stop)).collect();
         let converted = self.retyped.iter().filter_map(|(retyped, changed)| {
             let convertible = facts.conversions.get(retyped)?;
             changed.sentence(convertible)
@@ -178,6 +186,16 @@ impl Questions {
             Some(without_value(required, column, *n_rows))
         });
         unknown.chain(stops).chain(converted).chain(without).collect()
+    }
+
+    /// Returns the statements that drop what another one has taken along by then, and do nothing else.
+    pub fn redundant(&self, assessed: &[Assessed], facts: &reach::Facts) -> Vec<usize> {
+        let gone = facts.stops.iter().filter(|stop| matches!(stop.why, Obstacle::GoneBy(_)));
+        let drops =
+            gone.map(|stop| &self.acts[stop.act_idx]).filter(|asked| matches!(asked.act.deed, Deed::Drop { .. }));
+        let alone =
+            drops.filter(|asked| matches!(assessed[asked.statement_idx].changes.as_slice(), [Change::Drop { .. }]));
+        alone.map(|asked| asked.statement_idx).collect()
     }
 
     /// Says what could not be found out of an enum that is built again, where drizzle-kit would stop in the middle of that.
@@ -196,10 +214,10 @@ impl Questions {
         doubtful.collect()
     }
 
-    fn stopped(&self, stop: &reach::Stop) -> Option<String> {
+    fn stopped(&self, stop: &reach::Stop) -> String {
         let asked = &self.acts[stop.act_idx];
         let (what, name) = (asked.what, &asked.name);
-        let sentence = match &stop.why {
+        match &stop.why {
             Obstacle::Held(by) => {
                 format!("{name} cannot change its type while {} it: {}", listed(by, "uses", "use"), out_of_the_way(by))
             }
@@ -215,11 +233,14 @@ impl Questions {
                 let by = &self.acts[*act_idx];
                 let verb = if matches!(asked.act.deed, Deed::Need) { "needs" } else { "drops" };
                 format!(
-                    "statement {} {verb} {what} {name}, which is gone by then: it goes with {}, in statement {}; run what is \
-                     meant by a migration, or in two pushes",
+                    "statement {} {verb} {what} {name}, which is gone by then: it goes with {}, in statement {}; {}",
                     asked.statement_idx + 1,
                     by.name,
-                    by.statement_idx + 1
+                    by.statement_idx + 1,
+                    match asked.act.deed {
+                        Deed::Need => "make the schema files say what is meant",
+                        _ => "--apply transaction leaves it out, and two pushes, one for each, do the same",
+                    }
                 )
             }
             Obstacle::Missing => format!(
@@ -227,9 +248,8 @@ impl Questions {
                  schema files",
                 asked.statement_idx + 1
             ),
-            Obstacle::There(there) => return Some(already(asked, there)),
-        };
-        Some(sentence)
+            Obstacle::There(there) => already(asked, there),
+        }
     }
 }
 

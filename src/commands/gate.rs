@@ -188,6 +188,15 @@ impl Gate<'_> {
             Ok(facts) => (Some(facts), None),
             Err(reason) => (None, Some(reason)),
         };
+        if let Some(facts) = facts.as_ref().filter(|_| self.in_transaction) {
+            // What is gone by then need not be dropped, and the rest does the same without it.
+            let redundant = questions.redundant(&assessed, facts);
+            if !redundant.is_empty() {
+                let kept = statements.iter().enumerate().filter(|(idx, _)| !redundant.contains(idx));
+                let kept: Vec<String> = kept.map(|(_, statement)| statement.clone()).collect();
+                return self.judge(&kept, losses);
+            }
+        }
         if let Some(facts) = &facts {
             let primary_keys = facts.primary_keys.iter().map(|(table, name)| named(table).child(name)).collect();
             let identities = facts.identities.iter();

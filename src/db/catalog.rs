@@ -26,6 +26,7 @@ pub(super) mod class {
     pub(in crate::db) const TRIGGER: u32 = 2620;
     pub(in crate::db) const EXTENSION: u32 = 3079;
     pub(in crate::db) const POLICY: u32 = 3256;
+    pub(in crate::db) const STATISTICS: u32 = 3381;
     pub(in crate::db) const PUBLICATION_REL: u32 = 6106;
     const SERVER: u32 = 1417;
     const USER_MAPPING: u32 = 1418;

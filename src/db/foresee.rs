@@ -187,16 +187,20 @@ impl Run<'_> {
         if object.kind == "sequence" {
             return self.is_sequence_named(object, closure);
         }
-        let owners: Vec<(ObjectId, char)> = self.graph.needs(id).collect();
+        // What is said of a relation is not said of its columns.
+        let owners: Vec<(ObjectId, char)> = if id.column == 0 { self.graph.needs(id).collect() } else { Vec::new() };
         let is_internal = owners.iter().any(|(_, kind)| *kind == 'i');
         let of_gone_column = matches!(id.class, class::DEFAULT)
             && owners.iter().any(|(on, kind)| on.column != 0 && *kind == 'a' && closure.contains(*on));
         let contained = class::container(id.class);
         let of_gone_container =
             owners.iter().any(|(on, _)| contained == Some(on.class) && closure.contains_whole(on.class, on.oid));
+        // Statistics over columns of one table, which stand in a schema by themselves.
+        let of_gone_table = id.class == class::STATISTICS
+            && owners.iter().any(|(on, kind)| *kind == 'a' && closure.contains_whole(on.class, on.oid));
         // That a column is not NULL goes with the column.
         let is_not_null = object.constraint == Some('n');
-        !(is_internal || of_gone_column || of_gone_container || is_not_null)
+        !(is_internal || of_gone_column || of_gone_container || of_gone_table || is_not_null)
     }
 
     /// A sequence goes with its table. With a column alone it is named, and so is one in another schema than its table.

@@ -34,6 +34,7 @@ mod lease;
 mod left_out;
 mod migrations;
 mod next;
+mod obstacles;
 mod plan;
 mod reach;
 mod recheck;
