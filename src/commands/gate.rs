@@ -242,7 +242,6 @@ impl Gate<'_> {
     /// Says what would happen to the tables in which drizzle's migrators keep their records. drizzle-kit does not get to see
     /// them, unless the schema files have them or it lists tables in a way that is not known.
     fn forbidden(&self, assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<String> {
-        let reached = || facts.into_iter().flat_map(|facts| &facts.reached).filter_map(|reached| reached.thing.relation());
         let touched = self.kept.iter().filter(|kept| {
             let name = named(kept);
             let is_named = |statement: &Assessed| {
@@ -254,7 +253,12 @@ impl Gate<'_> {
                         || (of_schema && name.parent().as_ref() == Some(object))
                 })
             };
-            assessed.iter().any(is_named) || reached().any(|reached| reached == **kept)
+            let is_reached = |facts: &reach::Facts| {
+                let mut names = facts.reached.iter().map(|reached| reached.thing.name.as_slice());
+                let is_part = |name: &[String]| matches!(name, [schema, table, ..] if *schema == kept.schema && *table == kept.name);
+                names.any(is_part) || facts.emptied.values().flatten().any(|emptied| emptied == *kept)
+            };
+            assessed.iter().any(is_named) || facts.is_some_and(is_reached)
         });
         let said = touched.map(|kept| {
             format!(
