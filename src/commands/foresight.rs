@@ -425,6 +425,10 @@ fn told_twice(found: &twice::Twice) -> String {
     let twice::Twice { statement_idx, first_idx, name, tables, is_clipped } = found;
     let clipped = if *is_clipped { ", of which PostgreSQL keeps 63 bytes" } else { "" };
     match tables {
+        Some((first, second)) if first == second => format!(
+            "{first} would have two indexes or constraints of the name {}{clipped}: give one of them another name in the schema files",
+            name.last()
+        ),
         Some((first, second)) => format!(
             "{name} would be the name of an index or constraint of {first} and of one of {second}{clipped}, and a schema can have \
              only one: name one of them in the schema files, as in .unique('{}')",

@@ -29,6 +29,7 @@ enum Space {
     Relation,
     Type,
     Column,
+    Constraint,
     Policy,
     Role,
 }
@@ -54,7 +55,14 @@ pub fn twice(readings: &[Reading]) -> Vec<Twice> {
         for effect in &reading.effects {
             for (space, name, table) in claims(effect, reading) {
                 let owner = Owner { statement_idx, written: name.clone(), table };
-                twice.extend(names.claim(space, owner));
+                let found = names.claim(space, owner);
+                // A constraint with an index is told by the name of that.
+                let is_told = |found: &Twice| {
+                    let is_same =
+                        |told: &Twice| told.statement_idx == statement_idx && told.name.last() == found.name.last();
+                    space == Space::Constraint && twice.last().is_some_and(is_same)
+                };
+                twice.extend(found.filter(|found| !is_told(found)));
             }
         }
     }
@@ -82,8 +90,7 @@ fn claims(effect: &Effect, reading: &Reading) -> Vec<(Space, ObjectName, Option<
             Kind::Column => vec![(Space::Column, name.clone(), None)],
             Kind::Policy => vec![(Space::Policy, name.clone(), None)],
             Kind::Role => vec![(Space::Role, name.clone(), None)],
-            // Two of one name on one table are one constraint in two places of the schema files, most often.
-            Kind::Constraint => Vec::new(),
+            Kind::Constraint => vec![(Space::Constraint, name.clone(), name.parent())],
         },
         Effect::CreateEnum { name, proof: Proof::New, .. } => vec![(Space::Type, name.clone(), None)],
         Effect::NameIndex { name, of, proof: Proof::New } => vec![(Space::Relation, name.clone(), Some(of.clone()))],
@@ -117,7 +124,10 @@ impl Names {
             Effect::Drop { kind: Kind::Constraint, name, .. }
             | Effect::Rename { kind: Kind::Constraint, from: name, .. } => {
                 let index = name.parent().and_then(|table| Some(table.parent()?.child(name.last())));
-                self.forget(|_, found, _| index.as_ref().is_some_and(|index| index.clipped() == *found));
+                let name = name.clipped();
+                self.forget(|_, found, _| {
+                    *found == name || index.as_ref().is_some_and(|index| index.clipped() == *found)
+                });
             }
             // Its indexes go as well.
             Effect::Drop { kind: Kind::Column, name, .. } => {
@@ -157,6 +167,25 @@ mod tests {
     const A: &str = "CREATE TABLE \"a\" (\"s\" text, CONSTRAINT \"s_unique\" UNIQUE(\"s\"));";
     const B: &str = "CREATE TABLE \"b\" (\"s\" text, CONSTRAINT \"s_unique\" UNIQUE(\"s\"));";
 
+    fn check_of(table: &str, name: &str) -> String {
+        format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (n > 0);")
+    }
+
+    #[test]
+    fn a_table_cannot_have_two_constraints_of_one_name() {
+        check(&[&check_of("a", "c"), &check_of("a", "c")], &["0 1 public.a.c"]);
+        check(
+            &["CREATE TABLE a (n int, CONSTRAINT c CHECK (n > 0), CONSTRAINT c CHECK (n < 9));"],
+            &["0 0 public.a.c"],
+        );
+        check(&[A, &check_of("a", "s_unique")], &["0 1 public.a.s_unique"]);
+        check(&[A, "ALTER TABLE a ADD CONSTRAINT s_unique UNIQUE (t);"], &["0 1 public.s_unique"]);
+        check(&["CREATE TABLE IF NOT EXISTS a (n int, CONSTRAINT c CHECK (n > 0));", &check_of("a", "c")], &[]);
+        let (one, other) = ("x".repeat(64), format!("{}y", "x".repeat(63)));
+        let key = |name: &str| format!("ALTER TABLE a ADD CONSTRAINT {name} FOREIGN KEY (n) REFERENCES b (n);");
+        check(&[&key(&one), &key(&other)], &[&format!("0 1 public.a.{}", "x".repeat(63))]);
+    }
+
     #[test]
     fn two_tables_cannot_have_a_unique_constraint_of_one_name() {
         check(&[A, B], &["0 1 public.s_unique"]);
@@ -182,8 +211,9 @@ mod tests {
         check(&["CREATE TABLE IF NOT EXISTS \"a\" (\"s\" text CONSTRAINT \"s_unique\" UNIQUE);", B], &[]);
         check(&[A, "CREATE TABLE \"shop\".\"b\" (\"s\" text, CONSTRAINT \"s_unique\" UNIQUE(\"s\"));"], &[]);
         // Checks and foreign keys have no index.
-        let check_of = |table: &str| format!("ALTER TABLE {table} ADD CONSTRAINT c CHECK (n > 0);");
-        check(&[&check_of("a"), &check_of("b")], &[]);
+        check(&[&check_of("a", "c"), &check_of("b", "c")], &[]);
+        check(&[&check_of("a", "c"), "ALTER TABLE a DROP CONSTRAINT c;", &check_of("a", "c")], &[]);
+        check(&[&check_of("a", "c"), "ALTER TABLE a DROP COLUMN n;", &check_of("a", "c")], &[]);
         check(
             &["ALTER TABLE a ADD COLUMN n int;", "ALTER TABLE a DROP COLUMN n;", "ALTER TABLE a ADD COLUMN n int;"],
             &[],

@@ -199,7 +199,7 @@ fn a_view_that_nobody_named_is_not_dropped() {
 fn code_of_users_that_would_run_is_not_understood() {
     let before =
         "CREATE FUNCTION tricky() RETURNS integer LANGUAGE sql VOLATILE AS 'SELECT 1'; CREATE TABLE t (id integer);
-                  CREATE VIEW inner_view AS SELECT tricky() AS n; INSERT INTO t VALUES (1)";
+                  CREATE VIEW inner_view AS SELECT tricky() AS n; INSERT INTO t VALUES (0)";
     let run = |entities: &str| {
         let database = Database::create();
         let schema = format!(

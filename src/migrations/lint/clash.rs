@@ -20,6 +20,7 @@ pub(super) fn check(sources: &mut [Source<'_>]) {
         let ((first, _), (source_idx, statement_idx)) = (places[first_idx], places[statement_idx]);
         let clipped = if is_clipped { ", of which PostgreSQL keeps 63 bytes" } else { "" };
         let given = match tables {
+            Some((one, other)) if one == other => format!("to two indexes or constraints of {one}"),
             Some((one, other)) => format!("to an index or constraint of {one} and to one of {other}"),
             None => "to two things".to_owned(),
         };
