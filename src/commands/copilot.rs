@@ -828,7 +828,7 @@ impl<'a> Copilot<'a> {
         let again = db::reach::look_again(visit, &recheck.wanted(), tables, wait, wait + self.patience());
         match again {
             Ok(Again::Seen(now)) => {
-                let outcome = recheck.again(now);
+                let outcome = recheck.again(*now);
                 self.statements = recheck.judged.take().unwrap_or_default();
                 match outcome {
                     Ok(Rejudged { warnings, grown }) => {

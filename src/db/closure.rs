@@ -249,7 +249,8 @@ impl Past {
     /// Tells whether a dependency is as it was.
     fn stands(&self, dependency: &Dependency) -> bool {
         let Dependency { of, on, .. } = dependency;
-        !self.gone.contains(*of) && !(on.class == class::TYPE && self.retyped.contains(of))
+        let has_other_type = on.class == class::TYPE && self.retyped.contains(of);
+        !self.gone.contains(*of) && !has_other_type
     }
 }
 

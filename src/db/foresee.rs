@@ -250,3 +250,126 @@ impl Run<'_> {
         may_follow || all(id) || table.is_some_and(all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: ObjectId = id(class::RELATION, 1);
+    const ID: ObjectId = column(1);
+    const N: ObjectId = column(2);
+    const VIEW: ObjectId = id(class::RELATION, 3);
+    const RULE: ObjectId = id(class::RULE, 4);
+    const INDEX: ObjectId = id(class::RELATION, 5);
+    const KEY: ObjectId = id(class::CONSTRAINT, 6);
+    const DEFAULT: ObjectId = id(class::DEFAULT, 7);
+    const COMPUTED: ObjectId = id(class::DEFAULT, 8);
+    const TYPE: ObjectId = id(class::TYPE, 9);
+    const DROP: Deed = Deed::Drop { cascade: false, if_exists: false };
+    const CASCADE: Deed = Deed::Drop { cascade: true, if_exists: false };
+
+    const fn id(class: u32, oid: u32) -> ObjectId {
+        ObjectId { class, oid, column: 0 }
+    }
+
+    const fn column(column: i32) -> ObjectId {
+        ObjectId { class: class::RELATION, oid: 1, column }
+    }
+
+    fn object(id: ObjectId, kind: &str, names: &[&str], part_of: Option<u32>) -> Object {
+        Object {
+            id,
+            kind: kind.to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            arguments: Vec::new(),
+            schema: Some("public".to_owned()),
+            owner: None,
+            mine: true,
+            part_of,
+            rows: None,
+            lockable: false,
+            constraint: None,
+            is_partition: false,
+        }
+    }
+
+    /// Plays acts on a table with a key on `id`, a column `n` of a type with a default, another that is computed from `n`, and a
+    /// view on both.
+    #[track_caller]
+    fn check(acts: &[(Deed, &[ObjectId])], taken: &[(usize, ObjectId)], stops: &[(usize, Why)]) {
+        let objects = [
+            object(TABLE, "table", &["public", "t"], Some(1)),
+            object(ID, "table column", &["public", "t", "id"], Some(1)),
+            object(N, "table column", &["public", "t", "n"], Some(1)),
+            object(column(3), "table column", &["public", "t", "m"], Some(1)),
+            object(VIEW, "view", &["public", "v"], None),
+            object(RULE, "rule", &["public", "v", "_RETURN"], Some(3)),
+            object(INDEX, "index", &["public", "t_pkey"], Some(1)),
+            object(KEY, "table constraint", &["public", "t", "t_pkey"], Some(1)),
+            object(DEFAULT, "default value", &["public", "t", "n"], Some(1)),
+            object(COMPUTED, "default value", &["public", "t", "m"], Some(1)),
+            object(TYPE, "type", &["public", "mood"], None),
+        ];
+        let dependencies = [
+            (KEY, ID, 'a'),
+            (INDEX, KEY, 'i'),
+            (N, TYPE, 'n'),
+            (DEFAULT, N, 'a'),
+            (DEFAULT, TYPE, 'n'),
+            (COMPUTED, N, 'n'),
+            (column(3), N, 'a'),
+            (COMPUTED, column(3), 'i'),
+            (RULE, ID, 'n'),
+            (RULE, N, 'n'),
+            (RULE, VIEW, 'i'),
+        ];
+        let dependencies = dependencies.map(|(of, on, kind)| Dependency { of, on, kind });
+        let objects: BTreeMap<ObjectId, Object> = objects.into_iter().map(|object| (object.id, object)).collect();
+        let found: Vec<Found> =
+            acts.iter().map(|(_, ids)| Found { ids: ids.to_vec(), inherited: Vec::new() }).collect();
+        let deeds: Vec<Deed> = acts.iter().map(|(deed, _)| *deed).collect();
+        let seen = foresee(&deeds, &Known { found: &found, dependencies: &dependencies, objects: &objects });
+        let mut seen_taken: Vec<(usize, ObjectId)> = seen.taken.iter().map(|taken| (taken.act_idx, taken.id)).collect();
+        seen_taken.sort_unstable();
+        assert_eq!((seen_taken.as_slice(), seen.stops.as_slice()), (taken, stops));
+    }
+
+    #[test]
+    fn what_goes_along_is_told_with_what_takes_it() {
+        check(&[(CASCADE, &[ID])], &[(0, VIEW), (0, KEY)], &[]);
+        check(&[(CASCADE, &[N])], &[(0, column(3)), (0, VIEW)], &[]);
+        // What is a part of a table that goes whole is no news, and what goes by its own statement is told there.
+        check(&[(CASCADE, &[TABLE])], &[(0, VIEW)], &[]);
+        check(&[(DROP, &[VIEW]), (CASCADE, &[ID])], &[(1, KEY)], &[]);
+        check(&[(CASCADE, &[ID]), (CASCADE, &[TABLE])], &[(0, VIEW)], &[]);
+        check(&[(Deed::Unknown, &[]), (CASCADE, &[ID])], &[], &[]);
+    }
+
+    #[test]
+    fn what_is_in_the_way_stops_the_plan() {
+        check(&[(DROP, &[ID])], &[], &[(0, Why::Needed(vec![VIEW]))]);
+        check(&[(DROP, &[INDEX])], &[], &[(0, Why::PartOf(KEY))]);
+        check(&[(DROP, &[VIEW]), (DROP, &[N]), (DROP, &[TYPE])], &[(1, column(3))], &[]);
+        check(&[(Deed::ChangeType, &[N])], &[], &[(0, Why::Held(vec![column(3), VIEW]))]);
+        check(&[(DROP, &[VIEW]), (DROP, &[column(3)]), (Deed::ChangeType, &[N])], &[], &[]);
+        // The column has another type by then, and its default has not.
+        let retyped: [(Deed, &[ObjectId]); 4] =
+            [(DROP, &[VIEW]), (DROP, &[column(3)]), (Deed::ChangeType, &[N]), (DROP, &[TYPE])];
+        check(&retyped, &[], &[(3, Why::Needed(vec![DEFAULT]))]);
+        let [view, computed, changed, dropped] = retyped;
+        check(&[view, computed, (Deed::ChangeDefault, &[DEFAULT]), changed, dropped], &[], &[]);
+    }
+
+    #[test]
+    fn what_is_needed_must_be_there_and_a_name_must_be_free() {
+        check(&[(Deed::Need, &[])], &[], &[(0, Why::Missing)]);
+        check(&[(Deed::Need, &[TABLE])], &[], &[]);
+        check(&[(CASCADE, &[TABLE]), (Deed::Need, &[TABLE])], &[(0, VIEW)], &[(1, Why::GoneBy(0))]);
+        check(&[(CASCADE, &[TABLE]), (DROP, &[VIEW])], &[], &[(1, Why::GoneBy(0))]);
+        check(&[(CASCADE, &[TABLE]), (Deed::Drop { cascade: false, if_exists: true }, &[VIEW])], &[], &[]);
+        check(&[(Deed::Create, &[VIEW])], &[], &[(0, Why::There(vec![VIEW]))]);
+        check(&[(DROP, &[VIEW]), (Deed::Create, &[VIEW])], &[], &[]);
+        check(&[(Deed::Rename, &[VIEW]), (Deed::Create, &[VIEW])], &[], &[]);
+        check(&[(Deed::Exclude, &[KEY])], &[], &[(0, Why::There(vec![KEY]))]);
+    }
+}

@@ -352,7 +352,7 @@ pub(super) async fn lock(
 
 /// What a second look came to, before a consent that holds no lock.
 pub enum Again {
-    Seen(Facts),
+    Seen(Box<Facts>),
     /// Somebody has written into the tables and not committed, and did not come to an end.
     Busy {
         by: Vec<Blocker>,
@@ -381,7 +381,7 @@ pub fn look_again(
             return Ok(Again::Busy { by, waited });
         }
         client.batch_execute(&format!("SET LOCAL statement_timeout = {query}")).await?;
-        Ok(Again::Seen(read(client, wanted).await?))
+        Ok(Again::Seen(Box::new(read(client, wanted).await?)))
     })
 }
 
@@ -408,10 +408,9 @@ pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Fac
 
 /// As [`look_up`], in a transaction that is open, and leaves its settings as they are.
 pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
-    let mut facts = Facts::default();
     // Names without a schema are looked up as the server does it for a statement.
-    facts.unknown_types = unknown_types(client, &wanted.types).await?;
-    facts.runs = runs(client, &wanted.code).await?;
+    let unknown_types = unknown_types(client, &wanted.types).await?;
+    let mut facts = Facts { unknown_types, runs: runs(client, &wanted.code).await?, ..Facts::default() };
     for retyped in &wanted.retyped {
         let convertible = convertible(client, retyped).await?;
         facts.conversions.insert(retyped.clone(), convertible);

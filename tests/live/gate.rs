@@ -139,7 +139,6 @@ const FORESEEN: [(&str, &str); 7] = [
 ];
 
 /// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
-
 fn failing_changes(kit: &str) {
     for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
