@@ -41,10 +41,23 @@ pub struct Report {
     /// What `check` found in the migrations.
     pub findings: Vec<Finding>,
     pub error: Option<Error>,
+    /// When the rows at stake were counted for the last time. Absent where nothing was executed, or no rows were at stake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
     /// What a reset ran, in its order. Absent elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     pub timings: Timings,
+}
+
+/// When rows were counted.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Counted {
+    /// RFC 3339, in UTC.
+    pub at: String,
+    /// Whether nobody could write into these tables from then on until the commit. Else rows that commit later are not seen.
+    pub locked: bool,
 }
 
 /// A step of a reset.
@@ -418,6 +431,14 @@ impl Report {
         match &self.profile {
             Some(profile) => line("policy", &format!("{policy}, profile {profile}")),
             None => line("policy", policy),
+        }
+        if let Some(Counted { at, locked }) = &self.counted {
+            let until = if *locked {
+                "under locks that were held to the commit"
+            } else {
+                "rows that commit later are not seen"
+            };
+            line("counted", &format!("{at}; {until}"));
         }
         text
     }

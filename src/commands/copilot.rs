@@ -15,15 +15,17 @@ use crate::commands::lock;
 use crate::commands::logbook;
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
+use crate::commands::recheck::{self, Recheck, Rejudged};
 use crate::commands::target;
+use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::Console;
-use crate::db::apply::Expected;
+use crate::db::apply::{ApplyError, Expected};
 use crate::db::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
 use crate::db::foreign::{Foreign, Owner};
 use crate::db::names::UnsafeName;
-use crate::db::reach::Relation;
+use crate::db::reach::{Again, Relation};
 use crate::db::url::{DATABASE_URL, Env};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
@@ -68,6 +70,8 @@ pub struct Apart {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// What the policy is asked again, once nobody else can write.
+    pub recheck: Recheck,
     /// The lock that the run has taken; none where it was held for it.
     pub lease: Option<Lease>,
 }
@@ -141,8 +145,12 @@ pub struct Copilot<'a> {
     pub lease_lost: bool,
     /// Why a plan does not fit any more.
     pub stale: Option<String>,
+    /// What the consent rests on, until it is given.
+    recheck: Option<Recheck>,
     /// The statements that the policy consents to, where they are to run in one transaction.
     pub apart: Option<Apart>,
+    /// When the rows at stake were counted for the last time, where drizzle-kit was told yes.
+    pub counted: Option<report::Counted>,
     /// Why the run may not go on, once that is known.
     pub verdict: Option<Verdict>,
     pub target: Option<report::Target>,
@@ -205,7 +213,9 @@ impl<'a> Copilot<'a> {
             lease: None,
             lease_lost: false,
             stale: None,
+            recheck: None,
             apart: None,
+            counted: None,
             verdict: None,
             target: None,
             rules: Vec::new(),
@@ -444,7 +454,15 @@ impl<'a> Copilot<'a> {
         match &self.dsn {
             Some(dsn) if concerns_types => {
                 let statements: Vec<String> = self.statements.iter().map(|statement| statement.sql.clone()).collect();
-                casting::add(verdict, casting::advise(dsn, &statements, self.patience()))
+                let advice = casting::advise(dsn, &statements, self.patience());
+                let tables_named = |table: &str| self.tables_named(table);
+                casting::add(
+                    verdict,
+                    match &self.policy {
+                        Some(policy) => advice.with_lines(policy, &self.scope(&tables_named)),
+                        None => advice.texts(),
+                    },
+                )
             }
             _ => verdict,
         }
@@ -751,8 +769,14 @@ impl<'a> Copilot<'a> {
         }
     }
 
-    /// Answers the last question, to which the policy consents.
-    fn consent(&mut self, prompt: &Prompt, choice: usize) -> Answer {
+    /// Answers the last question, to which the policy consents with these warnings.
+    fn consent(&mut self, prompt: &Prompt, choice: usize, warnings: Vec<String>) -> Answer {
+        let executes = self.apply() == Apply::Kit && !self.mission.only_plans();
+        let is_recounted = executes && self.recheck.as_ref().is_some_and(|recheck| !recheck.basis.tables.is_empty());
+        // What is counted again is told by the second count.
+        if !is_recounted {
+            warnings.into_iter().for_each(|warning| self.warn(warning));
+        }
         match self.mission.consent {
             Consent::Never(_) => return self.decline_because("only the plan is wanted"),
             Consent::Planned(plan) => {
@@ -772,19 +796,69 @@ impl<'a> Copilot<'a> {
                 "drizzle-kit asks for consent, and no session of its own with the server was seen".to_owned(),
             );
         }
-        match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
-            (Apply::Kit, _, _) => {
-                self.approved = block::find(&prompt.printed).ok().map(|block| Approved::new(&block));
-                Answer::Choose(choice)
+        let recheck = self.recheck.take();
+        match (self.apply(), self.dsn.as_ref(), self.seen.as_ref(), recheck) {
+            (Apply::Kit, _, _, recheck) => {
+                let recheck = recheck.filter(|_| is_recounted);
+                let answer = recheck.map_or(Answer::Choose(choice), |recheck| self.recounted(choice, &recheck));
+                if let Answer::Choose(_) = answer {
+                    self.approved = block::find(&prompt.printed).ok().map(|block| Approved::new(&block));
+                }
+                answer
             }
-            (Apply::Transaction, Some(dsn), Some(seen)) => {
+            (Apply::Transaction, Some(dsn), Some(seen), Some(recheck)) => {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
-                let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
-                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen), lease: None });
+                let (dsn, run_id, expected) = (dsn.clone(), self.run_id.clone(), Expected::from(seen));
+                self.apart = Some(Apart { dsn, run_id, statements, expected, recheck, lease: None });
                 self.decline_because("allowed; the statements run in one transaction instead")
             }
-            (Apply::Transaction, _, _) => {
+            (Apply::Transaction, _, None, _) => {
                 Answer::Unclear("the database was not seen before its schema was read".to_owned())
+            }
+            (Apply::Transaction, ..) => Answer::Unclear("what is at stake could not be looked up".to_owned()),
+        }
+    }
+
+    /// Consents where drizzle-kit executes: after a wait for those who write into the tables whose rows are at stake, and
+    /// another count while nobody does. Who begins after that is not seen, for we cannot hold what drizzle-kit needs.
+    fn recounted(&mut self, choice: usize, recheck: &Recheck) -> Answer {
+        let Some(visit) = self.visit() else { return Answer::Choose(choice) };
+        let wait = self.mission.lock.wait().min(self.clock.rest());
+        let tables = &recheck.basis.tables;
+        let again = db::reach::look_again(visit, &recheck.wanted(), tables, wait, wait + self.patience());
+        match again {
+            Ok(Again::Seen(now)) => {
+                let outcome = recheck.again(*now);
+                self.statements = recheck.judged.take().unwrap_or_default();
+                match outcome {
+                    Ok(Rejudged { warnings, grown }) => {
+                        warnings.into_iter().chain(grown).for_each(|warning| self.warn(warning));
+                        self.counted = Some(recheck::counted_now(false));
+                        Answer::Choose(choice)
+                    }
+                    Err(refusal) => {
+                        if let Some(rule) = self.rules.last_mut() {
+                            *rule = refusal.because.as_ref().map(ToString::to_string).unwrap_or_default();
+                        }
+                        self.refusals.push(report::Refusal::of(&refusal));
+                        Answer::Decline
+                    }
+                }
+            }
+            Ok(Again::Busy { by, waited }) => {
+                let busy = ApplyError::Busy { by, waited };
+                self.verdict = Some(transaction::failed(&busy, &self.clock));
+                self.decline_because("allowed; others write into what is at stake")
+            }
+            Err(ConnectError::Interrupted { .. }) => Answer::Decline,
+            Err(_) if self.lock().is_some_and(|lease| !lease.lives()) => {
+                self.lease_lost = true;
+                self.decline_because("allowed; the lock on the database was lost")
+            }
+            // What was counted cannot be counted again: nobody knows what is at stake by now.
+            Err(error) => {
+                self.verdict = Some(self.unseen(&error));
+                self.decline_because("allowed; what is at stake could not be counted again")
             }
         }
     }
@@ -915,9 +989,10 @@ impl Pilot for Copilot<'_> {
             return Answer::Decline;
         }
         let policy = self.policy.as_ref().expect("it was looked for above");
-        let (decision, statements, truncated) = {
+        let (decision, statements, truncated, recheck) = {
             let tables_named = |table: &str| self.tables_named(table);
             let scope = self.scope(&tables_named);
+            let whose = RefCell::new(BTreeMap::new());
             let gate = Gate {
                 policy,
                 scope: &scope,
@@ -931,13 +1006,31 @@ impl Pilot for Copilot<'_> {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
                     self.looked(db::reach::look_up(visit, wanted, self.patience()))
                 },
-                whose: &|table| self.whose(table),
+                whose: &|table| {
+                    let said = self.whose(table);
+                    whose.borrow_mut().insert(table.clone(), said.clone());
+                    said
+                },
                 is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
             };
-            let (decision, statements) = gate.answer(prompt);
+            let (decision, statements, basis) = gate.answer(prompt);
             let truncated = gate::chosen_truncation(prompt, &decision, &scope);
-            (decision, statements, truncated)
+            let recheck = basis.map(|basis| Recheck {
+                policy: policy.clone(),
+                schemas: self.schemas.clone(),
+                named: self.named.borrow().clone(),
+                renamed: self.renamed.clone(),
+                accept_data_loss: self.mission.accept_data_loss,
+                in_transaction: self.apply() == Apply::Transaction,
+                kept: self.kept.clone(),
+                truncated: self.truncated.clone(),
+                whose: whose.take(),
+                basis,
+                judged: RefCell::default(),
+            });
+            (decision, statements, truncated, recheck)
         };
+        self.recheck = recheck;
         if let Some(visit) = &self.visit {
             visit.rest();
         }
@@ -963,13 +1056,11 @@ impl Pilot for Copilot<'_> {
                 self.rules.push(because.to_string());
                 self.console.detail(&format!("  asked: {}", prompt.headline()));
                 self.console.detail(&format!("  answered: {} [{because}]", prompt.choices[choice].trim_end()));
-                for warning in warnings {
-                    self.warn(warning);
-                }
                 self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
                 if is_last {
-                    return self.consent(prompt, choice);
+                    return self.consent(prompt, choice, warnings);
                 }
+                warnings.into_iter().for_each(|warning| self.warn(warning));
                 self.answered.push((prompt.clone(), choice));
                 Answer::Choose(choice)
             }

@@ -96,6 +96,18 @@ pub enum Locking<'a> {
     Held(&'a Lease),
 }
 
+impl Locking<'_> {
+    /// Returns how long the run waits for others who hold what it needs in the database.
+    pub fn wait(self) -> Duration {
+        /// However long it waits for another run: nobody else can write meanwhile.
+        const MOST: Duration = Duration::from_secs(10);
+        match self {
+            Locking::Take(wait) => wait.min(MOST),
+            Locking::None | Locking::Held(_) => MOST,
+        }
+    }
+}
+
 /// What a command may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touches {
@@ -189,7 +201,7 @@ pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> 
     let mut log = Logbook::new(shared);
     let verdict = match attempt(shared, mission, console, &mut log) {
         Ok((verdict, None)) | Err(verdict) => verdict,
-        Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console),
+        Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console, &mut log),
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
     (log, verdict)
@@ -280,6 +292,7 @@ fn attempt(
     } else {
         show_kit_text(mission, &verdict, &flight, copilot.console());
     }
+    log.counted = copilot.counted.take();
     log.failed = flight.failed.clone();
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);

@@ -44,6 +44,7 @@ pub struct Logbook {
     pub printed: Option<String>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub counted: Option<report::Counted>,
     pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
@@ -72,6 +73,7 @@ impl Logbook {
             printed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
+            counted: None,
             steps: Vec::new(),
             findings: Vec::new(),
             timings: report::Timings::default(),
@@ -101,6 +103,7 @@ impl Logbook {
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
+            counted: self.counted.clone(),
             steps: self.steps.clone(),
             timings: self.timings.clone(),
         }

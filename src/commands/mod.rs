@@ -1,5 +1,6 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
+pub mod advice;
 pub mod answer;
 pub mod casting;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod drift;
 pub mod findings;
 pub mod flight;
 pub mod folder;
+pub mod foresight;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;
@@ -27,6 +29,7 @@ pub mod plan_file;
 pub mod policy;
 pub mod probe;
 pub mod push;
+pub mod recheck;
 pub mod replay;
 pub mod reset;
 pub mod run;

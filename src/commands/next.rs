@@ -590,7 +590,7 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
             let labels = |name: &ObjectName| labels(&ground.folder, name);
             let mut patterns = patterns::of(&statements, &labels);
             // What the rows themselves say stands in place of the rule of thumb.
-            for advice in casting::advise(ground.dsn(), &statements, clock.rest()) {
+            for advice in casting::advise(ground.dsn(), &statements, clock.rest()).texts() {
                 patterns.retain(|pattern| !pattern.is_cast_of(&advice));
                 let (why, sql) = advice.split_once('\n').unwrap_or((&advice, ""));
                 patterns.push(Pattern { kind: "cast", why: why.to_owned(), sql: sql.to_owned() });

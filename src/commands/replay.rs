@@ -8,7 +8,8 @@ use crate::cli::{DialectName, ReplayArgs, Shared};
 use crate::commands::gate::{self, Gate};
 use crate::commands::logbook::{self, Logbook};
 use crate::console::Console;
-use crate::db::reach::{Facts, Fitting, Found, Relation, Rows, Wanted};
+use crate::db::cast::Convertible;
+use crate::db::reach::{Facts, Found, Relation, Rows, Wanted};
 use crate::exit::Exit;
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
@@ -133,7 +134,7 @@ impl Answers<'_> {
             whose: &|_| None,
             is_in_schema: &|_| true,
         };
-        let (decision, statements) = gate.answer(prompt);
+        let (decision, statements, _) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         log.statements.extend(statements);
@@ -193,6 +194,7 @@ impl From<DialectName> for Dialect {
 /// Returns what a recording lets one assume of its database: what the statements name is there, and nothing else.
 fn no_more_than_named(wanted: &Wanted) -> Facts {
     let found = |relation: &Relation| (relation.clone(), Found { rows: Rows::Unknown, extension: None });
-    let fitting = wanted.rebuilt.iter().map(|column| (column.clone(), Fitting::All));
-    Facts { relations: wanted.counted.iter().map(found).collect(), fitting: fitting.collect(), ..Facts::default() }
+    let conversions = wanted.retyped.iter().map(|column| (column.clone(), Convertible::Fits));
+    let (relations, conversions) = (wanted.counted.iter().map(found).collect(), conversions.collect());
+    Facts { relations, conversions, ..Facts::default() }
 }

@@ -29,13 +29,15 @@ use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
+use crate::migrations::Folder;
+use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
-use crate::migrations::{Folder, roles};
 use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
+use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
 
 const COMMAND: &str = "reset";
@@ -97,11 +99,16 @@ fn attempt(
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
     show(dsn, named_by, &plan, &catalog, args, console);
-    for (role, file) in folder.as_ref().map(roles::created).unwrap_or_default() {
-        if catalog.roles.contains(&role) {
-            console
-                .warn(&format!("role {role} stays, and {file} creates it: a migrate after this fails there (42710)"));
+    let unmakeable = Unmakeable::of(folder.as_ref(), &catalog, &plan);
+    for told in unmakeable.all() {
+        // Whoever migrates by another command should know as well.
+        if then != Then::Migrate || !policy.reset().before.is_empty() {
+            console.warn(&format!("{told}: a migrate after this fails there"));
         }
+    }
+    // The steps before may write the migrations, and then they are looked at after them.
+    if then == Then::Migrate && policy.reset().before.is_empty() {
+        unmakeable.refuse(console)?;
     }
     if args.dry_run {
         for line in policy.reset().before.iter().chain(&policy.reset().after) {
@@ -123,6 +130,7 @@ fn attempt(
         cwd: &cwd,
         policy: &policy,
         target: &target,
+        catalog: &catalog,
         plan: &plan,
         place: &place,
         variables: &variables,
@@ -279,6 +287,60 @@ fn schemas_of_snapshot(folder: &Folder) -> Vec<String> {
     }
 }
 
+/// What the migrations make and what stays: they cannot be applied after such a reset.
+#[derive(Default)]
+struct Unmakeable {
+    certain: Vec<String>,
+    /// A statement that nobody understands may have seen to it.
+    in_doubt: Vec<String>,
+}
+
+impl Unmakeable {
+    fn of(folder: Option<&Folder>, catalog: &Catalog, plan: &ResetPlan) -> Unmakeable {
+        let mut found = Unmakeable::default();
+        for Made { kind, name, file, in_doubt } in folder.map(made::made).unwrap_or_default() {
+            let is_left = |may_be: &dyn Fn(&str) -> bool| {
+                let named = |left: &Relation| name.parts() == [left.schema.as_str(), left.name.as_str()];
+                plan.left.iter().any(|(kind, left)| may_be(kind) && named(left))
+            };
+            let (what, is_left) = match kind {
+                Kind::Role => ("role", catalog.roles.contains(name.last())),
+                Kind::Schema => ("schema", plan.schemas_left.contains(name.last())),
+                Kind::Type => ("type", is_left(&|_| true)),
+                Kind::Table => ("table", is_left(&|kind| kind != "type")),
+                Kind::View | Kind::MaterializedView => ("view", is_left(&|kind| kind != "type")),
+                Kind::Sequence => ("sequence", is_left(&|kind| kind != "type")),
+                Kind::Index => ("index", is_left(&|kind| kind != "type")),
+                Kind::Column | Kind::Constraint | Kind::Policy => continue,
+            };
+            if is_left {
+                let told = format!("{what} {name} stays, and {file} creates it");
+                if in_doubt { found.in_doubt.push(told) } else { found.certain.push(told) }
+            }
+        }
+        found
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.certain.iter().chain(&self.in_doubt)
+    }
+
+    /// Refuses to empty what could not be built again.
+    fn refuse(&self, console: &mut Console) -> Result<(), Verdict> {
+        if self.certain.is_empty() {
+            for told in &self.in_doubt {
+                console.warn(&format!("{told}: the migrate after this may fail there"));
+            }
+            return Ok(());
+        }
+        let summary = format!("the migrations could not be applied after this:\n  {}", self.certain.join("\n  "));
+        Err(Verdict::nothing(Exit::Refused, summary).hint(
+            "drop it before (a role by DROP ROLE), take it into the scope, let the migration create it only where it is not there, or \
+             reset with --then none",
+        ))
+    }
+}
+
 /// Everything that happens once it was decided, in its order. One lock is held over all of it.
 struct Steps<'a> {
     shared: &'a Shared,
@@ -286,6 +348,7 @@ struct Steps<'a> {
     cwd: &'a Path,
     policy: &'a Policy,
     target: &'a Target,
+    catalog: &'a Catalog,
     plan: &'a ResetPlan,
     place: &'a Place,
     /// Those of its commands.
@@ -310,7 +373,12 @@ impl Steps<'_> {
         }
         // What could not be built again is not dropped. The commands before may have written the migrations.
         let ground = match self.then {
-            Then::Migrate => Some(self.ground()?),
+            Then::Migrate => {
+                let ground = self.ground()?;
+                let unmakeable = Unmakeable::of(Some(&ground.folder), self.catalog, self.plan);
+                unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
+                Some(ground)
+            }
             Then::Push | Then::None => None,
         };
         let emptied = self.step(n_steps, COMMAND, Steps::empty)?;

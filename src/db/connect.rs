@@ -307,7 +307,8 @@ impl ConnectError {
                 return format!("end them as a superuser: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid", list(pids));
             }
             ConnectError::Other { sqlstate, message, .. } => {
-                let advice = explain::advice(sqlstate.as_deref().unwrap_or_default(), message);
+                let code = sqlstate.as_deref().unwrap_or_default();
+                let advice = explain::advice(code, message, &explain::About::default());
                 return advice.unwrap_or_else(|| "look into the log of the server".to_owned());
             }
         }

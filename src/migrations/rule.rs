@@ -198,6 +198,14 @@ rules! {
         "a column changes its type without USING",
         "it fails where PostgreSQL has no cast for it that it makes by itself, as from text to integer",
         "say how the values are converted: USING \"column\"::type";
+    LOST_SCHEMA = "lost-schema", Lint, Column, Error,
+        "a column gets a type of a schema called undefined",
+        "from 0.31 on drizzle-kit writes \"undefined\" before the words of a customType, and there is no such schema (3F000)",
+        "write the type as it is meant, without \"undefined\"";
+    NAME_TWICE = "name-twice", Lint, Any, Error,
+        "two things get one name that only one can have",
+        "tables, views, sequences and indexes of a schema share their names, and so do the constraints that have an index: the second fails (42P07)",
+        "give one of them another name in the schema files, as in .unique('name'), and generate the migration again";
     OUTSIDE_TRANSACTION = "outside-transaction", Lint, Nothing, Error,
         "a statement cannot run inside drizzle's transaction",
         "drizzle runs migrations in a transaction, and PostgreSQL refuses the statement there (25001)",

@@ -19,10 +19,11 @@ pub mod rewrite;
 pub mod script;
 pub mod statement;
 pub mod transaction;
+pub mod twice;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
-pub use plan::{Assessed, Facts, Found, Rebuilt, Reference, assess, read, weigh};
+pub use plan::{Assessed, Change, Facts, Found, Reference, assess, read, weigh};
 pub use postgres::{RowPolicy, row_policy};
 pub use statement::{SplitError, split};

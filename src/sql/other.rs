@@ -23,14 +23,14 @@ pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
     let Some(statement) = parse_one(sql, dialect) else {
         let is_switch = matches!(dialect, Dialect::Sqlite | Dialect::Turso) && is_switch_of_keys(sql, dialect);
         return if is_switch {
-            Reading { kind: "pragma".to_owned(), effects: Vec::new() }
+            Reading { kind: "pragma".to_owned(), effects: Vec::new(), runs: Vec::new() }
         } else {
             Reading::unknown("unknown")
         };
     };
     let kind = kind(&statement);
     match effects(&statement) {
-        Some(effects) => Reading { kind: kind.to_owned(), effects },
+        Some(effects) => Reading { kind: kind.to_owned(), effects, runs: Vec::new() },
         None => Reading::unknown(kind),
     }
 }
@@ -84,7 +84,7 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
         Statement::CreateView(view) => create_view(view),
         Statement::Drop {
             object_type,
-            if_exists: _,
+            if_exists,
             names,
             cascade,
             restrict: _,
@@ -100,7 +100,8 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
             };
             let reach = if *cascade { Reach::Cascade } else { Reach::Alone };
             let names = names.iter().map(relation).collect::<Option<Vec<_>>>()?;
-            (!names.is_empty()).then(|| names.into_iter().map(|name| Effect::Drop { kind, name, reach }).collect())
+            let drop = |name| Effect::Drop { kind, name, reach, if_exists: *if_exists };
+            (!names.is_empty()).then(|| names.into_iter().map(drop).collect())
         }
         Statement::Truncate(truncate) => truncate_table(truncate),
         Statement::Delete(delete) => delete_rows(delete),
@@ -152,15 +153,20 @@ fn alter_table(alter: &AlterTable) -> Option<Vec<Effect>> {
     (!effects.is_empty()).then_some(effects)
 }
 
+fn constraint_dropped(name: ObjectName, behavior: Option<&DropBehavior>, if_exists: bool) -> Effect {
+    Effect::Drop { kind: Kind::Constraint, name, reach: reach(behavior), if_exists }
+}
+
 fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) -> Option<Vec<Effect>> {
     let child = |name: &Ident| table.child(&name.value);
     let effects = match operation {
         AlterTableOperation::AddColumn { column_keyword: _, if_not_exists, column_def, column_position: None } => {
             column(table, column_def, if *if_not_exists { Proof::Unproven } else { Proof::New })?
         }
-        AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists: _, drop_behavior } => {
+        AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists, drop_behavior } => {
             let reach = reach(drop_behavior.as_ref());
-            let drop = |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach };
+            let drop =
+                |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach, if_exists: *if_exists };
             column_names.iter().map(drop).collect()
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
@@ -170,16 +176,18 @@ fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) ->
             vec![Effect::Rename { kind: Kind::Table, from: table.clone(), to: relation(to)? }]
         }
         AlterTableOperation::AddConstraint { constraint, not_valid: false } => add_constraint(table, constraint)?,
-        AlterTableOperation::DropConstraint { if_exists: _, name, drop_behavior }
-        | AlterTableOperation::DropForeignKey { name, drop_behavior } => {
-            vec![Effect::Drop { kind: Kind::Constraint, name: child(name), reach: reach(drop_behavior.as_ref()) }]
+        AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
+            vec![constraint_dropped(child(name), drop_behavior.as_ref(), *if_exists)]
+        }
+        AlterTableOperation::DropForeignKey { name, drop_behavior } => {
+            vec![constraint_dropped(child(name), drop_behavior.as_ref(), false)]
         }
         AlterTableOperation::DropPrimaryKey { drop_behavior } => {
             vec![Effect::DropPrimaryKey { table: table.clone(), reach: reach(drop_behavior.as_ref()) }]
         }
         AlterTableOperation::DropIndex { name } => {
             let name = table.parent()?.child(&name.value);
-            vec![Effect::Drop { kind: Kind::Index, name, reach: Reach::Alone }]
+            vec![Effect::Drop { kind: Kind::Index, name, reach: Reach::Alone, if_exists: false }]
         }
         AlterTableOperation::ModifyColumn { col_name, data_type, options, column_position: None } => {
             redefined(table, child(col_name), data_type.to_string(), options)?

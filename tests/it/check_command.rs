@@ -156,6 +156,37 @@ fn what_is_no_sql_is_told_once_for_each_block() {
 }
 
 #[test]
+fn a_name_is_taken_for_the_migrations_after_it_until_it_is_given_up() {
+    let place = Place::new();
+    let finds = |second: &str, expected: &[&str]| {
+        let table = "CREATE TABLE \"users\" (\"id\" serial PRIMARY KEY NOT NULL);\n--> statement-breakpoint\nCREATE TABLE \"one\" (\"s\" text);\n";
+        place.write(
+            "drizzle/0000_init.sql",
+            &format!("{table}--> statement-breakpoint\nCREATE INDEX \"shared\" ON \"one\" (\"s\");\n"),
+        );
+        place.write("drizzle/0001_more.sql", second);
+        place.write("drizzle/meta/0001_snapshot.json", &snapshot("b", "a"));
+        place.journal(&["0000_init", "0001_more"]);
+        let output = place.check(&[]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let found: Vec<&str> = said.lines().filter(|line| line.ends_with("[name-twice]")).collect();
+        assert_eq!(found, expected, "{second}\n{said}");
+    };
+    let table = "CREATE TABLE \"two\" (\"s\" text, CONSTRAINT \"shared\" UNIQUE(\"s\"));\n";
+    finds(
+        table,
+        &[
+            "drizzle/0001_more.sql:1:1: error: the name public.shared is given to an index or constraint of public.one and to one of \
+           public.two, first in drizzle/0000_init.sql [name-twice]",
+        ],
+    );
+    for given_up in ["DROP INDEX \"shared\";", "DROP TABLE \"one\";", "ALTER TABLE \"one\" DROP COLUMN \"s\";"] {
+        finds(&format!("{given_up}\n--> statement-breakpoint\n{table}"), &[]);
+    }
+    finds(&table.replace("\"two\" ", "\"other\".\"two\" "), &[]);
+}
+
+#[test]
 fn the_policy_says_what_matters() {
     let place = Place::new();
     place.add_drop();

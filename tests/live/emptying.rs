@@ -140,11 +140,27 @@ fn the_migrations_build_again_what_was_emptied() {
     migrations::folder(&project, &migrations);
     let ran = reset().expect(0).says(&["4 migrations applied"]);
     assert!(!ran.stderr.contains("stays, and"), "{ran}");
-    let warning = format!("role {role} stays, and 0003_m.sql creates it");
-    let says = [warning.as_str(), "the database was emptied, and migrate failed", "42710"];
-    let ran = reset().expect(6).says(&says);
+    let says = format!("role {role} stays, and 0003_m.sql creates it");
+    let before = database.everything();
+    for dry in [&[][..], &["--dry-run"]] {
+        let run = project.pilot(&["reset", "--yes"]).arguments(dry).run();
+        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied after this"]);
+        assert_eq!(database.everything(), before, "{ran}");
+    }
+    project
+        .pilot(&["reset", "--yes", "--then", "none"])
+        .run()
+        .expect(0)
+        .says(&[&says, "a migrate after this fails there"]);
     database.sql(&format!("DROP ROLE {role}"));
-    assert_eq!(ran.report["error"]["file"], "drizzle/0003_m.sql", "{ran}");
+    reset().expect(0).says(&["4 migrations applied"]);
+    database.sql(&format!("DROP ROLE {role}"));
+    // Neither can what is kept be created again.
+    let kept = ["--keep", "moods", "--keep", "mood"];
+    let ran = project.pilot(&["reset", "--yes"]).arguments(&kept).run().expect(3).database("unchanged");
+    let says =
+        ["type public.mood stays, and 0000_m.sql creates it", "table public.moods stays, and 0000_m.sql creates it"];
+    drop(ran.says(&says));
 }
 
 #[test]

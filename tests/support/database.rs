@@ -26,7 +26,7 @@ const OURS: &str = "live-test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server of the laboratory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Postgres13,
     Postgres15,
@@ -101,6 +101,16 @@ impl Database {
     #[track_caller]
     pub(crate) fn sql(&self, statements: &str) {
         self.connection.rows(statements);
+    }
+
+    /// Runs a statement in a transaction that is rolled back, and returns what the server says against it.
+    pub(crate) fn fails(&self, statement: &str) -> Option<String> {
+        self.connection.rows("BEGIN");
+        let client = self.connection.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = self.connection.runtime.block_on(client.simple_query(statement)).err();
+        drop(client);
+        self.connection.rows("ROLLBACK");
+        error.map(|error| error.as_db_error().map_or_else(|| error.to_string(), |answer| answer.message().to_owned()))
     }
 
     /// Returns the rows of all the statements, each value as PostgreSQL writes it.

@@ -363,6 +363,14 @@ impl Ran {
         self
     }
 
+    /// Checks that the run was refused, and that no line of the policy is offered for it.
+    #[track_caller]
+    pub(crate) fn offers_no_lines(self) -> Self {
+        let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(!refusals.is_empty() && refusals.iter().all(|refusal| refusal["allow_with"].is_null()), "{self}");
+        self.never_says("to allow exactly this")
+    }
+
     /// Returns the policy lines that would have allowed what was refused, after a look that a reader gets them too.
     #[track_caller]
     pub(crate) fn allow_with(&self) -> String {

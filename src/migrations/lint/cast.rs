@@ -3,7 +3,7 @@
 use super::source::Source;
 use crate::migrations::rule::TYPE_CHANGE_WITHOUT_USING;
 use crate::sql::effect::{Effect, TypeText, Using};
-use crate::sql::{Hazard, ObjectName};
+use crate::sql::{Hazard, ObjectName, rewrite};
 
 pub(super) fn check(source: &mut Source<'_>) {
     if source.script.tree.is_none() {
@@ -15,7 +15,9 @@ pub(super) fn check(source: &mut Source<'_>) {
         let is_at_stake = source.hazards[statement_idx]
             .iter()
             .any(|found| found.hazard == Hazard::ChangeType && found.objects.contains(column));
-        if is_at_stake && !takes_everything(to) {
+        // That the type is none is told by a rule of its own.
+        let is_lost = rewrite::meant_type(&to.text).is_some();
+        if is_at_stake && !is_lost && !takes_everything(to) {
             found.push((statement_idx, column.clone(), to.text.clone()));
         }
     }

@@ -5,6 +5,7 @@
 
 mod breakpoint;
 mod cast;
+mod clash;
 mod hazard;
 mod ignore;
 mod required;
@@ -45,6 +46,7 @@ pub fn run(folder: &Folder, looks_at: &dyn Fn(&SqlFile) -> bool, wishes: Wishes<
     }
     if dialect == Dialect::Postgres {
         transaction::check(&mut sources);
+        clash::check(&mut sources);
     }
     sources.into_iter().flat_map(Source::findings).collect()
 }

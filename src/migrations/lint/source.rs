@@ -43,6 +43,7 @@ impl<'a> Source<'a> {
         // What is not understood does nothing that anybody could speak of.
         let understood = |reading: &Reading| Reading {
             kind: reading.kind.clone(),
+            runs: reading.runs.clone(),
             effects: reading.effects.iter().filter(|effect| **effect != Effect::Unknown).cloned().collect(),
         };
         let readings: Vec<Reading> = script.statements.iter().map(|stated| understood(&stated.reading)).collect();
