@@ -108,7 +108,58 @@ fn postgres(text: &str) -> Result<Vec<Token>, Trouble> {
         tokens.push(Token { sort, start, end });
         start = end;
     }
-    if start == text.len() { Ok(tokens) } else { Err(Trouble { at: start, why: "the text ends in the middle" }) }
+    if start != text.len() {
+        return Err(Trouble { at: start, why: "the text ends in the middle" });
+    }
+    join_bodies(text, &mut tokens);
+    Ok(tokens)
+}
+
+/// Makes the `;` within the body of a function that is written in the standard's form (`BEGIN ATOMIC … END`) a sign like
+/// others, as the server and psql (psqlscan.l) read it: the statement goes on behind it.
+fn join_bodies(text: &str, tokens: &mut [Token]) {
+    let words: Vec<usize> = (0..tokens.len()).filter(|idx| tokens[*idx].sort == Sort::Word).collect();
+    let word = |tokens: &[Token], idx: usize| text[tokens[idx].start..tokens[idx].end].to_ascii_lowercase();
+    if !words.iter().any(|idx| word(tokens, *idx) == "atomic") {
+        return;
+    }
+    // The first words of the statement, how deep it is within parentheses, and how many bodies and CASEs are open.
+    let (mut first, mut n_open, mut depth): (Vec<String>, usize, usize) = (Vec::new(), 0, 0);
+    let mut last = String::new();
+    for idx in 0..tokens.len() {
+        match tokens[idx].sort {
+            Sort::Semicolon if depth > 0 => tokens[idx].sort = Sort::Sign,
+            Sort::Semicolon => (first, n_open) = (Vec::new(), 0),
+            Sort::Open => n_open += 1,
+            Sort::Close => n_open = n_open.saturating_sub(1),
+            Sort::Word => {
+                let now = word(tokens, idx);
+                if first.len() < 4 {
+                    first.push(now.clone());
+                }
+                match now.as_str() {
+                    "atomic" if last == "begin" && depth == 0 && n_open == 0 && makes_routine(&first) => depth = 1,
+                    "case" if depth > 0 => depth += 1,
+                    "end" if depth > 0 => depth -= 1,
+                    _ => {}
+                }
+                last = now;
+                continue;
+            }
+            Sort::Trivia => continue,
+            Sort::Literal | Sort::Comma | Sort::Sign => {}
+        }
+        last.clear();
+    }
+}
+
+/// Tells whether a statement that begins with these words creates a function or a procedure.
+fn makes_routine(first: &[String]) -> bool {
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    matches!(
+        first.as_slice(),
+        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure"]
+    )
 }
 
 fn mysql(text: &str) -> Result<Vec<Token>, Trouble> {

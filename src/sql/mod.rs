@@ -19,6 +19,7 @@ pub mod rewrite;
 pub mod script;
 pub mod statement;
 pub mod transaction;
+pub mod types;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};

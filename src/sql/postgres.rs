@@ -464,7 +464,7 @@ const SAME_FOR_EVERY_ROW: [&str; 12] = [
 ];
 
 /// Tells whether an expression may have another value for every row.
-fn may_differ(expression: &SyntaxNode) -> bool {
+pub(super) fn may_differ(expression: &SyntaxNode) -> bool {
     expression.descendants().filter(|node| node.kind() == K::CALL_EXPR).any(|call| {
         let name = child(&call, K::NAME_REF).and_then(|name| single(&name));
         !name.is_some_and(|name| SAME_FOR_EVERY_ROW.contains(&name.as_str()))
@@ -543,7 +543,7 @@ fn create_type(statement: &SyntaxNode) -> Option<Vec<Effect>> {
 }
 
 /// Returns the values of an enum, as they are between plain quotes.
-fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
+pub(super) fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
     let tokens = body.descendants_with_tokens().filter_map(SyntaxElement::into_token);
     let strings = tokens.filter(|token| token.text().contains('\''));
     strings.map(|token| Some(token.text().strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))).collect()
@@ -842,7 +842,7 @@ fn renamed(kind: Kind, from: &ObjectName, action: &SyntaxNode) -> Option<Effect>
     Some(Effect::Rename { kind, from: from.clone(), to })
 }
 
-fn type_text(node: &SyntaxNode) -> Option<TypeText> {
+pub(super) fn type_text(node: &SyntaxNode) -> Option<TypeText> {
     let text = node.text().to_string();
     let text = text.trim().to_owned();
     let name = match node.kind() {
@@ -932,7 +932,7 @@ fn child_token(node: &SyntaxNode, kind: K) -> bool {
 }
 
 /// Reads the name of what lives in a schema.
-fn relation(node: &SyntaxNode) -> Option<ObjectName> {
+pub(super) fn relation(node: &SyntaxNode) -> Option<ObjectName> {
     let mut parts = parts_of_name(node)?;
     match parts.len() {
         1 => parts.insert(0, PUBLIC.to_owned()),
@@ -944,7 +944,7 @@ fn relation(node: &SyntaxNode) -> Option<ObjectName> {
 }
 
 /// Reads a name without a schema.
-fn single(node: &SyntaxNode) -> Option<String> {
+pub(super) fn single(node: &SyntaxNode) -> Option<String> {
     let mut parts = parts_of_name(node)?;
     (parts.len() == 1).then(|| parts.pop()).flatten()
 }
@@ -966,7 +966,7 @@ fn parts_of_name(node: &SyntaxNode) -> Option<Vec<String>> {
 
 /// Returns the name that a token stands for: as it is between quotes, in lower case without.
 /// Names with escapes (`U&"…"`) are refused: drizzle-kit writes none, and what they say cannot be seen.
-fn identifier(token: &SyntaxToken) -> Option<String> {
+pub(super) fn identifier(token: &SyntaxToken) -> Option<String> {
     let text = token.text();
     if let Some(quoted) = text.strip_prefix('"') {
         let name = quoted.strip_suffix('"')?;

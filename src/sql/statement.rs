@@ -288,6 +288,21 @@ mod tests {
     }
 
     #[test]
+    fn the_body_of_a_function_is_a_part_of_its_statement() {
+        let body = "CREATE OR REPLACE FUNCTION f(n int DEFAULT 1) RETURNS int LANGUAGE sql\nBEGIN ATOMIC\n  DELETE FROM a;\n  SELECT CASE WHEN n > 1 THEN 2 END;\nEND;";
+        check(Dialect::Postgres, &format!("{body} DROP TABLE b;"), &[body, "DROP TABLE b;"]);
+        let procedure = "create procedure p() begin atomic insert into a values (1); end";
+        check(Dialect::Postgres, &format!("DROP TABLE a;{procedure};\nCOMMIT;"), &["DROP TABLE a;", &format!("{procedure};"), "COMMIT;"]);
+        // Words that only look like it.
+        check(Dialect::Postgres, "BEGIN; DROP TABLE atomic; END;", &["BEGIN;", "DROP TABLE atomic;", "END;"]);
+        check(
+            Dialect::Postgres,
+            "CREATE TABLE \"begin\" (atomic int); DROP TABLE a;",
+            &["CREATE TABLE \"begin\" (atomic int);", "DROP TABLE a;"],
+        );
+    }
+
+    #[test]
     fn each_dialect_quotes_in_its_own_way() {
         let text = "SELECT 'a\\'; DROP TABLE b; -- ';";
         check(Dialect::MySql, text, &[text]);

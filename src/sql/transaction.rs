@@ -418,9 +418,6 @@ mod tests {
         for sql in plan {
             check(&[sql], "none");
         }
-        // The body of such a function is cut at its `;`, and its last word is not told from one that ends a transaction.
-        let function = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END";
-        check(&[function], "1: END would take over the transaction");
     }
 
     const ADD: &str = "ALTER TYPE \"public\".\"mood\" ADD VALUE 'so so' BEFORE 'sad';";
@@ -484,6 +481,14 @@ mod tests {
         for sql in others {
             check(&[ADD, sql], "none");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_function_ends_no_transaction() {
+        let function = "CREATE FUNCTION two() RETURNS integer LANGUAGE sql\nBEGIN ATOMIC\n  SELECT 2;\nEND;";
+        check(&[function], "none");
+        check(&[&format!("{function} COMMIT;")], "1: COMMIT would take over the transaction");
+        check(&["SELECT 1; END;"], "1: END would take over the transaction");
     }
 
     #[test]
