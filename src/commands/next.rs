@@ -352,7 +352,7 @@ fn told(finding: &Finding, file: &str) -> String {
 
 /// What two branches left in the folder. Nothing can be generated on top of it.
 fn conflict(folder: &Folder, policy: &Policy, lines: &Lines<'_>, cwd: &Path) -> Option<Advice> {
-    let found = policy.check().wishing(|wishes| journal::check(folder, wishes));
+    let found = policy.check().wishing(|wishes| journal::check(folder, folder::surroundings(folder, cwd), wishes));
     // Those are told by the history as well, and better.
     let others = [JOURNAL_ORDER.id, JOURNAL_MISSING_FILE.id];
     let found: Vec<_> =

@@ -160,6 +160,19 @@ impl Folder {
         self.path.join(JOURNAL)
     }
 
+    /// Returns the snapshot of what is there before a migration: that of the last one before it that has one.
+    pub fn snapshot_before(&self, file: &SqlFile) -> Option<&Snapshot> {
+        let entries = &self.journal().ok()?.entries;
+        let idx = entries.iter().position(|entry| entry.tag == file.tag())?;
+        entries[..idx].iter().rev().find_map(|entry| self.snapshot(entry))
+    }
+
+    /// Returns the snapshot of an entry of the journal.
+    pub fn snapshot(&self, entry: &Entry) -> Option<&Snapshot> {
+        let names = entry.snapshot_names();
+        self.snapshots.iter().find(|snapshot| names.contains(&snapshot.name))
+    }
+
     /// Returns the file of an entry of the journal.
     pub fn file(&self, entry: &Entry) -> Option<&SqlFile> {
         self.files.iter().find(|file| file.tag() == entry.tag)

@@ -4,35 +4,50 @@ use std::collections::BTreeMap;
 
 use super::finding::{Finding, Place, Position};
 use super::folder::Folder;
-use super::journal_file::{Entry, JournalFile, conflict};
+use super::journal_file::{Entry, Journal, JournalFile, conflict};
 use super::rule::{
-    FILE_CONFLICT, JOURNAL_CONFLICT, JOURNAL_DUPLICATE_INDEX, JOURNAL_DUPLICATE_TAG, JOURNAL_MISSING,
-    JOURNAL_MISSING_FILE, JOURNAL_MISSING_INDEX, JOURNAL_ORDER, JOURNAL_UNLISTED_FILE, NEWER_LAYOUT, Named, Rule,
-    SNAPSHOT_CHAIN, SNAPSHOT_FORK, SNAPSHOT_MISSING, SNAPSHOT_UNLISTED, SNAPSHOT_UNREADABLE, Wishes,
+    ACCEPTABLE, FILE_CONFLICT, JOURNAL_AHEAD, JOURNAL_CONFLICT, JOURNAL_DUPLICATE_INDEX, JOURNAL_DUPLICATE_TAG,
+    JOURNAL_MISSING, JOURNAL_MISSING_FILE, JOURNAL_MISSING_INDEX, JOURNAL_ORDER, JOURNAL_UNLISTED_FILE, NEWER_LAYOUT,
+    Named, PULLED_BASELINE, Rule, SNAPSHOT_CHAIN, SNAPSHOT_FORK, SNAPSHOT_MISSING, SNAPSHOT_UNLISTED,
+    SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, UNREAD_DIALECT, Wishes,
 };
 use super::snapshot::{ORIGIN, Snapshot, SnapshotContent};
+use super::{lint, pulled};
+use crate::sql::Dialect;
+
+/// What is known beside the folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    /// Now, in milliseconds since 1970.
+    pub now: i64,
+    /// The form of snapshots that the project's drizzle-kit reads; where that is not known, the newest is meant.
+    pub snapshots: Option<u32>,
+}
+
+/// How far a date may be ahead before it counts: clocks differ, and whoever generates and checks at once is not in the future.
+const AHEAD: i64 = 5 * 60 * 1000;
 
 /// Returns what is wrong with a folder. A journal that is broken otherwise than by git is no finding: it ends the command.
-pub fn check(folder: &Folder, wishes: Wishes<'_>) -> Vec<Finding> {
+pub fn check(folder: &Folder, surroundings: Surroundings, wishes: Wishes<'_>) -> Vec<Finding> {
     let mut found = Found { folder, wishes, findings: Vec::new() };
     match &folder.journal {
         JournalFile::Read(journal) => {
+            dialect(&mut found, journal);
             indexes(&mut found, &journal.entries);
             tags(&mut found, &journal.entries);
             order(&mut found, &journal.entries);
+            ahead(&mut found, &journal.entries, surroundings.now);
             listed_snapshots(&mut found, &journal.entries);
+            pulled_baseline(&mut found, &journal.entries);
         }
         JournalFile::Conflicted { at, .. } => {
-            found.in_journal(&JOURNAL_CONFLICT, *at, "git left conflict markers in the journal".to_owned());
+            found.in_journal(&JOURNAL_CONFLICT, *at, None, "git left conflict markers in the journal".to_owned());
         }
         JournalFile::Missing if folder.files.is_empty() && folder.snapshots.is_empty() => {}
         JournalFile::Missing => {
             let n_files = folder.files.len();
-            found.in_journal(
-                &JOURNAL_MISSING,
-                Position::START,
-                format!("there is no journal for {n_files} migrations"),
-            );
+            let sentence = format!("there is no journal for {n_files} migrations");
+            found.in_journal(&JOURNAL_MISSING, Position::START, None, sentence);
         }
         JournalFile::Broken { .. } => {}
     }
@@ -42,6 +57,7 @@ pub fn check(folder: &Folder, wishes: Wishes<'_>) -> Vec<Finding> {
         }
     }
     chain(&mut found, &folder.snapshots);
+    versions(&mut found, &folder.snapshots, surroundings.snapshots);
     for name in &folder.newer {
         let sentence = format!("{name} is a migration of drizzle-kit 1.0, beside a journal");
         found.take(&NEWER_LAYOUT, &format!("{name}/migration.sql"), Position::START, sentence);
@@ -57,15 +73,33 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn in_journal(&mut self, rule: &'static Rule, at: Position, sentence: String) {
-        self.take(rule, super::folder::JOURNAL, at, sentence);
+    /// Takes a finding with its place in the journal, about the migration of an entry.
+    fn in_journal(&mut self, rule: &'static Rule, at: Position, about: Option<&Entry>, sentence: String) {
+        let about = about.map(|entry| format!("{}.sql", entry.tag));
+        self.insist(rule, super::folder::JOURNAL, at, about.as_deref(), sentence);
     }
 
+    /// Takes a finding about a file.
     fn take(&mut self, rule: &'static Rule, file: &str, at: Position, sentence: String) {
-        if let Some(level) = (self.wishes.level)(Named::Ours(rule)) {
-            let place = Place { file: self.folder.path.join(file), at };
-            self.findings.push(rule.finding(level, place, sentence));
+        self.insist(rule, file, at, Some(file), sentence);
+    }
+
+    fn insist(&mut self, rule: &'static Rule, file: &str, at: Position, about: Option<&str>, sentence: String) {
+        let Some(level) = (self.wishes.level)(Named::Ours(rule)) else { return };
+        let about = about.filter(|_| ACCEPTABLE.contains(&rule)).map(|about| self.folder.path.join(about));
+        if about.as_ref().is_some_and(|about| (self.wishes.accepts)(rule, about)) {
+            return;
         }
+        let place = Place { file: self.folder.path.join(file), at };
+        self.findings.push(Finding { about, ..rule.finding(level, place, sentence) });
+    }
+}
+
+fn dialect(found: &mut Found<'_>, journal: &Journal) {
+    if let (None, Some(name)) = (lint::dialect(found.folder), &journal.dialect) {
+        let sentence =
+            format!("the statements of {name} are not read: nothing that stands in the migrations was looked at");
+        found.in_journal(&UNREAD_DIALECT, Position::START, None, sentence);
     }
 }
 
@@ -75,21 +109,22 @@ fn indexes(found: &mut Found<'_>, entries: &[Entry]) {
     for entry in entries {
         let Some(idx) = entry.idx else {
             let sentence = format!("the entry of {} has no idx", entry.tag);
-            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, sentence);
+            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
             continue;
         };
         if let Some(other) = seen.get(&idx) {
             let sentence = format!("idx {idx} is that of {} and of {}", other.tag, entry.tag);
-            found.in_journal(&JOURNAL_DUPLICATE_INDEX, entry.idx_at, sentence);
+            found.in_journal(&JOURNAL_DUPLICATE_INDEX, entry.idx_at, Some(entry), sentence);
         } else if idx > expected {
             let left_out = match idx - expected {
                 1 => format!("idx {expected} is left out"),
                 _ => format!("idx {expected} to {} are left out", idx - 1),
             };
-            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, format!("{left_out} before {}", entry.tag));
+            let sentence = format!("{left_out} before {}", entry.tag);
+            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
         } else if idx < expected {
             let sentence = format!("idx {idx} of {} stands behind idx {}", entry.tag, expected - 1);
-            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, sentence);
+            found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
         }
         seen.entry(idx).or_insert(entry);
         expected = expected.max(idx.saturating_add(1));
@@ -100,10 +135,10 @@ fn tags(found: &mut Found<'_>, entries: &[Entry]) {
     for (entry_idx, entry) in entries.iter().enumerate() {
         if entries[..entry_idx].iter().any(|other| other.tag == entry.tag) {
             let sentence = format!("{} is listed twice", entry.tag);
-            found.in_journal(&JOURNAL_DUPLICATE_TAG, entry.tag_at, sentence);
+            found.in_journal(&JOURNAL_DUPLICATE_TAG, entry.tag_at, Some(entry), sentence);
         } else if found.folder.file(entry).is_none() {
             let sentence = format!("{}.sql is listed, and is not there", entry.tag);
-            found.in_journal(&JOURNAL_MISSING_FILE, entry.tag_at, sentence);
+            found.in_journal(&JOURNAL_MISSING_FILE, entry.tag_at, Some(entry), sentence);
         }
     }
     let listed: std::collections::BTreeSet<&str> = entries.iter().map(|entry| entry.tag.as_str()).collect();
@@ -124,32 +159,74 @@ fn order(found: &mut Found<'_>, entries: &[Entry]) {
             Some(newest) if entry.when <= newest.when => {
                 let is = if entry.when == newest.when { "the same as" } else { "before" };
                 let sentence = format!("`when` of {} is {is} that of {}", entry.tag, newest.tag);
-                found.in_journal(&JOURNAL_ORDER, entry.when_at, sentence);
+                found.in_journal(&JOURNAL_ORDER, entry.when_at, Some(entry), sentence);
             }
             _ => newest = Some(entry),
         }
     }
 }
 
-/// Returns the names that the snapshot of a migration may have: the number, or whatever else stands before the first `_` of
-/// the tag, as in `20250101120000_init` (drizzle-kit 0.21 to 0.31, `prepareMigrationMetadata`).
-fn snapshot_names(entry: &Entry) -> Vec<String> {
-    let prefix = entry.tag.split_once('_').map(|(prefix, _)| prefix.to_owned());
-    let number = entry.idx.map(|idx| format!("{idx:04}"));
-    prefix.into_iter().chain(number).map(|prefix| format!("{prefix}_snapshot.json")).collect()
+/// drizzle-kit dates what it generates by the clock (`prepareMigrationMetadata`).
+fn ahead(found: &mut Found<'_>, entries: &[Entry], now: i64) {
+    // One that is older than one before it is told as that.
+    let newest = entries.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when > now.saturating_add(AHEAD));
+    if let Some(newest) = newest {
+        let sentence = format!("`when` of {} is ahead of the clock", newest.tag);
+        found.in_journal(&JOURNAL_AHEAD, newest.when_at, Some(newest), sentence);
+    }
+}
+
+fn pulled_baseline(found: &mut Found<'_>, entries: &[Entry]) {
+    let Some(file) = entries.first().and_then(|first| found.folder.file(first)) else { return };
+    if pulled::is_pulled(&file.text) {
+        let sentence = format!("{} is what drizzle-kit pull wrote: its statements stand in a comment", file.name);
+        found.take(&PULLED_BASELINE, &file.name.clone(), Position::START, sentence);
+    }
+}
+
+/// The form of snapshots that the newest drizzle-kit below 1.0 reads (0.22 to 0.31, `validatorForDialect`).
+fn newest_version(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::Postgres => 7,
+        Dialect::Sqlite | Dialect::Turso => 6,
+        Dialect::MySql => 5,
+        Dialect::SingleStore => 1,
+    }
+}
+
+/// drizzle-kit reads one form of snapshots, and stops at the first of another.
+fn versions(found: &mut Found<'_>, snapshots: &[Snapshot], reads: Option<u32>) {
+    let Some(dialect) = lint::dialect(found.folder) else { return };
+    let reads = reads.unwrap_or_else(|| newest_version(dialect));
+    // Every snapshot was written by the same drizzle-kit, or rewritten by it: one of each kind says enough.
+    for (is_older, word, what) in [(true, "an older", "drizzle-kit up"), (false, "a newer", "a newer drizzle-kit")] {
+        let other = snapshots.iter().rev().find_map(|snapshot| match &snapshot.content {
+            SnapshotContent::Read { version: Some(version), .. } => {
+                ((is_older && *version < reads) || (!is_older && *version > reads)).then_some((snapshot, *version))
+            }
+            _ => None,
+        });
+        if let Some((snapshot, version)) = other {
+            let sentence = format!(
+                "{} is of form {version}, {word} one than drizzle-kit's {reads}: it needs {what}",
+                snapshot.name
+            );
+            found.take(&SNAPSHOT_VERSION, &format!("meta/{}", snapshot.name), Position::START, sentence);
+        }
+    }
 }
 
 fn listed_snapshots(found: &mut Found<'_>, entries: &[Entry]) {
     let folder = found.folder;
-    let is_there =
-        |entry: &&Entry| snapshot_names(entry).iter().any(|name| folder.snapshots.iter().any(|s| s.name == *name));
+    let is_there = |entry: &&Entry| folder.snapshot(entry).is_some();
     for (entry_idx, entry) in entries.iter().enumerate() {
         // Where there is none at all, nobody keeps them, and only the last matters.
         if !is_there(&entry) && (!folder.snapshots.is_empty() || entry_idx + 1 == entries.len()) {
-            found.in_journal(&SNAPSHOT_MISSING, entry.tag_at, format!("{} has no snapshot", entry.tag));
+            let sentence = format!("{} has no snapshot", entry.tag);
+            found.in_journal(&SNAPSHOT_MISSING, entry.tag_at, Some(entry), sentence);
         }
     }
-    let names: std::collections::BTreeSet<String> = entries.iter().flat_map(snapshot_names).collect();
+    let names: std::collections::BTreeSet<String> = entries.iter().flat_map(Entry::snapshot_names).collect();
     for snapshot in folder.snapshots.iter().filter(|snapshot| !names.contains(&snapshot.name)) {
         let sentence = format!("{} belongs to no migration of the journal", snapshot.name);
         found.take(&SNAPSHOT_UNLISTED, &format!("meta/{}", snapshot.name), Position::START, sentence);
@@ -168,7 +245,8 @@ fn chain(found: &mut Found<'_>, snapshots: &[Snapshot]) {
                     let sentence = format!("{} and {other} were made from the same snapshot", snapshot.name);
                     found.take(&SNAPSHOT_FORK, &file, *prev_at, sentence);
                 // That of a snapshot that cannot be read is not known.
-                } else if prev_id != ORIGIN && !ids.contains(prev_id.as_str()) && is_whole {
+                // That of what drizzle-kit pull wrote has no name.
+                } else if prev_id != ORIGIN && !prev_id.is_empty() && !ids.contains(prev_id.as_str()) && is_whole {
                     let sentence = format!("{} was made from a snapshot that is not there", snapshot.name);
                     found.take(&SNAPSHOT_CHAIN, &file, *prev_at, sentence);
                 }

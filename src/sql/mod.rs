@@ -4,6 +4,7 @@
 //! and [`plan::assess`] turns the effects of a whole plan into [hazards](hazard). What is not fully understood on the way is
 //! an error or [`Hazard::Unclassified`], never a guess.
 
+pub mod action;
 pub mod dialect;
 pub mod effect;
 pub mod hazard;

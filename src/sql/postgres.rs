@@ -126,19 +126,6 @@ pub(super) fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
     Some((column, setting))
 }
 
-/// Returns the columns that an UPDATE gives values; none for other statements.
-pub(super) fn updated(statement: &SyntaxNode) -> Vec<ObjectName> {
-    if statement.kind() != K::UPDATE {
-        return Vec::new();
-    }
-    let name = statement.descendants().find(|node| node.kind() == K::RELATION_NAME_REF);
-    let name = name.or_else(|| child(statement, K::RELATION_NAME));
-    let Some(table) = name.and_then(|name| relation(&name)) else { return Vec::new() };
-    let targets = statement.descendants().filter(|node| node.kind() == K::COLUMN_TARGET);
-    let names = targets.filter_map(|target| child(&target, K::COLUMN_NAME_REF).and_then(|name| single(&name)));
-    names.map(|name| table.child(&name)).collect()
-}
-
 /// Returns what a statement does; nothing where a part of it is not known.
 fn effects(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     match statement.kind() {

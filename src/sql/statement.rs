@@ -292,7 +292,11 @@ mod tests {
         let body = "CREATE OR REPLACE FUNCTION f(n int DEFAULT 1) RETURNS int LANGUAGE sql\nBEGIN ATOMIC\n  DELETE FROM a;\n  SELECT CASE WHEN n > 1 THEN 2 END;\nEND;";
         check(Dialect::Postgres, &format!("{body} DROP TABLE b;"), &[body, "DROP TABLE b;"]);
         let procedure = "create procedure p() begin atomic insert into a values (1); end";
-        check(Dialect::Postgres, &format!("DROP TABLE a;{procedure};\nCOMMIT;"), &["DROP TABLE a;", &format!("{procedure};"), "COMMIT;"]);
+        check(
+            Dialect::Postgres,
+            &format!("DROP TABLE a;{procedure};\nCOMMIT;"),
+            &["DROP TABLE a;", &format!("{procedure};"), "COMMIT;"],
+        );
         // Words that only look like it.
         check(Dialect::Postgres, "BEGIN; DROP TABLE atomic; END;", &["BEGIN;", "DROP TABLE atomic;", "END;"]);
         check(
@@ -374,6 +378,23 @@ mod tests {
                 if let Ok(statements) = split(&text, dialect) {
                     prop_assert!(statements.iter().all(|statement| text.contains(statement.as_str())));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_of_sqlite_without_a_semicolon_is_split_from_the_next() {
+        let create = "CREATE TABLE `__new_t` (`id` integer);";
+        for (first, second) in [
+            ("delete from `t`", create),
+            ("delete from `t`", "ALTER TABLE `t` ADD `a` text;"),
+            ("DELETE FROM `t`", "DROP TABLE `u`"),
+            ("DROP TABLE `t`", "delete from `u`"),
+            ("PRAGMA foreign_keys=OFF", "DROP TABLE `t`;"),
+            ("ALTER TABLE `t` ALTER COLUMN \"a\" TO \"a\" text", "DROP TABLE `t`;"),
+        ] {
+            for dialect in [Dialect::Sqlite, Dialect::Turso] {
+                check(dialect, &format!("{first}\n{second}"), &[first, second]);
             }
         }
     }

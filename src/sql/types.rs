@@ -155,13 +155,18 @@ impl SqlType {
         self.own.is_none()
     }
 
+    /// Tells whether it is one of those that every value becomes in an assignment.
+    pub fn is_string(&self) -> bool {
+        !self.is_array && STRINGS.contains(&self.name.as_str())
+    }
+
     /// Tells whether a value of this type becomes one of another in an assignment of PostgreSQL, as `ALTER COLUMN … TYPE`
     /// without `USING` needs it; none where that is not known.
     pub fn becomes(&self, to: &SqlType) -> Option<bool> {
         if self.name == to.name && self.is_array == to.is_array {
             return Some(true);
         }
-        if !to.is_array && STRINGS.contains(&to.name.as_str()) {
+        if to.is_string() {
             return Some(true);
         }
         match (self.is_array, to.is_array) {
@@ -221,7 +226,11 @@ impl SqlType {
                 }
             }
             ("numeric", _) if to.range().is_some() => match self.digits() {
-                Some((digits, 0)) if to.range().is_some_and(|(_, most)| 10i128.pow(digits.min(37) as u32) - 1 <= most) => None,
+                Some((digits, 0))
+                    if to.range().is_some_and(|(_, most)| 10i128.pow(digits.min(37) as u32) - 1 <= most) =>
+                {
+                    None
+                }
                 Some((_, 0)) => Some("values out of its range".to_owned()),
                 _ => Some("what stands behind the point".to_owned()),
             },

@@ -1,5 +1,4 @@
-//! The rules of squawk, a linter for PostgreSQL: those that know something we do not, and those that speak for a rule of
-//! ours where our own reading of a statement is incomplete.
+//! The rules of squawk, a linter for PostgreSQL: those that know something we do not.
 
 use std::collections::BTreeSet;
 
@@ -7,36 +6,14 @@ use squawk_linter::{Linter, LinterSettings, Rule as SquawkRule, Violation};
 
 use super::source::Source;
 use crate::migrations::finding::Finding;
-use crate::migrations::rule::{
-    BLOCKING_INDEX, DROP_COLUMN, DROP_POLICY, DROP_SCHEMA, DROP_SEQUENCE, DROP_TABLE, DROP_TYPE, Named, OURS,
-    RENAME_COLUMN, RENAME_TABLE, Rule, SQUAWKS, TRUNCATE, squawks,
-};
-use crate::sql::effect::Effect;
-use crate::sql::script::Stated;
+use crate::migrations::rule::{Named, SQUAWKS, squawks};
+use crate::migrations::schema::Schema;
+use crate::sql::action::{Action, Step, Value};
 
-/// The rules of ours for which squawk's may speak: what they find is in the statement itself.
-const SPOKEN_FOR: [&Rule; 10] = [
-    &DROP_TABLE,
-    &DROP_COLUMN,
-    &DROP_SCHEMA,
-    &DROP_SEQUENCE,
-    &DROP_TYPE,
-    &DROP_POLICY,
-    &TRUNCATE,
-    &RENAME_TABLE,
-    &RENAME_COLUMN,
-    &BLOCKING_INDEX,
-];
-
-pub(super) fn check(source: &mut Source<'_>) {
+pub(super) fn check(source: &mut Source<'_>, schema: &Schema) {
     let Some(tree) = source.script.tree.clone() else { return };
-    let wanted = squawks().iter().map(|(id, rule)| (Named::Squawk(id, *rule), *rule));
-    let mut rules: Vec<SquawkRule> =
-        wanted.filter(|(named, _)| (source.wishes.level)(*named).is_some()).map(|(_, rule)| rule).collect();
-    let is_unknown = |stated: &Stated| stated.reading.effects.contains(&Effect::Unknown);
-    if source.script.statements.iter().any(is_unknown) {
-        rules.extend(OURS.iter().filter(|(_, ours)| SPOKEN_FOR.contains(ours)).map(|(rule, _)| *rule));
-    }
+    let wanted = squawks().iter().filter(|(id, rule)| (source.wishes.level)(Named::Squawk(id, **rule)).is_some());
+    let rules: Vec<SquawkRule> = wanted.map(|(_, rule)| *rule).collect();
     if rules.is_empty() {
         return;
     }
@@ -48,21 +25,35 @@ pub(super) fn check(source: &mut Source<'_>) {
         let at = usize::from(violation.text_range.start());
         let statement = source.script.statements.iter().rposition(|stated| stated.place.start <= at);
         let Some(statement_idx) = statement else { continue };
+        if is_harmless(source, &violation, statement_idx, schema) {
+            continue;
+        }
         if said.insert((statement_idx, violation.code.to_string(), violation.message.clone())) {
-            take(source, &violation, statement_idx, is_unknown);
+            take(source, &violation);
         }
     }
 }
 
-fn take(source: &mut Source<'_>, violation: &Violation, statement_idx: usize, is_unknown: impl Fn(&Stated) -> bool) {
+/// Tells whether squawk minds a column of a table that has no rows, or a value that is the same in every row.
+fn is_harmless(source: &Source<'_>, violation: &Violation, statement_idx: usize, schema: &Schema) -> bool {
+    if violation.code != SquawkRule::AddingFieldWithDefault {
+        return false;
+    }
+    let before = source.script.statements[..statement_idx].iter().flat_map(|stated| &stated.steps);
+    let mut schema = schema.clone();
+    before.for_each(|step| schema.apply(step));
+    let writes = |step: &Step| match &step.action {
+        Action::AddColumn { table, column, .. } => {
+            !schema.is_empty(table) && matches!(column.value, Value::Each | Value::Generated | Value::Next)
+        }
+        _ => false,
+    };
+    !source.script.statements[statement_idx].steps.iter().any(writes)
+}
+
+fn take(source: &mut Source<'_>, violation: &Violation) {
     let at = usize::from(violation.text_range.start());
     let message = violation.message.trim_end_matches('.').to_owned();
-    if let Some((_, ours)) = OURS.iter().find(|(rule, _)| *rule == violation.code) {
-        if is_unknown(&source.script.statements[statement_idx]) {
-            source.report(ours, statement_idx, None, ours.means.to_owned());
-        }
-        return;
-    }
     let Some((id, rule)) = squawks().iter().find(|(_, rule)| **rule == violation.code) else { return };
     let own = SQUAWKS.iter().find(|squawk| squawk.id == id);
     let (sentence, why) = match own {
@@ -77,5 +68,6 @@ fn take(source: &mut Source<'_>, violation: &Violation, statement_idx: usize, is
         sentence,
         why,
         what_to_do,
+        about: None,
     });
 }

@@ -1,0 +1,39 @@
+//! What programs have to wait for.
+
+use super::Seen;
+use super::source::Found;
+use crate::migrations::rule::{BLOCKING_INDEX, LOCK_TABLE, REWRITE_TABLE};
+use crate::sql::action::{Action, Index, KeyOf};
+use crate::sql::effect::Proof;
+use crate::sql::{Dialect, ObjectName};
+
+pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
+    if seen.dialect != Dialect::Postgres {
+        return; // MySQL goes on meanwhile, and SQLite has one writer at a time anyway.
+    }
+    let mut builds = |table: &ObjectName| {
+        if !seen.schema.is_empty(table) {
+            let sentence = format!("an index is built on {table}, which may have rows");
+            found.push(seen.found(&BLOCKING_INDEX, Some(table), sentence));
+        }
+    };
+    let has_index = |of: &KeyOf| {
+        matches!(of, KeyOf::Primary { by_index: false, .. } | KeyOf::Unique { by_index: false, .. } | KeyOf::Exclude)
+    };
+    match seen.action() {
+        // What the rule advises: the index is there already.
+        Action::CreateIndex(Index { table, is_concurrent: false, is_only: false, proof: Proof::New, .. }) => {
+            builds(table)
+        }
+        Action::AddKey { table, key } if has_index(&key.of) => builds(table),
+        Action::AddColumn { table, column, .. } if column.keys.iter().any(|key| has_index(&key.of)) => builds(table),
+        Action::Rewrite { table, how } if table.as_ref().is_none_or(|table| !seen.schema.is_empty(table)) => {
+            let of = table.as_ref().map_or_else(|| "every table".to_owned(), |table| format!("table {table}"));
+            found.push(seen.found(&REWRITE_TABLE, table.as_ref(), format!("{of} is written anew ({how})")));
+        }
+        Action::Lock { table, mode } if !seen.schema.is_own(table) => {
+            found.push(seen.found(&LOCK_TABLE, Some(table), format!("table {table} is locked ({mode})")));
+        }
+        _ => {}
+    }
+}
