@@ -71,7 +71,7 @@ fn attempt(
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
-    Ok(verdict(&told, policy.check().fail_on(), "nothing found"))
+    Ok(verdict(&told, policy.check().fail_on(), format!("nothing found{}", within(&told))))
 }
 
 /// A folder, and the migrations in it whose statements are looked at.
@@ -191,7 +191,7 @@ fn accept_old(
     }
     log.findings = told.reported();
     if old.is_empty() {
-        return Ok(verdict(&told, policy.check().fail_on(), "nothing to accept"));
+        return Ok(verdict(&told, policy.check().fail_on(), "there is no old fault to accept".to_owned()));
     }
     let (file, text) = match policy.source() {
         Source::BuiltIn => (shared.policy.clone().unwrap_or_else(|| cwd.join(FILE_NAME)), String::new()),
@@ -219,7 +219,7 @@ fn accept_old(
     findings::write(&told, args, console)?;
     let accepted =
         format!("{} old {} accepted in {shown}", lines.len(), if lines.len() == 1 { "fault is" } else { "faults are" });
-    Ok(verdict(&told, policy.check().fail_on(), &accepted))
+    Ok(verdict(&told, policy.check().fail_on(), accepted))
 }
 
 /// Writes a file anew, whole or not at all.
@@ -304,13 +304,8 @@ fn database(
     Ok(())
 }
 
-fn verdict(told: &Told, fail_on: Level, otherwise: &str) -> Verdict {
-    // A project that pushes has none.
-    let place = match told.n_migrations {
-        0 => String::new(),
-        1 => " in 1 migration".to_owned(),
-        n => format!(" in {n} migrations"),
-    };
+/// Counts what was found; where that is nothing, the caller says what else there is to say.
+fn verdict(told: &Told, fail_on: Level, nothing: String) -> Verdict {
     let of = |level| told.findings.iter().filter(|finding| finding.level == level).count();
     let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let (n_errors, n_warnings) = (of(Level::Error), of(Level::Warning));
@@ -320,9 +315,18 @@ fn verdict(told: &Told, fail_on: Level, otherwise: &str) -> Verdict {
         .map(|(n, what)| counted(n, what))
         .collect();
     if counts.is_empty() {
-        return Verdict::nothing(Exit::Ok, format!("{otherwise}{place}"));
+        return Verdict::nothing(Exit::Ok, nothing);
     }
     let fails = told.findings.iter().any(|finding| finding.level >= fail_on);
     let exit = if fails { Exit::Changes } else { Exit::Ok };
-    Verdict::nothing(exit, format!("{}{place}", counts.join(" and ")))
+    Verdict::nothing(exit, format!("{}{}", counts.join(" and "), within(told)))
+}
+
+/// Says in how many migrations; a project that pushes has none.
+fn within(told: &Told) -> String {
+    match told.n_migrations {
+        0 => String::new(),
+        1 => " in 1 migration".to_owned(),
+        n => format!(" in {n} migrations"),
+    }
 }

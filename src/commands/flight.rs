@@ -124,7 +124,7 @@ impl<'a> Mission<'a> {
 
 impl Mission<'_> {
     /// Returns how the run is shown.
-    fn view(&self) -> View {
+    pub fn view(&self) -> View {
         if self.only_plans() { View::Plan } else { View::Run }
     }
 
@@ -281,6 +281,7 @@ fn attempt(
         show_kit_text(mission, &verdict, &flight, copilot.console());
     }
     log.failed = flight.failed.clone();
+    log.out = Some(copilot.out.clone());
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;

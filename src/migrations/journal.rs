@@ -57,7 +57,7 @@ pub fn check(folder: &Folder, surroundings: Surroundings, wishes: Wishes<'_>) ->
         }
     }
     chain(&mut found, &folder.snapshots);
-    versions(&mut found, &folder.snapshots, surroundings.snapshots);
+    versions(&mut found, surroundings.snapshots);
     for name in &folder.newer {
         let sentence = format!("{name} is a migration of drizzle-kit 1.0, beside a journal");
         found.take(&NEWER_LAYOUT, &format!("{name}/migration.sql"), Position::START, sentence);
@@ -166,11 +166,14 @@ fn order(found: &mut Found<'_>, entries: &[Entry]) {
     }
 }
 
+/// Returns the newest entry, where its date is ahead of the clock: what drizzle-kit generates next is older.
+pub fn newest_ahead(entries: &[Entry], now: i64) -> Option<&Entry> {
+    entries.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when > now.saturating_add(AHEAD))
+}
+
 /// drizzle-kit dates what it generates by the clock (`prepareMigrationMetadata`).
 fn ahead(found: &mut Found<'_>, entries: &[Entry], now: i64) {
-    // One that is older than one before it is told as that.
-    let newest = entries.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when > now.saturating_add(AHEAD));
-    if let Some(newest) = newest {
+    if let Some(newest) = newest_ahead(entries, now) {
         let sentence = format!("`when` of {} is ahead of the clock", newest.tag);
         found.in_journal(&JOURNAL_AHEAD, newest.when_at, Some(newest), sentence);
     }
@@ -194,24 +197,58 @@ fn newest_version(dialect: Dialect) -> u32 {
     }
 }
 
-/// drizzle-kit reads one form of snapshots, and stops at the first of another.
-fn versions(found: &mut Found<'_>, snapshots: &[Snapshot], reads: Option<u32>) {
-    let Some(dialect) = lint::dialect(found.folder) else { return };
+/// A snapshot in another form than drizzle-kit reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherForm<'a> {
+    snapshot: &'a Snapshot,
+    version: u32,
+    reads: u32,
+}
+
+impl OtherForm<'_> {
+    /// Tells whether drizzle-kit itself can rewrite it.
+    pub fn is_older(self) -> bool {
+        self.version < self.reads
+    }
+
+    fn sentence(self) -> String {
+        let word = if self.is_older() { "an older" } else { "a newer" };
+        let OtherForm { snapshot, version, reads } = self;
+        format!("{} is of form {version}, {word} one than drizzle-kit's {reads}", snapshot.name)
+    }
+
+    fn what_to_do(self) -> &'static str {
+        match self.is_older() {
+            true => "run `drizzle-pilot run -- up`, and commit what it rewrites",
+            false => "update drizzle-kit: a newer one has written the folder",
+        }
+    }
+}
+
+/// Returns the last snapshot of an older form, and the last of a newer one. drizzle-kit reads one form, and stops at the
+/// first of another; what was written or rewritten by one drizzle-kit is all of one form.
+pub fn other_forms(folder: &Folder, reads: Option<u32>) -> Vec<OtherForm<'_>> {
+    let Some(dialect) = lint::dialect(folder) else { return Vec::new() };
     let reads = reads.unwrap_or_else(|| newest_version(dialect));
-    // Every snapshot was written by the same drizzle-kit, or rewritten by it: one of each kind says enough.
-    for (is_older, word, what) in [(true, "an older", "drizzle-kit up"), (false, "a newer", "a newer drizzle-kit")] {
-        let other = snapshots.iter().rev().find_map(|snapshot| match &snapshot.content {
-            SnapshotContent::Read { version: Some(version), .. } => {
-                ((is_older && *version < reads) || (!is_older && *version > reads)).then_some((snapshot, *version))
-            }
-            _ => None,
-        });
-        if let Some((snapshot, version)) = other {
-            let sentence = format!(
-                "{} is of form {version}, {word} one than drizzle-kit's {reads}: it needs {what}",
-                snapshot.name
-            );
-            found.take(&SNAPSHOT_VERSION, &format!("meta/{}", snapshot.name), Position::START, sentence);
+    let forms = folder.snapshots.iter().rev().filter_map(|snapshot| match &snapshot.content {
+        SnapshotContent::Read { version: Some(version), .. } if *version != reads => {
+            Some(OtherForm { snapshot, version: *version, reads })
+        }
+        _ => None,
+    });
+    let forms: Vec<OtherForm> = forms.collect();
+    [true, false]
+        .into_iter()
+        .filter_map(|is_older| forms.iter().find(|form| form.is_older() == is_older).copied())
+        .collect()
+}
+
+fn versions(found: &mut Found<'_>, reads: Option<u32>) {
+    for form in other_forms(found.folder, reads) {
+        let before = found.findings.len();
+        found.take(&SNAPSHOT_VERSION, &format!("meta/{}", form.snapshot.name), Position::START, form.sentence());
+        for finding in &mut found.findings[before..] {
+            finding.what_to_do = form.what_to_do().to_owned();
         }
     }
 }

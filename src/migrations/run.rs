@@ -25,6 +25,8 @@ pub struct Run {
     added: Vec<Added>,
     /// The enums that were made in this transaction.
     made: BTreeSet<ObjectName>,
+    /// The tables that were made in this transaction, and nobody has filled.
+    void: BTreeSet<ObjectName>,
     is_outside: bool,
     /// The version of the server, as `server_version_num` says it.
     server: Option<u32>,
@@ -106,12 +108,15 @@ impl Run {
     fn committed(&mut self, is_outside: bool) {
         self.added.clear();
         self.made.clear();
+        self.void.clear();
         self.is_outside = is_outside;
     }
 
     fn take(&mut self, action: &Action, by: usize) {
         match action {
             Action::CreateEnum { name, .. } => drop(self.made.insert(name.clone())),
+            Action::CreateTable(table) => drop(self.void.insert(table.name.clone())),
+            Action::Insert { table, .. } | Action::Update { table, .. } => drop(self.void.remove(table)),
             Action::AddValue { of, value } if !self.is_outside && !self.may_use_own(of) => {
                 self.added.push(Added { of: of.clone(), value: value.clone(), by });
             }
@@ -121,8 +126,10 @@ impl Run {
                         added.of = name;
                     }
                 }
-                if self.made.remove(from) {
-                    self.made.insert(to.clone());
+                for names in [&mut self.made, &mut self.void] {
+                    if names.remove(from) {
+                        names.insert(to.clone());
+                    }
                 }
             }
             Action::Drop { name, .. } => self.added.retain(|added| added.of != *name),
@@ -161,7 +168,8 @@ impl Run {
         let converts = |added: &&Added| {
             stated.steps.iter().any(|step| match &step.action {
                 Action::SetType { column, to, .. } => {
-                    to.own.as_ref() == Some(&added.of) && column.parent().is_none_or(|table| !schema.is_own(&table))
+                    to.own.as_ref() == Some(&added.of)
+                        && column.parent().is_none_or(|table| !self.void.contains(&table))
                 }
                 _ => false,
             })
