@@ -104,21 +104,25 @@ fn dialect(found: &mut Found<'_>, journal: &Journal) {
 }
 
 fn indexes(found: &mut Found<'_>, entries: &[Entry]) {
+    let all: std::collections::BTreeSet<i64> = entries.iter().filter_map(|entry| entry.idx).collect();
     let mut seen: BTreeMap<i64, &Entry> = BTreeMap::new();
     let mut expected = 0;
     for entry in entries {
         let Some(idx) = entry.idx else {
             let sentence = format!("the entry of {} has no idx", entry.tag);
             found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
+            expected += 1;
             continue;
         };
+        // One that stands further down is told there.
+        let missing: Vec<i64> = (expected..idx.min(expected + 1000)).filter(|idx| !all.contains(idx)).collect();
         if let Some(other) = seen.get(&idx) {
             let sentence = format!("idx {idx} is that of {} and of {}", other.tag, entry.tag);
             found.in_journal(&JOURNAL_DUPLICATE_INDEX, entry.idx_at, Some(entry), sentence);
-        } else if idx > expected {
-            let left_out = match idx - expected {
-                1 => format!("idx {expected} is left out"),
-                _ => format!("idx {expected} to {} are left out", idx - 1),
+        } else if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
+            let left_out = match first == last {
+                true => format!("idx {first} is left out"),
+                false => format!("idx {first} to {} are left out", idx - 1),
             };
             let sentence = format!("{left_out} before {}", entry.tag);
             found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
@@ -273,8 +277,15 @@ fn listed_snapshots(found: &mut Found<'_>, entries: &[Entry]) {
 fn chain(found: &mut Found<'_>, snapshots: &[Snapshot]) {
     let ids: std::collections::BTreeSet<&str> = snapshots.iter().filter_map(id).collect();
     let is_whole = snapshots.iter().all(|snapshot| id(snapshot).is_some());
+    // What was made from a snapshot that is missing is told where that is missing.
+    let entries = found.folder.journal().map(|journal| journal.entries.as_slice()).unwrap_or_default();
+    let is_behind_a_gap = |snapshot: &Snapshot| {
+        let own = entries.iter().position(|entry| entry.snapshot_names().contains(&snapshot.name));
+        own.is_some_and(|own| entries[..own].iter().any(|entry| found.folder.snapshot(entry).is_none()))
+    };
+    let excused: Vec<bool> = snapshots.iter().map(is_behind_a_gap).collect();
     let mut successors: BTreeMap<&str, &str> = BTreeMap::new();
-    for snapshot in snapshots {
+    for (snapshot, is_excused) in snapshots.iter().zip(excused) {
         let file = format!("meta/{}", snapshot.name);
         match &snapshot.content {
             SnapshotContent::Read { prev_id, prev_at, .. } => {
@@ -283,7 +294,12 @@ fn chain(found: &mut Found<'_>, snapshots: &[Snapshot]) {
                     found.take(&SNAPSHOT_FORK, &file, *prev_at, sentence);
                 // That of a snapshot that cannot be read is not known.
                 // That of what drizzle-kit pull wrote has no name.
-                } else if prev_id != ORIGIN && !prev_id.is_empty() && !ids.contains(prev_id.as_str()) && is_whole {
+                } else if prev_id != ORIGIN
+                    && !prev_id.is_empty()
+                    && !ids.contains(prev_id.as_str())
+                    && is_whole
+                    && !is_excused
+                {
                     let sentence = format!("{} was made from a snapshot that is not there", snapshot.name);
                     found.take(&SNAPSHOT_CHAIN, &file, *prev_at, sentence);
                 }

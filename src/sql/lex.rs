@@ -197,7 +197,10 @@ fn located(text: &str, mut tokenizer: Tokenizer<'_>) -> Result<Vec<Token>, Troub
         let sort = match token.token {
             // A name in one place of the dialects here, a string in none of them.
             Other::DollarQuotedString(_) => return trouble("a dollar quote stands in it"),
-            Other::Whitespace(Whitespace::SingleLineComment { comment, .. }) if comment.contains('\r') => {
+            // At the end of a line it belongs to that; before, the server may take it for one.
+            Other::Whitespace(Whitespace::SingleLineComment { comment, .. })
+                if comment.trim_end_matches('\n').trim_end_matches('\r').contains('\r') =>
+            {
                 return trouble("a comment holds a carriage return");
             }
             Other::Whitespace(_) => Sort::Trivia,

@@ -383,6 +383,14 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_ends_where_every_server_ends_it() {
+        for dialect in [Dialect::Sqlite, Dialect::MySql] {
+            check(dialect, "-- a\r\nDROP TABLE b;\r\n", &["DROP TABLE b;"]);
+            check_error(dialect, "-- a\rDROP TABLE b;\n", "line 1: a comment holds a carriage return");
+        }
+    }
+
+    #[test]
     fn a_statement_of_sqlite_without_a_semicolon_is_split_from_the_next() {
         let create = "CREATE TABLE `__new_t` (`id` integer);";
         for (first, second) in [

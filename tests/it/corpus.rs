@@ -103,6 +103,8 @@ fn every_rule_finds_what_is_labelled_and_nothing_else() {
             count.of_found(),
             count.of_true()
         );
+        count.wrong.iter().for_each(|place| println!("    wrong  {place}"));
+        count.missed.iter().for_each(|place| println!("    missed {place}"));
     }
     let rules = RULES.iter().filter(|rule| rule.family != Family::Drift).map(|rule| rule.id);
     let rules = rules.chain(SQUAWKS.iter().map(|squawk| squawk.id)).filter(|id| !ELSEWHERE.contains(id));

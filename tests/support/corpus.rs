@@ -271,7 +271,7 @@ pub(crate) fn generate(seed: u64) -> Vec<Made> {
 }
 
 /// How often each pattern is made, with other names in other company.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 9;
 
 /// Makes a long history of some patterns, one beside the other.
 fn of_patterns(name: &str, dialect: &str, patterns: &[&Pattern], random: &mut Random) -> Made {

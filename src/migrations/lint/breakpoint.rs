@@ -67,6 +67,6 @@ pub(super) fn check(source: &mut Source<'_>) {
     for (second, n_statements) in crowds {
         let sentence = format!("{n_statements} statements stand between two breakpoints");
         let at = source.script.statements[second].place.start;
-        source.report(Found { rule: &MISSING_BREAKPOINT, at, object: None, sentence });
+        source.report(Found { rule: Named::Ours(&MISSING_BREAKPOINT), at, object: None, sentence });
     }
 }

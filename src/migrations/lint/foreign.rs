@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::source::{Found, Steps};
-use crate::migrations::rule::NULL_ON_DELETE;
+use crate::migrations::rule::{NULL_ON_DELETE, Named};
 use crate::migrations::schema::Schema;
 use crate::sql::ObjectName;
 use crate::sql::action::{Action, KeyOf, OnChange};
@@ -59,6 +59,6 @@ pub(super) fn check(before: &BTreeSet<Clash>, schema: &Schema, steps: &Steps<'_>
         let Clash { column, to, on, sets } = clash;
         let why = if *sets == "NULL" { "must not be NULL" } else { "must not be NULL and has none" };
         let sentence = format!("ON {on} of {to} sets {column} to {sets}, and it {why}");
-        found.push(Found { rule: &NULL_ON_DELETE, at: step.at, object: Some(column.clone()), sentence });
+        found.push(Found { rule: Named::Ours(&NULL_ON_DELETE), at: step.at, object: Some(column.clone()), sentence });
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Seen;
 use super::source::{Found, Steps};
-use crate::migrations::rule::{DROP_COLUMN, LOSSY_REBUILD, SET_NOT_NULL, UNFINISHED_REBUILD};
+use crate::migrations::rule::{DROP_COLUMN, LOSSY_REBUILD, Named, SET_NOT_NULL, UNFINISHED_REBUILD};
 use crate::migrations::schema::Schema;
 use crate::sql::action::{Action, KeyOf, OnChange};
 use crate::sql::effect::Kind;
@@ -93,7 +93,12 @@ fn acted(seen: &Seen<'_>, table: &ObjectName, found: &mut Vec<Found>) {
         if from == table || seen.schema.is_void(from) {
             continue;
         }
-        let sentence = format!("table {table} is built again, and rows of {from} that refer to it {what}");
+        // The copy refers to the old table as well, until it has its name.
+        let (whose, from) = match successor(table).as_ref() == Some(from) {
+            true => ("its own rows that refer to others of it".to_owned(), table),
+            false => (format!("rows of {from} that refer to it"), from),
+        };
+        let sentence = format!("table {table} is built again, and {whose} {what}");
         found.push(seen.found(&LOSSY_REBUILD, Some(from), sentence));
     }
 }
@@ -106,6 +111,11 @@ pub(super) fn leftovers(schema: &Schema, steps: &Steps<'_>, found: &mut Vec<Foun
             continue;
         };
         let sentence = format!("table {} is left over, and never becomes {of}", table.name);
-        found.push(Found { rule: &UNFINISHED_REBUILD, at: step.at, object: Some(table.name.clone()), sentence });
+        found.push(Found {
+            rule: Named::Ours(&UNFINISHED_REBUILD),
+            at: step.at,
+            object: Some(table.name.clone()),
+            sentence,
+        });
     }
 }

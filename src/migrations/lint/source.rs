@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::breakpoint;
 use super::ignore::{self, Ignore};
+use super::{breakpoint, squawk};
 use crate::migrations::finding::{Finding, Level, Place, Position};
 use crate::migrations::folder::{Folder, SqlFile};
 use crate::migrations::journal_file::JournalFile;
-use crate::migrations::rule::{Named, Rule, Wishes};
+use crate::migrations::rule::{Named, Wishes};
 use crate::sql::action::{Action, Step};
 use crate::sql::script::{self, Script};
 use crate::sql::{Dialect, ObjectName};
@@ -30,7 +30,7 @@ pub(super) struct Source<'a> {
 
 /// Something that a rule found, before anybody asks who wants to hear it.
 pub(super) struct Found {
-    pub(super) rule: &'static Rule,
+    pub(super) rule: Named,
     /// Where, in bytes.
     pub(super) at: usize,
     pub(super) object: Option<ObjectName>,
@@ -90,6 +90,12 @@ impl<'a> Source<'a> {
         statements.iter().filter(|stated| query_of(stated.place.start) == own).count() - 1
     }
 
+    /// Tells whether drizzle cuts a statement in two.
+    pub(super) fn is_cut(&self, statement_idx: usize) -> bool {
+        let place = &self.script.statements[statement_idx].place;
+        self.breakpoints.iter().any(|breakpoint| place.start < breakpoint.start && breakpoint.end < place.end)
+    }
+
     /// Returns everything that the file does.
     pub(super) fn steps(&self) -> Steps<'_> {
         let of_statement = self.script.statements.iter().enumerate();
@@ -101,7 +107,10 @@ impl<'a> Source<'a> {
     /// Takes what a rule found, unless nobody wants to hear it.
     pub(super) fn report(&mut self, found: Found) {
         let Found { rule, at, object, sentence } = found;
-        self.report_at(Named::Ours(rule), at, object.as_ref(), |place, level| rule.finding(level, place, sentence));
+        self.report_at(rule, at, object.as_ref(), |place, level| match rule {
+            Named::Ours(rule) => rule.finding(level, place, sentence),
+            Named::Squawk(id, _) => squawk::finding(id, level, place, sentence),
+        });
     }
 
     /// Takes a finding at a place in the text, unless nobody wants to hear it.

@@ -5,15 +5,30 @@ use std::collections::BTreeSet;
 use squawk_linter::{Linter, LinterSettings, Rule as SquawkRule, Violation};
 
 use super::source::Source;
-use crate::migrations::finding::Finding;
+use crate::migrations::finding::{Finding, Level, Place};
 use crate::migrations::rule::{Named, SQUAWKS, squawks};
-use crate::migrations::schema::Schema;
-use crate::sql::action::{Action, Step, Value};
 
-pub(super) fn check(source: &mut Source<'_>, schema: &Schema) {
+/// Of this one we know more: which tables have rows, and what a column holds.
+pub(super) const ADDED_VALUE: (&str, SquawkRule) = ("adding-field-with-default", SquawkRule::AddingFieldWithDefault);
+
+/// Makes a finding of a rule of squawk's that we look for ourselves.
+pub(super) fn finding(id: &'static str, level: Level, place: Place, sentence: String) -> Finding {
+    Finding {
+        id,
+        level,
+        place,
+        sentence,
+        why: "every row is written anew with its own value, and nobody can read or write the table until that is done"
+            .to_owned(),
+        what_to_do: "add the column without the value, fill it in portions, and set the default then".to_owned(),
+        about: None,
+    }
+}
+
+pub(super) fn check(source: &mut Source<'_>) {
     let Some(tree) = source.script.tree.clone() else { return };
     let wanted = squawks().iter().filter(|(id, rule)| (source.wishes.level)(Named::Squawk(id, **rule)).is_some());
-    let rules: Vec<SquawkRule> = wanted.map(|(_, rule)| *rule).collect();
+    let rules: Vec<SquawkRule> = wanted.map(|(_, rule)| *rule).filter(|rule| *rule != ADDED_VALUE.1).collect();
     if rules.is_empty() {
         return;
     }
@@ -25,30 +40,10 @@ pub(super) fn check(source: &mut Source<'_>, schema: &Schema) {
         let at = usize::from(violation.text_range.start());
         let statement = source.script.statements.iter().rposition(|stated| stated.place.start <= at);
         let Some(statement_idx) = statement else { continue };
-        if is_harmless(source, &violation, statement_idx, schema) {
-            continue;
-        }
         if said.insert((statement_idx, violation.code.to_string(), violation.message.clone())) {
             take(source, &violation);
         }
     }
-}
-
-/// Tells whether squawk minds a column of a table that has no rows, or a value that is the same in every row.
-fn is_harmless(source: &Source<'_>, violation: &Violation, statement_idx: usize, schema: &Schema) -> bool {
-    if violation.code != SquawkRule::AddingFieldWithDefault {
-        return false;
-    }
-    let before = source.script.statements[..statement_idx].iter().flat_map(|stated| &stated.steps);
-    let mut schema = schema.clone();
-    before.for_each(|step| schema.apply(step));
-    let writes = |step: &Step| match &step.action {
-        Action::AddColumn { table, column, .. } => {
-            !schema.is_empty(table) && matches!(column.value, Value::Each | Value::Generated | Value::Next)
-        }
-        _ => false,
-    };
-    !source.script.statements[statement_idx].steps.iter().any(writes)
 }
 
 fn take(source: &mut Source<'_>, violation: &Violation) {

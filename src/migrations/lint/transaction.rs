@@ -2,7 +2,7 @@
 
 use super::source::{Found, Source};
 use crate::migrations::folder::SqlFile;
-use crate::migrations::rule::{ENUM_VALUE_IN_FILE, ENUM_VALUE_IN_RUN, OUTSIDE_TRANSACTION, TRANSACTION_CONTROL};
+use crate::migrations::rule::{ENUM_VALUE_IN_FILE, ENUM_VALUE_IN_RUN, Named, OUTSIDE_TRANSACTION, TRANSACTION_CONTROL};
 use crate::migrations::run::{Run, Trouble, Use};
 use crate::migrations::schema::Schema;
 
@@ -48,7 +48,7 @@ impl Runs {
                     format!("the value '{value}' is used here, and {} adds it to the enum {of}", self.files[by]),
                 ),
             };
-            found.push(Found { rule, at: stated.place.start, object: None, sentence });
+            found.push(Found { rule: Named::Ours(rule), at: stated.place.start, object: None, sentence });
         }
     }
 }
