@@ -21,10 +21,17 @@ macro_rules! on_every_kit {
     };
 }
 
+#[allow(dead_code, reason = "the rest is for the tests without servers")]
+#[path = "../support/corpus.rs"]
+mod corpus_of_labels;
+#[path = "../support/random.rs"]
+mod random;
+
 mod apply;
 mod cast;
 mod casting;
 mod changes;
+mod corpus;
 mod fingerprint;
 mod foreign;
 mod gate;

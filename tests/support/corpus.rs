@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::random::Random;
 
@@ -268,6 +268,44 @@ pub(crate) fn generate(seed: u64) -> Vec<Made> {
     }
     made.extend(journals(&mut random));
     made
+}
+
+/// Returns the folders of `fixtures/corpus/folders`, which kits and people wrote.
+pub(crate) fn folders() -> Vec<(PathBuf, Made)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/folders");
+    let paths = std::fs::read_dir(&root).expect("the corpus is part of the repository");
+    let mut paths: Vec<PathBuf> = paths.map(|entry| entry.expect("the folder can be read").path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), folder(&path))).collect()
+}
+
+fn folder(path: &Path) -> Made {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let mut files = BTreeMap::new();
+    for inner in ["", "meta/"] {
+        let entries = std::fs::read_dir(path.join("drizzle").join(inner)).expect("a folder has migrations");
+        for entry in entries.map(|entry| entry.expect("the folder can be read")) {
+            let path = entry.path();
+            if path.extension().is_some_and(|kind| kind == "sql" || kind == "json") {
+                files.insert(format!("{inner}{}", entry.file_name().display()), read(&path));
+            }
+        }
+    }
+    let label = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [file, line, rule, is_found] = fields[..] else { panic!("{}: {line}", path.display()) };
+        Label {
+            file: file.to_owned(),
+            line: line.parse().expect("a line is a number"),
+            rule: rule.to_owned(),
+            is_found: is_found == "true",
+        }
+    };
+    let name = path.file_name().expect("a folder has a name").display().to_string();
+    let labels = read(&path.join("labels.tsv")).lines().map(label).collect();
+    Made { name, files, newer: Vec::new(), labels }
 }
 
 /// How often each pattern is made, with other names in other company.

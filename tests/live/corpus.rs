@@ -1,0 +1,43 @@
+//! The corpus (`fixtures/corpus`) on real servers: what a pattern says that it fails with, it fails with, and the rest runs.
+//! So a label is true of PostgreSQL, and not of what somebody thinks of it.
+
+use crate::corpus_of_labels::{Pattern, patterns};
+use crate::random::Random;
+use crate::support::{Database, Server};
+
+const BREAKPOINT: &str = "--> statement-breakpoint";
+
+/// Runs a pattern as drizzle's migrator does: all of it in one transaction, a query for each piece.
+fn run(pattern: &Pattern, database: &Database, random: &mut Random) -> Result<(), String> {
+    database.sql("BEGIN");
+    let statements = pattern.statements(random);
+    let pieces = statements.iter().flat_map(|text| text.split(BREAKPOINT));
+    // What follows a COMMIT runs by itself, and one more at the end hurts nobody.
+    let ran = pieces.map(|piece| database.attempt(piece)).collect::<Result<(), String>>();
+    database.sql(if pattern.is("commits") { "COMMIT" } else { "ROLLBACK" });
+    ran
+}
+
+#[test]
+fn a_pattern_does_on_a_server_what_it_says() {
+    let (older, newer) = (Database::create(), Database::create_on(Server::Postgres18));
+    let mut random = Random(1);
+    let mut faults = Vec::new();
+    let mut n_run = 0;
+    let of_postgres = patterns().into_iter().filter(|pattern| pattern.dialect == "postgresql" && !pattern.is("unrun"));
+    for pattern in of_postgres {
+        let database = if pattern.is("server 17") { &newer } else { &older };
+        let ran = run(&pattern, database, &mut random);
+        n_run += 1;
+        let fits = match (&ran, pattern.value("fails")) {
+            (Ok(()), None) => true,
+            (Err(code), Some(expected)) => expected.is_empty() || code == expected,
+            (Ok(()), Some(_)) | (Err(_), None) => false,
+        };
+        if !fits {
+            faults.push(format!("{}: {ran:?}, and it says {:?}", pattern.title, pattern.value("fails")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(n_run > 200, "{n_run} patterns were run");
+}
