@@ -199,6 +199,10 @@ rules! {
         "a table of SQLite is built again, and rows that refer to it are deleted or changed with it",
         "PRAGMA foreign_keys=OFF has no effect inside a transaction, in which drizzle's migrator runs the file with most drivers (better-sqlite3, bun:sqlite, D1), so that DROP TABLE deletes the rows one by one, and the foreign keys of other tables act",
         "switch the foreign keys off before the migrator is called, and on after it; or rebuild the tables that refer to this one first, without ON DELETE, and give them their keys back in a later migration";
+    MISSING_COLUMN = "missing-column", Lint, Column, Error,
+        "rows of a table of SQLite are copied with a column that it does not have",
+        "SQLite takes a name in double quotes that it does not know for a text, and writes it into every row; better-sqlite3 and libSQL are built without that, and the migration fails (no such column). drizzle-kit writes such a copy where a column is added to a table that it builds again",
+        "take the column out of both lists of the INSERT, or read what belongs there: NULL, a value, an expression";
     UNFINISHED_REBUILD = "unfinished-rebuild", Lint, Table, Error,
         "a table of SQLite that was made to replace another is left over",
         "the table that it was made for is missing or as old as it was, and the next rebuild fails because the name is taken",

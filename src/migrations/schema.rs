@@ -20,6 +20,8 @@ pub struct Schema {
     new: BTreeSet<(Kind, ObjectName)>,
     /// Columns whose values certainly did not repeat before this file, and the tables that they were of.
     unique: Vec<(ObjectName, Vec<String>)>,
+    /// The tables that were dropped or renamed in this file and were there before it.
+    gone: BTreeSet<ObjectName>,
 }
 
 /// What is known of a table.
@@ -66,7 +68,14 @@ pub struct KnownKey {
 impl Schema {
     /// Makes the schema of an empty database.
     pub fn empty(dialect: Dialect) -> Schema {
-        Schema { dialect, tables: BTreeMap::new(), enums: BTreeMap::new(), new: BTreeSet::new(), unique: Vec::new() }
+        Schema {
+            dialect,
+            tables: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            new: BTreeSet::new(),
+            unique: Vec::new(),
+            gone: BTreeSet::new(),
+        }
     }
 
     /// Adds what a snapshot has and no migration before it was seen to make.
@@ -102,6 +111,7 @@ impl Schema {
     pub fn begin(&mut self) {
         self.new.clear();
         self.unique.clear();
+        self.gone.clear();
         for known in self.tables.values_mut() {
             (known.is_new, known.is_emptied, known.is_thinned, known.has_rows) = (false, false, false, false);
             for column in known.columns.values_mut() {
@@ -266,8 +276,11 @@ impl Schema {
                     known.columns.entry(column.clone()).or_insert_with(KnownColumn::unknown).is_filled = true;
                 }
             }),
-            Action::Insert { table, .. } => {
+            Action::Insert { table, copy } => {
                 self.with(table, |known| (known.is_emptied, known.has_rows) = (false, true));
+                if copy.as_ref().is_some_and(|copy| self.gone.contains(table) && !self.is_own(&copy.from)) {
+                    self.with(table, Known::succeed);
+                }
             }
             Action::DropOther { .. }
             | Action::DropOwned { .. }
@@ -351,6 +364,9 @@ impl Schema {
         self.new.remove(&(kind, name.clone()));
         match kind {
             Kind::Table => {
+                if !self.is_own(name) {
+                    self.gone.insert(name.clone());
+                }
                 if let Some(known) = self.tables.remove(name) {
                     let unique = known.keys.iter().filter(|key| !key.is_partial).filter_map(KnownKey::unique);
                     self.unique.extend(unique.map(|columns| (name.clone(), columns.to_vec())));
@@ -414,6 +430,9 @@ impl Schema {
         let moved = |name: &ObjectName| name.moved(from, to).unwrap_or_else(|| name.clone());
         match kind {
             Kind::Table | Kind::Schema => {
+                if kind == Kind::Table && !self.is_own(from) {
+                    self.gone.insert(from.clone());
+                }
                 let tables = std::mem::take(&mut self.tables);
                 self.tables = tables.into_iter().map(|(name, known)| (moved(&name), known)).collect();
                 for known in self.tables.values_mut() {
@@ -428,6 +447,8 @@ impl Schema {
                 }
                 if kind == Kind::Schema {
                     self.rename_type(&moved);
+                } else if self.gone.contains(to) && self.tables.get(to).is_some_and(|known| known.has_rows) {
+                    self.with(to, Known::succeed);
                 }
             }
             Kind::Column => {
@@ -507,6 +528,14 @@ impl Known {
             known.keep(key.clone());
         }
         known
+    }
+
+    /// Takes the place of a table whose rows it holds: it is no new one any more.
+    fn succeed(&mut self) {
+        self.is_new = false;
+        for column in self.columns.values_mut() {
+            column.is_new = false;
+        }
     }
 
     fn add(&mut self, column: &Column, is_new: bool) {

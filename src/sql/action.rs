@@ -3,9 +3,11 @@
 //! [Effects](super::effect) decide whether something may run, and doubt makes them unknown. Actions are for telling somebody
 //! something: whatever can be read is read, also inside of `DO` and `WITH`, and what cannot is [`Action::Unread`].
 
+mod block;
 pub mod literal;
 mod other;
 mod postgres;
+mod text;
 
 use std::ops::Range;
 
@@ -187,6 +189,21 @@ pub struct Table {
     pub partition_of: Option<ObjectName>,
 }
 
+impl Table {
+    /// Makes a table of which nothing but its name is known.
+    pub fn named(name: ObjectName, proof: Proof) -> Table {
+        Table {
+            name,
+            is_temporary: false,
+            proof,
+            columns: Vec::new(),
+            keys: Vec::new(),
+            like: Vec::new(),
+            partition_of: None,
+        }
+    }
+}
+
 /// A column that is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -305,6 +322,10 @@ pub struct Copy {
     pub from: ObjectName,
     /// What is written, and the column that it is read from; none where an expression makes it.
     pub columns: Vec<(String, Option<String>)>,
+    /// The names that stand in expressions.
+    pub others: Vec<String>,
+    /// Whether the columns are those of the table, in its order.
+    pub has_all: bool,
     /// Whether all rows are.
     pub is_whole: bool,
 }

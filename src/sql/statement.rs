@@ -307,6 +307,28 @@ mod tests {
     }
 
     #[test]
+    fn the_body_of_a_trigger_is_a_part_of_its_statement() {
+        let trigger = "CREATE TRIGGER IF NOT EXISTS `t_ai` AFTER INSERT ON `t` BEGIN\n  INSERT INTO `f` (`a`)\n  VALUES (json_extract(new.`a`, '$'));\n  UPDATE `g` SET `n` = CASE WHEN 1 THEN 2 END;\nEND;";
+        for dialect in [Dialect::Sqlite, Dialect::Turso, Dialect::MySql] {
+            check(dialect, &format!("{trigger}\nDROP TABLE `t`;\n{trigger}"), &[trigger, "DROP TABLE `t`;", trigger]);
+        }
+        let routine = "create definer = root@localhost procedure p()\nbegin\n  if a then\n    delete from b;\n  end if;\n  begin select 1; end;\n  case a when 1 then select 2; end case;\nend";
+        check(Dialect::MySql, &format!("{routine};\nDROP TABLE a;"), &[&format!("{routine};"), "DROP TABLE a;"]);
+        // Words that only look like it, and a body that nothing ends.
+        check(Dialect::Sqlite, "BEGIN; DROP TABLE a; END;", &["BEGIN;", "DROP TABLE a;", "END;"]);
+        check(
+            Dialect::MySql,
+            "CREATE TABLE `trigger` (`begin` int); DROP TABLE a; SELECT 'end';",
+            &["CREATE TABLE `trigger` (`begin` int);", "DROP TABLE a;", "SELECT 'end';"],
+        );
+        check(
+            Dialect::Sqlite,
+            "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; DROP TABLE a;",
+            &["CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b;", "DROP TABLE a;"],
+        );
+    }
+
+    #[test]
     fn each_dialect_quotes_in_its_own_way() {
         let text = "SELECT 'a\\'; DROP TABLE b; -- ';";
         check(Dialect::MySql, text, &[text]);

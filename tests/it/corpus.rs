@@ -32,6 +32,14 @@ impl Count {
         if of == 0 { 0.0 } else { part as f64 * 100.0 / of as f64 }
     }
 
+    fn add(&mut self, other: Count) {
+        self.n_true += other.n_true;
+        self.n_false += other.n_false;
+        self.n_found += other.n_found;
+        self.wrong.extend(other.wrong);
+        self.missed.extend(other.missed);
+    }
+
     fn of_found(&self) -> f64 {
         Count::percent(self.wrong.len(), self.n_found)
     }
@@ -56,7 +64,23 @@ fn found(made: &Made) -> Vec<Label> {
     found.into_iter().map(label).collect()
 }
 
+/// Measures the parts of the corpus side by side.
 fn measure(corpus: &[Made]) -> BTreeMap<String, Count> {
+    let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let parts = corpus.chunks(corpus.len().div_ceil(n_threads));
+        let running: Vec<_> = parts.map(|part| scope.spawn(|| measure_part(part))).collect();
+        for part in running {
+            for (rule, count) in part.join().expect("nothing stops it") {
+                counts.entry(rule).or_default().add(count);
+            }
+        }
+    });
+    counts
+}
+
+fn measure_part(corpus: &[Made]) -> BTreeMap<String, Count> {
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     for made in corpus {
         let mut open: Vec<&Label> = made.labels.iter().filter(|label| label.is_found).collect();

@@ -280,9 +280,8 @@ pub(crate) fn folders() -> Vec<(PathBuf, Made)> {
 }
 
 fn folder(path: &Path) -> Made {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
+    let read =
+        |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut files = BTreeMap::new();
     for inner in ["", "meta/"] {
         let entries = std::fs::read_dir(path.join("drizzle").join(inner)).expect("a folder has migrations");

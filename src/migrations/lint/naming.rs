@@ -28,7 +28,7 @@ fn renamed(seen: &Seen<'_>, kind: Kind, from: &ObjectName, to: &ObjectName, foun
         Kind::Schema => found.push(seen.found(&RENAME_TABLE, Some(from), format!("schema {from} is renamed"))),
         Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence => {
             let is_temporary = seen.schema.table(from).is_some_and(|known| known.is_temporary);
-            if !is_temporary && !super::rebuild::is_successor(from, to) && !is_taken_over(seen, from) {
+            if !is_temporary && !is_taken_over(seen, from) {
                 found.push(seen.found(&RENAME_TABLE, Some(from), format!("{from} is renamed")));
             }
         }

@@ -6,6 +6,7 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind as K, SyntaxNode};
 
+use super::block::Block;
 use crate::sql::name::ObjectName;
 use crate::sql::postgres::{relation, single};
 use crate::sql::types::SqlType;
@@ -54,8 +55,8 @@ fn collect(root: &SyntaxNode, depth: usize, found: &mut Vec<Literal>) {
         match node.kind() {
             K::LITERAL => found.extend(value_of(&node)),
             K::DO if depth < DEEPEST => {
-                if let Some(body) = ast::Do::cast(node).and_then(|block| block.plpgsql()) {
-                    collect(&body.syntax(), depth + 1, found);
+                if let Some(block) = Block::read(&node) {
+                    collect(&block.syntax(), depth + 1, found);
                 }
             }
             // The server reads the whole of a function in SQL when it is created.

@@ -7,6 +7,9 @@ use sqlparser::ast::{
     Update, Value as Literal,
 };
 
+use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
 use super::{Action, Column, Copy, Index, Key, KeyOf, OnChange, Rows, Table, Value};
 use crate::sql::dialect::Dialect;
 use crate::sql::effect::{Kind, Proof, Reach};
@@ -17,17 +20,26 @@ use crate::sql::types;
 /// Reads a statement; what cannot be read does nothing that anybody could speak of.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Vec<Action> {
     if let Some(statement) = parse_one(sql, dialect) {
-        return statement_of(&statement);
+        return statement_of(&statement, dialect);
     }
     if let Some(on) = switch_of_keys(sql, dialect) {
         return vec![Action::ForeignKeys { on }];
     }
-    altered_column(sql, dialect).map(|altered| altered_of(&altered)).unwrap_or_default()
+    if let Some(altered) = altered_column(sql, dialect) {
+        return altered_of(&altered);
+    }
+    // What a module of SQLite is told may be anything, and stands in parentheses.
+    let virtual_table = sql.split_once('(').and_then(|(head, _)| parse_one(head, dialect));
+    let is_virtual = |statement: &Statement| matches!(statement, Statement::CreateVirtualTable { .. });
+    virtual_table.filter(is_virtual).map(|statement| statement_of(&statement, dialect)).unwrap_or_default()
 }
 
-fn statement_of(statement: &Statement) -> Vec<Action> {
+fn statement_of(statement: &Statement, dialect: Dialect) -> Vec<Action> {
     match statement {
         Statement::CreateTable(table) => create_table(table).into_iter().collect(),
+        Statement::CreateVirtualTable { name, .. } => {
+            relation(name).map(|name| Action::CreateTable(Table::named(name, Proof::Unproven))).into_iter().collect()
+        }
         Statement::AlterTable(alter) => alter_table(alter),
         Statement::RenameTable(renames) => {
             let rename = |from: Option<ObjectName>, to: Option<ObjectName>| {
@@ -58,7 +70,14 @@ fn statement_of(statement: &Statement) -> Vec<Action> {
         }
         Statement::Delete(delete) => delete_rows(delete),
         Statement::Update(update) => update_rows(update).into_iter().collect(),
-        Statement::Insert(insert) => insert_rows(insert).into_iter().collect(),
+        Statement::Insert(insert) => insert_rows(insert, dialect).into_iter().collect(),
+        // What stands behind `WITH`.
+        Statement::Query(query) => match query.body.as_ref() {
+            SetExpr::Insert(inner) | SetExpr::Update(inner) | SetExpr::Delete(inner) | SetExpr::Merge(inner) => {
+                statement_of(inner, dialect)
+            }
+            _ => Vec::new(),
+        },
         _ => Vec::new(),
     }
 }
@@ -344,6 +363,21 @@ fn column_named(expression: &Expr) -> Option<String> {
     }
 }
 
+/// Returns every name in an expression, and the words beside them.
+fn names_in(expression: &Expr, dialect: Dialect) -> Vec<String> {
+    let text = expression.to_string();
+    let tokens = match dialect {
+        Dialect::MySql | Dialect::SingleStore => Tokenizer::new(&MySqlDialect {}, &text).tokenize(),
+        Dialect::Sqlite | Dialect::Turso | Dialect::Postgres => Tokenizer::new(&SQLiteDialect {}, &text).tokenize(),
+    };
+    let name = |token| match token {
+        Token::Word(word) => Some(word.value),
+        Token::DoubleQuotedString(name) => Some(name),
+        _ => None,
+    };
+    tokens.unwrap_or_default().into_iter().filter_map(name).collect()
+}
+
 fn update_rows(update: &Update) -> Option<Action> {
     let TableFactor::Table { name, .. } = &update.table.relation else { return None };
     let given = update.assignments.iter().filter(|assignment| value_of(&assignment.value).is_some());
@@ -354,7 +388,7 @@ fn update_rows(update: &Update) -> Option<Action> {
     Some(Action::Update { table: relation(name)?, columns: columns.collect() })
 }
 
-fn insert_rows(insert: &Insert) -> Option<Action> {
+fn insert_rows(insert: &Insert, dialect: Dialect) -> Option<Action> {
     let TableObject::TableName(table) = &insert.table else { return None };
     let table = relation(table)?;
     let copy = insert.source.as_ref().and_then(|query| {
@@ -362,15 +396,20 @@ fn insert_rows(insert: &Insert) -> Option<Action> {
         let [from] = select.from.as_slice() else { return None };
         let TableFactor::Table { name, .. } = &from.relation else { return None };
         let is_whole = select.selection.is_none() && from.joins.is_empty() && query.limit_clause.is_none();
-        let read = |item: &SelectItem| match item {
+        let expressions = select.projection.iter().map(|item| match item {
             SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } => {
-                column_named(expression)
+                Some(expression)
             }
             _ => None,
-        };
+        });
+        let expressions: Option<Vec<&Expr>> = expressions.collect();
+        let has_all = expressions.is_none();
+        let expressions = expressions.unwrap_or_default();
         let written = insert.columns.iter().filter_map(|name| relation(name).map(|name| name.last().to_owned()));
-        let columns = written.zip(select.projection.iter().map(read)).collect();
-        Some(Copy { from: relation(name)?, columns, is_whole })
+        let columns = written.zip(expressions.iter().map(|expression| column_named(expression))).collect();
+        let made = expressions.into_iter().filter(|expression| column_named(expression).is_none());
+        let others = made.flat_map(|expression| names_in(expression, dialect)).collect();
+        Some(Copy { from: relation(name)?, columns, others, has_all, is_whole })
     });
     Some(Action::Insert { table, copy })
 }

@@ -3,6 +3,8 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode};
 
+use super::block::Block;
+use super::text;
 use super::{Action, Column, Index, Key, KeyOf, OnChange, Rows, Step, Table, Value, Which};
 use crate::sql::effect::{Kind, Proof, Reach};
 use crate::sql::name::{ObjectName, PUBLIC};
@@ -491,18 +493,15 @@ impl Reader {
     // --- blocks of code ---
 
     fn run(&mut self, node: &SyntaxNode) {
-        let Some(block) = ast::Do::cast(node.clone()) else { return };
-        let Some(body) = block.plpgsql().filter(|body| body.errors().is_empty() && self.depth < DEEPEST) else {
+        let Some(block) = Block::read(node).filter(|_| self.depth < DEEPEST) else {
             return self.take(Action::Unread { why: "a DO block cannot be read" });
         };
         // Of a text within a text no place is known but its own.
         let outside = (self.depth > 0).then_some(self.at);
         let around = self.at;
         self.depth += 1;
-        let root = body.syntax();
-        for statement in root.descendants() {
-            let at = body.source_range(statement.text_range()).start();
-            self.at = outside.unwrap_or(usize::from(at) + lead(&statement));
+        for statement in block.syntax().descendants() {
+            self.at = outside.unwrap_or_else(|| block.start(&statement) + lead(&statement));
             let perhaps = self.perhaps;
             self.perhaps = perhaps || is_conditional(&statement);
             match statement.kind() {
@@ -533,7 +532,7 @@ impl Reader {
     /// Reads a text that is put together in the server, as far as it is there to be read.
     fn execute(&mut self, node: &SyntaxNode) {
         let unread = Action::Unread { why: "a DO block executes a text that is put together in the server" };
-        let text = child(node, K::PLPGSQL_EXPR).and_then(|expression| constant(&expression));
+        let text = child(node, K::PLPGSQL_EXPR).and_then(|expression| text::made_by(&expression));
         let Some(text) = text else { return self.take(unread) };
         let parse = SourceFile::parse(&text);
         if !parse.errors().is_empty() {
@@ -549,8 +548,7 @@ impl Reader {
 
 /// Returns what in a `DO` block ends the transaction around it.
 pub(super) fn ends_within(statement: &SyntaxNode) -> Option<&'static str> {
-    let body = ast::Do::cast(statement.clone())?.plpgsql()?;
-    body.syntax().descendants().find_map(|part| match part.kind() {
+    Block::read(statement)?.syntax().descendants().find_map(|part| match part.kind() {
         K::PLPGSQL_COMMIT_STMT => Some("COMMIT in a DO block"),
         K::PLPGSQL_ROLLBACK_STMT => Some("ROLLBACK in a DO block"),
         _ => None,
@@ -578,37 +576,6 @@ fn is_conditional(statement: &SyntaxNode) -> bool {
 
 fn is_statement(node: &SyntaxNode) -> bool {
     ast::Stmt::can_cast(node.kind())
-}
-
-/// Returns the text that an expression of strings and nothing else makes.
-fn constant(expression: &SyntaxNode) -> Option<String> {
-    let mut text = String::new();
-    let target = expression.descendants().find(|node| node.kind() == K::TARGET)?;
-    let is_only =
-        target.parent().is_some_and(|list| list.children().count() == 1) && expression.children().count() == 1;
-    let inner = target.children().next().filter(|_| is_only)?;
-    join(&inner, &mut text)?;
-    Some(text)
-}
-
-fn join(node: &SyntaxNode, text: &mut String) -> Option<()> {
-    match node.kind() {
-        K::LITERAL => {
-            text.push_str(&ast::Literal::cast(node.clone())?.string_value()?);
-            Some(())
-        }
-        K::PAREN_EXPR => join(&node.children().next()?, text),
-        K::BIN_EXPR => {
-            let parts: Vec<SyntaxNode> = node.children().collect();
-            let [left, operator, right] = parts.as_slice() else { return None };
-            if operator.text() != "||" {
-                return None;
-            }
-            join(left, text)?;
-            join(right, text)
-        }
-        _ => None,
-    }
 }
 
 // --- parts of statements ---
