@@ -230,7 +230,12 @@ impl Schema {
         let told = known
             .columns
             .get(column.last())
-            .is_some_and(|column| column.is_required || column.is_filled || (column.is_new && column.value.is_some()));
+            // A column that is new without a value holds NULL in every row of before: whoever forbids that has deleted those.
+            .is_some_and(|column| {
+                column.is_required
+                    || column.is_filled
+                    || (column.is_new && (column.value.is_some() || known.is_thinned))
+            });
         is_checked || told
     }
 
