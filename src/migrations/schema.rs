@@ -201,8 +201,7 @@ impl Schema {
         let Some(known) = self.tables.get(table) else { return true };
         let Some(columns) = columns.filter(|columns| !columns.is_empty()) else { return !known.is_thinned };
         let holds = |unique: &[String]| !unique.is_empty() && unique.iter().all(|column| columns.contains(column));
-        let is_unique =
-            known.keys.iter().any(|key| !key.is_partial && key.unique().is_some_and(|unique| holds(unique)));
+        let is_unique = known.keys.iter().any(|key| !key.is_partial && key.unique().is_some_and(&holds));
         let was_unique = self.unique.iter().any(|(of, unique)| of == table && holds(unique));
         // What a new column holds is NULL, or comes from where nothing comes twice.
         let differs = columns.iter().filter_map(|column| known.columns.get(column)).any(|column| {

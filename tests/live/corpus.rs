@@ -14,9 +14,9 @@ const BREAKPOINT: &str = "--> statement-breakpoint";
 fn run(pattern: &Pattern, database: &Database, random: &mut Random) -> Result<(), String> {
     database.sql("BEGIN");
     let statements = pattern.statements(random);
-    let pieces = statements.iter().flat_map(|text| text.split(BREAKPOINT));
+    let mut pieces = statements.iter().flat_map(|text| text.split(BREAKPOINT));
     // What follows a COMMIT runs by itself, and one more at the end hurts nobody.
-    let ran = pieces.map(|piece| database.attempt(piece)).collect::<Result<(), String>>();
+    let ran = pieces.try_for_each(|piece| database.attempt(piece));
     database.sql(if pattern.is("commits") { "COMMIT" } else { "ROLLBACK" });
     ran
 }

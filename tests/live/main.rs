@@ -24,8 +24,9 @@ macro_rules! on_every_kit {
 #[allow(dead_code, reason = "the rest is for the tests without servers")]
 #[path = "../support/corpus.rs"]
 mod corpus_of_labels;
-#[path = "../support/random.rs"]
-mod random;
+mod random {
+    pub(crate) use crate::support::Random;
+}
 
 mod apply;
 mod cast;

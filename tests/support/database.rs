@@ -419,7 +419,8 @@ impl Connection {
 
     #[track_caller]
     fn attempt(&self, query: &str) -> Result<(), String> {
-        let done = self.runtime.block_on(self.client.simple_query(query));
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.runtime.block_on(client.simple_query(query));
         let code = |error: tokio_postgres::Error| match error.code() {
             Some(code) => code.code().to_owned(),
             None => panic!("{query}: {error:?}"),

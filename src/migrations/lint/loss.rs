@@ -21,11 +21,9 @@ pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
         Action::DropOwned { by } => {
             found.push(seen.found(&DROP_OWNED, None, format!("everything that {by} owns is dropped")));
         }
-        Action::Truncate { table, reach } => {
-            if *reach == Reach::Cascade || !seen.schema.is_own(table) {
-                let sentence = format!("table {table} is emptied{}", cascade(*reach));
-                found.push(seen.found(&TRUNCATE, Some(table), sentence));
-            }
+        Action::Truncate { table, reach } if *reach == Reach::Cascade || !seen.schema.is_own(table) => {
+            let sentence = format!("table {table} is emptied{}", cascade(*reach));
+            found.push(seen.found(&TRUNCATE, Some(table), sentence));
         }
         Action::Delete { table, .. } if !seen.schema.is_own(table) => {
             found.push(seen.found(&DELETE_ROWS, Some(table), format!("rows of {table} are deleted")));
