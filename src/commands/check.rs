@@ -1,7 +1,6 @@
 //! `check`: read the migrations folders, find what is wrong with them, tell it in every form that was asked for.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, PlaceArgs, Shared};
@@ -14,6 +13,7 @@ use crate::commands::unpushed::Unpushed;
 use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::files;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
@@ -212,7 +212,8 @@ fn accept_old(
         return Err(Verdict::nothing(Exit::Config, format!("{shown} cannot be edited as it is laid out"))
             .hint(format!("write these lines into [check] accepted: {}", lines.join(", "))));
     };
-    replace(&file, &text).map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {shown}: {error}")))?;
+    files::replace(&file, &text)
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {shown}: {error}")))?;
     for line in &lines {
         console.say(&format!("accepted: {line}"));
     }
@@ -220,20 +221,6 @@ fn accept_old(
     let accepted =
         format!("{} old {} accepted in {shown}", lines.len(), if lines.len() == 1 { "fault is" } else { "faults are" });
     Ok(verdict(&told, policy.check().fail_on(), accepted))
-}
-
-/// Writes a file anew, whole or not at all.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    std::fs::write(file.path(), text)?;
-    match std::fs::metadata(path) {
-        Ok(before) => std::fs::set_permissions(file.path(), before.permissions())?,
-        // As any file that a program writes.
-        Err(_) => std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644))?,
-    }
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Finds schema files that differ from the last snapshot.
