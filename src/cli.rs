@@ -444,6 +444,9 @@ pub struct CheckArgs {
     /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
     #[arg(long, value_name = "URL", requires = "drift")]
     pub url: Option<String>,
+    /// Accept the faults of journals and snapshots that are there: write them into the policy, and tell only new ones from then on
+    #[arg(long, conflicts_with_all = ["since", "staged", "schema", "database", "push"])]
+    pub accept_old: bool,
     /// Write the findings as SARIF 2.1.0 to this file
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,

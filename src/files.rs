@@ -1,8 +1,9 @@
 //! Reads the files that a user names or keeps in a project: never more of one than it may hold, and never as if one that
-//! cannot be read were not there.
+//! cannot be read were not there. And writes them anew.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The most that a file of settings may hold: a policy, a `.env` file, a `package.json`.
@@ -108,6 +109,25 @@ pub fn text_if_there(path: &Path, limit: u64) -> Result<Option<String>, ReadErro
     if is_there(path)? { text(path, limit).map(Some) } else { Ok(None) }
 }
 
+/// Writes a file anew, whole or not at all: the one that a link leads to, with the rights that it has.
+///
+/// # Errors
+/// When the file, or one beside it, cannot be written.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(beside)?;
+    fs::write(file.path(), text)?;
+    let rights = match fs::metadata(&path) {
+        Ok(before) => before.permissions(),
+        // As any file that a program writes.
+        Err(_) => fs::Permissions::from_mode(0o644),
+    };
+    fs::set_permissions(file.path(), rights)?;
+    file.persist(&path)?;
+    Ok(())
+}
+
 /// The most that a recording may hold, and one of its lines.
 const RECORDING: u64 = 1 << 30;
 const LINE: u64 = 16 << 20;
@@ -185,6 +205,21 @@ mod tests {
         for error in outcomes {
             assert_eq!(error.expect("it cannot be read").to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_written_anew_stays_where_it_is_with_its_rights() {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("policy"), "old").expect("the folder is ours");
+        fs::set_permissions(path("policy"), fs::Permissions::from_mode(0o600)).expect("the folder is ours");
+        symlink("policy", path("link")).expect("the folder is ours");
+        replace(&path("link"), "new").expect("the folder is ours");
+        assert_eq!(fs::read_to_string(path("policy")).expect("it is there"), "new");
+        assert_eq!(fs::read_link(path("link")).expect("it is a link still"), Path::new("policy"));
+        assert_eq!(fs::metadata(path("policy")).expect("it is there").permissions().mode() & 0o777, 0o600);
+        replace(&path("other"), "new").expect("the folder is ours");
+        assert_eq!(fs::metadata(path("other")).expect("it is there").permissions().mode() & 0o777, 0o644);
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub struct Copilot<'a> {
     /// What consent was given to, once it was.
     approved: Option<Approved>,
     /// The migrations folder that drizzle's config names.
-    out: PathBuf,
+    pub out: PathBuf,
     /// What drizzle-kit gets otherwise than its config says.
     overlay: Overlay,
     /// The statements that drizzle-kit showed, judged.

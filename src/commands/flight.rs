@@ -136,7 +136,7 @@ impl<'a> Mission<'a> {
 
 impl Mission<'_> {
     /// Returns how the run is shown.
-    fn view(&self) -> View {
+    pub fn view(&self) -> View {
         if self.only_plans() { View::Plan } else { View::Run }
     }
 
@@ -294,6 +294,7 @@ fn attempt(
     }
     log.counted = copilot.counted.take();
     log.failed = flight.failed.clone();
+    log.out = Some(copilot.out.clone());
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;

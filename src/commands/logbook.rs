@@ -38,6 +38,8 @@ pub struct Logbook {
     pub prompts: Vec<report::Prompt>,
     pub statements: Vec<report::Statement>,
     pub migrations: Option<report::Migrations>,
+    /// The migrations folder that drizzle's config names, once it was loaded.
+    pub out: Option<PathBuf>,
     /// The statement that failed, as drizzle-kit's driver told.
     pub failed: Option<FailedStatement>,
     /// What drizzle-kit printed, where that is the result of the run.
@@ -69,6 +71,7 @@ impl Logbook {
             prompts: Vec::new(),
             statements: Vec::new(),
             migrations: None,
+            out: None,
             failed: None,
             printed: None,
             warnings: Vec::new(),

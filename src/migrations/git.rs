@@ -69,8 +69,10 @@ impl<'a> Git<'a> {
         let commit = self.line("rev-parse", &["--verify", "--end-of-options", &commit])?;
         let base = self.line("merge-base", &[&commit, "HEAD"])?;
         let old = self.names("ls-tree", &["-r", "-z", "--name-only", &base, "--", "."])?;
-        let edited = self
-            .names("diff", &["--name-only", "-z", "--relative", "--no-renames", "--diff-filter=M", &base, "--", "."])?;
+        // A checkout with other line ends is no edit: git shows no line of it.
+        let lines = ["--numstat", "--ignore-cr-at-eol", "-z", "--relative", "--no-renames", "--diff-filter=M"];
+        let counted = self.names("diff", &[&lines[..], &[&base, "--", "."]].concat())?;
+        let edited = counted.iter().filter_map(|line| line.splitn(3, '\t').nth(2)).map(str::to_owned).collect();
         Ok(Since { old, edited })
     }
 

@@ -4,6 +4,7 @@
 //! and [`plan::assess`] turns the effects of a whole plan into [hazards](hazard). What is not fully understood on the way is
 //! an error or [`Hazard::Unclassified`], never a guess.
 
+pub mod action;
 pub mod dialect;
 pub mod effect;
 pub mod hazard;
@@ -20,6 +21,7 @@ pub mod script;
 pub mod statement;
 pub mod transaction;
 pub mod twice;
+pub mod types;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};

@@ -11,7 +11,9 @@ use sqlparser::ast::{
     TableConstraint, TableFactor, TableObject, Truncate, Value, helpers::stmt_create_table::CreateTableBuilder,
 };
 use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
 
 use super::dialect::Dialect;
 use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
@@ -21,11 +23,13 @@ use super::name::{ObjectName, PUBLIC};
 /// Reads a statement.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
     let Some(statement) = parse_one(sql, dialect) else {
-        let is_switch = matches!(dialect, Dialect::Sqlite | Dialect::Turso) && is_switch_of_keys(sql, dialect);
-        return if is_switch {
-            Reading { kind: "pragma".to_owned(), effects: Vec::new(), runs: Vec::new() }
-        } else {
-            Reading::unknown("unknown")
+        if switch_of_keys(sql, dialect).is_some() {
+            return Reading { kind: "pragma".to_owned(), effects: Vec::new(), runs: Vec::new() };
+        }
+        let altered = altered_column(sql, dialect).and_then(|altered| altered.effects());
+        return match altered {
+            Some(effects) => Reading { kind: "alter_table".to_owned(), effects, runs: Vec::new() },
+            None => Reading::unknown("unknown"),
         };
     };
     let kind = kind(&statement);
@@ -38,9 +42,11 @@ pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
 /// Tells whether a text is exactly one statement.
 pub(super) fn is_one(sql: &str, dialect: Dialect) -> bool {
     parse_one(sql, dialect).is_some()
+        || switch_of_keys(sql, dialect).is_some()
+        || altered_column(sql, dialect).is_some()
 }
 
-fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
+pub(super) fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
     lex::tokens(sql, dialect).ok().filter(|tokens| lex::is_shallow(tokens))?;
     let statements = match dialect {
         Dialect::MySql | Dialect::SingleStore => Parser::parse_sql(&MySqlDialect {}, sql),
@@ -110,14 +116,68 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
     }
 }
 
-/// Tells whether a statement switches foreign keys off or on, as drizzle-kit does while it builds a table of SQLite again.
-/// sqlparser does not know these words as values.
-fn is_switch_of_keys(sql: &str, dialect: Dialect) -> bool {
-    let Ok(tokens) = lex::tokens(sql, dialect) else { return false };
+/// Tells whether a statement switches foreign keys off or on, as drizzle-kit does while it builds a table of SQLite again;
+/// none where it does neither. sqlparser does not know these words as values.
+pub(super) fn switch_of_keys(sql: &str, dialect: Dialect) -> Option<bool> {
+    if !matches!(dialect, Dialect::Sqlite | Dialect::Turso) {
+        return None;
+    }
+    let tokens = lex::tokens(sql, dialect).ok()?;
     let words = tokens.iter().filter(|token| token.sort != Sort::Trivia).map(|token| &sql[token.start..token.end]);
     let words: Vec<String> = words.filter(|word| *word != ";").map(str::to_ascii_lowercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(words.as_slice(), ["pragma", "foreign_keys", "=", "on" | "off"])
+    match words.as_slice() {
+        ["pragma", "foreign_keys", "=", "on"] => Some(true),
+        ["pragma", "foreign_keys", "=", "off"] => Some(false),
+        _ => None,
+    }
+}
+
+/// libSQL's own statement, which defines a column anew: `ALTER TABLE a ALTER COLUMN b TO b text NOT NULL`. What is in the
+/// rows stays as it is.
+pub(super) struct AlteredColumn {
+    pub(super) table: ObjectName,
+    pub(super) column: Ident,
+    pub(super) to: ColumnDef,
+}
+
+/// Reads libSQL's statement that defines a column anew. sqlparser knows its parts alone.
+pub(super) fn altered_column(sql: &str, dialect: Dialect) -> Option<AlteredColumn> {
+    if !matches!(dialect, Dialect::Sqlite | Dialect::Turso) {
+        return None;
+    }
+    lex::tokens(sql, dialect).ok().filter(|tokens| lex::is_shallow(tokens))?;
+    let mut parser = Parser::new(&SQLiteDialect {}).try_with_sql(sql).ok()?;
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::TABLE]).ok()?;
+    let table = relation(&parser.parse_object_name(false).ok()?)?;
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::COLUMN]).ok()?;
+    let column = parser.parse_identifier().ok()?;
+    parser.expect_keywords(&[Keyword::TO]).ok()?;
+    let to = parser.parse_column_def().ok()?;
+    let _ = parser.consume_token(&Token::SemiColon);
+    (parser.peek_token().token == Token::EOF).then_some(AlteredColumn { table, column, to })
+}
+
+impl AlteredColumn {
+    /// Returns what it does; nothing where a part of it is not known.
+    fn effects(&self) -> Option<Vec<Effect>> {
+        let column = self.table.child(&self.column.value);
+        let to = TypeText { text: self.to.data_type.to_string(), name: None };
+        let mut effects = vec![Effect::ChangeType { column: column.clone(), to, using: Using::Assignment }];
+        for option in self.to.options.iter().map(|option| &option.option) {
+            match option {
+                ColumnOption::NotNull => effects.push(Effect::RequireValue { column: column.clone() }),
+                ColumnOption::ForeignKey(_) => effects.push(Effect::AddForeignKey { table: self.table.clone() }),
+                ColumnOption::Null | ColumnOption::Default(_) => {}
+                _ => return None,
+            }
+        }
+        if self.column.value != self.to.name.value {
+            let to = self.table.child(&self.to.name.value);
+            effects.push(Effect::Rename { kind: Kind::Column, from: column, to });
+        }
+        Some(effects)
+    }
 }
 
 fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
@@ -213,7 +273,7 @@ fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) ->
     Some(effects)
 }
 
-fn reach(behavior: Option<&DropBehavior>) -> Reach {
+pub(super) fn reach(behavior: Option<&DropBehavior>) -> Reach {
     match behavior {
         Some(DropBehavior::Cascade) => Reach::Cascade,
         Some(DropBehavior::Restrict) | None => Reach::Alone,
@@ -378,7 +438,7 @@ fn insert_rows(insert: &Insert) -> Option<Vec<Effect>> {
     (insert.to_string() == known).then(|| relation(table)).flatten().map(|table| vec![Effect::InsertRows { table }])
 }
 
-fn relation(name: &Name) -> Option<ObjectName> {
+pub(super) fn relation(name: &Name) -> Option<ObjectName> {
     let part = |part: &ObjectNamePart| match part {
         ObjectNamePart::Identifier(name) => Some(name.value.clone()).filter(|name| !name.is_empty()),
         ObjectNamePart::Function(_) => None,

@@ -126,19 +126,6 @@ pub(super) fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
     Some((column, setting))
 }
 
-/// Returns the columns that an UPDATE gives values; none for other statements.
-pub(super) fn updated(statement: &SyntaxNode) -> Vec<ObjectName> {
-    if statement.kind() != K::UPDATE {
-        return Vec::new();
-    }
-    let name = statement.descendants().find(|node| node.kind() == K::RELATION_NAME_REF);
-    let name = name.or_else(|| child(statement, K::RELATION_NAME));
-    let Some(table) = name.and_then(|name| relation(&name)) else { return Vec::new() };
-    let targets = statement.descendants().filter(|node| node.kind() == K::COLUMN_TARGET);
-    let names = targets.filter_map(|target| child(&target, K::COLUMN_NAME_REF).and_then(|name| single(&name)));
-    names.map(|name| table.child(&name)).collect()
-}
-
 /// Returns what a statement does; nothing where a part of it is not known.
 fn effects(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     match statement.kind() {
@@ -535,7 +522,7 @@ const SAME_FOR_EVERY_ROW: [&str; 12] = [
 ];
 
 /// Tells whether an expression may have another value for every row.
-fn may_differ(expression: &SyntaxNode) -> bool {
+pub(super) fn may_differ(expression: &SyntaxNode) -> bool {
     expression.descendants().filter(|node| node.kind() == K::CALL_EXPR).any(|call| {
         let name = child(&call, K::NAME_REF).and_then(|name| single(&name));
         !name.is_some_and(|name| SAME_FOR_EVERY_ROW.contains(&name.as_str()))
@@ -614,7 +601,7 @@ fn create_type(statement: &SyntaxNode) -> Option<Vec<Effect>> {
 }
 
 /// Returns the values of an enum, as they are between plain quotes.
-fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
+pub(super) fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
     let tokens = body.descendants_with_tokens().filter_map(SyntaxElement::into_token);
     let strings = tokens.filter(|token| token.text().contains('\''));
     strings.map(|token| Some(token.text().strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))).collect()
@@ -912,7 +899,7 @@ fn renamed(kind: Kind, from: &ObjectName, action: &SyntaxNode) -> Option<Effect>
     Some(Effect::Rename { kind, from: from.clone(), to })
 }
 
-fn type_text(node: &SyntaxNode) -> Option<TypeText> {
+pub(super) fn type_text(node: &SyntaxNode) -> Option<TypeText> {
     let text = node.text().to_string();
     let text = text.trim().to_owned();
     let name = match node.kind() {
@@ -1006,7 +993,7 @@ fn child_token(node: &SyntaxNode, kind: K) -> bool {
 }
 
 /// Reads the name of what lives in a schema.
-fn relation(node: &SyntaxNode) -> Option<ObjectName> {
+pub(super) fn relation(node: &SyntaxNode) -> Option<ObjectName> {
     let mut parts = parts_of_name(node)?;
     match parts.len() {
         1 => parts.insert(0, PUBLIC.to_owned()),
@@ -1018,7 +1005,7 @@ fn relation(node: &SyntaxNode) -> Option<ObjectName> {
 }
 
 /// Reads a name without a schema.
-fn single(node: &SyntaxNode) -> Option<String> {
+pub(super) fn single(node: &SyntaxNode) -> Option<String> {
     let mut parts = parts_of_name(node)?;
     (parts.len() == 1).then(|| parts.pop()).flatten()
 }
@@ -1040,7 +1027,7 @@ fn parts_of_name(node: &SyntaxNode) -> Option<Vec<String>> {
 
 /// Returns the name that a token stands for: as it is between quotes, in lower case without.
 /// Names with escapes (`U&"…"`) are refused: drizzle-kit writes none, and what they say cannot be seen.
-fn identifier(token: &SyntaxToken) -> Option<String> {
+pub(super) fn identifier(token: &SyntaxToken) -> Option<String> {
     let text = token.text();
     if let Some(quoted) = text.strip_prefix('"') {
         let name = quoted.strip_suffix('"')?;

@@ -46,27 +46,7 @@ struct Owner {
 /// Returns the names that these statements give to a second thing while the first still has it.
 pub fn twice(readings: &[Reading]) -> Vec<Twice> {
     let mut names = Names::default();
-    let mut twice = Vec::new();
-    for (statement_idx, reading) in readings.iter().enumerate() {
-        // PostgreSQL drops before it adds, whatever the order in the statement.
-        for effect in &reading.effects {
-            names.release(effect);
-        }
-        for effect in &reading.effects {
-            for (space, name, table) in claims(effect, reading) {
-                let owner = Owner { statement_idx, written: name.clone(), table };
-                let found = names.claim(space, owner);
-                // A constraint with an index is told by the name of that.
-                let is_told = |found: &Twice| {
-                    let is_same =
-                        |told: &Twice| told.statement_idx == statement_idx && told.name.last() == found.name.last();
-                    space == Space::Constraint && twice.last().is_some_and(is_same)
-                };
-                twice.extend(found.filter(|found| !is_told(found)));
-            }
-        }
-    }
-    twice
+    readings.iter().flat_map(|reading| names.read(reading)).collect()
 }
 
 /// Returns the names that an effect gives, and fails if they are taken.
@@ -98,14 +78,41 @@ fn claims(effect: &Effect, reading: &Reading) -> Vec<(Space, ObjectName, Option<
     }
 }
 
+/// The names that statements gave so far, each with its owner.
 #[derive(Default)]
-struct Names(BTreeMap<(Space, ObjectName), Owner>);
+pub struct Names {
+    owners: BTreeMap<(Space, ObjectName), Owner>,
+    n_read: usize,
+}
 
 impl Names {
+    /// Goes on by a statement, and returns the names that it gives to a second thing.
+    pub fn read(&mut self, reading: &Reading) -> Vec<Twice> {
+        let statement_idx = self.n_read;
+        self.n_read += 1;
+        // PostgreSQL drops before it adds, whatever the order in the statement.
+        for effect in &reading.effects {
+            self.release(effect);
+        }
+        let mut twice: Vec<Twice> = Vec::new();
+        for effect in &reading.effects {
+            for (space, name, table) in claims(effect, reading) {
+                let owner = Owner { statement_idx, written: name.clone(), table };
+                let found = self.claim(space, owner);
+                // A constraint with an index is told by the name of that.
+                let is_told = |found: &Twice| {
+                    space == Space::Constraint && twice.last().is_some_and(|told| told.name.last() == found.name.last())
+                };
+                twice.extend(found.filter(|found| !is_told(found)));
+            }
+        }
+        twice
+    }
+
     fn claim(&mut self, space: Space, owner: Owner) -> Option<Twice> {
         let name = owner.written.clipped();
-        let Some(first) = self.0.get(&(space, name.clone())) else {
-            self.0.insert((space, name), owner);
+        let Some(first) = self.owners.get(&(space, name.clone())) else {
+            self.owners.insert((space, name), owner);
             return None;
         };
         Some(Twice {
@@ -120,7 +127,7 @@ impl Names {
     /// Gives back the names of what an effect drops or calls otherwise, and more rather than less.
     fn release(&mut self, effect: &Effect) {
         match effect {
-            Effect::Unknown => self.0.clear(),
+            Effect::Unknown => self.owners.clear(),
             Effect::Drop { kind: Kind::Constraint, name, .. }
             | Effect::Rename { kind: Kind::Constraint, from: name, .. } => {
                 let index = name.parent().and_then(|table| Some(table.parent()?.child(name.last())));
@@ -145,7 +152,7 @@ impl Names {
     }
 
     fn forget(&mut self, is_released: impl Fn(Space, &ObjectName, Option<&ObjectName>) -> bool) {
-        self.0.retain(|(space, name), owner| !is_released(*space, name, owner.table.as_ref()));
+        self.owners.retain(|(space, name), owner| !is_released(*space, name, owner.table.as_ref()));
     }
 }
 

@@ -21,10 +21,18 @@ macro_rules! on_every_kit {
     };
 }
 
+#[allow(dead_code, reason = "the rest is for the tests without servers")]
+#[path = "../support/corpus.rs"]
+mod corpus_of_labels;
+mod random {
+    pub(crate) use crate::support::Random;
+}
+
 mod apply;
 mod cast;
 mod casting;
 mod changes;
+mod corpus;
 mod fingerprint;
 mod foreign;
 mod gate;

@@ -119,6 +119,11 @@ impl Database {
         self.connection.rows(query)
     }
 
+    /// Runs a query, and returns the SQLSTATE where it fails.
+    pub(crate) fn attempt(&self, query: &str) -> Result<(), String> {
+        self.connection.attempt(query)
+    }
+
     /// Returns the first column of the rows.
     #[track_caller]
     pub(crate) fn list(&self, query: &str) -> Vec<String> {
@@ -423,6 +428,16 @@ impl Connection {
     }
 
     #[track_caller]
+    fn attempt(&self, query: &str) -> Result<(), String> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.runtime.block_on(client.simple_query(query));
+        let code = |error: tokio_postgres::Error| match error.code() {
+            Some(code) => code.code().to_owned(),
+            None => panic!("{query}: {error:?}"),
+        };
+        done.map(|_| ()).map_err(code)
+    }
+
     fn rows(&self, query: &str) -> Vec<Vec<String>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answer = self.runtime.block_on(client.simple_query(query));
