@@ -4,10 +4,14 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use regex::Regex;
+use rustix::fs::FileType;
 
+use crate::term::paint::Painted;
 use crate::term::redact::Secrets;
 
 /// How much is said.
@@ -36,6 +40,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 impl Console {
     /// Makes a console. It spins where stderr is a terminal and nothing says that nobody watches.
     pub fn new(loudness: Loudness, secrets: Secrets) -> Console {
+        keep_out_of_logs(&secrets);
         let watched = std::io::stderr().is_terminal()
             && std::env::var_os("CI").is_none()
             && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
@@ -53,9 +58,10 @@ impl Console {
         &self.secrets
     }
 
-    /// Returns the secrets, to add those that became known.
-    pub fn secrets_mut(&mut self) -> &mut Secrets {
-        &mut self.secrets
+    /// Adds secrets that became known.
+    pub fn hide(&mut self, add: impl FnOnce(&mut Secrets)) {
+        add(&mut self.secrets);
+        keep_out_of_logs(&self.secrets);
     }
 
     /// Returns text as it may be shown.
@@ -127,6 +133,12 @@ impl Console {
         out.is_some() && out == err
     }
 
+    /// Tells whether stdout is a file, which nobody acts on while it is written.
+    pub fn is_to_file() -> bool {
+        let stdout = rustix::fs::fstat(std::io::stdout());
+        stdout.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    }
+
     /// Takes the spinner away.
     pub fn settle(&mut self) {
         if let Some(spinner) = self.spinner.take() {
@@ -136,10 +148,19 @@ impl Console {
 
     /// Writes the result to stdout.
     pub fn result(&mut self, text: &str) {
-        self.settle();
-        let mut out = anstream::stdout().lock();
-        // A reader that went away (`| head -1`) or a full disk does not undo what was done.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let text = self.clean(text);
+        self.put(&text);
+    }
+
+    /// Writes a result whose parts have colours.
+    pub fn show(&mut self, text: &Painted) {
+        let text = text.shown(|part| self.clean(part));
+        self.put(&text);
+    }
+
+    /// Writes a JSON document whose texts were cleaned one by one, or a script that has nothing from outside.
+    pub fn document(&mut self, text: &str) {
+        self.put(text);
     }
 
     /// Passes on what drizzle-kit made for a file: as it is, but for secrets, and on a terminal for what could steer it.
@@ -149,7 +170,21 @@ impl Console {
             self.warn("a secret stands in the output, and is left out of it");
         }
         let safe = if std::io::stdout().is_terminal() { clean(&safe) } else { safe };
-        self.result(&safe);
+        self.put(&safe);
+    }
+
+    /// Says something to the program that reads the log of a job and acts on it. The line is made so that nothing from
+    /// outside ends it.
+    pub fn command(&mut self, line: &str) {
+        let line = self.secrets.redact(line);
+        self.write(&line);
+    }
+
+    fn put(&mut self, text: &str) {
+        self.settle();
+        let mut out = anstream::stdout().lock();
+        // A reader that went away (`| head -1`) or a full disk does not undo what was done.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     fn write(&mut self, text: &str) {
@@ -164,9 +199,41 @@ impl Console {
     }
 }
 
-/// Makes text from outside harmless for a terminal: control characters are shown as escapes.
+/// Makes text from outside harmless for a terminal, and for programs that read the log of a job: control characters are shown
+/// as escapes, and so is the beginning of a command.
 pub fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        // GitHub's runner takes a line for a command whose first characters these are (actions/runner, `ActionCommand`).
+        if let Some((blank, command)) = line.split_at_checked(line.len() - line.trim_start().len())
+            && command.starts_with("::")
+        {
+            escape_controls(blank, &mut clean);
+            clean += "\\u{3a}";
+            rest = &command[1..];
+        }
+        // Elsewhere in a line: `##[…]`, `##vso[…]` of Azure, `##teamcity[…]`.
+        let mut end = 0;
+        for command in HASHES.find_iter(rest) {
+            escape_controls(&rest[end..command.start()], &mut clean);
+            clean += "\\u{23}";
+            end = command.start() + 1;
+        }
+        escape_controls(&rest[end..], &mut clean);
+    }
+    clean
+}
+
+/// The beginning of a command within a line.
+static HASHES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"##\w*\[").expect("the pattern is right"));
+
+/// Tells whether a program that reads the log of a job would take a line of this text for a command.
+pub fn has_commands(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("::") || HASHES.is_match(line))
+}
+
+fn escape_controls(text: &str, clean: &mut String) {
     for character in text.chars() {
         match character {
             '\n' | '\t' => clean.push(character),
@@ -177,14 +244,13 @@ pub fn clean(text: &str) -> String {
             _ => clean.push(character),
         }
     }
-    clean
 }
 
-/// Makes a JSON document harmless for a terminal and keeps it the same document. What JSON itself does not escape can
-/// stand in strings alone.
+/// Makes a JSON document harmless for a terminal and for programs that read logs, and keeps it the same document. What JSON
+/// itself does not escape can stand in strings alone.
 pub fn clean_json(json: &str) -> String {
     let mut clean = String::with_capacity(json.len());
-    for character in json.chars() {
+    for character in HASHES.replace_all(json, |found: &regex::Captures| format!("\\u0023{}", &found[0][1..])).chars() {
         match character {
             '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 clean += &format!("\\u{:04x}", u32::from(character));
@@ -195,6 +261,34 @@ pub fn clean_json(json: &str) -> String {
     clean
 }
 
+/// What is left out of logs, which are written by whoever has something to say and not through a console.
+static SECRETS: Mutex<Option<Secrets>> = Mutex::new(None);
+
+fn keep_out_of_logs(secrets: &Secrets) {
+    *SECRETS.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets.clone());
+}
+
+/// Returns text for a log as it may be shown, without what any console has had to hide.
+pub fn clean_for_log(text: &str) -> String {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    clean(&secrets.as_ref().map_or_else(|| Secrets::default().redact(text), |secrets| secrets.redact(text)))
+}
+
+/// Writes log lines to stderr. Each comes whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = clean_for_log(&String::from_utf8_lossy(bytes));
+        std::io::stderr().write_all(text.as_bytes()).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +296,25 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_steer_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e\nf"), "a\\u{1b}[2Jb\\rc\\u{9b}d\\u{202e}e\nf");
+    }
+
+    #[test]
+    fn no_line_of_a_log_is_a_command() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(clean(text), expected);
+            assert_eq!(clean(&clean(text)), expected);
+            assert!(!has_commands(&clean(text)), "{text:?}");
+            assert!(has_commands(text) || text == expected, "{text:?}");
+        };
+        check("::set-output name=a::b", "\\u{3a}:set-output name=a::b");
+        check("a\n \t\u{a0}::error::b\n::c", "a\n \t\u{a0}\\u{3a}:error::b\n\\u{3a}:c");
+        check("a ##[set-env name=a]b ##vso[task.x]", "a \\u{23}#[set-env name=a]b \\u{23}#vso[task.x]");
+        check("  ##teamcity[x]", "  \\u{23}#teamcity[x]");
+        check("a::text, # [b](c), ## d", "a::text, # [b](c), ## d");
+        let document = serde_json::json!({ "a": "##[b] ##vso[c]\n::d" });
+        let json = clean_json(&format!("{document:#}"));
+        assert!(!has_commands(&json), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON"), document);
     }
 
     #[test]

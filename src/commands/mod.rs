@@ -30,6 +30,7 @@ pub mod push;
 pub mod replay;
 pub mod reset;
 pub mod run;
+pub mod secrets;
 pub mod status;
 pub mod steps;
 pub mod sync;

@@ -59,4 +59,5 @@ mod npm;
 
 mod check;
 mod readings;
+mod secrets;
 mod sqlite;
