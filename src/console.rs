@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use regex::Regex;
 use rustix::fs::FileType;
 
-use crate::term::paint::Painted;
+use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
 
 /// How much is said.
@@ -24,12 +24,72 @@ pub enum Loudness {
     Verbose,
 }
 
+/// How commands of ours are started that are printed.
+#[derive(Debug)]
+pub struct Invocation {
+    program: String,
+    flags: Vec<Flag>,
+    /// A command of ours in a text, with what stands before it.
+    commands: Regex,
+}
+
+/// What was said to this run, and has to be said to the next one as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub value: String,
+    /// The commands that take it.
+    pub of: Vec<&'static str>,
+}
+
+impl Invocation {
+    /// Makes one by what starts the program, the names of its commands, and what they are told.
+    pub fn new(program: &str, commands: Vec<String>, flags: Vec<Flag>) -> Invocation {
+        let runners = "npx(?: --no-install)?|npm exec --|pnpm exec|pnpm dlx|yarn(?: run)?|bunx|bun run";
+        let pattern = format!(r"(^|[^\w./@-])((?:{runners}) )?drizzle-pilot ({})\b", commands.join("|"));
+        let commands = Regex::new(&pattern).expect("the names of commands are plain words");
+        Invocation { program: program.to_owned(), flags, commands }
+    }
+
+    /// Returns a text whose commands can be pasted.
+    pub fn phrase(&self, text: &str, secrets: &Secrets) -> String {
+        let mut phrased = String::with_capacity(text.len());
+        let mut end = 0;
+        for found in self.commands.captures_iter(text) {
+            let whole = found.get(0).expect("a match has a whole");
+            let (before, runner, command) = (&found[1], found.get(2), &found[3]);
+            phrased += &text[end..whole.start()];
+            phrased += before;
+            match runner {
+                Some(runner) => phrased += &format!("{}drizzle-pilot", runner.as_str()),
+                None => phrased += &self.program,
+            }
+            phrased += &format!(" {command}");
+            end = whole.end();
+            let line = text[end..].lines().next().unwrap_or_default();
+            let is_said = |flag: &&Flag| {
+                line.split([' ', '`']).any(|word| word == flag.name || word.starts_with(&format!("{}=", flag.name)))
+            };
+            for Flag { name, value, .. } in
+                self.flags.iter().filter(|flag| flag.of.contains(&command)).filter(|flag| !is_said(flag))
+            {
+                // A line with a hole in it is none to paste.
+                let is_secret = secrets.redact(value) != *value;
+                let value = if is_secret { "URL".into() } else { shell_words::quote(value) };
+                phrased += &format!(" {name} {value}");
+            }
+        }
+        phrased + &text[end..]
+    }
+}
+
 /// The two outputs, and what must not appear in them.
 ///
 /// A closed or full output never changes how a run ends: the exit code and the report say what happened.
 pub struct Console {
     loudness: Loudness,
     secrets: Secrets,
+    invocation: Option<Invocation>,
     spinner: Option<ProgressBar>,
     shown: String,
 }
@@ -50,7 +110,7 @@ impl Console {
             spinner.set_style(style);
             spinner
         });
-        Console { loudness, secrets, spinner, shown: String::new() }
+        Console { loudness, secrets, invocation: None, spinner, shown: String::new() }
     }
 
     /// Returns the secrets known so far.
@@ -64,9 +124,22 @@ impl Console {
         keep_out_of_logs(&self.secrets);
     }
 
+    /// Takes how commands of ours are started here.
+    pub fn invoked(&mut self, invocation: Invocation) {
+        self.invocation = Some(invocation);
+    }
+
     /// Returns text as it may be shown.
     pub fn clean(&self, text: &str) -> String {
         clean(&self.secrets.redact(text))
+    }
+
+    /// Returns text of ours as it may be shown, with commands that can be pasted.
+    pub fn phrase(&self, text: &str) -> String {
+        match &self.invocation {
+            Some(invocation) => self.clean(&invocation.phrase(text, &self.secrets)),
+            None => self.clean(text),
+        }
     }
 
     /// Tells whether everything is to be shown.
@@ -83,7 +156,7 @@ impl Console {
     /// Says what is going on, line by line.
     pub fn say(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {
-            let text = self.clean(text);
+            let text = self.phrase(text);
             self.write(&text);
         }
     }
@@ -91,7 +164,7 @@ impl Console {
     /// Says a step that only a curious reader wants to see.
     pub fn detail(&mut self, text: &str) {
         if self.loudness >= Loudness::Verbose {
-            let text = self.clean(text);
+            let text = self.phrase(text);
             self.write(&text);
         }
     }
@@ -99,18 +172,18 @@ impl Console {
     /// Says what matters although the run goes on.
     pub fn warn(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {
-            self.write(&format!("{WARNING}warning:{WARNING:#} {}", self.clean(text)));
+            self.write(&format!("{WARNING}warning:{WARNING:#} {}", self.phrase(text)));
         }
     }
 
     /// Says why the run failed. Not even a quiet run keeps that to itself.
     pub fn error(&mut self, headline: &str, text: &str) {
-        self.write(&format!("{ERROR}{headline}:{ERROR:#} {}", self.clean(text)));
+        self.write(&format!("{ERROR}{headline}:{ERROR:#} {}", self.phrase(text)));
     }
 
     /// Says something that even a quiet run says.
     pub fn insist(&mut self, text: &str) {
-        let text = self.clean(text);
+        let text = self.phrase(text);
         self.write(&text);
     }
 
@@ -148,13 +221,19 @@ impl Console {
 
     /// Writes the result to stdout.
     pub fn result(&mut self, text: &str) {
-        let text = self.clean(text);
+        let text = self.phrase(text);
         self.put(&text);
     }
 
     /// Writes a result whose parts have colours.
     pub fn show(&mut self, text: &Painted) {
-        let text = text.shown(|part| self.clean(part));
+        let text = text.shown(|paint, part| if paint == Paint::Plain { self.phrase(part) } else { self.clean(part) });
+        self.put(&text);
+    }
+
+    /// Writes a result that is for other programs, or for other people.
+    pub fn quote(&mut self, text: &str) {
+        let text = self.clean(text);
         self.put(&text);
     }
 
@@ -296,6 +375,35 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_steer_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e\nf"), "a\\u{1b}[2Jb\\rc\\u{9b}d\\u{202e}e\nf");
+    }
+
+    #[test]
+    fn a_command_that_is_printed_is_told_what_this_run_was_told() {
+        let flag = |name, value: &str, of: &[&'static str]| Flag { name, value: value.to_owned(), of: of.to_vec() };
+        let commands = ["push", "plan", "sync", "policy"].map(str::to_owned).to_vec();
+        let flags = vec![
+            flag("--cwd", "packages/my db", &["push", "plan", "sync", "policy"]),
+            flag("--config", "a.ts", &["push", "plan", "sync"]),
+            flag("--url", "postgres://u:swordfish@h/d", &["sync"]),
+        ];
+        let mut secrets = Secrets::default();
+        secrets.add(["swordfish".to_owned()]);
+        let check = |invocation: &Invocation, text: &str, expected: &str| {
+            assert_eq!(invocation.phrase(text, &secrets), expected);
+        };
+        let told = Invocation::new("npx drizzle-pilot", commands.clone(), flags);
+        check(
+            &told,
+            "hint: drizzle-pilot push --plan F; `drizzle-pilot sync --config b.ts`",
+            "hint: npx drizzle-pilot push --cwd 'packages/my db' --plan F; `npx drizzle-pilot sync --cwd 'packages/my db' --url URL --config b.ts`",
+        );
+        check(&told, "drizzle-pilot policy init", "npx drizzle-pilot policy --cwd 'packages/my db' init");
+        let plain = Invocation::new("pnpm exec drizzle-pilot", commands, Vec::new());
+        check(&plain, "yarn run drizzle-pilot push", "yarn run drizzle-pilot push");
+        for text in ["drizzle-pilot.toml", "a drizzle-pilot pushes", "drizzle-pilot: starting", "x/drizzle-pilot push"]
+        {
+            check(&plain, text, text);
+        }
     }
 
     #[test]

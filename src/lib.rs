@@ -58,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     // A file that may not grow any more is an error like a full disk, and not our end (`ulimit -f`).
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let mut console = Console::new(loudness, secrets);
+    console.invoked(commands::invocation::of(shared, &cli.command));
     let is_plan = match &cli.command {
         Command::Push(args) => args.dry_run,
         Command::Reset(args) => args.dry_run,

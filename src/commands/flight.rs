@@ -172,6 +172,19 @@ impl Mission<'_> {
         }
     }
 
+    /// Returns the command that executes a plan of this mission, and nothing else.
+    pub fn push_of_plan(&self, file: &str) -> String {
+        let mut words = vec!["push".to_owned(), "--plan".to_owned(), shell_words::quote(file).into_owned()];
+        words.extend(self.accept_data_loss.then(|| "--accept-data-loss".to_owned()));
+        let kit_args: Vec<String> =
+            self.kit_args.iter().skip(1).map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned()).collect();
+        if !kit_args.is_empty() {
+            words.push("--".to_owned());
+            words.extend(kit_args);
+        }
+        words.join(" ")
+    }
+
     /// Tells whether what drizzle-kit prints is what the command is run for.
     fn prints_its_result(&self) -> bool {
         self.command == "run" && self.kit_command() == "export"

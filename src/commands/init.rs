@@ -488,7 +488,7 @@ fn coloured(diff: &str) -> Painted {
             match line.bytes().next() {
                 Some(b'+') => Paint::Added,
                 Some(b'-') => Paint::Removed,
-                _ => Paint::Plain,
+                _ => Paint::Quoted,
             },
             line,
         );

@@ -209,8 +209,8 @@ impl Logbook {
         }
         match shared.format {
             Format::Json => console.document(&clean_json(&json)),
-            Format::Sql => console.result(&report.sql()),
-            Format::Markdown => console.result(&report.markdown()),
+            Format::Sql => console.quote(&report.sql()),
+            Format::Markdown => console.quote(&report.markdown()),
             Format::Text if view == View::Plan => console.show(&report.plan_text()),
             Format::Text => match &self.printed {
                 Some(printed) => console.pass_on(printed),

@@ -14,6 +14,7 @@ pub mod gate;
 pub mod generate;
 pub mod github;
 pub mod init;
+pub mod invocation;
 pub mod lock;
 pub mod logbook;
 pub mod look;

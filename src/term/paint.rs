@@ -7,6 +7,8 @@ use anstyle::{AnsiColor, Style};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
     Plain,
+    /// Text that is not ours, as a line of a file.
+    Quoted,
     /// What stands above the rest.
     Head,
     Refused,
@@ -22,7 +24,7 @@ impl Paint {
     /// Returns the colour of such a part.
     pub fn style(self) -> Style {
         match self {
-            Paint::Plain => Style::new(),
+            Paint::Plain | Paint::Quoted => Style::new(),
             Paint::Head => Style::new().bold(),
             Paint::Refused => AnsiColor::Red.on_default().bold(),
             Paint::Allowed | Paint::Added => AnsiColor::Green.on_default(),
@@ -54,10 +56,10 @@ impl Painted {
     }
 
     /// Returns the text with its colours, and each part as `clean` makes it.
-    pub fn shown(&self, clean: impl Fn(&str) -> String) -> String {
+    pub fn shown(&self, clean: impl Fn(Paint, &str) -> String) -> String {
         let part = |(paint, text): &(Paint, String)| match paint {
-            Paint::Plain => clean(text),
-            paint => format!("{}{}{:#}", paint.style(), clean(text), paint.style()),
+            Paint::Plain | Paint::Quoted => clean(*paint, text),
+            paint => format!("{}{}{:#}", paint.style(), clean(*paint, text), paint.style()),
         };
         self.parts.iter().map(part).collect()
     }
