@@ -44,7 +44,7 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, None, log)?;
 
-    let (paths, drizzle) = folders(shared, args, &policy, &cwd)?;
+    let (paths, drizzle) = folders(shared, args, &policy, &cwd, console)?;
     let mut told = Told::new(&cwd);
     if args.accept_old {
         return accept_old(shared, args, &paths, &policy, &cwd, console, log);
@@ -90,6 +90,7 @@ fn folders(
     args: &CheckArgs,
     policy: &Policy,
     cwd: &Path,
+    console: &mut Console,
 ) -> Result<(Vec<PathBuf>, Option<Drizzle>), Verdict> {
     let named: Vec<PathBuf> = match policy.check().migrations() {
         _ if !args.migrations.is_empty() => args.migrations.clone(),
@@ -100,7 +101,7 @@ fn folders(
     if !paths.is_empty() && !args.schema && !args.push {
         return Ok((paths, None));
     }
-    let Some(drizzle) = target::load(shared, cwd)? else {
+    let Some(drizzle) = target::load(shared, cwd, console)? else {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         let verdict = Verdict::nothing(Exit::Config, summary);
         return Err(if paths.is_empty() {

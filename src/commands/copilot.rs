@@ -16,6 +16,7 @@ use crate::commands::logbook;
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
 use crate::commands::recheck::{self, Recheck, Rejudged};
+use crate::commands::secrets;
 use crate::commands::target;
 use crate::commands::transaction;
 use crate::commands::verdict;
@@ -31,7 +32,7 @@ use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
 use crate::kit::approved::Approved;
 use crate::kit::block;
-use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
+use crate::kit::config::{Config, ConfigError, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
 use crate::kit::listing::Unlisted;
 use crate::kit::mailbox::Go;
@@ -898,7 +899,7 @@ impl<'a> Copilot<'a> {
             dsn => dsn?,
         };
         self.is_where_the_lock_is(dsn.as_ref())?;
-        hide(self.console.secrets_mut(), config, dsn.as_ref());
+        self.console.hide(|secrets| secrets::add_config(secrets, config, dsn.as_ref()));
         let whereabouts = whereabouts::of(config);
         let target = reported(config, dsn.as_ref(), &whereabouts);
         let host = target.host.clone();
@@ -943,6 +944,11 @@ impl<'a> Copilot<'a> {
 }
 
 impl Pilot for Copilot<'_> {
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.console.hide(|secrets| secrets::add_variables(secrets, &failed.variables, &[]));
+        self.console.secrets().clone()
+    }
+
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.clock.elapsed().as_secs_f64() * 1e3);
         match self.clear(&self.overlay.over(config)) {
@@ -1216,38 +1222,6 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
     }
 }
 
-/// Hides every secret among the credentials: the password and its forms in URLs, and the tokens of other dialects.
-pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
-    if let Some(dsn) = dsn {
-        hide_password(secrets, dsn);
-    }
-    let server = dsn.map(|dsn| dsn.address().server()).unwrap_or_default();
-    let address = dsn.map(Dsn::address);
-    let public = address.map(|address| [&*address.user, &*address.database, &*server]);
-    let changed = config.variables.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-    secrets.add_env(changed, public.as_ref().map_or(&[], |public| &public[..]));
-    let credential = |name: &&str| config.db_credentials.get(name)?.as_str();
-    for secret in ["password", "authToken", "token", "secretArn"].iter().filter_map(credential) {
-        secrets.add_password(secret, &[]);
-    }
-    for url in ["url", "connectionString", "uri"].iter().filter_map(credential) {
-        let parsed = url::Url::parse(url).ok();
-        let password = parsed.as_ref().and_then(|url| Some((url.password()?, url.username(), url.path())));
-        if let Some((password, user, path)) = password {
-            secrets.add_password(password, &[user, path]);
-        }
-    }
-}
-
-/// Hides a password in every spelling.
-pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
-    let address = dsn.address();
-    let server = address.server();
-    for password in dsn.secrets() {
-        secrets.add_password(&password, &[&address.user, &address.database, &server]);
-    }
-}
-
 /// Says which names keep drizzle-kit from being let at a database.
 fn unsafe_name(names: &[UnsafeName]) -> Verdict {
     let said = |UnsafeName { kind, place, name }: &UnsafeName| {
@@ -1276,11 +1250,4 @@ fn unsafe_name(names: &[UnsafeName]) -> Verdict {
 fn run_id() -> String {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("drizzle-pilot-{}-{:x}", std::process::id(), since_1970.as_micros())
-}
-
-/// Returns the secrets of our own environment.
-pub fn secrets_of_env() -> Secrets {
-    Secrets::from_env(
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-    )
 }

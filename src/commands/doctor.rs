@@ -148,7 +148,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Ok(kit) => kit_check(kit),
         Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),
     });
-    let loaded = located.ok().map(|_| target::load(shared, &cwd));
+    let loaded = located.ok().map(|_| target::load(shared, &cwd, console));
     checks.extend(loaded.as_ref().map(|loaded| match loaded {
         Ok(Some(drizzle)) => config(drizzle),
         Ok(None) => {

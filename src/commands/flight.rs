@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
+use crate::commands::github;
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::made;
 use crate::commands::plan_file::PlanFile;
@@ -183,6 +184,19 @@ impl Mission<'_> {
         }
     }
 
+    /// Returns the command that executes a plan of this mission, and nothing else.
+    pub fn push_of_plan(&self, file: &str) -> String {
+        let mut words = vec!["push".to_owned(), "--plan".to_owned(), shell_words::quote(file).into_owned()];
+        words.extend(self.accept_data_loss.then(|| "--accept-data-loss".to_owned()));
+        let kit_args: Vec<String> =
+            self.kit_args.iter().skip(1).map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned()).collect();
+        if !kit_args.is_empty() {
+            words.push("--".to_owned());
+            words.extend(kit_args);
+        }
+        words.join(" ")
+    }
+
     /// Tells whether what drizzle-kit prints is what the command is run for.
     fn prints_its_result(&self) -> bool {
         self.command == "run" && self.kit_command() == "export"
@@ -286,6 +300,11 @@ fn attempt(
     let mut verdict = copilot.with_casts(verdict);
     if mission.prints_its_result() && verdict.exit == Exit::Ok && shared.format == Format::Text {
         match printed(&flight) {
+            Ok(printed) if github::would_obey(&printed) => {
+                let summary = "a line of what drizzle-kit exports is a command to GitHub, which reads this log";
+                verdict = Verdict::nothing(Exit::Failed, summary)
+                    .hint("write it to a file: drizzle-pilot run -- export > schema.sql");
+            }
             Ok(printed) => log.printed = Some(printed),
             Err(failed) => verdict = failed,
         }
@@ -512,6 +531,8 @@ fn show_kit_text(mission: &Mission, verdict: &Verdict, flight: &Flight, console:
         console.insist(&format!("  kit: ({skipped} lines left out)"));
     }
     for line in &lines[skipped..] {
+        // What is cut first may leave the beginning of a secret.
+        let line = console.clean(line);
         let shown: String = line.chars().take(WIDEST).collect();
         let rest = if shown.len() < line.len() { " …" } else { "" };
         console.insist(&format!("  kit: {shown}{rest}"));

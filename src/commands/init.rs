@@ -9,7 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use similar::TextDiff;
 use tempfile::NamedTempFile;
@@ -28,9 +27,7 @@ use crate::files::{self, ReadError};
 use crate::policy;
 use crate::policy::model::FILE_NAME;
 use crate::report::Verdict;
-
-const ADDED: Style = AnsiColor::Green.on_default();
-const REMOVED: Style = AnsiColor::Red.on_default();
+use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -126,7 +123,7 @@ fn attempt(
     let project = project::look(&cwd)?;
     let package = project::read(&project.package_path, &project.package)?;
     let config = config(shared, &cwd, &project)?;
-    let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document);
+    let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document, console);
     document.found = facts(&cwd, &project, config.as_deref(), drizzle.as_ref(), document);
     if !package.depends_on("drizzle-pilot") {
         let add = project.manager.add_dev("drizzle-pilot");
@@ -135,7 +132,7 @@ fn attempt(
     if shared.format == Format::Text && !shared.quiet {
         let wide = document.found.iter().map(|fact| fact.name.len()).max().unwrap_or_default();
         let facts = document.found.iter().map(|Fact { name, found }| format!("{name:wide$}  {found}\n"));
-        console.result(&console.clean(&facts.collect::<String>()));
+        console.result(&facts.collect::<String>());
     }
 
     let setting = setting(shared, &cwd, &project, drizzle.as_ref())?;
@@ -158,8 +155,7 @@ fn attempt(
     document.files = changes.into_iter().map(|change| file(change, &cwd)).collect();
     if shared.format == Format::Text && !shared.quiet {
         for file in &document.files {
-            let diff = coloured(&file.diff, console);
-            console.result(&diff);
+            console.show(&coloured(&file.diff));
         }
     }
     let names: Vec<&str> = document.files.iter().map(|file| file.path.as_str()).collect();
@@ -229,6 +225,7 @@ fn drizzle(
     project: &Project,
     has_config: bool,
     document: &mut Document,
+    console: &mut Console,
 ) -> Option<Drizzle> {
     if !has_config {
         let says = "there is none yet: push and generate need it (https://orm.drizzle.team/docs/get-started)";
@@ -247,7 +244,7 @@ fn drizzle(
     if !has_config {
         return None;
     }
-    match target::load(&shared, cwd) {
+    match target::load(&shared, cwd, console) {
         Ok(drizzle) => drizzle,
         Err(verdict) => {
             document
@@ -484,16 +481,20 @@ fn file(change: Change, cwd: &Path) -> File {
     File { path, written: false, diff, change }
 }
 
-fn coloured(diff: &str, console: &Console) -> String {
-    let line = |line: &str| {
-        let shown = console.clean(line);
-        match line.bytes().next() {
-            Some(b'+') => format!("{ADDED}{shown}{ADDED:#}\n"),
-            Some(b'-') => format!("{REMOVED}{shown}{REMOVED:#}\n"),
-            _ => format!("{shown}\n"),
-        }
-    };
-    diff.lines().map(line).collect()
+fn coloured(diff: &str) -> Painted {
+    let mut text = Painted::default();
+    for line in diff.lines() {
+        text.add(
+            match line.bytes().next() {
+                Some(b'+') => Paint::Added,
+                Some(b'-') => Paint::Removed,
+                _ => Paint::Quoted,
+            },
+            line,
+        );
+        text.plain("\n");
+    }
+    text
 }
 
 /// Writes the files: each whole or not at all, and none before there is room for all of them.

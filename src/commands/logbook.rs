@@ -214,21 +214,14 @@ impl Logbook {
             report.summary = verdict.exit.name().to_owned();
         }
         match shared.format {
-            Format::Json => console.result(&clean_json(&json)),
-            Format::Sql => console.result(&console.clean(&report.sql())),
-            Format::Markdown => console.result(&console.clean(&report.markdown())),
-            Format::Text if view == View::Plan => {
-                // The one result that has colours of its own: what comes from outside is cleaned before they are added.
-                let text = report.cleaned(|text| console.clean(text)).plan_text();
-                console.result(&text);
-            }
+            Format::Json => console.document(&clean_json(&json)),
+            Format::Sql => console.quote(&report.sql()),
+            Format::Markdown => console.quote(&report.markdown()),
+            Format::Text if view == View::Plan => console.show(&report.plan_text()),
             Format::Text => match &self.printed {
                 Some(printed) => console.pass_on(printed),
                 None if shared.quiet => {}
-                None => {
-                    let text = console.clean(&report.text());
-                    console.result(&text);
-                }
+                None => console.show(&report.text()),
             },
         }
         if verdict.exit == Exit::Ok {

@@ -454,7 +454,7 @@ impl Steps<'_> {
 
     /// Runs a command line of the policy.
     fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
-        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts)?;
+        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts, self.console)?;
         Ok(Verdict::nothing(Exit::Ok, "done"))
     }
 

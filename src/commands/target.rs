@@ -4,20 +4,21 @@
 //! variables. The config stands before the environment because drizzle-kit goes where it says; where both name a
 //! database and not the same one, nobody guesses.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::commands::{copilot, flight, verdict};
+use crate::commands::{flight, secrets, verdict};
 use crate::console::Console;
 use crate::db::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
 use crate::files;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{Config, ConfigFile, KitSession};
+use crate::kit::config::{Config, ConfigError, ConfigFile, KitSession};
 use crate::kit::dotenv;
 use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
 use crate::kit::mailbox::Mailbox;
@@ -26,6 +27,7 @@ use crate::kit::session::Answer;
 use crate::report::Verdict;
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
+use crate::term::redact::Secrets;
 use crate::term::stream::ScreenStream;
 
 /// The files in which they keep it. drizzle's guides have the first, web frameworks the second.
@@ -75,7 +77,7 @@ impl Drizzle {
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
 pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Console) -> Result<Place, Verdict> {
-    let drizzle = match (load(shared, cwd), url) {
+    let drizzle = match (load(shared, cwd, console), url) {
         // The address is known without drizzle-kit, and what else the config would tell has its defaults.
         (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
             console.warn(&format!("drizzle's config is not read: {summary}"));
@@ -98,9 +100,6 @@ pub fn settle(
 ) -> Result<Place, Verdict> {
     let ours = |name: &str| std::env::var(name).ok();
     let env = |name: &str| variable(drizzle.as_ref(), name);
-    if let Some(drizzle) = &drizzle {
-        copilot::hide(console.secrets_mut(), &drizzle.config, None);
-    }
     let driver = drizzle.as_ref().map(Drizzle::driver).unwrap_or_default();
     let place = match (url, &drizzle) {
         (Some(url), _) => (read_url(url, driver, "--url", &env)?, "--url".to_owned()),
@@ -126,7 +125,7 @@ pub fn settle(
     };
     let (dsn, named_by) = place;
     let dsn = dsn.in_dir(cwd);
-    copilot::hide_password(console.secrets_mut(), &dsn);
+    console.hide(|secrets| secrets::add_dsn(secrets, &dsn));
     Ok(Place { dsn, named_by, drizzle })
 }
 
@@ -232,7 +231,7 @@ pub fn variable_of(config: &Config, name: &str) -> Option<String> {
 ///
 /// # Errors
 /// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
-pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
+pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option<Drizzle>, Verdict> {
     let Some(file) = flight::config_file(cwd, shared.config.as_deref())? else { return Ok(None) };
     let kit = flight::held(shared, cwd)?;
     let started = Instant::now();
@@ -252,6 +251,10 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
     let flight = driver::fly(stream, mailbox, deadlines, &mut reader)
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
+    console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
+    if let Some(config) = &reader.config {
+        console.hide(|secrets| secrets::add_config(secrets, config, None));
+    }
     match (reader.config, &flight.ending) {
         (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
         (_, Ending::Signalled(signal)) => {
@@ -261,16 +264,12 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
         (_, Ending::TimedOut { .. }) => {
             Err(Verdict::nothing(Exit::Timeout, format!("loading {} took too long", file.path.display())))
         }
-        _ => Err(verdict::config_not_loaded(flight.config_error.as_deref().unwrap_or_else(|| {
-            flight
-                .session
-                .last_text()
-                .lines
-                .iter()
-                .map(String::as_str)
-                .find(|line| !line.is_empty())
-                .unwrap_or_default()
-        }))),
+        _ => {
+            let lines = &flight.session.last_text().lines;
+            let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
+            let error = flight.config_error.as_deref().unwrap_or_else(said);
+            Err(verdict::config_not_loaded(error))
+        }
     }
 }
 
@@ -278,12 +277,19 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
 #[derive(Default)]
 pub struct Reader {
     config: Option<Config>,
+    /// Those that a config had set that was not loaded.
+    variables: BTreeMap<String, Option<String>>,
 }
 
 impl Pilot for Reader {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config = Some(config.clone());
         Clearance::Stop
+    }
+
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.variables.clone_from(&failed.variables);
+        Secrets::default() // nothing is recorded
     }
 
     fn ask(&mut self, _: &Prompt) -> Answer {

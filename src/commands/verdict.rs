@@ -161,7 +161,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             match copilot.keep_plan() {
                 Ok(None) => Verdict::nothing(Exit::Changes, summary),
                 Ok(Some(file)) => Verdict::nothing(Exit::Changes, format!("{summary}; the plan is in {file}"))
-                    .hint(format!("execute exactly this: drizzle-pilot push --plan {file}")),
+                    .hint(format!("execute exactly this: drizzle-pilot {}", mission.push_of_plan(&file))),
                 Err(reason) => Verdict::nothing(Exit::Failed, format!("the plan was not written: {reason}")),
             }
         }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
@@ -371,25 +371,9 @@ impl Dsn {
         self.application_name.as_deref()
     }
 
-    /// Returns every spelling of the password that may turn up in somebody's output, longest first.
-    ///
-    /// These are the password itself, as it stood in the URL, and as `encodeURIComponent`, WHATWG's user info and
-    /// form encoding, and a string in JSON write it.
-    pub fn secrets(&self) -> Vec<String> {
-        let Some(password) = &self.password else { return Vec::new() };
-        let plain = password.plain.expose_secret();
-        let json = Value::from(plain).to_string();
-        let mut secrets = vec![
-            plain.to_owned(),
-            encode(plain, UNRESERVED),
-            encode(plain, USER_INFO),
-            url::form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
-            json[1..json.len() - 1].to_owned(),
-        ];
-        secrets.extend(password.written.as_ref().map(|written| written.expose_secret().to_owned()));
-        secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        secrets.dedup();
-        secrets
+    /// Returns what must not turn up in an output: the password, and as it stood in the URL.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        self.password.iter().flat_map(|password| [Some(&password.plain), password.written.as_ref()]).flatten()
     }
 }
 
@@ -450,6 +434,14 @@ pub fn find_in_pgpass(text: &str, dsn: &Dsn) -> Option<SecretString> {
         let fits = places.len() == wanted.len()
             && places.iter().zip(wanted).all(|(field, wanted)| field == "*" || field == wanted);
         (fits && !password.is_empty()).then(|| password.clone().into())
+    })
+}
+
+/// Returns the passwords in the text of a `.pgpass` file, each with its user.
+pub fn passwords_in_pgpass(text: &str) -> impl Iterator<Item = (String, SecretString)> {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| match &pgpass_fields(line)[..] {
+        [_, _, _, user, password] => Some((user.clone(), password.clone().into())),
+        _ => None,
     })
 }
 
@@ -777,8 +769,6 @@ fn some(text: String) -> Option<String> {
 
 /// What `encodeURIComponent` leaves alone beside letters and digits.
 const UNRESERVED: &str = "-_.!~*'()";
-/// What WHATWG's user info encoding leaves alone beside letters and digits.
-const USER_INFO: &str = "-_.!~*'()$&+,%";
 /// What `decodeURI` leaves encoded, so that a `%2F` in a database name stays.
 const RESERVED: &str = ";/?:@&=+$,#";
 
@@ -842,6 +832,7 @@ fn decode(text: &str, kept: &str) -> Result<String, DsnError> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;
@@ -1118,11 +1109,13 @@ mod tests {
     }
 
     #[test]
-    fn the_secrets_are_every_spelling_of_the_password() {
-        let dsn = read("postgres://u:a%20b%2f%22%2b@h/d", &[]).expect("a good URL");
-        let expected = ["a%20b%2F%22%2B", "a%20b%2f%22%2b", "a%20b%2F%22+", "a+b%2F%22%2B", "a b/\\\"+", "a b/\"+"];
-        assert_eq!(dsn.secrets(), expected);
-        assert_eq!(read("postgres://u@h/d", &[]).expect("a good URL").secrets(), [""; 0]);
+    fn the_secrets_are_the_password_and_what_stood_in_the_url() {
+        let secrets = |url| {
+            let dsn = read(url, &[]).expect("a good URL");
+            dsn.secrets().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(secrets("postgres://u:a%20b%2f%22%2b@h/d"), ["a b/\"+", "a%20b%2f%22%2b"]);
+        assert_eq!(secrets("postgres://u@h/d"), [""; 0]);
     }
 
     #[test]

@@ -253,7 +253,7 @@ pub enum Mail {
     /// The config was loaded; drizzle-kit waits for our word.
     Config { config: Box<Config> },
     /// Loading the config failed; drizzle-kit goes on to say so itself.
-    Error { error: String },
+    Error(ConfigError),
     /// A statement failed.
     Failed { failed: Box<FailedStatement> },
     /// A session with PostgreSQL began; it waits for our word before its first query.
@@ -268,6 +268,23 @@ pub enum Mail {
     Refused { refused: String },
     /// The hook was loaded by a drizzle-kit that was only to show that it does so.
     Hello { hello: Hello },
+}
+
+/// Why the config was not loaded.
+#[derive(Clone, Default, Deserialize)]
+pub struct ConfigError {
+    pub error: String,
+    /// The variables that drizzle-kit's dotenv and the config had set by then, or taken away.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Option<String>>,
+}
+
+impl std::fmt::Debug for ConfigError {
+    /// Shows everything but the variables.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ConfigError { error, variables: _ } = self;
+        write!(f, "ConfigError {{ {error:?} }}")
+    }
 }
 
 /// What one of drizzle-kit's own sessions is, as the server told it within that session.

@@ -363,7 +363,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     try {
       loaded = ofProject(() => load.call(this, request, ...rest));
     } catch (error) {
-      if (!told) send({ error: String(error && (error.stack || error.message || error)) });
+      if (!told) send({ error: String(error && (error.stack || error.message || error)), variables: changed() });
       told = true;
       throw error;
     }

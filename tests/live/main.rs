@@ -69,4 +69,5 @@ mod npm;
 
 mod check;
 mod readings;
+mod secrets;
 mod sqlite;

@@ -134,6 +134,13 @@ pub fn look(cwd: &Path) -> Result<Project, Verdict> {
     Ok(Project { package_path, package, manager, managed_by, has_lock, workspace, root, in_git: git_root.is_some() })
 }
 
+/// Returns who manages the project of a folder, as far as that can be told.
+pub fn manager(cwd: &Path) -> Manager {
+    let found =
+        cwd.ancestors().find(|folder| folder.join("package.json").is_file()).and_then(|folder| look(folder).ok());
+    found.map_or(Manager::Npm, |project| project.manager)
+}
+
 /// Reads a package.json.
 ///
 /// # Errors
