@@ -5,6 +5,7 @@
 //! (defaults from the environment) and `connection.js` (TLS), drizzle-kit 0.31.11 `preparePostgresDB` (credentials in
 //! parts). Where libpq differs, libpq is wrong here: a check of another database, or with weaker TLS, than the one
 //! drizzle-kit will use proves nothing.
+
 use std::fmt;
 use std::mem;
 use std::path::{Path, PathBuf};

@@ -109,7 +109,8 @@ fn nothing_is_gone_that_no_rule_names() {
             if std::env::var_os("DRIZZLE_PILOT_HUNT_TELL").is_some() {
                 println!("{}\n", hunted.told);
             }
-            let is_known = matches!(hunted.code, 0 | 3 | 4 | 6 | 75 | 78);
+            // 7: done, and drizzle-kit repeats a statement.
+            let is_known = matches!(hunted.code, 0 | 3 | 4 | 6 | 7 | 75 | 78);
             if !hunted.unnamed.is_empty() || !is_known {
                 faults.lock().expect("nobody panics with it").push(hunted.told);
             }
