@@ -62,6 +62,32 @@ fn not_built(error: &ScratchError, all: &[Query], ground: &Ground, clock: &Clock
         ScratchError::Unready(error) => look::failed(error, clock),
         ScratchError::MayNotCreate { user } => Verdict::nothing(Exit::Failed, error.to_string())
             .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases")),
+        ScratchError::Leaves { leaves } => {
+            let query = &all[leaves.query_idx];
+            let at = query.place_of(leaves.at);
+            let file = ground.file(query.file.tag());
+            let summary = format!(
+                "{}:{}: the migrations cannot be compared in a database beside this one: {}",
+                file.display(),
+                at.line,
+                leaves.why
+            );
+            let cause = report::Error {
+                message: leaves.why.clone(),
+                statement: Some(query.text.trim().to_owned()),
+                file: Some(file.display().to_string()),
+                line: Some(at.line),
+                ..report::Error::default()
+            };
+            let verdict = Verdict::nothing(Exit::Refused, summary).because(cause);
+            verdict.hint(match leaves.role {
+                Some(_) => "create the role on the server first: where it is there, its CREATE ROLE is left out",
+                None => {
+                    "none of the migrations was run: what it does would happen to this server for real. \
+                     drizzle-pilot check --push compares the database with the schema files instead"
+                }
+            })
+        }
         ScratchError::Statement { idx, fault } => {
             let query = &all[*idx];
             let at = query.place(fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1)));

@@ -451,7 +451,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         _ => format!("{}{left}", verdict.summary),
     };
     if matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
-        hint.push("why is not known: drizzle-kit did not say, and the same statements run when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
+        hint.push("why is not known: drizzle-kit did not say, and no statement was found to fail when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
     }
     let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
     match (found, verdict.error) {

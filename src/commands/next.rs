@@ -551,7 +551,7 @@ fn drifted(
     let made_of = drift::made_of(status, history);
     match drift::of_database(ground, history, &made_of, clock) {
         Ok(compared) => Ok(compared.differences),
-        Err(verdict) if verdict.exit == Exit::Failed => {
+        Err(verdict) if matches!(verdict.exit, Exit::Failed | Exit::Refused) => {
             notes.push(format!("the database was not compared with its migrations: {}", verdict.summary));
             Ok(Vec::new())
         }

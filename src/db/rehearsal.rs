@@ -1,12 +1,14 @@
 //! Runs statements in a transaction that is rolled back, to learn which of them the server refuses and why.
 //!
-//! What stays of it: numbers that sequences have given out, and whatever a function does outside of the database.
+//! What stays of it: numbers that sequences have given out. What acts beyond the database is not tried.
 
 use std::time::Duration;
 
 use super::connect::{ConnectError, Session, explained, open, within};
+use super::scratch::known;
 use super::transaction::{Fault, milliseconds};
 use super::url::Dsn;
+use crate::sql::action::confined::Confined;
 
 /// What a rehearsal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Rehearsal {
     FailsAtEnd {
         fault: Box<Fault>,
     },
+    /// One of them acts beyond the database, or may: a rollback would not undo that.
+    NotTried,
 }
 
 /// Runs the statements and undoes them. None of them may begin or end a transaction. Must not be called from
@@ -32,6 +36,11 @@ pub fn rehearse(dsn: &Dsn, statements: &[String], deadline: Duration) -> Result<
     within(dsn, deadline, async |patience| {
         let session = Session { application_name: "drizzle-pilot rehearsal", options: "" };
         let client = open(dsn, patience, &session).await?;
+        let confined = Confined::read(statements);
+        let known = known(&client, &confined.asks()).await.map_err(|error| explained(dsn, &error))?;
+        if confined.within(&known).is_err() {
+            return Ok(Rehearsal::NotTried);
+        }
         let limit = milliseconds(deadline);
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}");
         client.batch_execute(&begin).await.map_err(|error| explained(dsn, &error))?;

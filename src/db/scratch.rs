@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::apply::Fault;
 use super::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
@@ -14,6 +15,7 @@ use super::fingerprint::{self, Fingerprint};
 use super::history;
 use super::reach::Relation;
 use super::url::Dsn;
+use crate::sql::action::confined::{Asked, Confined, Function, Known, Leaves};
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";
@@ -37,6 +39,9 @@ pub enum ScratchError {
     /// 42501.
     #[error("user {user} may not create a database, and the migrations need one of their own to be compared")]
     MayNotCreate { user: String },
+    /// What a statement does would not stay in the other database. Nothing was run.
+    #[error("a statement acts beyond the database that it is run in: {}", leaves.why)]
+    Leaves { leaves: Box<Leaves> },
     /// A statement does not run in an empty database.
     #[error("the migrations do not run in an empty database: {}", fault.message)]
     Statement { idx: usize, fault: Box<Fault> },
@@ -46,22 +51,30 @@ pub enum ScratchError {
 /// schema. Must not be called from asynchronous code.
 ///
 /// # Errors
-/// Where the database cannot be created, or a statement fails in it.
+/// Where a statement would act beyond the database, the database cannot be created, or a statement fails in it.
 pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fingerprint, ScratchError> {
+    let confined = Confined::read(&blueprint.statements);
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let name = format!("{PREFIX}{}_{:x}", std::process::id(), since_1970.as_micros());
     let made = within(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &SESSION).await?;
         let extensions = extensions(&client).await.map_err(|error| explained(dsn, &error))?;
+        let known = known(&client, &confined.asks()).await.map_err(|error| explained(dsn, &error))?;
+        let statements = match confined.within(&known) {
+            Ok(statements) => statements,
+            Err(leaves) => return Ok(Err(ScratchError::Leaves { leaves: Box::new(leaves) })),
+        };
         match client.batch_execute(&format!("CREATE DATABASE {}", escape_identifier(&name))).await {
-            Ok(()) => Ok(Some(extensions)),
-            Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Ok(None),
+            Ok(()) => Ok(Ok((extensions, statements))),
+            Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
+                Ok(Err(ScratchError::MayNotCreate { user: dsn.address().user.clone() }))
+            }
             Err(error) => Err(explained(dsn, &error)),
         }
     });
-    let extensions = match made {
-        Ok(Some(extensions)) => extensions,
-        Ok(None) => return Err(ScratchError::MayNotCreate { user: dsn.address().user.clone() }),
+    let (extensions, statements) = match made {
+        Ok(Ok(made)) => made,
+        Ok(Err(unmade)) => return Err(unmade),
         // The reply may have been lost after the database was made.
         Err(error) => {
             drop(Dropped { dsn, name: &name });
@@ -70,7 +83,8 @@ pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fin
     };
     let dropped = Dropped { dsn, name: &name };
     let there = dsn.of_database(&name);
-    let built = within(&there, deadline, async |patience| fill(&there, blueprint, &extensions, patience).await);
+    let built =
+        within(&there, deadline, async |patience| fill(&there, blueprint, &statements, &extensions, patience).await);
     let seen = match built {
         Ok(Ok(())) => fingerprint::fingerprint(&there, deadline).map_err(ScratchError::Unready),
         Ok(Err((idx, fault))) => Err(ScratchError::Statement { idx, fault }),
@@ -99,9 +113,37 @@ async fn extensions(client: &Client) -> Result<Vec<Extension>, tokio_postgres::E
     Ok(rows.iter().map(|row| Extension { name: row.get(0), schema: row.get(1), version: row.get(2) }).collect())
 }
 
+/// Asks the server what it knows of what the statements name.
+pub(super) async fn known(client: &Client, asked: &Asked) -> Result<Known, tokio_postgres::Error> {
+    const FUNCTIONS: &str = "
+        SELECT p.proname::text, pg_catalog.bool_or(p.provolatile = 'v'), e.extname::text
+          FROM pg_catalog.pg_proc p
+          LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+               AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+          LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+         WHERE p.proname = ANY ($1)
+           AND (e.oid IS NOT NULL OR p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
+         GROUP BY p.proname, e.extname";
+    const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)";
+    let functions: Vec<&String> = asked.functions.iter().collect();
+    let roles: Vec<&String> = asked.roles.iter().collect();
+    let rows = client.query_typed(FUNCTIONS, &[(&functions, Type::TEXT_ARRAY)]).await?;
+    let leaving = rows.iter().filter_map(|row| {
+        let (name, extension): (String, Option<String>) = (row.get(0), row.get(2));
+        let leaves = Function { name: &name, is_volatile: row.get(1), extension: extension.as_deref() }.leaves()?;
+        Some((name, leaves))
+    });
+    let leaving = leaving.collect();
+    let rows = client.query_typed(ROLES, &[(&roles, Type::TEXT_ARRAY)]).await?;
+    let roles = rows.iter().map(|row| row.get(0)).collect();
+    let extensions = extensions(client).await?.into_iter().map(|extension| extension.name).collect();
+    Ok(Known { leaving, roles, extensions })
+}
+
 async fn fill(
     dsn: &Dsn,
     blueprint: &Blueprint,
+    statements: &[String],
     extensions: &[Extension],
     patience: Patience,
 ) -> Result<Result<(), (usize, Box<Fault>)>, ConnectError> {
@@ -113,7 +155,7 @@ async fn fill(
             let statement = statement.to_lowercase();
             statement.contains("create extension") && statement.contains(&name.to_lowercase())
         };
-        if blueprint.statements.iter().any(says) {
+        if statements.iter().any(says) {
             continue;
         }
         let (name, schema, version) = (escape_identifier(name), escape_identifier(schema), escape_identifier(version));
@@ -127,7 +169,7 @@ async fn fill(
             client.batch_execute(&statement).await.map_err(told)?;
         }
     }
-    for (idx, statement) in blueprint.statements.iter().enumerate() {
+    for (idx, statement) in statements.iter().enumerate() {
         if let Err(error) = client.batch_execute(statement).await {
             return match error.as_db_error() {
                 Some(answer) => Ok(Err((idx, Fault::of(answer)))),
