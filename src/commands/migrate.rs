@@ -139,6 +139,16 @@ impl Migrating<'_> {
                 ),
             );
         }
+        for query in pending.iter().filter_map(|migration| migration.file).flat_map(queries) {
+            let Some(what) = steps::control(&query) else { continue };
+            let (file, line) = (ground.file(query.file.tag()), query.place(None).line);
+            let text = format!(
+                "{}:{line}: {what} ends drizzle's transaction: what runs from here on stays when a later statement fails, and \
+                 the history does not have its migration then",
+                file.display()
+            );
+            warn(log, console, &text);
+        }
         if let Some(unrecorded) = migrations::unrecorded(&before) {
             warn(log, console, &unrecorded);
         }
@@ -228,9 +238,23 @@ fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verd
 /// Names what drizzle's migrator cannot run, before anything runs.
 fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
     match obstacle {
-        Obstacle::Alone { query, what } => {
-            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place(None).line);
-            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and drizzle-kit runs all migrations in one");
+        Obstacle::Undone { query, at, what } => {
+            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let summary = format!("{file}:{line}: {what} would undo what the migrations of this run did before it, and drizzle would write into the history that they were applied");
+            let error = report::Error {
+                message: format!("{what} in a migration"),
+                statement: Some(query.text.trim().to_owned()),
+                file: Some(file),
+                line: Some(line),
+                ..report::Error::default()
+            };
+            Verdict::nothing(Exit::Failed, summary)
+                .because(error)
+                .hint("take it out: drizzle runs migrations in a transaction of its own, which a failing statement undoes whole")
+        }
+        Obstacle::Alone { query, at, what } => {
+            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and here it would: drizzle-kit runs all pending migrations in one");
             let error = report::Error {
                 sqlstate: Some("25001".to_owned()),
                 message: format!("{what} cannot run inside a transaction block"),
@@ -240,8 +264,9 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
                 ..report::Error::default()
             };
             Verdict::nothing(Exit::Failed, summary).because(error).hint(
-                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; \
-                 docs/migration-workflow.md has the steps",
+                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; or end \
+                 drizzle's transaction before it by `COMMIT;` and `--> statement-breakpoint`, and write all that follows so \
+                 that it can run twice; docs/migration-workflow.md has the steps",
             )
         }
         Obstacle::Order { tag } => Verdict::nothing(

@@ -328,8 +328,70 @@ fn what_follows_a_commit_may_be_built_concurrently() {
     let database = Database::create();
     let concurrently = "COMMIT;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON a (id);";
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a (id int);"), (20, concurrently)]);
-    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
+    let says = ["2 migrations applied", "drizzle/0001_m.sql:1: COMMIT ends drizzle's transaction"];
+    project.pilot(&["migrate"]).run().expect(0).says(&says);
     assert_eq!(database.value("SELECT count(*) FROM pg_indexes WHERE indexname = 'i'"), "1");
+}
+
+#[test]
+fn what_a_rollback_would_undo_is_not_run_and_not_called_applied() {
+    let database = Database::create();
+    let undone =
+        "CREATE TABLE a (id int);--> statement-breakpoint\nROLLBACK;--> statement-breakpoint\nCREATE TABLE b ();";
+    let project = project(NEWEST, &database, &[(10, undone)]);
+    let says = ["drizzle/0000_m.sql:2: ROLLBACK would undo", "take it out"];
+    project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&says);
+    assert_eq!(database.state(), Vec::<String>::new());
+}
+
+/// Statements that act beyond the database they run in, and what shows that they did.
+const BEYOND: [(&str, &str); 8] = [
+    ("ALTER ROLE #role NOLOGIN;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin"),
+    ("DO $$ BEGIN EXECUTE 'ALTER ROLE #role NOLOGIN'; END $$;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin"),
+    (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE #role NOLOGIN; RETURN NEW; END $$;
+         CREATE TABLE g (); CREATE TRIGGER t BEFORE INSERT ON g FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO g DEFAULT VALUES;",
+        "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin",
+    ),
+    ("CREATE ROLE #role_two;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role_two'"),
+    ("GRANT pg_monitor TO #role;", "SELECT count(*) FROM pg_auth_members WHERE member = '#role'::regrole"),
+    ("ALTER ROLE #role SET work_mem = '1MB';", "SELECT count(*) FROM pg_db_role_setting WHERE setrole = '#role'::regrole"),
+    ("COPY (SELECT 1) TO PROGRAM 'cat > /tmp/#role';", "SELECT count(*) FROM pg_ls_dir('/tmp') WHERE pg_ls_dir = '#role'"),
+    ("SELECT lo_export(lo_from_bytea(0, 'x'), '/tmp/#role');", "SELECT count(*) FROM pg_ls_dir('/tmp') WHERE pg_ls_dir = '#role'"),
+];
+
+#[test]
+fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
+    let database = Database::create();
+    let role = database.value("SELECT current_database() || '_beyond'");
+    database.sql(&format!("CREATE ROLE {role} LOGIN"));
+    for (statement, shows) in BEYOND {
+        let (statement, shows) = (statement.replace("#role", &role), shows.replace("#role", &role));
+        let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
+        let project = project(NEWEST, &database, &[(10, &text)]);
+        database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
+        let says = ["drizzle/0000_m.sql:", "cannot be compared in a database beside this one"];
+        project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
+        project.pilot(&["check", "--database"]).run().expect(3).says(&says);
+        let folder = project.path("drizzle/0000_m.sql");
+        let hash =
+            database.value(&format!("SELECT encode(sha256(pg_read_binary_file('{}')), 'hex')", folder.display()));
+        database.sql(&format!(
+            "CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint);
+             INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('{hash}', 10)"
+        ));
+        let ran = project.pilot(&["next"]).without_report().run();
+        assert!(ran.stdout.contains("the database was not compared with its migrations"), "{statement}\n{ran}");
+        assert_eq!(database.value(&shows), "0", "{statement}");
+    }
+    // A role that is there is not created, and the comparison goes on.
+    let text = format!("CREATE ROLE {role};\n--> statement-breakpoint\nCREATE TABLE a (id int);");
+    let project = project(NEWEST, &database, &[(10, &text)]);
+    database.sql("DROP SCHEMA drizzle CASCADE");
+    let ran = project.pilot(&["sync"]).run();
+    database.sql(&format!("DROP ROLE {role}"));
+    ran.expect(0).says(&["1 row of the history written"]);
+    no_scratch_stays(&database);
 }
 
 #[test]
@@ -358,12 +420,11 @@ fn an_index_that_is_built_concurrently_is_named_before_anything_runs() {
             (20, "SELECT 1;\n--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON a (id);"),
         ],
     );
-    project
-        .pilot(&["migrate"])
-        .run()
-        .expect(1)
-        .database("unchanged")
-        .says(&["drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY", "25001"]);
+    project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&[
+        "drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY",
+        "25001",
+        "`COMMIT;`",
+    ]);
     assert_eq!(database.state(), Vec::<String>::new());
 }
 

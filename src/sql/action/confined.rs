@@ -567,7 +567,11 @@ impl Reader {
                 let is_target = |part: &SyntaxNode| {
                     matches!(
                         part.kind(),
-                        K::RELATION_NAME | K::RELATION_NAME_REF | K::TABLE_RELATION_NAME | K::TABLE_LIST | K::TABLE_NAME_REF
+                        K::RELATION_NAME
+                            | K::RELATION_NAME_REF
+                            | K::TABLE_RELATION_NAME
+                            | K::TABLE_LIST
+                            | K::TABLE_NAME_REF
                     )
                 };
                 let targets = match node.kind() {
