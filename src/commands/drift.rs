@@ -6,11 +6,13 @@
 
 use std::path::PathBuf;
 
+use crate::commands::filters::Divided;
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::Ground;
 use crate::commands::transaction::of_fault;
 use crate::db::fingerprint::{self, Fingerprint};
 use crate::db::history::{History, Records};
+use crate::db::renamed::{self, Renamed};
 use crate::db::scratch::{self, Blueprint, ScratchError};
 use crate::exit::Exit;
 use crate::migrations::query::{Query, meant};
@@ -23,6 +25,24 @@ pub struct Compared {
     pub seen: Fingerprint,
     /// One readable line each. "Appeared" is what the database has and the migrations do not make.
     pub differences: Vec<String>,
+    /// Schemas and tables of the database that drizzle's config leaves out.
+    pub left_out: Vec<String>,
+    /// Statements by which what only has another name gets the name that the migrations give it.
+    pub renamed: Renamed,
+}
+
+impl Compared {
+    /// Says how to give things the names that the migrations give them, where only that differs; nothing else.
+    pub fn by_name(&self) -> Option<(&'static str, String)> {
+        let Renamed { statements, n_others } = &self.renamed;
+        let why = match n_others {
+            0 => {
+                "only names differ, as after a table was renamed; these statements give them the names that the migrations make:"
+            }
+            _ => "some of that are names alone; these statements give them the names that the migrations make:",
+        };
+        (!statements.is_empty()).then(|| (why, statements.join("\n")))
+    }
 }
 
 /// Returns the migrations that a database ought to be made of: those of its history; all of them, where it has none.
@@ -54,7 +74,10 @@ pub fn of_database(
         .map_err(|error| not_built(&error, &all, ground, clock))?;
     let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| look::failed(&error, clock))?;
     let differences = fingerprint::difference(&made.lines, &seen.lines);
-    Ok(Compared { seen, differences: differences.iter().map(ToString::to_string).collect() })
+    let Divided { differences, left_out } = ground.filters().divide(differences, &made.lines, &seen.lines);
+    let renamed = renamed::renamed(&differences);
+    let differences = differences.iter().map(ToString::to_string).collect();
+    Ok(Compared { seen, differences, left_out, renamed })
 }
 
 fn not_built(error: &ScratchError, all: &[Query], ground: &Ground, clock: &Clock) -> Verdict {

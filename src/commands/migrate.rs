@@ -11,6 +11,7 @@ use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::{self, Changes, Ground};
+use crate::commands::pending;
 use crate::commands::status;
 use crate::commands::transaction::of_fault;
 use crate::console::Console;
@@ -25,7 +26,7 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
 use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
-use crate::policy::model::Anomaly;
+use crate::policy::model::{Anomaly, MigrateGate};
 use crate::policy::{self, Policy};
 use crate::report::{self, Refusal, Verdict};
 
@@ -114,11 +115,7 @@ impl Migrating<'_> {
         let status = ground.status(&before);
         log.migrations = Some(ground.reported(&before, &status));
         if !status.unknown.is_empty() {
-            warn(
-                log,
-                console,
-                "the history has migrations that are not in this folder; drizzle-pilot status shows them",
-            );
+            warn(log, console, &format!("{}; drizzle-pilot status shows them", status::OTHERS));
         }
         admit(&status, policy, log)?;
         let pending: Vec<Migration> =
@@ -152,7 +149,57 @@ impl Migrating<'_> {
         if let Some(unrecorded) = migrations::unrecorded(&before) {
             warn(log, console, &unrecorded);
         }
-        fly(self, &steps, &pending, &before, console, log)
+        let weighed = self.weigh(&pending, &before, console, log)?;
+        let outcome = fly(self, &steps, &pending, &before, console, log);
+        log.statements = weighed;
+        outcome
+    }
+
+    /// Judges what is about to run as a push would be, and returns the statements that need consent.
+    fn weigh(
+        &self,
+        pending: &[Migration],
+        before: &History,
+        console: &mut Console,
+        log: &mut Logbook,
+    ) -> Result<Vec<report::Statement>, Verdict> {
+        let gate = self.policy.migrate_gate();
+        if gate == MigrateGate::Off {
+            return Ok(Vec::new());
+        }
+        let Some(mut weighed) = pending::weigh(self.ground, self.policy, pending, before, self.clock) else {
+            return Ok(Vec::new());
+        };
+        for warning in &weighed.warnings {
+            warn(log, console, warning);
+        }
+        match weighed.refusal.take() {
+            Some(refusal) if gate == MigrateGate::Refuse => {
+                let first = weighed.told.first().map_or(refusal.what.as_str(), String::as_str);
+                let more = match weighed.told.len().saturating_sub(1) {
+                    0 => String::new(),
+                    n => format!(", and {n} more"),
+                };
+                let summary = format!("the policy does not allow what the migrations would do: {first}{more}");
+                log.statements = weighed.statements;
+                log.refusals.push(Refusal::of(&refusal));
+                Err(Verdict::nothing(Exit::Refused, summary))
+            }
+            Some(_) => {
+                for told in &weighed.told {
+                    warn(
+                        log,
+                        console,
+                        &format!(
+                            "{told}; the policy does not allow it, and [migrate] gate = \"refuse\" would refuse it"
+                        ),
+                    );
+                }
+                weighed.warned();
+                Ok(weighed.statements)
+            }
+            None => Ok(weighed.statements),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod names;
 mod pipeline;
 pub mod reach;
 pub mod rehearsal;
+pub mod renamed;
 pub mod reset;
 pub mod reset_plan;
 pub mod scratch;
