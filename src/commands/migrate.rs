@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{self, MigrateArgs, Shared};
+use crate::commands::confine::confined;
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
@@ -550,8 +551,9 @@ fn rehearsed<'a>(
     let unknown = (None, verdict.error.clone());
     let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
-    let Ok(Rehearsal::Fails { idx, fault }) = rehearsal::rehearse(ground.dsn(), &statements, LOOK.min(clock.rest()))
-    else {
+    let (tried, _) =
+        confined(&statements, |confine| rehearsal::rehearse(ground.dsn(), confine, LOOK.min(clock.rest())));
+    let Ok(Rehearsal::Fails { idx, fault }) = tried else {
         return unknown;
     };
     // Where drizzle-kit told another reason, what was tried is not what failed.

@@ -4,6 +4,7 @@ pub mod advice;
 pub mod answer;
 pub mod casting;
 pub mod check;
+pub mod confine;
 pub mod copilot;
 pub mod doctor;
 pub mod drift;

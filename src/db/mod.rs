@@ -8,6 +8,7 @@ pub mod blockers;
 pub mod cast;
 pub mod catalog;
 mod closure;
+pub mod confine;
 pub mod connect;
 pub mod conversions;
 pub mod explain;

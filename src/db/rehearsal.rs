@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
+use super::confine::Confine;
 use super::connect::{ConnectError, Session, explained, open, within};
-use super::scratch::known;
 use super::transaction::{Fault, milliseconds};
 use super::url::Dsn;
-use crate::sql::action::confined::Confined;
 
 /// What a rehearsal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +31,12 @@ pub enum Rehearsal {
 ///
 /// # Errors
 /// When the server cannot be asked, or not within the deadline.
-pub fn rehearse(dsn: &Dsn, statements: &[String], deadline: Duration) -> Result<Rehearsal, ConnectError> {
+pub fn rehearse(dsn: &Dsn, confine: &Confine, deadline: Duration) -> Result<Rehearsal, ConnectError> {
     within(dsn, deadline, async |patience| {
         let session = Session { application_name: "drizzle-pilot rehearsal", options: "" };
         let client = open(dsn, patience, &session).await?;
-        let confined = Confined::read(statements);
-        let known = known(&client, &confined.asks()).await.map_err(|error| explained(dsn, &error))?;
-        if confined.within(&known).is_err() {
-            return Ok(Rehearsal::NotTried);
-        }
+        let confined = confine.within(&client).await.map_err(|error| explained(dsn, &error))?;
+        let Some(statements) = confined else { return Ok(Rehearsal::NotTried) };
         let limit = milliseconds(deadline);
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}");
         client.batch_execute(&begin).await.map_err(|error| explained(dsn, &error))?;

@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 use super::apply::Fault;
+use super::confine::Confine;
 use super::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
 use super::fingerprint::{self, Fingerprint};
 use super::history;
 use super::reach::Relation;
 use super::url::Dsn;
-use crate::sql::action::confined::{Asked, Confined, Function, Known, Leaves};
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";
@@ -23,10 +22,9 @@ pub const PREFIX: &str = "drizzle_pilot_scratch_";
 const DROP: Duration = Duration::from_secs(20);
 
 /// What is built.
-#[derive(Debug, Clone)]
-pub struct Blueprint {
-    /// One query each, as drizzle's migrator sends them.
-    pub statements: Vec<String>,
+pub struct Blueprint<'a> {
+    /// Gives the statements, one query each, as drizzle's migrator sends them, where they stay in the database.
+    pub confine: &'a Confine<'a>,
     /// The table of the history, where the other database has it: it is part of the schema there.
     pub history: Option<Relation>,
 }
@@ -40,8 +38,8 @@ pub enum ScratchError {
     #[error("user {user} may not create a database, and the migrations need one of their own to be compared")]
     MayNotCreate { user: String },
     /// What a statement does would not stay in the other database. Nothing was run.
-    #[error("a statement acts beyond the database that it is run in: {}", leaves.why)]
-    Leaves { leaves: Box<Leaves> },
+    #[error("a statement acts beyond the database that it is run in, or may")]
+    Leaves,
     /// A statement does not run in an empty database.
     #[error("the migrations do not run in an empty database: {}", fault.message)]
     Statement { idx: usize, fault: Box<Fault> },
@@ -53,17 +51,14 @@ pub enum ScratchError {
 /// # Errors
 /// Where a statement would act beyond the database, the database cannot be created, or a statement fails in it.
 pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fingerprint, ScratchError> {
-    let confined = Confined::read(&blueprint.statements);
+    let Blueprint { confine, .. } = blueprint;
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let name = format!("{PREFIX}{}_{:x}", std::process::id(), since_1970.as_micros());
     let made = within(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &SESSION).await?;
         let extensions = extensions(&client).await.map_err(|error| explained(dsn, &error))?;
-        let known = known(&client, &confined.asks()).await.map_err(|error| explained(dsn, &error))?;
-        let statements = match confined.within(&known) {
-            Ok(statements) => statements,
-            Err(leaves) => return Ok(Err(ScratchError::Leaves { leaves: Box::new(leaves) })),
-        };
+        let confined = confine.within(&client).await.map_err(|error| explained(dsn, &error))?;
+        let Some(statements) = confined else { return Ok(Err(ScratchError::Leaves)) };
         match client.batch_execute(&format!("CREATE DATABASE {}", escape_identifier(&name))).await {
             Ok(()) => Ok(Ok((extensions, statements))),
             Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
@@ -113,36 +108,9 @@ async fn extensions(client: &Client) -> Result<Vec<Extension>, tokio_postgres::E
     Ok(rows.iter().map(|row| Extension { name: row.get(0), schema: row.get(1), version: row.get(2) }).collect())
 }
 
-/// Asks the server what it knows of what the statements name.
-pub(super) async fn known(client: &Client, asked: &Asked) -> Result<Known, tokio_postgres::Error> {
-    const FUNCTIONS: &str = "
-        SELECT p.proname::text, pg_catalog.bool_or(p.provolatile = 'v'), e.extname::text
-          FROM pg_catalog.pg_proc p
-          LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
-               AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
-          LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-         WHERE p.proname = ANY ($1)
-           AND (e.oid IS NOT NULL OR p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
-         GROUP BY p.proname, e.extname";
-    const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)";
-    let functions: Vec<&String> = asked.functions.iter().collect();
-    let roles: Vec<&String> = asked.roles.iter().collect();
-    let rows = client.query_typed(FUNCTIONS, &[(&functions, Type::TEXT_ARRAY)]).await?;
-    let leaving = rows.iter().filter_map(|row| {
-        let (name, extension): (String, Option<String>) = (row.get(0), row.get(2));
-        let leaves = Function { name: &name, is_volatile: row.get(1), extension: extension.as_deref() }.leaves()?;
-        Some((name, leaves))
-    });
-    let leaving = leaving.collect();
-    let rows = client.query_typed(ROLES, &[(&roles, Type::TEXT_ARRAY)]).await?;
-    let roles = rows.iter().map(|row| row.get(0)).collect();
-    let extensions = extensions(client).await?.into_iter().map(|extension| extension.name).collect();
-    Ok(Known { leaving, roles, extensions })
-}
-
 async fn fill(
     dsn: &Dsn,
-    blueprint: &Blueprint,
+    blueprint: &Blueprint<'_>,
     statements: &[String],
     extensions: &[Extension],
     patience: Patience,
