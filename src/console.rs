@@ -85,8 +85,9 @@ impl Invocation {
 
 /// The two outputs, and what must not appear in them.
 ///
-/// A closed or full output never changes how a run ends: the exit code and the report say what happened.
+/// What was wanted and could not be written is kept: a result that nobody gets is a failure, whatever the run came to.
 pub struct Console {
+    lost: Option<String>,
     loudness: Loudness,
     secrets: Secrets,
     invocation: Option<Invocation>,
@@ -110,7 +111,7 @@ impl Console {
             spinner.set_style(style);
             spinner
         });
-        Console { loudness, secrets, invocation: None, spinner, shown: String::new() }
+        Console { lost: None, loudness, secrets, invocation: None, spinner, shown: String::new() }
     }
 
     /// Returns the secrets known so far.
@@ -262,8 +263,21 @@ impl Console {
     fn put(&mut self, text: &str) {
         self.settle();
         let mut out = anstream::stdout().lock();
-        // A reader that went away (`| head -1`) or a full disk does not undo what was done.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        drop(out);
+        if let Err(error) = written {
+            self.lose(format!("the result could not be written to stdout: {error}"));
+        }
+    }
+
+    /// Takes note of something that was wanted and could not be written, in a sentence.
+    pub fn lose(&mut self, sentence: String) {
+        self.lost.get_or_insert(sentence);
+    }
+
+    /// Returns what could not be written, once.
+    pub fn take_lost(&mut self) -> Option<String> {
+        self.lost.take()
     }
 
     fn write(&mut self, text: &str) {

@@ -71,7 +71,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         console.insist(exit::Database::Unchanged.sentence());
         return Exit::Usage;
     }
-    match &cli.command {
+    let exit = match &cli.command {
         Command::Init(args) => commands::init::run(shared, args, &mut console),
         Command::Next(args) => commands::next::run(shared, &args.place, &mut console),
         Command::Push(args) => commands::push::run(shared, args, &mut console),
@@ -94,6 +94,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
                 Exit::Ok
             }
         },
+    };
+    // Most commands have told it themselves by now, with what they know of the database.
+    match console.take_lost() {
+        Some(lost) if matches!(exit, Exit::Ok | Exit::Changes) => {
+            console.error(Exit::Failed.name(), &lost);
+            console.insist(exit::Database::Unchanged.sentence());
+            Exit::Failed
+        }
+        Some(lost) => {
+            console.error("error", &lost);
+            exit
+        }
+        None => exit,
     }
 }
 
@@ -133,21 +146,25 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
 
 /// Shows what clap has to say: help and version on stdout, anything wrong on stderr.
 fn usage(error: &clap::Error, secrets: &Secrets) -> Exit {
-    // What was typed is quoted in it. A closed output leaves nobody to tell.
+    // What was typed is quoted in it.
     let text = secrets.redact(&error.render().ansi().to_string());
-    let _ = if error.use_stderr() {
-        std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
-    } else {
-        std::io::Write::write_all(&mut anstream::stdout(), text.as_bytes())
-    };
     if error.use_stderr() {
+        let _ = std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes());
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             format!("{}\n", exit::Database::Unchanged.sentence()).as_bytes(),
         );
         return Exit::Usage;
     }
-    Exit::Ok
+    let mut console = Console::new(Loudness::Quiet, secrets.clone());
+    console.document(&text);
+    match console.take_lost() {
+        Some(lost) => {
+            console.error(Exit::Failed.name(), &lost);
+            Exit::Failed
+        }
+        None => Exit::Ok,
+    }
 }
 
 /// Sends our own steps to stderr, from the second `-v` on.

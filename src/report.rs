@@ -172,6 +172,8 @@ pub struct Hazard {
 pub enum Judgement {
     Allowed,
     Refused,
+    /// The policy does not allow it, and only warns of it: a migration (`[migrate] gate`).
+    Warned,
 }
 
 impl Judgement {
@@ -180,6 +182,7 @@ impl Judgement {
         match self {
             Judgement::Allowed => "allowed",
             Judgement::Refused => "refused",
+            Judgement::Warned => "warned of",
         }
     }
 
@@ -187,7 +190,7 @@ impl Judgement {
     fn paint(self) -> Paint {
         match self {
             Judgement::Allowed => Paint::Allowed,
-            Judgement::Refused => Paint::Refused,
+            Judgement::Refused | Judgement::Warned => Paint::Refused,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::cli::{Format, Shared};
+use crate::commands::logbook;
 use crate::commands::look::Clock;
 use crate::commands::verdict;
 use crate::console::{Console, clean_json};
@@ -23,7 +24,7 @@ pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mu
     if let Some(path) = &shared.report
         && let Err(error) = std::fs::write(path, &json)
     {
-        console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+        console.lose(format!("the report {} could not be written: {error}", path.display()));
     }
     match shared.format {
         Format::Json => console.document(&json),
@@ -35,7 +36,7 @@ pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mu
 /// Tells, and says why a run failed.
 pub fn close(shared: &Shared, document: &impl Serialize, text: &str, verdict: &Verdict, console: &mut Console) -> Exit {
     tell(shared, document, text, console);
-    let Verdict { exit, summary, hint, database, .. } = verdict;
+    let Verdict { exit, summary, hint, database, .. } = &logbook::delivered(verdict.clone(), console);
     if matches!(exit, Exit::Ok | Exit::Changes) {
         return *exit;
     }

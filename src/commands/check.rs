@@ -10,7 +10,7 @@ use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::target::{self, Drizzle};
 use crate::commands::unpushed::Unpushed;
-use crate::commands::{drift, folder, forgotten};
+use crate::commands::{drift, filters, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::files;
@@ -286,6 +286,13 @@ fn database(
     let history = ground.history(clock)?;
     let made_of = drift::made_of(&ground.status(&history), &history);
     let compared = drift::of_database(&ground, &history, &made_of, clock)?;
+    if let Some(said) = filters::said(&compared.left_out) {
+        console.warn(&said);
+        log.warnings.push(console.clean(&said));
+    }
+    if let Some((why, statements)) = compared.by_name() {
+        console.say(&format!("{why}\n{statements}"));
+    }
     let at = || Place { file: folder.journal_path(), at: Position::START };
     let findings = compared.differences.into_iter().map(|difference| DATABASE_DRIFT.finding(level, at(), difference));
     told.add(folder, findings.collect());

@@ -295,7 +295,8 @@ fn attempt(
     copilot.name_left_out();
     let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {
-        copilot.warn(format!("the recording is not complete: {error}"));
+        let file = shared.record.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
+        copilot.console().lose(format!("the recording{file} could not be written whole: {error}"));
     }
     let mut verdict = copilot.with_casts(verdict);
     if mission.prints_its_result() && verdict.exit == Exit::Ok && shared.format == Format::Text {

@@ -68,9 +68,8 @@ pub fn show_plan(report: &Report, console: &mut Console) {
         let head = text.lines().next().unwrap_or_default();
         text = format!("{head}\n\nIt is too long for a summary: `drizzle-pilot plan --format markdown` shows it.\n");
     }
-    // The plan is made; whether GitHub shows it changes nothing about it.
     if let Err((path, error)) = summarize(&(text + "\n")) {
-        console.warn(&format!("writing {}: {error}", path.display()));
+        console.lose(format!("the summary {} could not be written: {error}", path.display()));
     }
 }
 

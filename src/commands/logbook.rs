@@ -10,7 +10,7 @@ use crate::commands::look::Clock;
 use crate::commands::{gate, github};
 use crate::console::{self, Console, clean_json};
 use crate::db::url::Env;
-use crate::exit::Exit;
+use crate::exit::{Database, Exit};
 use crate::files;
 use crate::kit::config::FailedStatement;
 use crate::policy::model::{SelectError, Source};
@@ -143,7 +143,7 @@ impl Logbook {
             Vec::new()
         });
         if let Err(error) = write_page(path, report, films, console.secrets()) {
-            console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+            console.lose(format!("the report {} could not be written: {error}", path.display()));
         }
     }
 
@@ -200,8 +200,7 @@ impl Logbook {
         if let Some(path) = &self.report_to
             && let Err(error) = std::fs::write(path, &json)
         {
-            // The run itself is what it was; its code must not say otherwise.
-            console.error("error", &format!("the report {} could not be written: {error}", path.display()));
+            console.lose(format!("the report {} could not be written: {error}", path.display()));
         }
         if let Some(path) = self.page_to.take() {
             self.close_page(&path, &report, console);
@@ -224,6 +223,7 @@ impl Logbook {
                 None => console.show(&report.text()),
             },
         }
+        let verdict = delivered(verdict, console);
         if verdict.exit == Exit::Ok {
             return verdict.exit;
         }
@@ -248,6 +248,18 @@ impl Logbook {
         console.insist(verdict.database.sentence());
         verdict.exit
     }
+}
+
+/// Returns how a run ends whose result was written, or was not: what nobody gets to know did not end well.
+pub fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
+    let Some(lost) = console.take_lost() else { return verdict };
+    if !matches!(verdict.exit, Exit::Ok | Exit::Changes) {
+        console.error("error", &lost);
+        return verdict;
+    }
+    let exit = if verdict.database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
+    let summary = format!("{lost}; what it says: {}", verdict.summary);
+    Verdict { database: verdict.database, ..Verdict::nothing(exit, summary) }
 }
 
 fn write_page(path: &Path, report: &Report, films: Vec<Film>, secrets: &Secrets) -> anyhow::Result<()> {

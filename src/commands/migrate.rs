@@ -6,11 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{self, MigrateArgs, Shared};
+use crate::commands::confine::confined;
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrations::{self, Changes, Ground};
+use crate::commands::pending;
 use crate::commands::status;
 use crate::commands::transaction::of_fault;
 use crate::console::Console;
@@ -25,7 +27,7 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
 use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
-use crate::policy::model::Anomaly;
+use crate::policy::model::{Anomaly, MigrateGate};
 use crate::policy::{self, Policy};
 use crate::report::{self, Refusal, Verdict};
 
@@ -114,11 +116,7 @@ impl Migrating<'_> {
         let status = ground.status(&before);
         log.migrations = Some(ground.reported(&before, &status));
         if !status.unknown.is_empty() {
-            warn(
-                log,
-                console,
-                "the history has migrations that are not in this folder; drizzle-pilot status shows them",
-            );
+            warn(log, console, &format!("{}; drizzle-pilot status shows them", status::OTHERS));
         }
         admit(&status, policy, log)?;
         let pending: Vec<Migration> =
@@ -139,10 +137,70 @@ impl Migrating<'_> {
                 ),
             );
         }
+        for query in pending.iter().filter_map(|migration| migration.file).flat_map(queries) {
+            let Some(what) = steps::control(&query) else { continue };
+            let (file, line) = (ground.file(query.file.tag()), query.place(None).line);
+            let text = format!(
+                "{}:{line}: {what} ends drizzle's transaction: what runs from here on stays when a later statement fails, and \
+                 the history does not have its migration then",
+                file.display()
+            );
+            warn(log, console, &text);
+        }
         if let Some(unrecorded) = migrations::unrecorded(&before) {
             warn(log, console, &unrecorded);
         }
-        fly(self, &steps, &pending, &before, console, log)
+        let weighed = self.weigh(&pending, &before, console, log)?;
+        let outcome = fly(self, &steps, &pending, &before, console, log);
+        log.statements = weighed;
+        outcome
+    }
+
+    /// Judges what is about to run as a push would be, and returns the statements that need consent.
+    fn weigh(
+        &self,
+        pending: &[Migration],
+        before: &History,
+        console: &mut Console,
+        log: &mut Logbook,
+    ) -> Result<Vec<report::Statement>, Verdict> {
+        let gate = self.policy.migrate_gate();
+        if gate == MigrateGate::Off {
+            return Ok(Vec::new());
+        }
+        let Some(mut weighed) = pending::weigh(self.ground, self.policy, pending, before, self.clock) else {
+            return Ok(Vec::new());
+        };
+        for warning in &weighed.warnings {
+            warn(log, console, warning);
+        }
+        match weighed.refusal.take() {
+            Some(refusal) if gate == MigrateGate::Refuse => {
+                let first = weighed.told.first().map_or(refusal.what.as_str(), String::as_str);
+                let more = match weighed.told.len().saturating_sub(1) {
+                    0 => String::new(),
+                    n => format!(", and {n} more"),
+                };
+                let summary = format!("the policy does not allow what the migrations would do: {first}{more}");
+                log.statements = weighed.statements;
+                log.refusals.push(Refusal::of(&refusal));
+                Err(Verdict::nothing(Exit::Refused, summary))
+            }
+            Some(_) => {
+                for told in &weighed.told {
+                    warn(
+                        log,
+                        console,
+                        &format!(
+                            "{told}; the policy does not allow it, and [migrate] gate = \"refuse\" would refuse it"
+                        ),
+                    );
+                }
+                weighed.warned();
+                Ok(weighed.statements)
+            }
+            None => Ok(weighed.statements),
+        }
     }
 }
 
@@ -228,9 +286,23 @@ fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verd
 /// Names what drizzle's migrator cannot run, before anything runs.
 fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
     match obstacle {
-        Obstacle::Alone { query, what } => {
-            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place(None).line);
-            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and drizzle-kit runs all migrations in one");
+        Obstacle::Undone { query, at, what } => {
+            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let summary = format!("{file}:{line}: {what} would undo what the migrations of this run did before it, and drizzle would write into the history that they were applied");
+            let error = report::Error {
+                message: format!("{what} in a migration"),
+                statement: Some(query.text.trim().to_owned()),
+                file: Some(file),
+                line: Some(line),
+                ..report::Error::default()
+            };
+            Verdict::nothing(Exit::Failed, summary)
+                .because(error)
+                .hint("take it out: drizzle runs migrations in a transaction of its own, which a failing statement undoes whole")
+        }
+        Obstacle::Alone { query, at, what } => {
+            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and here it would: drizzle-kit runs all pending migrations in one");
             let error = report::Error {
                 sqlstate: Some("25001".to_owned()),
                 message: format!("{what} cannot run inside a transaction block"),
@@ -240,8 +312,9 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
                 ..report::Error::default()
             };
             Verdict::nothing(Exit::Failed, summary).because(error).hint(
-                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; \
-                 docs/migration-workflow.md has the steps",
+                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; or end \
+                 drizzle's transaction before it by `COMMIT;` and `--> statement-breakpoint`, and write all that follows so \
+                 that it can run twice; docs/migration-workflow.md has the steps",
             )
         }
         Obstacle::Order { tag } => Verdict::nothing(
@@ -451,7 +524,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         _ => format!("{}{left}", verdict.summary),
     };
     if matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
-        hint.push("why is not known: drizzle-kit did not say, and the same statements run when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
+        hint.push("why is not known: drizzle-kit did not say, and no statement was found to fail when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
     }
     let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
     match (found, verdict.error) {
@@ -478,8 +551,9 @@ fn rehearsed<'a>(
     let unknown = (None, verdict.error.clone());
     let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
-    let Ok(Rehearsal::Fails { idx, fault }) = rehearsal::rehearse(ground.dsn(), &statements, LOOK.min(clock.rest()))
-    else {
+    let (tried, _) =
+        confined(&statements, |confine| rehearsal::rehearse(ground.dsn(), confine, LOOK.min(clock.rest())));
+    let Ok(Rehearsal::Fails { idx, fault }) = tried else {
         return unknown;
     };
     // Where drizzle-kit told another reason, what was tried is not what failed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::{PlaceArgs, Shared};
 use crate::commands::copilot;
+use crate::commands::filters::Filters;
 use crate::commands::folder;
 use crate::commands::logbook::Logbook;
 use crate::commands::look::{self, Clock};
@@ -86,7 +87,17 @@ impl Ground {
     /// With the verdict, where the database cannot be asked.
     pub fn history(&self, clock: &Clock) -> Result<History, Verdict> {
         let patience = LOOK.min(clock.rest());
-        history::history(self.dsn(), &self.table, patience).map_err(|error| look::failed(&error, clock))
+        let mut history =
+            history::history(self.dsn(), &self.table, patience).map_err(|error| look::failed(&error, clock))?;
+        let filters = self.filters();
+        let own = history.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
+        history.n_tables = own.count() as u64;
+        Ok(history)
+    }
+
+    /// Returns what the project's config leaves out.
+    pub fn filters(&self) -> Filters<'_> {
+        Filters::of(self.place.drizzle.as_ref())
     }
 
     /// Compares the folder with the history.

@@ -16,12 +16,15 @@ use self::faults::{Faults, Fork};
 use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
 use crate::commands::answer;
+use crate::commands::drift::Compared;
 use crate::commands::forgotten::{self, Forgotten};
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::commands::target::{self, Place};
-use crate::commands::{casting, copilot, drift, folder, gate, generate, migrate, plan, push, status, sync};
+use crate::commands::{
+    casting, copilot, drift, filters, folder, gate, generate, migrate, pending, plan, push, status, sync,
+};
 use crate::console::Console;
 use crate::db::history::{self, History};
 use crate::db::reach::Relation;
@@ -29,9 +32,10 @@ use crate::exit::Exit;
 use crate::files;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
-use crate::migrations::state::{State, Status};
+use crate::migrations::state::{Migration, State, Status};
 use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
 use crate::policy::Policy;
+use crate::policy::model::MigrateGate;
 use crate::report::Verdict;
 use crate::sql::name::ObjectName;
 
@@ -290,13 +294,18 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let differences = drifted(&ground, &history, &status, clock, console, &mut notes)?;
+    let compared = drifted(&ground, &history, &status, clock, console, &mut notes)?;
+    let by_name = compared.as_ref().and_then(Compared::by_name);
+    let differences = compared.map(|compared| compared.differences).unwrap_or_default();
     let edited = schema(shared, &ground, &cwd, console, &mut notes)?;
     if !differences.is_empty() {
-        return Ok(of_drift(differences, edited.is_some(), &status, notes, &lines));
+        let mut advice = of_drift(differences, edited.is_some(), &status, notes, &lines);
+        advice.patterns.extend(by_name.map(|(why, sql)| Pattern { kind: "names", why: why.to_owned(), sql }));
+        return Ok(advice);
     }
     if status.in_state(State::Pending).next().is_some() {
-        return Ok(of_pending(&ground, &status, edited.is_some(), &policy, notes, &lines));
+        let weighed = of_hazards(&ground, &status, &history, &policy, clock, &mut notes);
+        return Ok(of_pending(&ground, &status, edited.is_some(), &policy, weighed, notes, &lines));
     }
     match edited {
         Some(edited) => Ok(of_edits(&ground, edited, clock, notes, &lines)),
@@ -500,6 +509,14 @@ fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, 
         let summary = format!("the journal names {}, and there is no such file", tags(State::MissingFile));
         return advice(Stand::Astray, summary, vec![lines.by_hand(hint)]);
     }
+    if has(State::Skipped) && status.is_skipped_by_others {
+        let summary = format!(
+            "{} was passed over for {} that no file here explains",
+            tags(State::Skipped),
+            if status.unknown.len() == 1 { "a row".to_owned() } else { format!("{} rows", status.unknown.len()) }
+        );
+        return advice(Stand::Skipped, summary, vec![lines.by_hand(status::SHARED)]);
+    }
     if has(State::Skipped) {
         let summary = format!("{} was passed over, and drizzle will never run it", tags(State::Skipped));
         return advice(
@@ -529,7 +546,7 @@ fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, 
         return advice(
             Stand::Astray,
             summary,
-            vec![lines.by_hand("merge the branch that has them, or use a database of your own")],
+            vec![lines.by_hand(status::OTHERS), lines.by_hand("or use a database of your own")],
         );
     }
     None
@@ -543,17 +560,20 @@ fn drifted(
     clock: &Clock,
     console: &mut Console,
     notes: &mut Vec<String>,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<Option<Compared>, Verdict> {
     if history.records().is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     console.progress("building the applied migrations in a database of their own, to compare");
     let made_of = drift::made_of(status, history);
     match drift::of_database(ground, history, &made_of, clock) {
-        Ok(compared) => Ok(compared.differences),
-        Err(verdict) if verdict.exit == Exit::Failed => {
+        Ok(compared) => {
+            notes.extend(filters::said(&compared.left_out));
+            Ok(Some(compared))
+        }
+        Err(verdict) if matches!(verdict.exit, Exit::Failed | Exit::Refused) => {
             notes.push(format!("the database was not compared with its migrations: {}", verdict.summary));
-            Ok(Vec::new())
+            Ok(None)
         }
         Err(verdict) => Err(verdict),
     }
@@ -617,11 +637,40 @@ fn of_drift(
     }
 }
 
+/// Says what the migrations that wait would destroy, and what `migrate` does about it.
+fn of_hazards(
+    ground: &Ground,
+    status: &Status,
+    history: &History,
+    policy: &Policy,
+    clock: &Clock,
+    notes: &mut Vec<String>,
+) -> Vec<String> {
+    let gate = policy.migrate_gate();
+    let pending: Vec<Migration> = status.in_state(State::Pending).copied().collect();
+    let weighed = match gate {
+        MigrateGate::Off => None,
+        MigrateGate::Warn | MigrateGate::Refuse => pending::weigh(ground, policy, &pending, history, clock),
+    };
+    let Some(weighed) = weighed else { return Vec::new() };
+    notes.extend(weighed.warnings);
+    if !weighed.told.is_empty() {
+        notes.push(match gate {
+            MigrateGate::Refuse => "drizzle-pilot migrate refuses what the policy does not allow, and prints the lines that would".to_owned(),
+            MigrateGate::Off | MigrateGate::Warn => {
+                "the policy does not allow all of that, and drizzle-pilot migrate only warns of it; [migrate] gate = \"refuse\" refuses".to_owned()
+            }
+        });
+    }
+    weighed.told
+}
+
 fn of_pending(
     ground: &Ground,
     status: &Status,
     is_edited: bool,
     policy: &Policy,
+    hazards: Vec<String>,
     mut notes: Vec<String>,
     lines: &Lines<'_>,
 ) -> Advice {
@@ -632,7 +681,7 @@ fn of_pending(
     let findings = found.iter().filter(|finding| finding.level >= Level::Warning);
     let findings = findings.map(|finding| told(finding, &shown(&finding.place.file)));
     let files = pending.iter().map(|tag| format!("{} is pending", ground.file(tag).display()));
-    let evidence: Vec<String> = files.chain(findings).collect();
+    let evidence: Vec<String> = files.chain(hazards).chain(findings).collect();
     let statements: Vec<String> = status
         .in_state(State::Pending)
         .filter_map(|migration| migration.file)

@@ -8,19 +8,21 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::commands::answer;
+use crate::commands::filters::Filters;
 use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::lock;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::migrate::{self, Migrating};
-use crate::commands::migrations::Ground;
+use crate::commands::migrations::{self, Ground};
 use crate::commands::target::{self, Drizzle, Place};
 use crate::commands::transaction::of_fault;
-use crate::commands::{copilot, steps, verdict};
+use crate::commands::{copilot, status, steps, verdict};
 use crate::console::Console;
 use crate::db::apply::{Cut, Effect, Hold, Run};
 use crate::db::catalog::{self, Catalog};
 use crate::db::guard::{self, Guarded, Rules, Target};
+use crate::db::history;
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
@@ -32,6 +34,7 @@ use crate::kit::driver;
 use crate::migrations::Folder;
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
+use crate::migrations::state;
 use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy};
@@ -41,6 +44,8 @@ use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
 
 const COMMAND: &str = "reset";
+/// How the tables of drizzle's migrators begin, unless a config says otherwise.
+const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
 /// Time to read the catalog, beside the time of the whole run.
 const LOOK: Duration = Duration::from_secs(60);
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
@@ -92,6 +97,7 @@ fn attempt(
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
     let scope = scope(args, drizzle.as_ref(), &catalog, folder.as_ref(), console)?;
+    not_shared(dsn, drizzle.as_ref(), &scope, folder.as_ref(), clock)?;
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
         target.schemas = schemas.iter().cloned().collect();
     }
@@ -261,11 +267,35 @@ fn scope(
     // It goes as well, or migrate would take the empty database for a full one.
     let (schema, name) =
         drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
+    let filters = Filters::of(drizzle);
+    let is_history = |found_schema: &str, found: &str| found_schema == schema && found == name;
+    let mut others = BTreeSet::new();
+    if !args.all_schemas {
+        others.extend(reset_plan::relations(catalog, |in_schema, found| {
+            let is_emptied = if args.schema.is_empty() {
+                !filters.leave_out_schema(in_schema)
+            } else {
+                args.schema.iter().any(|it| it == in_schema)
+            };
+            is_emptied && !is_history(in_schema, found) && filters.leave_out_table(found)
+        }));
+    }
     let schemas = if args.all_schemas {
         Schemas::All
     } else if args.schema.is_empty() {
         let mut schemas = drizzle.map_or_else(|| vec![PUBLIC.to_owned()], |drizzle| drizzle.config.schemas());
-        schemas.push(schema.clone());
+        // Beside our own table there may be those of other projects.
+        let is_theirs = |in_schema: &str, found: &str| in_schema == schema && found != name;
+        let beside = match schemas.contains(&schema) {
+            true => reset_plan::relations(catalog, |in_schema, found| {
+                is_theirs(in_schema, found) && found.starts_with(MIGRATIONS_TABLES)
+            }),
+            false => reset_plan::relations(catalog, is_theirs),
+        };
+        if beside.is_empty() || schemas.contains(&schema) {
+            schemas.push(schema.clone());
+        }
+        others.extend(beside);
         schemas.extend(folder.map(schemas_of_snapshot).unwrap_or_default());
         // Nobody named them here, so one that is not there is no slip of the pen.
         schemas.retain(|name| catalog.schemas.iter().any(|found| found.name == *name));
@@ -273,8 +303,45 @@ fn scope(
     } else {
         Schemas::Named(args.schema.iter().cloned().collect())
     };
+    for Relation { schema, name } in &others {
+        console.say(&format!(
+            "{schema}.{name} stays: by drizzle's config it does not belong to this project; --all-schemas takes all"
+        ));
+    }
+    keep.extend(others);
     let owners = if args.other_owners { Owners::Anyone } else { Owners::Us };
     Ok(Scope { schemas, keep, migrations: Some(Relation { schema, name }), owners })
+}
+
+/// Refuses to take a migrations table away from another project: its filters say that the database is shared, and the table has
+/// rows that no file of this project explains.
+fn not_shared(
+    dsn: &Dsn,
+    drizzle: Option<&Drizzle>,
+    scope: &Scope,
+    folder: Option<&Folder>,
+    clock: &Clock,
+) -> Result<(), Verdict> {
+    let filters = Filters::of(drizzle);
+    let (Some(table), Some(folder), true) = (&scope.migrations, folder, filters.say_something()) else { return Ok(()) };
+    let Ok(journal) = folder.journal() else { return Ok(()) };
+    if scope.schemas == Schemas::All {
+        return Ok(());
+    }
+    let history = history::history(dsn, table, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
+    let n_others = state::compare(folder, journal, &migrations::records(&history)).unknown.len();
+    let has_others = history.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
+    if n_others == 0 || !has_others {
+        return Ok(());
+    }
+    let summary = format!(
+        "{}.{} has {n_others} {} that no file of this project explains, and the database has tables that drizzle's config \
+         leaves out: it is the migrations table of another project as well",
+        table.schema,
+        table.name,
+        if n_others == 1 { "row" } else { "rows" }
+    );
+    Err(Verdict::nothing(Exit::Refused, summary).hint(status::SHARED_TABLE))
 }
 
 /// Returns the schemas of the tables in the last snapshot.

@@ -56,6 +56,18 @@ fn ahead(ground: &Ground, policy: &Policy, cwd: &Path, status: &Status) -> Optio
     Some(Verdict::nothing(Exit::Changes, summary).hint(ahead.what_to_do))
 }
 
+/// What to do about rows that no file explains.
+pub const OTHERS: &str = "the history has migrations that this folder lacks: of another branch, which has to be merged, or of another \
+     project that shares the migrations table; give each project one of its own in drizzle's config, migrations: { table: '…' }";
+
+/// What to do where such rows alone keep migrations from being run.
+pub const SHARED: &str = "what was skipped is newer than all that the history has of this folder: rows of another project that shares \
+     the migrations table, or of another branch, pass it over. For another project, give each one of its own in drizzle's \
+     config, migrations: { table: '…' }, and record what is applied already by drizzle-pilot sync --to TAG; for a branch, merge it";
+
+/// What to do before such a table may go.
+pub const SHARED_TABLE: &str = "give each project a migrations table of its own in drizzle's config, migrations: { table: '…' }; --all-schemas empties the database of all of them";
+
 /// Returns what to do about the worst that was found.
 pub fn advice(status: &Status) -> Option<&'static str> {
     let has = |state| status.in_state(state).next().is_some();
@@ -63,6 +75,8 @@ pub fn advice(status: &Status) -> Option<&'static str> {
         Some(
             "bring the file back (git log --diff-filter=D finds it), or take its entry out of the journal if nothing has applied it",
         )
+    } else if has(State::Skipped) && status.is_skipped_by_others {
+        Some(SHARED)
     } else if has(State::Skipped) {
         Some(
             "drizzle-pilot sync --repair-order makes what was skipped the newest of the journal; then drizzle-pilot migrate",
@@ -74,7 +88,7 @@ pub fn advice(status: &Status) -> Option<&'static str> {
             "bring the file back as it was applied, and put the change into a new migration; if the database has the change already, drizzle-pilot sync proves and records it",
         )
     } else if !status.unknown.is_empty() {
-        Some("the database has migrations of another branch: this folder lacks them")
+        Some(OTHERS)
     } else {
         None
     }

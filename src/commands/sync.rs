@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
 use crate::commands::drift::{self, Compared};
+use crate::commands::filters;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
@@ -55,8 +56,15 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
     console.say("building the migrations in a database of their own, to compare");
-    let Compared { seen, differences } = drift::of_database(&ground, &history, had, clock)?;
-    let refusal = refused(&differences, had);
+    let compared = drift::of_database(&ground, &history, had, clock)?;
+    let by_name = compared.by_name();
+    let n_others = compared.renamed.n_others;
+    let Compared { seen, differences, left_out, .. } = compared;
+    if let Some(said) = filters::said(&left_out) {
+        console.warn(&said);
+        log.warnings.push(console.clean(&said));
+    }
+    let refusal = refused(&differences, had, by_name.as_ref());
     reported.writes = rows.iter().map(|row| shown(row, &history)).collect();
     reported.differences = Some(differences);
     if let Some(refusal) = refusal {
@@ -66,6 +74,10 @@ fn attempt(
         log.refusals.push(refusal);
         let summary =
             format!("the database is not what the migrations make ({n} differences), so its history is not written");
+        if by_name.is_some() && n_others == 0 {
+            return Err(Verdict::nothing(Exit::Refused, summary)
+                .hint("run the statements above, which change names alone, and then drizzle-pilot sync again"));
+        }
         return Err(Verdict::nothing(Exit::Refused, summary).hint(
             "bring the database and the migrations together first: a new migration for what only the database has, \
              or --to TAG where it has not all of them",
@@ -165,12 +177,16 @@ fn repair_order(
     .hint("look once more at what runs later now, commit the journal, then drizzle-pilot migrate"))
 }
 
-fn refused(differences: &[String], had: &[Migration]) -> Option<Refusal> {
+fn refused(differences: &[String], had: &[Migration], by_name: Option<&(&str, String)>) -> Option<Refusal> {
     if differences.is_empty() {
         return None;
     }
     let what = format!("the database is not what {} migrations make", had.len());
-    let lines: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+    let mut lines: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+    if let Some((why, statements)) = by_name {
+        lines.push((*why).to_owned());
+        lines.extend(statements.lines().map(|statement| format!("  {statement}")));
+    }
     let text = format!("refused: {what} (seen from them)\n{}", lines.join("\n"));
     Some(Refusal { what, allow_with: None, text })
 }

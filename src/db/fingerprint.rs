@@ -56,6 +56,51 @@ impl Fingerprint {
     }
 }
 
+/// A line, as it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line<'a> {
+    pub kind: &'a str,
+    /// The name in its parts, without quotes.
+    pub parts: Vec<String>,
+    pub facts: &'a str,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line.
+    pub fn read(line: &'a str) -> Line<'a> {
+        let (key, facts) = split(line);
+        let (kind, name) = key.split_once('|').unwrap_or((key, ""));
+        let (mut parts, mut quoted) = (vec![String::new()], false);
+        let mut chars = name.chars().peekable();
+        while let Some(char) = chars.next() {
+            let part = parts.last_mut().expect("there is always a part");
+            match char {
+                // The arguments of a function are no part of its name.
+                '(' if !quoted => break,
+                '"' if quoted && chars.peek() == Some(&'"') => part.extend(chars.next()),
+                '"' => quoted = !quoted,
+                '.' if !quoted => parts.push(String::new()),
+                char => part.push(char),
+            }
+        }
+        Line { kind, parts, facts }
+    }
+
+    /// Returns the schema that it lives in, or is.
+    pub fn schema(&self) -> Option<&str> {
+        let is_in_schema = self.kind == "schema" || self.parts.len() > 1;
+        self.parts.first().map(String::as_str).filter(|_| is_in_schema && self.kind != "extension")
+    }
+
+    /// Returns the schema and the first name in it: a table, or that of which it is a part.
+    pub fn of_table(&self) -> Option<[&str; 2]> {
+        match self.parts.as_slice() {
+            [schema, table, ..] => Some([schema, table]),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Identity { system_identifier, database, oid } = self;
@@ -354,6 +399,16 @@ mod tests {
             &[r#"column|public."a|""b".c|text default='x|y'::text"#],
             &[r#"changed: column public."a|""b".c text default='x'::text → text default='x|y'::text"#],
         );
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let line = Line::read(r#"column|public."a.""b|".c|text default='x.y'"#);
+        assert_eq!(line.kind, "column");
+        assert_eq!(line.parts, ["public", "a.\"b|", "c"]);
+        assert_eq!(line.facts, "text default='x.y'");
+        assert_eq!(Line::read("function|app.f(a.b)|x").parts, ["app", "f"]);
+        assert_eq!(Line::read("schema|app|").schema(), Some("app"));
     }
 
     #[test]

@@ -18,7 +18,9 @@ use super::url::Dsn;
 pub struct History {
     pub table: Relation,
     pub records: Records,
-    /// Tables of the application, which a migration or a push has made; without those of extensions.
+    /// Tables that a migration or a push has made, of whatever application; without those of extensions and migrators.
+    pub tables: Vec<Relation>,
+    /// How many of them belong to this project, as far as its config tells.
     pub n_tables: u64,
     /// The version of the server, as `server_version_num` says it.
     pub server: Option<u32>,
@@ -86,7 +88,8 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
             SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p'))";
     const TABLES: &str = "
-        SELECT count(*), pg_catalog.current_setting('server_version_num')::int4
+        SELECT coalesce(pg_catalog.array_agg(n.nspname::text), '{}'), coalesce(pg_catalog.array_agg(c.relname::text), '{}'),
+               pg_catalog.current_setting('server_version_num')::int4
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
            AND NOT (n.nspname = $1 AND c.relname = $2) AND c.relname NOT LIKE '\\_\\_drizzle\\_migrations%'
@@ -95,7 +98,9 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
     let named: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
     let counted = client.query_typed_one(TABLES, &named).await?;
-    let (n_tables, server): (i64, i32) = (counted.get(0), counted.get(1));
+    let (schemas, names, server): (Vec<String>, Vec<String>, i32) = (counted.get(0), counted.get(1), counted.get(2));
+    let tables: Vec<Relation> =
+        schemas.into_iter().zip(names).map(|(schema, name)| Relation { schema, name }).collect();
     let exists: bool = client.query_typed_one(EXISTS, &named).await?.get(0);
     let records = if exists {
         // A column that is not there is NULL in the JSON.
@@ -114,7 +119,8 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
     } else {
         Records::Absent
     };
-    Ok(History { table: table.clone(), records, n_tables: n_tables.unsigned_abs(), server: server.try_into().ok() })
+    let n_tables = tables.len() as u64;
+    Ok(History { table: table.clone(), records, tables, n_tables, server: server.try_into().ok() })
 }
 
 /// Returns the name of a table as SQL has it.

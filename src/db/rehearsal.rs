@@ -1,9 +1,10 @@
 //! Runs statements in a transaction that is rolled back, to learn which of them the server refuses and why.
 //!
-//! What stays of it: numbers that sequences have given out, and whatever a function does outside of the database.
+//! What stays of it: numbers that sequences have given out. What acts beyond the database is not tried.
 
 use std::time::Duration;
 
+use super::confine::Confine;
 use super::connect::{ConnectError, Session, explained, open, within};
 use super::transaction::{Fault, milliseconds};
 use super::url::Dsn;
@@ -21,6 +22,8 @@ pub enum Rehearsal {
     FailsAtEnd {
         fault: Box<Fault>,
     },
+    /// One of them acts beyond the database, or may: a rollback would not undo that.
+    NotTried,
 }
 
 /// Runs the statements and undoes them. None of them may begin or end a transaction. Must not be called from
@@ -28,10 +31,12 @@ pub enum Rehearsal {
 ///
 /// # Errors
 /// When the server cannot be asked, or not within the deadline.
-pub fn rehearse(dsn: &Dsn, statements: &[String], deadline: Duration) -> Result<Rehearsal, ConnectError> {
+pub fn rehearse(dsn: &Dsn, confine: &Confine, deadline: Duration) -> Result<Rehearsal, ConnectError> {
     within(dsn, deadline, async |patience| {
         let session = Session { application_name: "drizzle-pilot rehearsal", options: "" };
         let client = open(dsn, patience, &session).await?;
+        let confined = confine.within(&client).await.map_err(|error| explained(dsn, &error))?;
+        let Some(statements) = confined else { return Ok(Rehearsal::NotTried) };
         let limit = milliseconds(deadline);
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}");
         client.batch_execute(&begin).await.map_err(|error| explained(dsn, &error))?;

@@ -356,6 +356,18 @@ pub fn named(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet
         .collect()
 }
 
+/// Finds the tables and views of a schema by a name that is wanted.
+pub fn relations(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet<Relation> {
+    const KINDS: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
+    let is_relation = |schema: &str, name: &str| {
+        let mut objects = catalog.objects.iter().filter(|object| KINDS.contains(&&*object.kind));
+        objects.any(|object| {
+            object.schema.as_deref() == Some(schema) && object.names.last().is_some_and(|last| last == name)
+        })
+    };
+    named(catalog, |schema, name| wanted(schema, name) && is_relation(schema, name))
+}
+
 /// Returns what stays of what has a name of its own in a schema.
 fn left_standing(catalog: &Catalog, closure: &Closure) -> Vec<(String, Relation)> {
     const NAMED: [&str; 7] = ["table", "foreign table", "view", "materialized view", "sequence", "index", "type"];

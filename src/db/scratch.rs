@@ -9,6 +9,7 @@ use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
 
 use super::apply::Fault;
+use super::confine::Confine;
 use super::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
 use super::fingerprint::{self, Fingerprint};
 use super::history;
@@ -21,10 +22,9 @@ pub const PREFIX: &str = "drizzle_pilot_scratch_";
 const DROP: Duration = Duration::from_secs(20);
 
 /// What is built.
-#[derive(Debug, Clone)]
-pub struct Blueprint {
-    /// One query each, as drizzle's migrator sends them.
-    pub statements: Vec<String>,
+pub struct Blueprint<'a> {
+    /// Gives the statements, one query each, as drizzle's migrator sends them, where they stay in the database.
+    pub confine: &'a Confine<'a>,
     /// The table of the history, where the other database has it: it is part of the schema there.
     pub history: Option<Relation>,
 }
@@ -37,6 +37,9 @@ pub enum ScratchError {
     /// 42501.
     #[error("user {user} may not create a database, and the migrations need one of their own to be compared")]
     MayNotCreate { user: String },
+    /// What a statement does would not stay in the other database. Nothing was run.
+    #[error("a statement acts beyond the database that it is run in, or may")]
+    Leaves,
     /// A statement does not run in an empty database.
     #[error("the migrations do not run in an empty database: {}", fault.message)]
     Statement { idx: usize, fault: Box<Fault> },
@@ -46,22 +49,27 @@ pub enum ScratchError {
 /// schema. Must not be called from asynchronous code.
 ///
 /// # Errors
-/// Where the database cannot be created, or a statement fails in it.
+/// Where a statement would act beyond the database, the database cannot be created, or a statement fails in it.
 pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fingerprint, ScratchError> {
+    let Blueprint { confine, .. } = blueprint;
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let name = format!("{PREFIX}{}_{:x}", std::process::id(), since_1970.as_micros());
     let made = within(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &SESSION).await?;
         let extensions = extensions(&client).await.map_err(|error| explained(dsn, &error))?;
+        let confined = confine.within(&client).await.map_err(|error| explained(dsn, &error))?;
+        let Some(statements) = confined else { return Ok(Err(ScratchError::Leaves)) };
         match client.batch_execute(&format!("CREATE DATABASE {}", escape_identifier(&name))).await {
-            Ok(()) => Ok(Some(extensions)),
-            Err(error) if error.code().is_some_and(|code| code.code() == "42501") => Ok(None),
+            Ok(()) => Ok(Ok((extensions, statements))),
+            Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
+                Ok(Err(ScratchError::MayNotCreate { user: dsn.address().user.clone() }))
+            }
             Err(error) => Err(explained(dsn, &error)),
         }
     });
-    let extensions = match made {
-        Ok(Some(extensions)) => extensions,
-        Ok(None) => return Err(ScratchError::MayNotCreate { user: dsn.address().user.clone() }),
+    let (extensions, statements) = match made {
+        Ok(Ok(made)) => made,
+        Ok(Err(unmade)) => return Err(unmade),
         // The reply may have been lost after the database was made.
         Err(error) => {
             drop(Dropped { dsn, name: &name });
@@ -70,7 +78,8 @@ pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fin
     };
     let dropped = Dropped { dsn, name: &name };
     let there = dsn.of_database(&name);
-    let built = within(&there, deadline, async |patience| fill(&there, blueprint, &extensions, patience).await);
+    let built =
+        within(&there, deadline, async |patience| fill(&there, blueprint, &statements, &extensions, patience).await);
     let seen = match built {
         Ok(Ok(())) => fingerprint::fingerprint(&there, deadline).map_err(ScratchError::Unready),
         Ok(Err((idx, fault))) => Err(ScratchError::Statement { idx, fault }),
@@ -101,7 +110,8 @@ async fn extensions(client: &Client) -> Result<Vec<Extension>, tokio_postgres::E
 
 async fn fill(
     dsn: &Dsn,
-    blueprint: &Blueprint,
+    blueprint: &Blueprint<'_>,
+    statements: &[String],
     extensions: &[Extension],
     patience: Patience,
 ) -> Result<Result<(), (usize, Box<Fault>)>, ConnectError> {
@@ -113,7 +123,7 @@ async fn fill(
             let statement = statement.to_lowercase();
             statement.contains("create extension") && statement.contains(&name.to_lowercase())
         };
-        if blueprint.statements.iter().any(says) {
+        if statements.iter().any(says) {
             continue;
         }
         let (name, schema, version) = (escape_identifier(name), escape_identifier(schema), escape_identifier(version));
@@ -127,7 +137,7 @@ async fn fill(
             client.batch_execute(&statement).await.map_err(told)?;
         }
     }
-    for (idx, statement) in blueprint.statements.iter().enumerate() {
+    for (idx, statement) in statements.iter().enumerate() {
         if let Err(error) = client.batch_execute(statement).await {
             return match error.as_db_error() {
                 Some(answer) => Ok(Err((idx, Fault::of(answer)))),

@@ -46,6 +46,11 @@ impl Query<'_> {
         Position::of(&self.file.text, self.start + at)
     }
 
+    /// Returns where a byte of the query stands in the file.
+    pub fn place_of(&self, at: usize) -> Position {
+        Position::of(&self.file.text, self.start + at)
+    }
+
     /// Tells whether nothing but white space is in it.
     pub fn is_blank(&self) -> bool {
         self.text.trim().is_empty()

@@ -76,6 +76,8 @@ pub struct Status<'a> {
     pub migrations: Vec<Migration<'a>>,
     /// Rows of the history that no migration of the folder explains, by their places in it.
     pub unknown: Vec<usize>,
+    /// Whether migrations are skipped for such rows alone: by those of this folder they would be pending.
+    pub is_skipped_by_others: bool,
 }
 
 impl<'a> Status<'a> {
@@ -145,7 +147,13 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
         };
         Migration { entry, file: files[idx], state, record: matched[idx].map(|(_, row)| row) }
     });
-    Status { migrations: migrations.collect(), unknown: (0..records.len()).filter(|row| free[*row]).collect() }
+    let migrations: Vec<Migration> = migrations.collect();
+    let unknown: Vec<usize> = (0..records.len()).filter(|row| free[*row]).collect();
+    let own = (0..records.len()).filter(|row| !free[*row]).filter_map(|row| records[row].created_at).max();
+    let mut skipped = migrations.iter().filter(|migration| migration.state == State::Skipped).peekable();
+    let is_skipped_by_others =
+        skipped.peek().is_some() && skipped.all(|skipped| own.is_none_or(|own| own < skipped.entry.when));
+    Status { migrations, unknown, is_skipped_by_others }
 }
 
 /// How a row fits an entry of the journal.
@@ -248,6 +256,23 @@ mod tests {
         check(&["a@10", "b@30"], &["a@10", "b@20"], &["a applied", "b repeated"]);
         // A row without a time stands above all others, as 0.
         check(&["a@10", "b@20"], &["a@10", "x@"], &["a repeated", "b pending", "x@ unknown"]);
+    }
+
+    #[test]
+    fn what_rows_of_others_pass_over_is_told_from_what_our_own_do() {
+        let skipped_by_others = |when: i64, own: i64| {
+            let journal = serde_json::json!({ "entries": [{ "tag": "a", "when": own }, { "tag": "b", "when": when }] });
+            let file = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
+            let contents =
+                [file("a.sql"), file("b.sql"), ("meta/_journal.json".to_owned(), journal.to_string().into_bytes())];
+            let folder = Folder::of(Path::new("drizzle"), contents.into(), Vec::new()).expect("the folder can be read");
+            let JournalFile::Read(journal) = &folder.journal else { panic!("it is a journal") };
+            let row = |created_at: i64| Record { hash: String::new(), created_at: Some(created_at) };
+            compare(&folder, journal, &[row(own), row(99)]).is_skipped_by_others
+        };
+        assert!(skipped_by_others(20, 10));
+        assert!(!skipped_by_others(5, 10));
+        assert!(!skipped_by_others(100, 10));
     }
 
     #[test]

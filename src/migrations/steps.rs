@@ -5,14 +5,16 @@ use super::query::{Query, queries};
 use super::run::{Run, Trouble};
 use super::schema::Schema;
 use super::state::{State, Status};
-use crate::sql::transaction::{Boundary, boundaries};
+use crate::sql::transaction::{Boundary, boundaries, undoes};
 use crate::sql::{Dialect, script};
 
 /// What no number of runs gets past.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle<'a> {
     /// PostgreSQL runs it outside of transactions alone.
-    Alone { query: Query<'a>, what: &'static str },
+    Alone { query: Query<'a>, at: usize, what: &'static str },
+    /// It undoes what ran before it: drizzle would write into the history that it was applied.
+    Undone { query: Query<'a>, at: usize, what: &'static str },
     /// After a first run drizzle would pass over this migration, because its `when` is not the greatest.
     Order { tag: &'a str },
 }
@@ -45,7 +47,8 @@ pub fn plan<'a>(folder: &Folder, status: &Status<'a>, server: Option<u32>) -> Re
     for (entry_idx, migration) in status.migrations.iter().enumerate().skip(begin) {
         let Some(file) = migration.file else { continue };
         if !runs(migration.state) {
-            advance(&mut schema, &mut Run::on(server), file, entry_idx)?;
+            // What was applied is no obstacle any more, however that was done.
+            walk(&mut schema, &mut Run::on(server), file, entry_idx, &mut |_| {});
             continue;
         }
         let before = (schema.clone(), run.clone());
@@ -73,25 +76,50 @@ enum Fit {
     NeedsACommit,
 }
 
-/// Goes through a migration. What the server itself has to judge is no obstacle.
+/// Goes through a migration that is going to run. What the server itself has to judge is no obstacle.
 fn advance<'a>(schema: &mut Schema, run: &mut Run, file: &'a SqlFile, entry_idx: usize) -> Result<Fit, Obstacle<'a>> {
+    let mut first = None;
+    let fit = walk(schema, run, file, entry_idx, &mut |obstacle| {
+        first.get_or_insert(obstacle);
+    });
+    first.map_or(Ok(fit), Err)
+}
+
+fn walk<'a>(
+    schema: &mut Schema,
+    run: &mut Run,
+    file: &'a SqlFile,
+    entry_idx: usize,
+    told: &mut dyn FnMut(Obstacle<'a>),
+) -> Fit {
     let mut fit = Fit::WithOthers;
     schema.begin();
     for query in queries(file) {
         let script = script::read(query.text, Dialect::Postgres);
         for stated in &script.statements {
+            let at = stated.place.start;
             let sql = &query.text[stated.place.clone()];
+            let in_block = stated.ends_within().filter(|what| what.starts_with("ROLLBACK"));
+            if let Some(what) = undoes(sql).or(in_block) {
+                told(Obstacle::Undone { query, at, what });
+            }
             for trouble in run.look(schema, stated, sql, script.statements.len() - 1, entry_idx) {
                 match trouble {
-                    Trouble::Alone { what } => return Err(Obstacle::Alone { query, what }),
+                    Trouble::Alone { what } => told(Obstacle::Alone { query, at, what }),
                     Trouble::NewValue { by, .. } if by != entry_idx => fit = Fit::NeedsACommit,
                     Trouble::NewValue { .. } | Trouble::Control { .. } => {}
                 }
             }
             stated.steps.iter().for_each(|step| schema.apply(step));
         }
+        // Words that no tree was made of are sent all the same.
+        if !script.faults.is_empty()
+            && let Some(what) = undoes(query.text)
+        {
+            told(Obstacle::Undone { query, at: 0, what });
+        }
     }
-    Ok(fit)
+    fit
 }
 
 /// Returns what in a query ends the transaction around it.
@@ -113,8 +141,7 @@ mod tests {
         check_on(150_000, migrations, expected);
     }
 
-    #[track_caller]
-    fn check_on(server: u32, migrations: &[(i64, &str)], expected: Result<&[usize], &str>) {
+    fn folder(migrations: &[(i64, &str)]) -> Folder {
         let entries = migrations
             .iter()
             .enumerate()
@@ -123,10 +150,18 @@ mod tests {
         let files =
             migrations.iter().enumerate().map(|(idx, (_, text))| (format!("m{idx}.sql"), text.as_bytes().to_vec()));
         let contents = files.chain([("meta/_journal.json".to_owned(), journal.into_bytes())]).collect();
-        let folder = Folder::of(Path::new("drizzle"), contents, Vec::new()).expect("the folder can be read");
+        Folder::of(Path::new("drizzle"), contents, Vec::new()).expect("the folder can be read")
+    }
+
+    #[track_caller]
+    fn check_on(server: u32, migrations: &[(i64, &str)], expected: Result<&[usize], &str>) {
+        let folder = folder(migrations);
         let status = state::compare(&folder, folder.journal().expect("it is a journal"), &[]);
         let found = plan(&folder, &status, Some(server)).map_err(|obstacle| match obstacle {
-            Obstacle::Alone { query, what } => format!("{}: {what}", query.file.name),
+            Obstacle::Alone { query, what, .. } => format!("{}: {what}", query.file.name),
+            Obstacle::Undone { query, at, what } => {
+                format!("{}:{}: {what} undoes", query.file.name, query.place_of(at).line)
+            }
             Obstacle::Order { tag } => format!("{tag}: order"),
         });
         assert_eq!(found, expected.map(<[usize]>::to_vec).map_err(str::to_owned));
@@ -167,6 +202,31 @@ mod tests {
             &[(1, CREATE), (2, "SELECT 1;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON t (m)")],
             Err("m1.sql: CREATE INDEX CONCURRENTLY"),
         );
+    }
+
+    #[test]
+    fn what_undoes_a_migration_is_named_and_what_was_applied_is_not() {
+        for (text, undoes) in [
+            (
+                "CREATE TABLE a ();--> statement-breakpoint\nROLLBACK;--> statement-breakpoint\nCREATE TABLE b ();",
+                "2: ROLLBACK",
+            ),
+            ("CREATE TABLE a ();\n/* so */ rollback work;", "2: ROLLBACK"),
+            ("ABORT", "1: ABORT"),
+            ("SAVEPOINT s;\nROLLBACK TO s;", "2: ROLLBACK TO SAVEPOINT"),
+            ("PREPARE TRANSACTION 'x'", "1: PREPARE TRANSACTION"),
+            ("COMMIT;--> statement-breakpoint\nDO $$ BEGIN ROLLBACK; END $$", "2: ROLLBACK in a DO block"),
+            ("NO SQL; ROLLBACK", "1: ROLLBACK"),
+        ] {
+            check(&[(1, CREATE), (2, text)], Err(&format!("m1.sql:{undoes} undoes")));
+        }
+        check(&[(1, CREATE), (2, "SAVEPOINT s; SELECT 'ROLLBACK'; RELEASE s; COMMIT AND CHAIN")], Ok(&[2]));
+        for applied in ["CREATE INDEX CONCURRENTLY i ON t (m)", "ROLLBACK"] {
+            let folder = folder(&[(1, applied), (2, "SELECT 1")]);
+            let records = [state::Record { hash: folder.files[0].hash.clone(), created_at: Some(1) }];
+            let status = state::compare(&folder, folder.journal().expect("it is a journal"), &records);
+            assert_eq!(plan(&folder, &status, None).map_err(|_| "an obstacle"), Ok(vec![2]), "{applied}");
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ use toml::de::{DeTable, DeValue};
 use super::check::{self, CheckEntry};
 use super::model::{
     Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, Layer,
-    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, RefuseEnv, Rename, RuleRef, Ruled,
-    Section, Source, Then, Using, Variable, closest, quoted,
+    MigrateGate, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, RefuseEnv, Rename,
+    RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
 use crate::files::{self, ReadError};
@@ -504,6 +504,18 @@ struct Migrate {
     /// Migrations that were applied and that drizzle would run once more.
     #[schemars(with = "AnomalyEntry")]
     repeated: Option<Spanned<AnomalyEntry>>,
+    /// What is done about statements of migrations that a push would be refused for. They are judged by the same hazards and
+    /// the same rules, by the rows of the database.
+    #[schemars(with = "GateEntry")]
+    gate: Option<Spanned<GateEntry>>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum GateEntry {
+    Off,
+    Warn,
+    Refuse,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -791,6 +803,14 @@ impl Reader<'_> {
             let rule = self.rule(&layer, &format!("migrate.{}", anomaly.key()), entry.span());
             let value = matches!(entry.get_ref(), AnomalyEntry::Approve);
             policy.migrate.insert(anomaly, Ruled { value, rule });
+        }
+        if let Some(gate) = &sections.migrate.gate {
+            let value = match gate.get_ref() {
+                GateEntry::Off => MigrateGate::Off,
+                GateEntry::Warn => MigrateGate::Warn,
+                GateEntry::Refuse => MigrateGate::Refuse,
+            };
+            policy.migrate_gate = Ruled { value, rule: self.rule(&layer, "migrate.gate", gate.span()) };
         }
         let using = self.using(&layer, sections.using);
         self.without_transaction(sections, &using);

@@ -82,6 +82,7 @@ pub struct Policy {
     pub(super) hazards: BTreeMap<HazardKey, HazardLine>,
     pub(super) apply: ApplyLine,
     pub(super) migrate: BTreeMap<Anomaly, Ruled<bool>>,
+    pub(super) migrate_gate: Ruled<MigrateGate>,
     pub(super) using: BTreeMap<ObjectName, Using>,
     pub(super) prompts: Prompts,
     pub(super) hosts: Vec<HostPattern>,
@@ -149,6 +150,15 @@ pub enum Apply {
     Kit,
     /// The program itself, all or nothing, in one transaction of PostgreSQL.
     Transaction,
+}
+
+/// What `migrate` does about statements that a push would be refused for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrateGate {
+    /// Nothing: they are not looked at.
+    Off,
+    Warn,
+    Refuse,
 }
 
 /// What is not as it should be between a migrations folder and the history of a database.
@@ -452,6 +462,7 @@ impl Policy {
             hazards: BTreeMap::new(),
             apply: ApplyLine { value: Apply::Kit, layer: None, rule: RuleRef::built_in("push.apply") },
             migrate: BTreeMap::new(),
+            migrate_gate: Ruled { value: MigrateGate::Warn, rule: RuleRef::built_in("migrate.gate") },
             using: BTreeMap::new(),
             prompts: Prompts::default(),
             hosts: Vec::new(),
@@ -503,6 +514,11 @@ impl Policy {
             Some(Ruled { value, rule }) => (*value, rule.clone()),
             None => (false, RuleRef::built_in(&format!("migrate.{}", anomaly.key()))),
         }
+    }
+
+    /// Returns what `migrate` does about statements that a push would be refused for.
+    pub fn migrate_gate(&self) -> MigrateGate {
+        self.migrate_gate.value
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.

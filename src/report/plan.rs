@@ -68,7 +68,11 @@ impl Report {
         }
         for (_, groups) in &classes {
             for (hazard, _) in groups {
-                let sign = if hazard.verdict == Judgement::Refused { "❌ refused" } else { "✅ allowed" };
+                let sign = match hazard.verdict {
+                    Judgement::Refused => "❌ refused",
+                    Judgement::Warned => "⚠️ warned of",
+                    Judgement::Allowed => "✅ allowed",
+                };
                 let what: Vec<String> = hazard.objects.iter().map(|object| code(object)).collect();
                 let note = hazard.note.as_deref().map(|note| format!(" ({})", inline(note))).unwrap_or_default();
                 let rows = hazard.quantity().unwrap_or_default();

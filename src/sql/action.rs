@@ -4,6 +4,7 @@
 //! something: whatever can be read is read, also inside of `DO` and `WITH`, and what cannot is [`Action::Unread`].
 
 mod block;
+pub mod confined;
 pub mod literal;
 mod other;
 mod postgres;

@@ -27,5 +27,5 @@ pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
 pub use plan::{Assessed, Change, Facts, Found, Reference, assess, read, weigh};
-pub use postgres::{RowPolicy, row_policy};
+pub use postgres::{RowPolicy, adds_only, row_policy};
 pub use statement::{SplitError, split};

@@ -742,6 +742,46 @@ fn create_policy(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     Some(vec![Effect::Create { kind: Kind::Policy, name: policy_of(&parts, K::POLICY)?, proof: Proof::New }])
 }
 
+/// Tells whether a statement that has no effects of its own here destroys nothing: it adds, says something, or divides transactions.
+pub fn adds_only(sql: &str) -> bool {
+    let Some(statement) = parse_one(sql) else { return false };
+    let reads_alone = || {
+        let others = [K::INSERT, K::UPDATE, K::DELETE, K::MERGE];
+        let changes = statement.descendants().skip(1).any(|part| others.contains(&part.kind()));
+        let overwrites = statement.descendants().any(|part| part.kind() == K::ON_CONFLICT_CLAUSE);
+        let calls = statement.descendants().filter(|part| part.kind() == K::CALL_EXPR).any(|call| {
+            let name = child(&call, K::NAME_REF).and_then(|name| single(&name));
+            !name.is_some_and(|name| {
+                SAME_FOR_EVERY_ROW.contains(&name.as_str())
+                    || ["gen_random_uuid", "nextval", "count"].contains(&name.as_str())
+            })
+        });
+        !changes && !overwrites && !calls
+    };
+    match statement.kind() {
+        K::INSERT | K::SELECT | K::VALUES | K::CREATE_TABLE_AS | K::SELECT_INTO | K::CREATE_TABLE => reads_alone(),
+        K::CREATE_FUNCTION
+        | K::CREATE_PROCEDURE
+        | K::CREATE_TRIGGER
+        | K::CREATE_EXTENSION
+        | K::CREATE_DOMAIN
+        | K::CREATE_TYPE
+        | K::CREATE_STATISTICS
+        | K::COMMENT_ON
+        | K::SET
+        | K::SET_CONSTRAINTS
+        | K::SET_TRANSACTION
+        | K::BEGIN
+        | K::COMMIT_TRANSACTION
+        | K::SAVEPOINT_CREATE
+        | K::RELEASE_SAVEPOINT
+        | K::LOCK
+        | K::ANALYZE
+        | K::SHOW => true,
+        _ => false,
+    }
+}
+
 /// A row level security policy as a statement creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPolicy {

@@ -81,6 +81,17 @@ pub fn boundaries(sql: &str) -> Vec<(&'static str, Boundary)> {
     controls.collect()
 }
 
+/// Returns what in a text undoes what ran before it, or leaves that to a later COMMIT PREPARED.
+pub fn undoes(sql: &str) -> Option<&'static str> {
+    pieces(sql)?.iter().find_map(|piece| match piece.control()? {
+        Why::Control { what: "ROLLBACK" } if piece.boundary("ROLLBACK") == Boundary::Stays => {
+            Some("ROLLBACK TO SAVEPOINT")
+        }
+        Why::Control { what: what @ ("ROLLBACK" | "ABORT" | "PREPARE TRANSACTION") } => Some(what),
+        Why::Control { .. } | Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+    })
+}
+
 /// Returns what in a text PostgreSQL runs outside of transaction blocks only (SQLSTATE 25001).
 pub fn alone(sql: &str) -> Option<&'static str> {
     pieces(sql)?.iter().find_map(|piece| match piece.alone()? {

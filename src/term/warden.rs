@@ -42,7 +42,9 @@ pub fn run(arguments: &[OsString]) -> i32 {
     match Warden::start(starter, program, rest) {
         Ok(mut warden) => warden.watch(),
         Err(error) => {
-            eprintln!("drizzle-pilot: starting {}: {error}", program.display());
+            // Where nobody can be told, the status says it.
+            let told = format!("drizzle-pilot: starting {}: {error}\n", program.display());
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
             if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN }
         }
     }

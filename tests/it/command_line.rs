@@ -389,9 +389,9 @@ fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts()
     }
 }
 
-/// A disk that fills up in the middle does not make another run of it, and is told.
+/// A disk that fills up in the middle takes away what was wanted: that is a failure, and is told.
 #[test]
-fn a_report_or_recording_that_cannot_be_finished_is_told() {
+fn a_report_or_recording_that_cannot_be_finished_is_a_failure() {
     let long = format!("{}\n", "0123456789 ".repeat(8000));
     let olds: Vec<String> = (0..1500).map(|n| format!("an old table with number {n}")).collect();
     let olds: Vec<&str> = olds.iter().map(String::as_str).collect();
@@ -399,10 +399,36 @@ fn a_report_or_recording_that_cannot_be_finished_is_told() {
         let script = kit::push([Step::Menu(rename_table("users", &olds)), out(&long), out(NO_CHANGES)]);
         let policy = "[renames]\notherwise = 'create'\n";
         // 64 blocks of 512 bytes, or of 1024: the first report fits, and the last does not.
-        Run::push(&script).policy(policy).args(&[flag, file]).after("ulimit -f 64").run().expect(0, None)
+        Run::push(&script).policy(policy).args(&[flag, file]).after("ulimit -f 64").run().expect(1, Some(UNCHANGED))
     };
     push("--report", "report.json").says(&["the report", "report.json could not be written", "File too large"]);
-    push("--record", "push.cast").says(&["the recording is not complete", "File too large"]);
+    push("--record", "push.cast").says(&["the recording push.cast could not be written whole", "File too large"]);
+}
+
+/// Every command that prints a result, where that can be done without a database.
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["push", "--help"],
+        &["policy", "schema"],
+        &["policy", "check"],
+        &["policy", "explain", "drop_table", "users"],
+        &["report", "schema"],
+        &["completions", "bash"],
+        &["man"],
+        &["doctor"],
+        &["doctor", "--format", "json"],
+    ] {
+        let ended = Run::new(args).after("exec >/dev/full").run();
+        assert!(ended.stderr.contains("could not be written to stdout: No space left"), "{args:?}\n{ended}");
+        assert_ne!(ended.code, 0, "{args:?}\n{ended}");
+    }
+    let full = |run: Run| run.after("exec >/dev/full").run().expect(1, Some(UNCHANGED));
+    for args in [&[][..], &["--format", "json"], &["--dry-run"]] {
+        full(Run::push(&kit::push([out(NO_CHANGES)])).args(args)).says(&["could not be written to stdout"]);
+    }
 }
 
 #[test]

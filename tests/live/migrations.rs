@@ -328,8 +328,185 @@ fn what_follows_a_commit_may_be_built_concurrently() {
     let database = Database::create();
     let concurrently = "COMMIT;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON a (id);";
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a (id int);"), (20, concurrently)]);
-    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
+    let says = ["2 migrations applied", "drizzle/0001_m.sql:1: COMMIT ends drizzle's transaction"];
+    project.pilot(&["migrate"]).run().expect(0).says(&says);
     assert_eq!(database.value("SELECT count(*) FROM pg_indexes WHERE indexname = 'i'"), "1");
+}
+
+#[test]
+fn what_a_rollback_would_undo_is_not_run_and_not_called_applied() {
+    let database = Database::create();
+    let undone =
+        "CREATE TABLE a (id int);--> statement-breakpoint\nROLLBACK;--> statement-breakpoint\nCREATE TABLE b ();";
+    let project = project(NEWEST, &database, &[(10, undone)]);
+    let says = ["drizzle/0000_m.sql:2: ROLLBACK would undo", "take it out"];
+    project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&says);
+    assert_eq!(database.state(), Vec::<String>::new());
+}
+
+/// Statements that act beyond the database they run in, and what shows that they did.
+const BEYOND: [(&str, &str); 8] = [
+    ("ALTER ROLE #role NOLOGIN;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin"),
+    ("DO $$ BEGIN EXECUTE 'ALTER ROLE #role NOLOGIN'; END $$;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin"),
+    (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE #role NOLOGIN; RETURN NEW; END $$;
+         CREATE TABLE g (); CREATE TRIGGER t BEFORE INSERT ON g FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO g DEFAULT VALUES;",
+        "SELECT count(*) FROM pg_roles WHERE rolname = '#role' AND NOT rolcanlogin",
+    ),
+    ("CREATE ROLE #role_two;", "SELECT count(*) FROM pg_roles WHERE rolname = '#role_two'"),
+    ("GRANT pg_monitor TO #role;", "SELECT count(*) FROM pg_auth_members WHERE member = '#role'::regrole"),
+    ("ALTER ROLE #role SET work_mem = '1MB';", "SELECT count(*) FROM pg_db_role_setting WHERE setrole = '#role'::regrole"),
+    ("COPY (SELECT 1) TO PROGRAM 'cat > /tmp/#role';", "SELECT count(*) FROM pg_ls_dir('/tmp') WHERE pg_ls_dir = '#role'"),
+    ("SELECT lo_export(lo_from_bytea(0, 'x'), '/tmp/#role');", "SELECT count(*) FROM pg_ls_dir('/tmp') WHERE pg_ls_dir = '#role'"),
+];
+
+#[test]
+fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
+    let database = Database::create();
+    let role = database.value("SELECT current_database() || '_beyond'");
+    database.sql(&format!("CREATE ROLE {role} LOGIN"));
+    for (statement, shows) in BEYOND {
+        let (statement, shows) = (statement.replace("#role", &role), shows.replace("#role", &role));
+        let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
+        let project = project(NEWEST, &database, &[(10, &text)]);
+        database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
+        let says = ["drizzle/0000_m.sql:", "cannot be compared in a database beside this one"];
+        project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
+        project.pilot(&["check", "--database"]).run().expect(3).says(&says);
+        let folder = project.path("drizzle/0000_m.sql");
+        let hash =
+            database.value(&format!("SELECT encode(sha256(pg_read_binary_file('{}')), 'hex')", folder.display()));
+        database.sql(&format!(
+            "CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint);
+             INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('{hash}', 10)"
+        ));
+        let ran = project.pilot(&["next"]).without_report().run();
+        assert!(ran.stdout.contains("the database was not compared with its migrations"), "{statement}\n{ran}");
+        assert_eq!(database.value(&shows), "0", "{statement}");
+    }
+    // A role that is there is not created, and the comparison goes on.
+    let text = format!("CREATE ROLE {role};\n--> statement-breakpoint\nCREATE TABLE a (id int);");
+    let project = project(NEWEST, &database, &[(10, &text)]);
+    database.sql("DROP SCHEMA drizzle CASCADE");
+    let ran = project.pilot(&["sync"]).run();
+    database.sql(&format!("DROP ROLE {role}"));
+    ran.expect(0).says(&["1 row of the history written"]);
+    no_scratch_stays(&database);
+}
+
+#[test]
+fn what_a_migration_would_destroy_is_counted_and_warned_of_and_refused_on_request() {
+    let first = (10, "CREATE TABLE users (id int, legacy text, other text);");
+    let second = (
+        20,
+        "INSERT INTO users VALUES (4);\n--> statement-breakpoint\nALTER TABLE users DROP COLUMN legacy;\n--> statement-breakpoint\nUPDATE users SET other = NULL;",
+    );
+    let says = ["drizzle/0001_m.sql:3: drop_column public.users.legacy, 3 rows", "drizzle/0001_m.sql:5: unclassified"];
+    let made = || {
+        let database = Database::create();
+        let project = project(NEWEST, &database, &[first]);
+        project.pilot(&["migrate"]).run().expect(0);
+        database.sql("INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, NULL)");
+        folder(&project, &[first, second]);
+        (database, project)
+    };
+    let (_warned, project) = made();
+    let ran = project.pilot(&["next"]).without_report().run().expect(2);
+    assert!(says.iter().all(|says| ran.stdout.contains(says)), "{ran}");
+    let ran = project.pilot(&["migrate"]).run().expect(0).says(&says).says(&["1 migration applied"]);
+    let statement = &ran.report["statements"][0];
+    assert_eq!((statement["verdict"].as_str(), statement["rows"].as_u64()), (Some("warned"), Some(3)), "{ran}");
+
+    let (database, project) = made();
+    project.policy("[migrate]\ngate = \"refuse\"\n");
+    let before = database.everything();
+    let ran = project.pilot(&["migrate"]).run().expect(3).says(&says[..1]).database("unchanged");
+    assert_eq!(ran.report["statements"][0]["verdict"], "refused", "{ran}");
+    assert_eq!(database.everything(), before);
+    let lines = ran.allow_with();
+    assert!(lines.contains("drop_column = { only = [\"public.users.legacy\"] }"), "{lines}");
+    project.paste(&lines);
+    project
+        .pilot(&["migrate"])
+        .run()
+        .expect(0)
+        .says(&["drop_column public.users.legacy deletes 3 values", "1 migration applied"]);
+
+    let (_unseen, project) = made();
+    project.policy("[migrate]\ngate = \"off\"\n");
+    let ran = project.pilot(&["migrate"]).run().expect(0);
+    assert!(!ran.stderr.contains("drop_column") && ran.report["statements"] == serde_json::json!([]), "{ran}");
+}
+
+#[test]
+fn names_that_differ_alone_are_told_with_the_statements_that_make_them_agree() {
+    let database = Database::create();
+    let renamed =
+        [(10, "CREATE TABLE clients (id serial PRIMARY KEY);"), (20, "ALTER TABLE clients RENAME TO customers;")];
+    let project = project(NEWEST, &database, &renamed);
+    database.sql("CREATE TABLE customers (id serial PRIMARY KEY)");
+    let ran = project.pilot(&["sync"]).run().expect(3).says(&["only names differ", "drizzle-pilot sync again"]);
+    let statements: Vec<&str> = ran.stderr.lines().map(str::trim).filter(|line| line.starts_with("ALTER ")).collect();
+    assert_eq!(statements.len(), 2, "{ran}");
+    database.sql(&statements.join("\n"));
+    project.pilot(&["sync"]).run().expect(0).says(&["2 rows of the history written"]);
+}
+
+/// Two projects in one database, each with tables and a migrations table of its own, or with one for both.
+const CONFIG: &str = "export default { dialect: 'postgresql', schema: './schema.ts', tablesFilter: ['#_*'], migrations: { table: '#table' }, dbCredentials: { url: process.env.DATABASE_URL! } };\n";
+
+fn one_of_two(database: &Database, prefix: &str, table: &str, when: i64) -> Project {
+    let text = format!(
+        "CREATE TYPE {prefix}_mood AS ENUM ('a');\nCREATE TABLE {prefix}_users (id serial PRIMARY KEY, mood {prefix}_mood);"
+    );
+    let project = project(NEWEST, database, &[(when, &text)]);
+    project.config(&CONFIG.replace("#table", table).replace('#', prefix));
+    project.policy("[guard]\nhosts = [\"127.0.0.1\"]\n");
+    project
+}
+
+#[test]
+fn what_belongs_to_another_project_of_the_database_is_left_alone() {
+    let database = Database::create();
+    let ours = one_of_two(&database, "a", "migrations_a", 10);
+    let theirs = one_of_two(&database, "b", "migrations_b", 20);
+    theirs.pilot(&["migrate"]).run().expect(0);
+    // Their tables are no sign that a push built ours.
+    let ran = ours.pilot(&["next"]).without_report().run().expect(2);
+    assert!(ran.stdout.starts_with("state  pending: "), "{ran}");
+    ours.pilot(&["migrate"]).run().expect(0);
+    let says = ["not compared, because", "drizzle.migrations_b, public.b_users"];
+    let ran = ours.pilot(&["check", "--database"]).run().says(&says);
+    assert!(!ran.stdout.contains("database-drift"), "{ran}");
+    database.sql("DELETE FROM drizzle.migrations_a");
+    ours.pilot(&["sync"]).run().expect(0).says(&says).says(&["1 row of the history written"]);
+    let theirs_before = database.rows("SELECT * FROM drizzle.migrations_b");
+    let reset = ["reset", "--dry-run", "--then", "none"];
+    let ran = ours.pilot(&reset).run().expect(2).says(&["public.b_users stays", "drizzle.migrations_b stays"]);
+    let dropped: Vec<&str> =
+        ran.report["statements"].as_array().into_iter().flatten().filter_map(|it| it["sql"].as_str()).collect();
+    assert!(
+        !dropped.is_empty() && dropped.iter().all(|sql| !sql.contains("b_") && !sql.contains("_b")),
+        "{dropped:#?}"
+    );
+    ours.pilot(&["reset", "--yes", "--then", "migrate"]).run().expect(0);
+    assert_eq!(database.rows("SELECT * FROM drizzle.migrations_b"), theirs_before);
+    assert_eq!(database.value("SELECT count(*) FROM b_users"), "0");
+}
+
+#[test]
+fn a_migrations_table_that_two_projects_share_is_known_and_not_emptied() {
+    let database = Database::create();
+    let ours = one_of_two(&database, "a", "__drizzle_migrations", 10);
+    one_of_two(&database, "b", "__drizzle_migrations", 20).pilot(&["migrate"]).run().expect(0);
+    let says = ["another project", "migrations: { table:"];
+    ours.pilot(&["status"]).run().expect(2).says(&says);
+    ours.pilot(&["migrate"]).run().expect(3).says(&says).database("unchanged");
+    let ran = ours.pilot(&["next"]).without_report().run().expect(2);
+    assert!(says.iter().all(|says| ran.stdout.contains(says)) && !ran.stdout.contains("--repair-order"), "{ran}");
+    let before = database.everything();
+    ours.pilot(&["reset", "--yes", "--then", "none"]).run().expect(3).says(&says).database("unchanged");
+    assert_eq!(database.everything(), before);
 }
 
 #[test]
@@ -358,12 +535,11 @@ fn an_index_that_is_built_concurrently_is_named_before_anything_runs() {
             (20, "SELECT 1;\n--> statement-breakpoint\nCREATE INDEX CONCURRENTLY i ON a (id);"),
         ],
     );
-    project
-        .pilot(&["migrate"])
-        .run()
-        .expect(1)
-        .database("unchanged")
-        .says(&["drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY", "25001"]);
+    project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&[
+        "drizzle/0001_m.sql:3: CREATE INDEX CONCURRENTLY",
+        "25001",
+        "`COMMIT;`",
+    ]);
     assert_eq!(database.state(), Vec::<String>::new());
 }
 

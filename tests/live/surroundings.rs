@@ -58,12 +58,33 @@ fn stdout_may_be_a_pipe_that_closes_early() {
 }
 
 #[test]
-fn stdout_and_stderr_may_be_closed_or_full() {
+fn stdout_and_stderr_may_be_closed() {
     check(|run| run.in_shell("pilot >&-"));
     check(|run| run.in_shell("pilot >&- 2>&-"));
-    check(|run| run.in_shell("pilot >/dev/full"));
-    check(|run| run.in_shell("pilot >/dev/full 2>&1"));
-    check(|run| run.in_shell("pilot -vv >/dev/full 2>&1"));
+}
+
+/// What was done is done, and whoever wanted to know of it does not.
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let pilot = |script: &str, code: i32| {
+        let database = Database::create();
+        let project = Project::fixture(NEWEST, "drop_column", &database);
+        let ran = project.pilot(&["push"]).in_shell(script).run().expect(code).database("changed");
+        assert_eq!(database.state(), ["public.users (id integer, name text): 3 rows"], "{ran}");
+        ran
+    };
+    pilot("pilot >/dev/full", 7).says(&["the result could not be written to stdout: No space left", "changes applied"]);
+    pilot("pilot >/dev/full 2>&1", 7);
+    pilot("pilot -vv >/dev/full 2>&1", 7);
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    let full = |args: &[&str]| {
+        project.pilot(args).in_shell("pilot >/dev/full").run().expect(1).says(&["could not be written"])
+    };
+    full(&["run", "--", "export"]);
+    full(&["plan"]);
+    let summary = |run: Run| run.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "/dev/full").run();
+    summary(project.pilot(&["plan"])).expect(1).says(&["the summary /dev/full could not be written"]);
 }
 
 #[test]
