@@ -31,8 +31,10 @@ use crate::kit::approved::Approved;
 use crate::kit::block;
 use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::engine::{self, Engine, Unheld};
 use crate::kit::listing::Unlisted;
-use crate::kit::mailbox::Go;
+use crate::kit::mailbox::{Go, Questions};
+use crate::kit::mariadb;
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
@@ -57,6 +59,15 @@ const OURSELVES: &str = "drizzle-pilot";
 /// The variables by which node-pg names a session and sets its start-up options.
 const APPLICATION_NAME: &str = "PGAPPNAME";
 const OPTIONS: &str = "PGOPTIONS";
+
+/// What the sessions of drizzle-kit are asked.
+const QUESTIONS: Questions = Questions {
+    postgres: QUESTION,
+    mysql: sql::mysql::QUESTION,
+    sqlite: &sql::sqlite::QUESTIONS,
+    references: sql::sqlite::REFERENCES,
+    most: sql::sqlite::MOST,
+};
 
 /// Statements to run in one transaction, and where.
 #[derive(Debug)]
@@ -103,8 +114,16 @@ pub struct Copilot<'a> {
     server: Option<Server>,
     /// How many sessions of drizzle-kit were seen to be in the same place.
     n_sessions: usize,
-    /// Whether drizzle-kit's sessions are with PostgreSQL, over sockets.
+    /// Whether drizzle-kit works on a database, so that a session of it must be seen.
     has_sessions: bool,
+    /// Through what drizzle-kit speaks to the database.
+    engine: Option<Engine>,
+    /// The driver by its name in the config, or the package.
+    driver: Option<String>,
+    /// What the database has, where it is one of SQLite and its session told.
+    catalog: Option<sql::sqlite::Catalog>,
+    /// What the server is, where it is one of MySQL or its kin.
+    mysql: Option<sql::mysql::Server>,
     /// The schema files, and what they import, as drizzle-kit has loaded them.
     loaded: BTreeSet<PathBuf>,
     /// What the project's own files have printed, and nobody was shown.
@@ -185,6 +204,10 @@ impl<'a> Copilot<'a> {
             server: None,
             n_sessions: 0,
             has_sessions: false,
+            engine: None,
+            driver: None,
+            catalog: None,
+            mysql: None,
             loaded: BTreeSet::new(),
             printed: String::new(),
             row_policies: Vec::new(),
@@ -766,13 +789,14 @@ impl<'a> Copilot<'a> {
             return self.decline_because("allowed; the lock on the database was lost");
         }
         if self.has_sessions && self.n_sessions == 0 {
-            return Answer::Unclear(
-                "drizzle-kit asks for consent, and no session of its own with the server was seen".to_owned(),
-            );
+            self.verdict = Some(unseen_session(self.driver.as_deref().unwrap_or_default()));
+            return self.decline_because("allowed; nothing holds what drizzle-kit sends");
         }
         match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
             (Apply::Kit, _, _) => {
-                self.approved = block::find(&prompt.printed).ok().map(|block| Approved::new(&block));
+                let dialect = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
+                let block = block::find(&prompt.printed).ok();
+                self.approved = block.map(|block| Approved::new(&block).with_around(&dialect));
                 Answer::Choose(choice)
             }
             (Apply::Transaction, Some(dsn), Some(seen)) => {
@@ -823,6 +847,10 @@ impl<'a> Copilot<'a> {
         };
         self.is_where_the_lock_is(dsn.as_ref())?;
         hide(self.console.secrets_mut(), config, dsn.as_ref());
+        self.driver = config.driver.clone().or_else(|| config.client.clone());
+        if self.holds() && self.mission.connects() {
+            self.engine = engine::of(config).map_err(|unheld| not_held(&unheld))?;
+        }
         let whereabouts = whereabouts::of(config);
         let target = reported(config, dsn.as_ref(), &whereabouts);
         let host = target.host.clone();
@@ -842,13 +870,47 @@ impl<'a> Copilot<'a> {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
-        self.has_sessions = dsn.is_some() && self.mission.connects();
+        self.has_sessions = self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
         let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
         self.visit = visit.map_err(|error| self.unseen(&error))?;
         self.dsn = dsn;
         Ok(env)
+    }
+
+    /// Takes what a session is that is not one of PostgreSQL over a socket.
+    fn other_session(&mut self, session: &KitSession) -> Result<(), Held> {
+        let unknown = || {
+            let error = session.error.as_deref().unwrap_or("its answer cannot be read");
+            Held::Session(format!("a session of drizzle-kit cannot be asked what it is: {error}"))
+        };
+        match self.dialect {
+            Some(Dialect::Postgres) => {
+                let told = session.answers.as_deref().and_then(Server::of).ok_or_else(unknown)?;
+                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
+                    return Err(Held::Meaning(reason));
+                }
+            }
+            Some(Dialect::MySql | Dialect::SingleStore) => {
+                let told = session.answers.as_deref().and_then(sql::mysql::Server::of).ok_or_else(unknown)?;
+                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
+                    return Err(Held::Meaning(reason));
+                }
+                self.mysql = Some(told);
+            }
+            Some(Dialect::Sqlite | Dialect::Turso) | None => {
+                let told = session.catalog.clone().unwrap_or_default();
+                let counted = |table: &str, column: &str| {
+                    let count = told.counts.iter().find(|count| count.table == table && count.column == column)?;
+                    let rows = count.rows.as_ref()?;
+                    rows.as_u64().or_else(|| rows.as_str()?.parse().ok())
+                };
+                self.catalog = self.catalog.take().or_else(|| sql::sqlite::Catalog::of(&told.answers, &counted));
+            }
+        }
+        self.n_sessions += 1;
+        Ok(())
     }
 
     /// Reads where drizzle-kit will connect, with the environment it will have; none where that is not PostgreSQL.
@@ -874,7 +936,7 @@ impl Pilot for Copilot<'_> {
                     }
                 };
                 let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
-                let go = Box::new(Go { env, config, question: QUESTION, holds: self.holds() });
+                let go = Box::new(Go { env, config, questions: QUESTIONS, holds: self.holds() });
                 Clearance::Go { go, leash, secrets }
             }
             Err(verdict) => {
@@ -989,6 +1051,9 @@ impl Pilot for Copilot<'_> {
     }
 
     fn session(&mut self, session: &KitSession) -> Result<(), Held> {
+        if session.driver.is_some() {
+            return self.other_session(session);
+        }
         let told = session.answers.as_deref().and_then(Server::of).ok_or_else(|| {
             let error = session.error.as_deref().unwrap_or("its answer cannot be read");
             Held::Session(format!("a session of drizzle-kit cannot be asked where it is: {error}"))
@@ -1030,7 +1095,10 @@ impl Pilot for Copilot<'_> {
                 "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
             ))
         })?;
-        Ok(self.unlisted.without(query))
+        match &self.mysql {
+            Some(server) if server.is_mariadb() => Ok(mariadb::as_mysql(query)),
+            _ => Ok(self.unlisted.without(query)),
+        }
     }
 
     fn is_executing(&mut self, consented: bool) -> bool {
@@ -1143,6 +1211,27 @@ pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
     for password in dsn.secrets() {
         secrets.add_password(&password, &[&address.user, &address.database, &server]);
     }
+}
+
+/// Says why drizzle-kit is not let at a database by a driver that nothing holds.
+fn not_held(unheld: &Unheld) -> Verdict {
+    let Unheld { name, why, instead } = unheld;
+    Verdict::nothing(Exit::Config, format!("what drizzle-kit sends through {name} cannot be held: {why}"))
+        .hint(*instead)
+}
+
+/// Says that drizzle-kit works on a database past what holds it.
+fn unseen_session(driver: &str) -> Verdict {
+    let driver = if driver.is_empty() { "its driver".to_owned() } else { format!("the driver {driver}") };
+    Verdict::nothing(
+        Exit::Config,
+        format!(
+            "no session of drizzle-kit with the database was seen, so nothing holds what it sends through {driver}"
+        ),
+    )
+    .hint(
+        "use a driver and a version that docs/engines.md names, or apply migrations with drizzle-pilot run -- migrate",
+    )
 }
 
 /// Says which names keep drizzle-kit from being let at a database.

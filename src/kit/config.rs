@@ -68,6 +68,9 @@ pub struct Config {
     /// Whether drizzle-kit finds the driver `pg`, which it prefers to all others.
     #[serde(default)]
     pub has_pg: bool,
+    /// The package that drizzle-kit connects by: the first of its dialect's that it finds.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -92,8 +95,9 @@ impl std::fmt::Debug for Config {
             migrations,
             db_credentials: _,
             has_pg,
+            client,
         } = self;
-        let (drivers, filters) = ((driver, has_pg), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, has_pg, client), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
@@ -230,7 +234,7 @@ pub enum Mail {
     Error { error: String },
     /// A statement failed.
     Failed { failed: Box<FailedStatement> },
-    /// A session with PostgreSQL began; it waits for our word before its first query.
+    /// A session began; it waits for our word before its first query.
     Session { session: Box<KitSession> },
     /// A query waits for our word before it is sent.
     Query { query: String },
@@ -247,10 +251,30 @@ pub enum Mail {
 /// What one of drizzle-kit's own sessions is, as the server told it within that session.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct KitSession {
+    /// The package that the session is of; none for every driver of PostgreSQL over a socket.
+    pub driver: Option<String>,
     /// The values of the question that came with the clearance; none where the server gave no answer.
     pub answers: Option<Vec<Option<String>>>,
     /// Why the server gave none.
     pub error: Option<String>,
+    /// What a database of SQLite has.
+    pub catalog: Option<KitCatalog>,
+}
+
+/// What a database of SQLite answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct KitCatalog {
+    /// The rows of each of the questions that came with the clearance; none where one failed.
+    pub answers: Vec<Option<Vec<Vec<serde_json::Value>>>>,
+    pub counts: Vec<KitCount>,
+}
+
+/// How many rows of a table refer to another by a column.
+#[derive(Debug, Clone, Deserialize)]
+pub struct KitCount {
+    pub table: String,
+    pub column: String,
+    pub rows: Option<serde_json::Value>,
 }
 
 /// The drizzle-kit that a command starts.

@@ -9,6 +9,7 @@ pub mod effect;
 pub mod hazard;
 pub mod idle;
 mod lex;
+pub mod mysql;
 pub mod name;
 pub mod order;
 mod other;
@@ -17,6 +18,7 @@ mod postgres;
 pub mod read_only;
 pub mod rewrite;
 pub mod script;
+pub mod sqlite;
 pub mod statement;
 pub mod transaction;
 

@@ -40,7 +40,7 @@ pub(super) fn is_one(sql: &str, dialect: Dialect) -> bool {
     parse_one(sql, dialect).is_some()
 }
 
-fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
+pub(super) fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
     lex::tokens(sql, dialect).ok().filter(|tokens| lex::is_shallow(tokens))?;
     let statements = match dialect {
         Dialect::MySql | Dialect::SingleStore => Parser::parse_sql(&MySqlDialect {}, sql),
