@@ -10,6 +10,7 @@ use semver::Version;
 
 use crate::commands::casting;
 use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::gate::sqlite::{Knows, Switch};
 use crate::commands::gate::{self, Gate};
 use crate::commands::lock;
 use crate::commands::logbook;
@@ -879,6 +880,29 @@ impl<'a> Copilot<'a> {
         Ok(env)
     }
 
+    /// Returns what is known of a database of SQLite; nothing for another one.
+    fn knows(&self) -> Option<Knows<'_>> {
+        let (dialect, version) = (self.dialect?, self.kit_version.as_ref());
+        let is_since = |first: (u64, u64, u64)| {
+            version.is_some_and(|version| (version.major, version.minor, version.patch) >= first)
+        };
+        let switch = match (dialect, self.engine) {
+            (Dialect::Turso, Some(Engine::SqliteFile)) => Switch::Off,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) if is_since((0, 30, 6)) => Switch::Works,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Idle(
+                "drizzle-kit before 0.30.6 executes the statements in a transaction, in which it has no effect",
+            ),
+            (Dialect::Sqlite | Dialect::Turso, Some(Engine::D1)) => {
+                Switch::Idle("D1 executes every statement in a transaction, in which it has no effect")
+            }
+            (Dialect::Sqlite | Dialect::Turso, _) => {
+                Switch::Idle("a server of libSQL executes every statement in a session of its own")
+            }
+            (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
+        };
+        Some(Knows { catalog: self.catalog.as_ref(), switch })
+    }
+
     /// Takes what a session is that is not one of PostgreSQL over a socket.
     fn other_session(&mut self, session: &KitSession) -> Result<(), Held> {
         let unknown = || {
@@ -988,6 +1012,7 @@ impl Pilot for Copilot<'_> {
                 },
                 whose: &|table| self.whose(table),
                 is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
+                sqlite: self.knows(),
             };
             let (decision, statements) = gate.answer(prompt);
             let truncated = gate::chosen_truncation(prompt, &decision, &scope);

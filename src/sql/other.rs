@@ -14,13 +14,16 @@ use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
 use super::lex::{self, Sort};
 use super::name::{ObjectName, PUBLIC};
 
 /// Reads a statement.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
     let Some(statement) = parse_one(sql, dialect) else {
+        if let Some(effects) = altered_column(sql, dialect) {
+            return Reading { kind: "alter_table".to_owned(), effects };
+        }
         let is_switch = matches!(dialect, Dialect::Sqlite | Dialect::Turso) && is_switch_of_keys(sql, dialect);
         return if is_switch {
             Reading { kind: "pragma".to_owned(), effects: Vec::new() }
@@ -37,7 +40,7 @@ pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
 
 /// Tells whether a text is exactly one statement.
 pub(super) fn is_one(sql: &str, dialect: Dialect) -> bool {
-    parse_one(sql, dialect).is_some()
+    parse_one(sql, dialect).is_some() || altered_column(sql, dialect).is_some()
 }
 
 pub(super) fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
@@ -119,6 +122,47 @@ fn is_switch_of_keys(sql: &str, dialect: Dialect) -> bool {
     matches!(words.as_slice(), ["pragma", "foreign_keys", "=", "on" | "off"])
 }
 
+/// Reads what only libSQL has: `ALTER TABLE t ALTER COLUMN a TO a text …`, which defines a column anew and leaves the rows as
+/// they are. sqlparser reads the parts of it, in statements that it knows.
+fn altered_column(sql: &str, dialect: Dialect) -> Option<Vec<Effect>> {
+    if dialect != Dialect::Turso {
+        return None;
+    }
+    let tokens = lex::tokens(sql, dialect).ok()?;
+    let tokens: Vec<&lex::Token> = tokens.iter().filter(|token| token.sort != Sort::Trivia).collect();
+    let [alter, on, table, again, what, old, to, first, ..] = tokens.as_slice() else { return None };
+    let is = |token: &lex::Token, word: &str| sql[token.start..token.end].eq_ignore_ascii_case(word);
+    let words = [(alter, "alter"), (on, "table"), (again, "alter"), (what, "column"), (to, "to")];
+    if !words.iter().all(|(token, word)| is(token, word)) {
+        return None;
+    }
+    let (table, old, definition) = (&sql[table.start..table.end], &sql[old.start..old.end], &sql[first.start..]);
+    let operation = |text: &str| match parse_one(&format!("ALTER TABLE {table} {text}"), dialect)? {
+        Statement::AlterTable(mut alter) if alter.operations.len() == 1 => Some((alter.name, alter.operations.pop()?)),
+        _ => None,
+    };
+    let (name, AlterTableOperation::DropColumn { column_names, .. }) = operation(&format!("DROP COLUMN {old}"))? else {
+        return None;
+    };
+    let (_, AlterTableOperation::AddColumn { column_def, .. }) = operation(&format!("ADD COLUMN {definition}"))? else {
+        return None;
+    };
+    let [old] = column_names.as_slice() else { return None };
+    let table = relation(&name)?;
+    let (column, made) = (table.child(&old.value), self::column(&table, &column_def, Proof::New)?);
+    let to = TypeText { text: column_def.data_type.to_string(), name: None };
+    let mut effects = vec![Effect::ChangeType { column: column.clone(), to, using: Using::Assignment }];
+    if column_def.options.iter().any(|option| option.option == ColumnOption::NotNull) {
+        effects.push(Effect::RequireValue { column: column.clone() });
+    }
+    let is_other = |effect: &Effect| !matches!(effect, Effect::Create { .. } | Effect::RequireValue { .. });
+    effects.extend(made.into_iter().filter(is_other));
+    if old.value != column_def.name.value {
+        effects.push(Effect::Rename { kind: Kind::Column, from: column, to: table.child(&column_def.name.value) });
+    }
+    Some(effects)
+}
+
 fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
     let known = CreateTableBuilder::new(table.name.clone())
         .if_not_exists(table.if_not_exists)
@@ -137,7 +181,13 @@ fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
         add_constraint(&name, constraint)?;
     }
     let proof = if table.if_not_exists { Proof::Unproven } else { Proof::New };
-    Some(vec![Effect::Create { kind: Kind::Table, name, proof }])
+    let columns = table.columns.iter().map(|column| Defined {
+        name: column.name.value.clone(),
+        kind: column.data_type.to_string(),
+        not_null: column.options.iter().any(|option| option.option == ColumnOption::NotNull),
+    });
+    let define = Effect::Define { table: name.clone(), columns: columns.collect() };
+    Some(vec![Effect::Create { kind: Kind::Table, name, proof }, define])
 }
 
 fn alter_table(alter: &AlterTable) -> Option<Vec<Effect>> {
@@ -353,21 +403,37 @@ fn delete_rows(delete: &Delete) -> Option<Vec<Effect>> {
     known.contains(&written).then(|| relation(name)).flatten().map(|table| vec![Effect::DeleteRows { table }])
 }
 
-/// Reads the copy of a table into the one that takes its place: `INSERT INTO new(…) SELECT … FROM old`.
+/// Reads the copy of a table into the one that takes its place: `INSERT INTO new(…) SELECT … FROM old`, and before
+/// drizzle-kit 0.25 `INSERT INTO new SELECT * FROM old`.
 fn insert_rows(insert: &Insert) -> Option<Vec<Effect>> {
     let TableObject::TableName(table) = &insert.table else { return None };
     let query = insert.source.as_ref()?;
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [from] = select.from.as_slice() else { return None };
     let TableFactor::Table { name: from, .. } = &from.relation else { return None };
-    let column = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.to_string()),
-        _ => None,
+    let (known, columns) = if insert.columns.is_empty() {
+        (format!("INSERT INTO {table} SELECT * FROM {from}"), None)
+    } else {
+        let column = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let columns = select.projection.iter().map(column).collect::<Option<Vec<_>>>()?;
+        let list = |names: Vec<String>| names.join(", ");
+        let into = list(insert.columns.iter().map(ToString::to_string).collect());
+        let known = format!(
+            "INSERT INTO {table} ({into}) SELECT {} FROM {from}",
+            list(columns.iter().map(Ident::to_string).collect())
+        );
+        let into = insert.columns.iter().map(|name| name.0.last()?.as_ident().map(|name| name.value.clone()));
+        let pairs = into.zip(&columns).map(|(into, from)| Some((into?, from.value.clone())));
+        (known, Some(pairs.collect::<Option<Vec<_>>>()?).filter(|pairs| pairs.len() == columns.len()))
     };
-    let columns = select.projection.iter().map(column).collect::<Option<Vec<_>>>()?.join(", ");
-    let into = insert.columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let known = format!("INSERT INTO {table} ({into}) SELECT {columns} FROM {from}");
-    (insert.to_string() == known).then(|| relation(table)).flatten().map(|table| vec![Effect::InsertRows { table }])
+    if insert.to_string() != known {
+        return None;
+    }
+    let copied = Copied { from: relation(from)?, columns };
+    Some(vec![Effect::InsertRows { table: relation(table)?, copied: Some(copied) }])
 }
 
 fn relation(name: &Name) -> Option<ObjectName> {
