@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::name::{ObjectName, PUBLIC};
 
 /// What a session of SQLite is asked: the switch of foreign keys, the columns of all tables, and their references. D1 keeps
-/// tables that nobody may look into.
+/// tables that nobody may look into. Every answer has a name of its own: some drivers know answers by their names.
 pub const QUESTIONS: [&str; 3] = [
     "PRAGMA foreign_keys",
-    "SELECT m.name, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
+    "SELECT m.name AS owner, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
      WHERE m.type = 'table' AND m.name NOT GLOB '_cf_*'",
-    "SELECT m.name, r.\"table\", r.\"from\", r.on_delete FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS r \
+    "SELECT m.name AS owner, r.\"table\", r.\"from\", r.on_delete FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS r \
      WHERE m.type = 'table' AND m.name NOT GLOB '_cf_*'",
 ];
 /// Which of them is answered with the references: each with its table, the other, the column and what a deletion does.
