@@ -61,15 +61,6 @@ const OURSELVES: &str = "drizzle-pilot";
 const APPLICATION_NAME: &str = "PGAPPNAME";
 const OPTIONS: &str = "PGOPTIONS";
 
-/// What the sessions of drizzle-kit are asked.
-const QUESTIONS: Questions = Questions {
-    postgres: QUESTION,
-    mysql: sql::mysql::QUESTION,
-    sqlite: &sql::sqlite::QUESTIONS,
-    references: sql::sqlite::REFERENCES,
-    most: sql::sqlite::MOST,
-};
-
 /// Statements to run in one transaction, and where.
 #[derive(Debug)]
 pub struct Apart {
@@ -123,6 +114,10 @@ pub struct Copilot<'a> {
     driver: Option<String>,
     /// What the database has, where it is one of SQLite and its session told.
     catalog: Option<sql::sqlite::Catalog>,
+    /// The table in which drizzle's migrator keeps its records, without its schema.
+    migrations_table: String,
+    /// The version of drizzle-orm.
+    orm: Option<Version>,
     /// What the server is, where it is one of MySQL or its kin.
     mysql: Option<sql::mysql::Server>,
     /// The schema files, and what they import, as drizzle-kit has loaded them.
@@ -208,6 +203,8 @@ impl<'a> Copilot<'a> {
             engine: None,
             driver: None,
             catalog: None,
+            migrations_table: String::new(),
+            orm: None,
             mysql: None,
             loaded: BTreeSet::new(),
             printed: String::new(),
@@ -849,8 +846,12 @@ impl<'a> Copilot<'a> {
         self.is_where_the_lock_is(dsn.as_ref())?;
         hide(self.console.secrets_mut(), config, dsn.as_ref());
         self.driver = config.driver.clone().or_else(|| config.client.clone());
-        if self.holds() && self.mission.connects() {
-            self.engine = engine::of(config).map_err(|unheld| not_held(&unheld))?;
+        self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
+        (_, self.migrations_table) = config.migrations_table();
+        match engine::of(config) {
+            Ok(engine) => self.engine = engine,
+            Err(unheld) if self.holds() && self.mission.connects() => return Err(not_held(&unheld)),
+            Err(_) => {}
         }
         let whereabouts = whereabouts::of(config);
         let target = reported(config, dsn.as_ref(), &whereabouts);
@@ -886,19 +887,26 @@ impl<'a> Copilot<'a> {
         let is_since = |first: (u64, u64, u64)| {
             version.is_some_and(|version| (version.major, version.minor, version.patch) >= first)
         };
+        let migrates = self.mission.kit_command() == "migrate";
+        let by = self.driver.as_deref().unwrap_or_default();
+        let is_migrated_without = self.orm.as_ref().is_some_and(|orm| *orm >= Version::new(0, 36, 4));
         let switch = match (dialect, self.engine) {
+            (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
+            (_, Some(Engine::SqliteFile)) if migrates && by == "@libsql/client" && is_migrated_without => Switch::Off,
+            (_, Some(Engine::SqliteFile)) if migrates => {
+                Switch::Idle("the migrations run in one transaction, in which it has no effect")
+            }
             (Dialect::Turso, Some(Engine::SqliteFile)) => Switch::Off,
             (Dialect::Sqlite, Some(Engine::SqliteFile)) if is_since((0, 30, 6)) => Switch::Works,
             (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Idle(
                 "drizzle-kit before 0.30.6 executes the statements in a transaction, in which it has no effect",
             ),
-            (Dialect::Sqlite | Dialect::Turso, Some(Engine::D1)) => {
+            (_, Some(Engine::D1)) => {
                 Switch::Idle("D1 executes every statement in a transaction, in which it has no effect")
             }
             (Dialect::Sqlite | Dialect::Turso, _) => {
                 Switch::Idle("a server of libSQL executes every statement in a session of its own")
             }
-            (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
         };
         Some(Knows { catalog: self.catalog.as_ref(), switch })
     }
@@ -931,10 +939,55 @@ impl<'a> Copilot<'a> {
                     rows.as_u64().or_else(|| rows.as_str()?.parse().ok())
                 };
                 self.catalog = self.catalog.take().or_else(|| sql::sqlite::Catalog::of(&told.answers, &counted));
+                if self.n_sessions == 0 && self.mission.kit_command() == "migrate" {
+                    self.judge_pending()?;
+                }
             }
         }
         self.n_sessions += 1;
         Ok(())
+    }
+
+    /// Judges what the migrations that are not applied yet take along without naming it. What they name is theirs to do: a
+    /// reviewer has seen it.
+    fn judge_pending(&mut self) -> Result<(), Held> {
+        let (Some(dialect), Some(knows), Some(policy)) = (self.dialect, self.knows(), self.policy.as_ref()) else {
+            return Ok(());
+        };
+        let Ok(folder) = Folder::read(&self.out) else { return Ok(()) };
+        let last = knows.catalog.and_then(|catalog| catalog.last_migration);
+        let entries = folder.journal().map(|journal| journal.entries.as_slice()).unwrap_or_default();
+        let pending = entries.iter().filter(|entry| last.is_none_or(|last| entry.when > last));
+        let (mut statements, mut unread) = (Vec::new(), Vec::new());
+        for entry in pending {
+            match folder.file(entry).map(|file| sql::split(&file.text, dialect)) {
+                Some(Ok(split)) => statements.extend(split),
+                Some(Err(error)) => {
+                    unread.push(format!("{} cannot be read, so what it takes along is not known: {error}", entry.tag))
+                }
+                None => {}
+            }
+        }
+        let stakes = gate::sqlite::taken_along(&sql::assess(&statements, dialect, &sql::Facts::default()), knows);
+        let scope = self.scope(&|_| None);
+        let decision = policy::decide::stakes(policy, &stakes, &scope);
+        for warning in unread {
+            self.warn(warning);
+        }
+        match decision {
+            Ok(consent) => {
+                for warning in consent.warnings {
+                    self.warn(warning);
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                let reason = "the migrations that are not applied yet would take rows along that they do not name";
+                self.refusals.push(report::Refusal::of(&refusal));
+                self.verdict = Some(Verdict::nothing(Exit::Refused, reason));
+                Err(Held::Query(reason.to_owned()))
+            }
+        }
     }
 
     /// Reads where drizzle-kit will connect, with the environment it will have; none where that is not PostgreSQL.
@@ -960,7 +1013,14 @@ impl Pilot for Copilot<'_> {
                     }
                 };
                 let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
-                let go = Box::new(Go { env, config, questions: QUESTIONS, holds: self.holds() });
+                let questions = Questions {
+                    postgres: QUESTION,
+                    mysql: sql::mysql::QUESTION,
+                    sqlite: sql::sqlite::questions(&self.migrations_table),
+                    references: sql::sqlite::REFERENCES,
+                    most: sql::sqlite::MOST,
+                };
+                let go = Box::new(Go { env, config, questions, holds: self.holds() });
                 Clearance::Go { go, leash, secrets }
             }
             Err(verdict) => {

@@ -71,6 +71,9 @@ pub struct Config {
     /// The package that drizzle-kit connects by: the first of its dialect's that it finds.
     #[serde(default)]
     pub client: Option<String>,
+    /// The version of drizzle-orm, whose migrators drizzle-kit calls.
+    #[serde(default)]
+    pub orm: Option<String>,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -96,8 +99,9 @@ impl std::fmt::Debug for Config {
             db_credentials: _,
             has_pg,
             client,
+            orm,
         } = self;
-        let (drivers, filters) = ((driver, has_pg, client), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, has_pg, client, orm), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }

@@ -327,16 +327,20 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     sqlite: ['@libsql/client', 'better-sqlite3'],
     turso: ['@libsql/client'],
   };
-  const isInstalled = (name) => {
+  const versionOf = (name) => {
     for (let folder = path.dirname(real(process.argv[1])); folder !== path.dirname(folder); folder = path.dirname(folder)) {
-      if (fs.existsSync(path.join(folder, 'node_modules', name, 'package.json'))) return true;
+      try {
+        return JSON.parse(fs.readFileSync(path.join(folder, 'node_modules', name, 'package.json'), 'utf8')).version;
+      } catch {
+        // not here
+      }
     }
-    return false;
+    return undefined;
   };
   const clear = (config) => {
     const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
     const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
-    const reply = exchange({ config: { ...known, hasPg: hasPg(), client: clients[dialect]?.find(isInstalled) } });
+    const reply = exchange({ config: { ...known, hasPg: hasPg(), client: clients[dialect]?.find(versionOf), orm: versionOf('drizzle-orm') } });
     Object.assign(process.env, reply.env);
     delete process.env.DRIZZLE_PILOT_MAIL;
     delete process.env.DRIZZLE_PILOT_CONFIG;

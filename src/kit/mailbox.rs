@@ -24,14 +24,14 @@ pub struct Go {
 }
 
 /// What sessions are asked, by engine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Questions {
     /// One row, of PostgreSQL.
     pub postgres: &'static str,
     /// One row, of MySQL and its kin.
     pub mysql: &'static str,
     /// All of SQLite's, one after the other.
-    pub sqlite: &'static [&'static str],
+    pub sqlite: Vec<String>,
     /// Which of these is answered with the references between tables, whose rows are counted.
     pub references: usize,
     /// How far they are counted.
@@ -94,7 +94,7 @@ impl Mailbox {
     pub fn clear(&mut self, go: &Go) -> std::io::Result<()> {
         let env: serde_json::Map<String, serde_json::Value> =
             go.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
-        let Questions { postgres, mysql, sqlite, references, most } = go.questions;
+        let Questions { postgres, mysql, sqlite, references, most } = &go.questions;
         let reply = serde_json::json!({
             "env": env, "config": go.config, "hold": go.holds, "question": postgres, "mysqlQuestion": mysql,
             "catalog": sqlite, "references": references, "most": most,

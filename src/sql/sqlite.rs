@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 
 use super::name::{ObjectName, PUBLIC};
 
-/// What a session of SQLite is asked: the switch of foreign keys, the columns of all tables, and their references. D1 keeps
+/// Returns what a session of SQLite is asked, given the table in which drizzle's migrator keeps its records.
+pub fn questions(migrations: &str) -> Vec<String> {
+    let quoted = format!("\"{}\"", migrations.replace('"', "\"\""));
+    let last = format!("SELECT created_at FROM {quoted} ORDER BY created_at DESC LIMIT 1");
+    QUESTIONS.iter().map(|question| (*question).to_owned()).chain([last]).collect()
+}
+
+/// The switch of foreign keys, the columns of all tables, and their references. D1 keeps
 /// tables that nobody may look into. Every answer has a name of its own: some drivers know answers by their names.
-pub const QUESTIONS: [&str; 3] = [
+const QUESTIONS: [&str; 3] = [
     "PRAGMA foreign_keys",
     "SELECT m.name AS owner, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c \
      WHERE m.type = 'table' AND m.name NOT GLOB '_cf_*'",
@@ -56,27 +63,36 @@ pub struct Catalog {
     pub checks_references: bool,
     columns: BTreeMap<String, Vec<Column>>,
     references: Vec<Reference>,
+    /// When the migration was made that was applied last; none where there is none, or no table of them.
+    pub last_migration: Option<i64>,
 }
 
 /// A row of an answer.
 type Row = [serde_json::Value];
 
 impl Catalog {
-    /// Reads the answers to [`QUESTIONS`], and how many rows each table and column has that refer to others; nothing where one
+    /// Reads the answers to [`questions`], and how many rows each table and column has that refer to others; nothing where one
     /// of the questions was not answered.
     pub fn of(
         answers: &[Option<Vec<Vec<serde_json::Value>>>],
         counted: &dyn Fn(&str, &str) -> Option<u64>,
     ) -> Option<Catalog> {
-        let [Some(switch), Some(columns), Some(references)] = answers else { return None };
-        let checks_references = switch.first().is_some_and(|row| number(row, 0) == Some(1));
-        let mut catalog = Catalog { checks_references, ..Catalog::default() };
+        let [Some(switch), Some(columns), Some(references), migrations @ ..] = answers else { return None };
+        let checks_references = switch.first().is_some_and(|row| count(row, 0) == Some(1));
+        let last = migrations.first().and_then(|rows| rows.as_ref()?.first()?.first());
+        let number = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.parse().ok(),
+            value => value.as_f64(),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "drizzle compares it as such a number as well")]
+        let last_migration = last.and_then(number).map(|when| when as i64);
+        let mut catalog = Catalog { checks_references, last_migration, ..Catalog::default() };
         for row in columns {
             let column = Column {
                 name: text(row, 1)?,
                 kind: text(row, 2)?.to_lowercase(),
-                not_null: number(row, 3)? != 0,
-                in_primary_key: number(row, 4)? != 0,
+                not_null: count(row, 3)? != 0,
+                in_primary_key: count(row, 4)? != 0,
             };
             catalog.columns.entry(text(row, 0)?.to_lowercase()).or_default().push(column);
         }
@@ -125,7 +141,7 @@ fn text(row: &Row, idx: usize) -> Option<String> {
 }
 
 /// Reads a number, which drivers have as text where it might be too large.
-fn number(row: &Row, idx: usize) -> Option<u64> {
+fn count(row: &Row, idx: usize) -> Option<u64> {
     let value = row.get(idx)?;
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -96,6 +96,12 @@ pub(super) fn find(assessed: &[Assessed], knows: Knows) -> Found {
     found
 }
 
+/// Returns what goes beyond what the statements name: rows of other tables, and values in them.
+pub fn taken_along(assessed: &[Assessed], knows: Knows) -> Vec<Stake> {
+    let stakes = find(assessed, knows).held.into_iter().map(|held| held.stake);
+    stakes.filter(|stake| matches!(stake.hazard, Hazard::DeleteRows | Hazard::ClearColumn)).collect()
+}
+
 /// libSQL defines a column anew whatever changes of it. Returns in what it stays the same.
 fn unchanged(
     statement: &Assessed,
