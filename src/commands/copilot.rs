@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use semver::Version;
+use tempfile::TempDir;
 
 use crate::commands::casting;
-use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::sqlite::{Knows, Switch};
 use crate::commands::gate::{self, Gate};
 use crate::commands::lock;
@@ -118,6 +119,8 @@ pub struct Copilot<'a> {
     migrations_table: String,
     /// The version of drizzle-orm.
     orm: Option<Version>,
+    /// The folder of the socket by which we look into a database within node.
+    bridge: Option<TempDir>,
     /// What the server is, where it is one of MySQL or its kin.
     mysql: Option<sql::mysql::Server>,
     /// The schema files, and what they import, as drizzle-kit has loaded them.
@@ -205,6 +208,7 @@ impl<'a> Copilot<'a> {
             catalog: None,
             migrations_table: String::new(),
             orm: None,
+            bridge: None,
             mysql: None,
             loaded: BTreeSet::new(),
             printed: String::new(),
@@ -849,7 +853,13 @@ impl<'a> Copilot<'a> {
         self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
         (_, self.migrations_table) = config.migrations_table();
         match engine::of(config) {
-            Ok(engine) => self.engine = engine,
+            Ok(engine) => {
+                self.engine = engine;
+                if engine == Some(Engine::Pglite) && self.holds() {
+                    let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
+                    self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
+                }
+            }
             Err(unheld) if self.holds() && self.mission.connects() => return Err(not_held(&unheld)),
             Err(_) => {}
         }
@@ -923,6 +933,8 @@ impl<'a> Copilot<'a> {
                 if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
                     return Err(Held::Meaning(reason));
                 }
+                self.look_through_bridge(&told);
+                self.server = Some(told);
             }
             Some(Dialect::MySql | Dialect::SingleStore) => {
                 let told = session.answers.as_deref().and_then(sql::mysql::Server::of).ok_or_else(unknown)?;
@@ -946,6 +958,14 @@ impl<'a> Copilot<'a> {
         }
         self.n_sessions += 1;
         Ok(())
+    }
+
+    /// Has our own looks go to the database within node, by the socket that it has for us.
+    fn look_through_bridge(&mut self, told: &Server) {
+        let Some(folder) = self.bridge.as_ref().map(|bridge| bridge.path().display().to_string()) else { return };
+        let parts = serde_json::json!({ "host": folder, "ssl": false, "user": told.current_user, "database": told.current_database });
+        let dsn = Dsn::from_credentials("postgresql", &parts, &|_| None).and_then(Result::ok);
+        self.visit = dsn.and_then(|dsn| Visit::to(&dsn, OURSELVES, "").ok());
     }
 
     /// Judges what the migrations that are not applied yet take along without naming it. What they name is theirs to do: a
@@ -1020,7 +1040,8 @@ impl Pilot for Copilot<'_> {
                     references: sql::sqlite::REFERENCES,
                     most: sql::sqlite::MOST,
                 };
-                let go = Box::new(Go { env, config, questions, holds: self.holds() });
+                let bridge = self.bridge.as_ref().map(|bridge| bridge.path().to_owned());
+                let go = Box::new(Go { env, config, questions, holds: self.holds(), bridge });
                 Clearance::Go { go, leash, secrets }
             }
             Err(verdict) => {

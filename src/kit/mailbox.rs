@@ -21,6 +21,8 @@ pub struct Go {
     pub questions: Questions,
     /// Whether every query waits for our word.
     pub holds: bool,
+    /// The folder in which a database within node is to have a socket, for us to look into it.
+    pub bridge: Option<PathBuf>,
 }
 
 /// What sessions are asked, by engine.
@@ -97,7 +99,7 @@ impl Mailbox {
         let Questions { postgres, mysql, sqlite, references, most } = &go.questions;
         let reply = serde_json::json!({
             "env": env, "config": go.config, "hold": go.holds, "question": postgres, "mysqlQuestion": mysql,
-            "catalog": sqlite, "references": references, "most": most,
+            "catalog": sqlite, "references": references, "most": most, "bridge": go.bridge,
         });
         self.reply(&reply)
     }
