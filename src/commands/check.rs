@@ -211,7 +211,7 @@ fn database(
     };
     let cwd = logbook::project(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
-    let ground = Ground::find(shared, &place, &cwd, console, log)?;
+    let ground = Ground::find("check", shared, &place, &cwd, console, log)?;
     let history = ground.history(clock)?;
     let made_of = drift::made_of(&ground.status(&history), &history);
     let compared = drift::of_database(&ground, &history, &made_of, clock)?;

@@ -10,6 +10,7 @@ use semver::Version;
 use tempfile::TempDir;
 
 use crate::commands::casting;
+use crate::commands::engines;
 use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::commands::gate::sqlite::{Knows, Switch};
 use crate::commands::gate::{self, Gate};
@@ -33,7 +34,7 @@ use crate::kit::approved::Approved;
 use crate::kit::block;
 use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
-use crate::kit::engine::{self, Engine, Unheld};
+use crate::kit::engine::{self, Engine};
 use crate::kit::listing::Unlisted;
 use crate::kit::mailbox::{Go, Questions};
 use crate::kit::mariadb;
@@ -852,6 +853,11 @@ impl<'a> Copilot<'a> {
         self.driver = config.driver.clone().or_else(|| config.client.clone());
         self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
         (_, self.migrations_table) = config.migrations_table();
+        // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
+        let is_pulled = self.mission.command == "run" && config.dialect() == "gel";
+        if !is_pulled && (config.dialect.is_some() || config.driver.is_some()) {
+            engines::known(config, self.kit_version.as_ref())?;
+        }
         match engine::of(config) {
             Ok(engine) => {
                 self.engine = engine;
@@ -860,7 +866,7 @@ impl<'a> Copilot<'a> {
                     self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
                 }
             }
-            Err(unheld) if self.holds() && self.mission.connects() => return Err(not_held(&unheld)),
+            Err(unheld) if self.holds() && self.mission.connects() => return Err(engines::not_held(&unheld)),
             Err(_) => {}
         }
         let whereabouts = whereabouts::of(config);
@@ -1317,13 +1323,6 @@ pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
     for password in dsn.secrets() {
         secrets.add_password(&password, &[&address.user, &address.database, &server]);
     }
-}
-
-/// Says why drizzle-kit is not let at a database by a driver that nothing holds.
-fn not_held(unheld: &Unheld) -> Verdict {
-    let Unheld { name, why, instead } = unheld;
-    Verdict::nothing(Exit::Config, format!("what drizzle-kit sends through {name} cannot be held: {why}"))
-        .hint(*instead)
 }
 
 /// Says that drizzle-kit works on a database past what holds it.

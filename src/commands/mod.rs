@@ -6,6 +6,7 @@ pub mod check;
 pub mod copilot;
 pub mod doctor;
 pub mod drift;
+pub mod engines;
 pub mod findings;
 pub mod flight;
 pub mod folder;

@@ -10,7 +10,7 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::commands::{copilot, flight, verdict};
+use crate::commands::{copilot, engines, flight, verdict};
 use crate::console::Console;
 use crate::db::url::Env;
 use crate::db::{Dsn, DsnError};
@@ -60,7 +60,13 @@ impl Drizzle {
 ///
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
-pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Console) -> Result<Place, Verdict> {
+pub fn find(
+    command: &str,
+    shared: &Shared,
+    url: Option<&str>,
+    cwd: &Path,
+    console: &mut Console,
+) -> Result<Place, Verdict> {
     let drizzle = match (load(shared, cwd), url) {
         // The address is known without drizzle-kit, and what else the config would tell has its defaults.
         (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
@@ -69,7 +75,7 @@ pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Consol
         }
         (drizzle, _) => drizzle?,
     };
-    settle(drizzle, url, cwd, console)
+    settle(command, drizzle, url, cwd, console)
 }
 
 /// Finds the PostgreSQL database where drizzle's config was loaded already.
@@ -77,6 +83,7 @@ pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Consol
 /// # Errors
 /// As [`find`].
 pub fn settle(
+    command: &str,
     drizzle: Option<Drizzle>,
     url: Option<&str>,
     cwd: &Path,
@@ -89,14 +96,8 @@ pub fn settle(
     let place = match (url, &drizzle) {
         (Some(url), _) => (read_url(url, "--url", &env)?, "--url".to_owned()),
         (None, Some(drizzle)) => {
-            let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?.ok_or_else(|| {
-                let dialect = drizzle.config.dialect();
-                Verdict::nothing(
-                    Exit::Config,
-                    format!("{} connects to no PostgreSQL server ({dialect})", drizzle.name()),
-                )
-                .hint("name the database with --url postgres://…")
-            })?;
+            let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?
+                .ok_or_else(|| engines::not_postgres(command, drizzle))?;
             if let Some(other) = env(DATABASE_URL)
                 && let Ok(other) = Dsn::from_url(&other, &env)
                 && other.address() != dsn.address()

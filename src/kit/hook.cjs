@@ -397,10 +397,16 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   let told = false;
   const { load: loadFile } = Module.prototype;
   Module.prototype.load = function (filename) {
+    // By its number a server of MySQL tells what the driver has a name for.
+    if (/[\\/]mysql2[\\/]lib[\\/]constants[\\/]errors\.js$/.test(filename)) {
+      const result = loadFile.call(this, filename);
+      line.mysqlErrors = this.exports;
+      return result;
+    }
     if (/[\\/](?:better-sqlite3|libsql)[\\/]/.test(filename)) {
       const result = loadFile.call(this, filename);
       const { name } = packageOf(filename);
-      if (name === 'better-sqlite3' || name === 'libsql') sqlite(name, this.exports);
+      if (name === 'better-sqlite3' || name === 'libsql') this.exports = sqlite(name, this.exports);
       return result;
     }
     if (!told || filename.includes(`${path.sep}node_modules${path.sep}`)) return loadFile.call(this, filename);

@@ -4,6 +4,8 @@
 const https = require('node:https');
 const http = require('node:http');
 
+const zlib = require('node:zlib');
+
 const PATH = /^\/client\/v4\/accounts\/[^/]+\/d1\/database\/[^/]+\/(?:query|raw)$/;
 
 module.exports = (line) => {
@@ -36,6 +38,25 @@ module.exports = (line) => {
       asked.end(body);
     });
 
+  // drizzle-kit reads the same answer, and does not always say what it has read.
+  const watch = (sql, response) => {
+    const pieces = [];
+    response.on('data', (piece) => pieces.push(piece));
+    response.on('end', () => {
+      try {
+        const packed = Buffer.concat(pieces);
+        const unpack = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync, br: zlib.brotliDecompressSync }[response.headers['content-encoding']];
+        const { success, errors } = JSON.parse((unpack ? unpack(packed) : packed).toString());
+        if (success) return;
+        const message = errors.map(({ code, message }) => `${code}: ${message}`).join('; ');
+        const isRefused = response.statusCode === 401 || response.statusCode === 403;
+        line.failed(sql, { message, code: isRefused ? 'SQLITE_AUTH' : undefined });
+      } catch {
+        // drizzle-kit cannot read it either
+      }
+    });
+  };
+
   const begin = (ask) => (begun ??= tell(ask));
   const tell = async (ask) => {
     if (!line.cleared) line.refuse('drizzle-kit speaks to D1 before its config was seen');
@@ -51,11 +72,11 @@ module.exports = (line) => {
     module.request = function (...args) {
       const made = request.apply(this, args);
       if (made.method !== 'POST' || !PATH.test(made.path)) return made;
-      const given = args.find((arg) => arg !== null && typeof arg === 'object' && !(arg instanceof URL)) ?? {};
+      const [, port] = /:(\d+)$/.exec(made.getHeader('host') ?? '') ?? [];
       const options = {
         protocol: made.protocol,
         hostname: made.host,
-        port: made.port ?? given.port,
+        port,
         path: made.path,
         method: 'POST',
         headers: made.getHeaders(),
@@ -84,6 +105,8 @@ module.exports = (line) => {
           }
           if (typeof sql !== 'string') line.refuse('drizzle-kit sends D1 something that is no query');
           line.hold(sql);
+          made.on('error', ({ message, code }) => line.failed(sql, { message, code }));
+          made.on('response', (response) => watch(sql, response));
           write.call(made, body);
           end.call(made, done(...args));
         });

@@ -3,6 +3,15 @@
 
 const textOf = (statement) => (Array.isArray(statement) ? statement[0] : (statement?.sql ?? statement));
 
+// A refused connection has its code in the cause of the cause, a refused token in the status of the answer.
+const codeOf = (error) => {
+  for (let cause = error; cause; cause = cause.cause) {
+    if (cause.status === 401 || cause.status === 403) return 'SQLITE_AUTH';
+    if (/^E[A-Z_]+$/.test(cause.code)) return cause.code;
+  }
+  return error.code;
+};
+
 module.exports = (line) => {
   const driver = '@libsql/client';
   let begun;
@@ -43,7 +52,7 @@ module.exports = (line) => {
           return await call.call(this, first, ...rest);
         } catch (error) {
           const statement = statements.length === 1 ? statements[0] : statements[error.statementIndex ?? 0];
-          line.failed(statement ?? '', { message: error.message, code: error.code });
+          line.failed(statement ?? '', { message: error.cause?.message || error.message, code: codeOf(error) });
           throw error;
         }
       };

@@ -51,16 +51,15 @@ const fields = (packet) => {
   }
   return values;
 };
-const complaint = (packet) => {
-  const hasState = packet[7] === 0x23; // '#'
-  return {
-    message: packet.toString('utf8', hasState ? 13 : 7),
-    code: hasState ? packet.toString('utf8', 8, 13) : undefined,
-    number: packet.readUInt16LE(5),
-  };
-};
 
 module.exports = (line) => {
+  const complaint = (packet) => {
+    const hasState = packet[7] === 0x23; // '#'
+    const state = hasState ? packet.toString('utf8', 8, 13) : undefined;
+    const code = line.mysqlErrors?.[packet.readUInt16LE(5)] ?? state;
+    return { message: packet.toString('utf8', hasState ? 13 : 7), code };
+  };
+
   class Session {
     constructor(socket, write, flags, ended) {
       Object.assign(this, { socket, write, flags });
@@ -125,10 +124,11 @@ module.exports = (line) => {
     arrive(packet) {
       const { asking, running } = this;
       if (asking) return this.answer(asking, packet);
+      // Before a session is known, a login was refused.
+      if (!this.known && packet[4] === 0xff && packet.length > 7) line.failed('', complaint(packet));
       if (!running?.text) return;
       if (packet[4] === 0xff && packet.length > 7) {
-        const { message, code } = complaint(packet);
-        line.failed(running.text, { message, code });
+        line.failed(running.text, complaint(packet));
         this.running = undefined;
       } else if (running.prepares && packet[3] === 1 && packet[4] === 0) {
         this.statements.set(packet.readUInt32LE(5), { text: running.text, used: false });

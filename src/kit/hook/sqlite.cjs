@@ -17,8 +17,9 @@ module.exports = (line) => {
     }
   };
 
+  // Returns what the module exports from now on: its class, which tells why a file cannot be opened.
   return (driver, Database) => {
-    if (typeof Database !== 'function' || typeof Database.prototype?.prepare !== 'function' || met.has(Database)) return;
+    if (typeof Database !== 'function' || typeof Database.prototype?.prepare !== 'function' || met.has(Database)) return Database;
     met.add(Database);
     const { prepare, exec, pragma } = Database.prototype;
 
@@ -72,5 +73,17 @@ module.exports = (line) => {
     Database.prototype.pragma = function (source, ...rest) {
       return held(this, `PRAGMA ${source}`, () => pragma.call(this, source, ...rest));
     };
+    const opened = new Proxy(Database, {
+      construct: (target, args, made) => {
+        try {
+          return Reflect.construct(target, args, made);
+        } catch (error) {
+          line.failed('', { message: error.message, code: error.code || 'SQLITE_CANTOPEN' });
+          throw error;
+        }
+      },
+    });
+    met.add(opened);
+    return opened;
   };
 };
