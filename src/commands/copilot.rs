@@ -446,6 +446,22 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Says what may still run in a server that nothing here can ask, after drizzle-kit was stopped.
+    pub fn tell_of_leftovers(&mut self) {
+        let is_hosted = matches!(self.engine, Some(Engine::MySql | Engine::LibSql | Engine::D1));
+        let may_run = match &self.approved {
+            Some(approved) => approved.n_sent() > 0,
+            None => !self.holds() && self.n_sessions > 0,
+        };
+        if is_hosted && may_run {
+            let how = match self.engine {
+                Some(Engine::MySql) => "; SHOW PROCESSLIST lists what runs, and KILL QUERY ends it",
+                _ => "",
+            };
+            self.warn(format!("whether a statement of drizzle-kit still runs in the server is not known{how}"));
+        }
+    }
+
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
     pub fn diagnose(&self) -> Option<Verdict> {
         // The connection of the lock may be gone for the same reason; a new one says why.
@@ -551,7 +567,7 @@ impl<'a> Copilot<'a> {
     fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
         let visit = match self.mission.lock {
-            Locking::Take(_) => lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?,
+            Locking::Take { .. } => lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?,
             Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", self.run_id), CLIENT_CHECK)
                 .map_err(|error| self.unseen(&error))?,
         };
@@ -659,7 +675,7 @@ impl<'a> Copilot<'a> {
 
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
     fn take_lock(&mut self, visit: Visit) -> Result<(), Verdict> {
-        let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
+        let Locking::Take { wait, .. } = self.mission.lock else { return Ok(()) };
         self.lease = Some(lock::take(visit, wait, &self.clock, self.console)?);
         Ok(())
     }
@@ -770,7 +786,7 @@ impl<'a> Copilot<'a> {
     fn lock(&self) -> Option<&Lease> {
         match self.mission.lock {
             Locking::Held(lease) => Some(lease),
-            Locking::Take(_) => self.lease.as_ref(),
+            Locking::Take { .. } => self.lease.as_ref(),
             Locking::None => None,
         }
     }
@@ -884,6 +900,7 @@ impl<'a> Copilot<'a> {
             }
             self.guard(host.as_deref())?;
         }
+        self.refuse_what_is_not_there(dsn.as_ref())?;
         let env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
@@ -947,6 +964,20 @@ impl<'a> Copilot<'a> {
                 if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
                     return Err(Held::Meaning(reason));
                 }
+                if told.is_locked_by_another {
+                    let summary = "another run that changes this database did not end in time";
+                    self.verdict = Some(
+                        Verdict::nothing(Exit::Locked, summary)
+                            .hint("wait for it, or give it longer with --lock-timeout"),
+                    );
+                    return Err(Held::Session(summary.to_owned()));
+                }
+                if told.is_mariadb() && self.mysql.is_none() && self.reads_catalog() {
+                    self.warn(format!(
+                        "the server is MariaDB ({}), which drizzle-kit takes for MySQL: what did not change may still look changed",
+                        told.version
+                    ));
+                }
                 self.mysql = Some(told);
             }
             Some(Dialect::Sqlite | Dialect::Turso) | None => {
@@ -963,6 +994,36 @@ impl<'a> Copilot<'a> {
             }
         }
         self.n_sessions += 1;
+        Ok(())
+    }
+
+    /// Returns how long drizzle-kit's own session waits for the lock; none where it takes none.
+    fn lock_wait(&self) -> Option<Duration> {
+        match self.mission.lock {
+            Locking::Take { wait, .. } if self.dialect == Some(Dialect::MySql) => Some(wait.min(self.clock.rest())),
+            Locking::Take { .. } | Locking::Held(_) | Locking::None => None,
+        }
+    }
+
+    /// Refuses what only PostgreSQL has, where that was asked for.
+    fn refuse_what_is_not_there(&self, dsn: Option<&Dsn>) -> Result<(), Verdict> {
+        if dsn.is_some() || !self.mission.connects() {
+            return Ok(());
+        }
+        let usage = |summary: String, hint: &str| Err(Verdict::nothing(Exit::Usage, summary).hint(hint));
+        let name = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
+        if self.mission.asks == Asks::BeforeExecuting && self.apply() == Apply::Transaction {
+            return usage(
+                format!("--apply transaction is for PostgreSQL over a socket, and drizzle's config is for {name}"),
+                "leave it out, or set apply = \"kit\" in the policy: drizzle-kit executes the statements one by one",
+            );
+        }
+        if let (Locking::Take { is_asked: true, .. }, None) = (self.mission.lock, self.lock_wait()) {
+            return usage(
+                format!("--lock-timeout is for PostgreSQL and MySQL: there is no lock for {name}"),
+                "leave it out, and see to it that no two runs change the same database",
+            );
+        }
         Ok(())
     }
 
@@ -1041,7 +1102,7 @@ impl Pilot for Copilot<'_> {
                 let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
                 let questions = Questions {
                     postgres: QUESTION,
-                    mysql: sql::mysql::QUESTION,
+                    mysql: sql::mysql::question(self.lock_wait()),
                     sqlite: sql::sqlite::questions(&self.migrations_table),
                     references: sql::sqlite::REFERENCES,
                     most: sql::sqlite::MOST,

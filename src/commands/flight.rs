@@ -91,7 +91,11 @@ pub enum Locking<'a> {
     /// Others may.
     None,
     /// The run takes the lock before drizzle-kit connects, waits so long for another to end, and keeps it to its own end.
-    Take(Duration),
+    Take {
+        wait: Duration,
+        /// It was asked for on the command line, and is no default.
+        is_asked: bool,
+    },
     /// The lock is held for this run by who started it.
     Held(&'a Lease),
 }
@@ -269,6 +273,9 @@ fn attempt(
     let flight = flown
         .unwrap_or_else(|panic| resume_unwind(panic))
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
+    if !matches!(flight.ending, Ending::Finished(_)) {
+        copilot.tell_of_leftovers();
+    }
     copilot.name_left_out();
     let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {

@@ -21,7 +21,7 @@ use crate::cli::{Ci, Format, InitArgs, Shared};
 use crate::commands::look::Clock;
 use crate::commands::policy::STARTER;
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{answer, flight, forgotten, logbook};
+use crate::commands::{answer, engines, flight, forgotten, logbook};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::policy;
@@ -309,6 +309,7 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
         has_lock: project.has_lock,
         config: config.map(|config| format!(" --config {}", shell_words::quote(&config))).unwrap_or_default(),
         migrations: cwd.join(out).join("meta/_journal.json").is_file().then(|| out.to_owned()),
+        is_postgres: drizzle.is_none_or(|drizzle| matches!(engines::other(drizzle), Ok(None))),
         has_dockerfile: project.root.join("Dockerfile").is_file(),
     })
 }

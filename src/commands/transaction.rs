@@ -28,7 +28,7 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
         application_name: &application_name,
         lock: match (mission.lock, &apart.lease) {
             (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
-            (Locking::Take(_) | Locking::None, None) => Hold::Take,
+            (Locking::Take { .. } | Locking::None, None) => Hold::Take,
         },
         lock_timeout: LOCK_TIMEOUT.min(rest),
         statement_timeout: Some(rest),

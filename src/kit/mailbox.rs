@@ -31,7 +31,7 @@ pub struct Questions {
     /// One row, of PostgreSQL.
     pub postgres: &'static str,
     /// One row, of MySQL and its kin.
-    pub mysql: &'static str,
+    pub mysql: String,
     /// All of SQLite's, one after the other.
     pub sqlite: Vec<String>,
     /// Which of these is answered with the references between tables, whose rows are counted.

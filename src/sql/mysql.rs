@@ -1,7 +1,16 @@
 //! What a server of MySQL or its kin says of itself, and what of that changes the meaning of SQL.
 
-/// One row that says what a session is in.
-pub const QUESTION: &str = "SELECT DATABASE(), CURRENT_USER(), VERSION(), @@SESSION.sql_mode";
+use std::time::Duration;
+
+/// Returns the question for one row that says what a session is in. It takes the lock of the database, and waits so long for
+/// whoever has it; the lock ends with the session.
+pub fn question(lock: Option<Duration>) -> String {
+    // A name has 64 characters at most, and is one for all databases of the server.
+    let lock = lock.map_or("1".to_owned(), |wait| {
+        format!("GET_LOCK(CONCAT('drizzle-pilot:', MD5(DATABASE())), {})", wait.as_secs().max(1))
+    });
+    format!("SELECT DATABASE(), CURRENT_USER(), VERSION(), @@SESSION.sql_mode, {lock}")
+}
 
 /// The modes in which a statement means something else than what is read here.
 const OTHER_MEANINGS: [(&str, &str); 2] = [
@@ -16,14 +25,16 @@ pub struct Server {
     pub user: String,
     pub version: String,
     modes: String,
+    /// Another session has the lock.
+    pub is_locked_by_another: bool,
 }
 
 impl Server {
-    /// Reads the answers to [`QUESTION`]; nothing where they are not those.
+    /// Reads the answers to [`question`]; nothing where they are not those.
     pub fn of(answers: &[Option<String>]) -> Option<Server> {
-        let [database, Some(user), Some(version), Some(modes)] = answers else { return None };
+        let [database, Some(user), Some(version), Some(modes), lock] = answers else { return None };
         let (database, user, version, modes) = (database.clone(), user.clone(), version.clone(), modes.clone());
-        Some(Server { database, user, version, modes })
+        Some(Server { database, user, version, modes, is_locked_by_another: lock.as_deref() == Some("0") })
     }
 
     /// Tells whether it is MariaDB, which has a catalog of its own.
@@ -66,7 +77,7 @@ mod tests {
     #[test]
     fn what_changes_the_meaning_of_a_statement_is_known() {
         let server = |modes: &str| {
-            let answers = [Some("shop"), Some("app@%"), Some("10.11.14-MariaDB-log"), Some(modes)];
+            let answers = [Some("shop"), Some("app@%"), Some("10.11.14-MariaDB-log"), Some(modes), Some("1")];
             Server::of(&answers.map(|text| text.map(str::to_owned))).expect("these are the answers")
         };
         let usual = server("STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION");
