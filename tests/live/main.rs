@@ -58,4 +58,7 @@ mod managed;
 mod npm;
 
 mod check;
+mod drivers;
+mod pglite;
+mod remote;
 mod sqlite;
