@@ -69,7 +69,7 @@ pub struct Shared {
     /// The policy file, instead of the drizzle-pilot.toml found from the project upward
     #[arg(long, global = true, value_name = "FILE", env = "DRIZZLE_PILOT_POLICY")]
     pub policy: Option<PathBuf>,
-    /// The profile of the policy file, instead of the one whose `when` holds
+    /// The profile of the policy file, instead of the one whose `when` holds, which still bans what it bans
     #[arg(long, global = true, value_name = "NAME", env = "DRIZZLE_PILOT_PROFILE")]
     pub profile: Option<String>,
     /// The project's folder, instead of the current one
@@ -208,7 +208,8 @@ pub struct PushArgs {
     /// Execute exactly the statements of this plan, or nothing
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
-    /// How long to wait for another run that changes the same database (PostgreSQL, MySQL); 30s where it is not said
+    /// How long to wait for another run that changes the same database (PostgreSQL, MySQL), 30s where it is not said; for
+    /// sessions that hold what is to be changed, 10s at most
     #[arg(long, value_name = "DUR", value_parser = span)]
     pub lock_timeout: Option<Duration>,
     /// Arguments for drizzle-kit
@@ -443,6 +444,9 @@ pub struct CheckArgs {
     /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
     #[arg(long, value_name = "URL", requires = "drift")]
     pub url: Option<String>,
+    /// Accept the faults of journals and snapshots that are there: write them into the policy, and tell only new ones from then on
+    #[arg(long, conflicts_with_all = ["since", "staged", "schema", "database", "push"])]
+    pub accept_old: bool,
     /// Write the findings as SARIF 2.1.0 to this file
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,

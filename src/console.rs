@@ -4,10 +4,14 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use regex::Regex;
+use rustix::fs::FileType;
 
+use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
 
 /// How much is said.
@@ -20,12 +24,72 @@ pub enum Loudness {
     Verbose,
 }
 
+/// How commands of ours are started that are printed.
+#[derive(Debug)]
+pub struct Invocation {
+    program: String,
+    flags: Vec<Flag>,
+    /// A command of ours in a text, with what stands before it.
+    commands: Regex,
+}
+
+/// What was said to this run, and has to be said to the next one as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub value: String,
+    /// The commands that take it.
+    pub of: Vec<&'static str>,
+}
+
+impl Invocation {
+    /// Makes one by what starts the program, the names of its commands, and what they are told.
+    pub fn new(program: &str, commands: Vec<String>, flags: Vec<Flag>) -> Invocation {
+        let runners = "npx(?: --no-install)?|npm exec --|pnpm exec|pnpm dlx|yarn(?: run)?|bunx|bun run";
+        let pattern = format!(r"(^|[^\w./@-])((?:{runners}) )?drizzle-pilot ({})\b", commands.join("|"));
+        let commands = Regex::new(&pattern).expect("the names of commands are plain words");
+        Invocation { program: program.to_owned(), flags, commands }
+    }
+
+    /// Returns a text whose commands can be pasted.
+    pub fn phrase(&self, text: &str, secrets: &Secrets) -> String {
+        let mut phrased = String::with_capacity(text.len());
+        let mut end = 0;
+        for found in self.commands.captures_iter(text) {
+            let whole = found.get(0).expect("a match has a whole");
+            let (before, runner, command) = (&found[1], found.get(2), &found[3]);
+            phrased += &text[end..whole.start()];
+            phrased += before;
+            match runner {
+                Some(runner) => phrased += &format!("{}drizzle-pilot", runner.as_str()),
+                None => phrased += &self.program,
+            }
+            phrased += &format!(" {command}");
+            end = whole.end();
+            let line = text[end..].lines().next().unwrap_or_default();
+            let is_said = |flag: &&Flag| {
+                line.split([' ', '`']).any(|word| word == flag.name || word.starts_with(&format!("{}=", flag.name)))
+            };
+            for Flag { name, value, .. } in
+                self.flags.iter().filter(|flag| flag.of.contains(&command)).filter(|flag| !is_said(flag))
+            {
+                // A line with a hole in it is none to paste.
+                let is_secret = secrets.redact(value) != *value;
+                let value = if is_secret { "URL".into() } else { shell_words::quote(value) };
+                phrased += &format!(" {name} {value}");
+            }
+        }
+        phrased + &text[end..]
+    }
+}
+
 /// The two outputs, and what must not appear in them.
 ///
 /// A closed or full output never changes how a run ends: the exit code and the report say what happened.
 pub struct Console {
     loudness: Loudness,
     secrets: Secrets,
+    invocation: Option<Invocation>,
     spinner: Option<ProgressBar>,
     shown: String,
 }
@@ -36,6 +100,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 impl Console {
     /// Makes a console. It spins where stderr is a terminal and nothing says that nobody watches.
     pub fn new(loudness: Loudness, secrets: Secrets) -> Console {
+        keep_out_of_logs(&secrets);
         let watched = std::io::stderr().is_terminal()
             && std::env::var_os("CI").is_none()
             && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
@@ -45,7 +110,7 @@ impl Console {
             spinner.set_style(style);
             spinner
         });
-        Console { loudness, secrets, spinner, shown: String::new() }
+        Console { loudness, secrets, invocation: None, spinner, shown: String::new() }
     }
 
     /// Returns the secrets known so far.
@@ -53,14 +118,28 @@ impl Console {
         &self.secrets
     }
 
-    /// Returns the secrets, to add those that became known.
-    pub fn secrets_mut(&mut self) -> &mut Secrets {
-        &mut self.secrets
+    /// Adds secrets that became known.
+    pub fn hide(&mut self, add: impl FnOnce(&mut Secrets)) {
+        add(&mut self.secrets);
+        keep_out_of_logs(&self.secrets);
+    }
+
+    /// Takes how commands of ours are started here.
+    pub fn invoked(&mut self, invocation: Invocation) {
+        self.invocation = Some(invocation);
     }
 
     /// Returns text as it may be shown.
     pub fn clean(&self, text: &str) -> String {
         clean(&self.secrets.redact(text))
+    }
+
+    /// Returns text of ours as it may be shown, with commands that can be pasted.
+    pub fn phrase(&self, text: &str) -> String {
+        match &self.invocation {
+            Some(invocation) => self.clean(&invocation.phrase(text, &self.secrets)),
+            None => self.clean(text),
+        }
     }
 
     /// Tells whether everything is to be shown.
@@ -77,7 +156,7 @@ impl Console {
     /// Says what is going on, line by line.
     pub fn say(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {
-            let text = self.clean(text);
+            let text = self.phrase(text);
             self.write(&text);
         }
     }
@@ -85,7 +164,7 @@ impl Console {
     /// Says a step that only a curious reader wants to see.
     pub fn detail(&mut self, text: &str) {
         if self.loudness >= Loudness::Verbose {
-            let text = self.clean(text);
+            let text = self.phrase(text);
             self.write(&text);
         }
     }
@@ -93,18 +172,18 @@ impl Console {
     /// Says what matters although the run goes on.
     pub fn warn(&mut self, text: &str) {
         if self.loudness > Loudness::Quiet {
-            self.write(&format!("{WARNING}warning:{WARNING:#} {}", self.clean(text)));
+            self.write(&format!("{WARNING}warning:{WARNING:#} {}", self.phrase(text)));
         }
     }
 
     /// Says why the run failed. Not even a quiet run keeps that to itself.
     pub fn error(&mut self, headline: &str, text: &str) {
-        self.write(&format!("{ERROR}{headline}:{ERROR:#} {}", self.clean(text)));
+        self.write(&format!("{ERROR}{headline}:{ERROR:#} {}", self.phrase(text)));
     }
 
     /// Says something that even a quiet run says.
     pub fn insist(&mut self, text: &str) {
-        let text = self.clean(text);
+        let text = self.phrase(text);
         self.write(&text);
     }
 
@@ -127,6 +206,12 @@ impl Console {
         out.is_some() && out == err
     }
 
+    /// Tells whether stdout is a file, which nobody acts on while it is written.
+    pub fn is_to_file() -> bool {
+        let stdout = rustix::fs::fstat(std::io::stdout());
+        stdout.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    }
+
     /// Takes the spinner away.
     pub fn settle(&mut self) {
         if let Some(spinner) = self.spinner.take() {
@@ -136,10 +221,25 @@ impl Console {
 
     /// Writes the result to stdout.
     pub fn result(&mut self, text: &str) {
-        self.settle();
-        let mut out = anstream::stdout().lock();
-        // A reader that went away (`| head -1`) or a full disk does not undo what was done.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let text = self.phrase(text);
+        self.put(&text);
+    }
+
+    /// Writes a result whose parts have colours.
+    pub fn show(&mut self, text: &Painted) {
+        let text = text.shown(|paint, part| if paint == Paint::Plain { self.phrase(part) } else { self.clean(part) });
+        self.put(&text);
+    }
+
+    /// Writes a result that is for other programs, or for other people.
+    pub fn quote(&mut self, text: &str) {
+        let text = self.clean(text);
+        self.put(&text);
+    }
+
+    /// Writes a JSON document whose texts were cleaned one by one, or a script that has nothing from outside.
+    pub fn document(&mut self, text: &str) {
+        self.put(text);
     }
 
     /// Passes on what drizzle-kit made for a file: as it is, but for secrets, and on a terminal for what could steer it.
@@ -149,7 +249,21 @@ impl Console {
             self.warn("a secret stands in the output, and is left out of it");
         }
         let safe = if std::io::stdout().is_terminal() { clean(&safe) } else { safe };
-        self.result(&safe);
+        self.put(&safe);
+    }
+
+    /// Says something to the program that reads the log of a job and acts on it. The line is made so that nothing from
+    /// outside ends it.
+    pub fn command(&mut self, line: &str) {
+        let line = self.secrets.redact(line);
+        self.write(&line);
+    }
+
+    fn put(&mut self, text: &str) {
+        self.settle();
+        let mut out = anstream::stdout().lock();
+        // A reader that went away (`| head -1`) or a full disk does not undo what was done.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     fn write(&mut self, text: &str) {
@@ -164,9 +278,41 @@ impl Console {
     }
 }
 
-/// Makes text from outside harmless for a terminal: control characters are shown as escapes.
+/// Makes text from outside harmless for a terminal, and for programs that read the log of a job: control characters are shown
+/// as escapes, and so is the beginning of a command.
 pub fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        // GitHub's runner takes a line for a command whose first characters these are (actions/runner, `ActionCommand`).
+        if let Some((blank, command)) = line.split_at_checked(line.len() - line.trim_start().len())
+            && command.starts_with("::")
+        {
+            escape_controls(blank, &mut clean);
+            clean += "\\u{3a}";
+            rest = &command[1..];
+        }
+        // Elsewhere in a line: `##[…]`, `##vso[…]` of Azure, `##teamcity[…]`.
+        let mut end = 0;
+        for command in HASHES.find_iter(rest) {
+            escape_controls(&rest[end..command.start()], &mut clean);
+            clean += "\\u{23}";
+            end = command.start() + 1;
+        }
+        escape_controls(&rest[end..], &mut clean);
+    }
+    clean
+}
+
+/// The beginning of a command within a line.
+static HASHES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"##\w*\[").expect("the pattern is right"));
+
+/// Tells whether a program that reads the log of a job would take a line of this text for a command.
+pub fn has_commands(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("::") || HASHES.is_match(line))
+}
+
+fn escape_controls(text: &str, clean: &mut String) {
     for character in text.chars() {
         match character {
             '\n' | '\t' => clean.push(character),
@@ -177,14 +323,13 @@ pub fn clean(text: &str) -> String {
             _ => clean.push(character),
         }
     }
-    clean
 }
 
-/// Makes a JSON document harmless for a terminal and keeps it the same document. What JSON itself does not escape can
-/// stand in strings alone.
+/// Makes a JSON document harmless for a terminal and for programs that read logs, and keeps it the same document. What JSON
+/// itself does not escape can stand in strings alone.
 pub fn clean_json(json: &str) -> String {
     let mut clean = String::with_capacity(json.len());
-    for character in json.chars() {
+    for character in HASHES.replace_all(json, |found: &regex::Captures| format!("\\u0023{}", &found[0][1..])).chars() {
         match character {
             '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 clean += &format!("\\u{:04x}", u32::from(character));
@@ -195,6 +340,34 @@ pub fn clean_json(json: &str) -> String {
     clean
 }
 
+/// What is left out of logs, which are written by whoever has something to say and not through a console.
+static SECRETS: Mutex<Option<Secrets>> = Mutex::new(None);
+
+fn keep_out_of_logs(secrets: &Secrets) {
+    *SECRETS.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets.clone());
+}
+
+/// Returns text for a log as it may be shown, without what any console has had to hide.
+pub fn clean_for_log(text: &str) -> String {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    clean(&secrets.as_ref().map_or_else(|| Secrets::default().redact(text), |secrets| secrets.redact(text)))
+}
+
+/// Writes log lines to stderr. Each comes whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = clean_for_log(&String::from_utf8_lossy(bytes));
+        std::io::stderr().write_all(text.as_bytes()).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +375,54 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_steer_a_terminal() {
         assert_eq!(clean("a\x1b[2Jb\rc\u{9b}d\u{202e}e\nf"), "a\\u{1b}[2Jb\\rc\\u{9b}d\\u{202e}e\nf");
+    }
+
+    #[test]
+    fn a_command_that_is_printed_is_told_what_this_run_was_told() {
+        let flag = |name, value: &str, of: &[&'static str]| Flag { name, value: value.to_owned(), of: of.to_vec() };
+        let commands = ["push", "plan", "sync", "policy"].map(str::to_owned).to_vec();
+        let flags = vec![
+            flag("--cwd", "packages/my db", &["push", "plan", "sync", "policy"]),
+            flag("--config", "a.ts", &["push", "plan", "sync"]),
+            flag("--url", "postgres://u:swordfish@h/d", &["sync"]),
+        ];
+        let mut secrets = Secrets::default();
+        secrets.add(["swordfish".to_owned()]);
+        let check = |invocation: &Invocation, text: &str, expected: &str| {
+            assert_eq!(invocation.phrase(text, &secrets), expected);
+        };
+        let told = Invocation::new("npx drizzle-pilot", commands.clone(), flags);
+        check(
+            &told,
+            "hint: drizzle-pilot push --plan F; `drizzle-pilot sync --config b.ts`",
+            "hint: npx drizzle-pilot push --cwd 'packages/my db' --plan F; `npx drizzle-pilot sync --cwd 'packages/my db' --url URL --config b.ts`",
+        );
+        check(&told, "drizzle-pilot policy init", "npx drizzle-pilot policy --cwd 'packages/my db' init");
+        let plain = Invocation::new("pnpm exec drizzle-pilot", commands, Vec::new());
+        check(&plain, "yarn run drizzle-pilot push", "yarn run drizzle-pilot push");
+        for text in ["drizzle-pilot.toml", "a drizzle-pilot pushes", "drizzle-pilot: starting", "x/drizzle-pilot push"]
+        {
+            check(&plain, text, text);
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_log_is_a_command() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(clean(text), expected);
+            assert_eq!(clean(&clean(text)), expected);
+            assert!(!has_commands(&clean(text)), "{text:?}");
+            assert!(has_commands(text) || text == expected, "{text:?}");
+        };
+        check("::set-output name=a::b", "\\u{3a}:set-output name=a::b");
+        check("a\n \t\u{a0}::error::b\n::c", "a\n \t\u{a0}\\u{3a}:error::b\n\\u{3a}:c");
+        check("a ##[set-env name=a]b ##vso[task.x]", "a \\u{23}#[set-env name=a]b \\u{23}#vso[task.x]");
+        check("  ##teamcity[x]", "  \\u{23}#teamcity[x]");
+        check("a::text, # [b](c), ## d", "a::text, # [b](c), ## d");
+        let document = serde_json::json!({ "a": "##[b] ##vso[c]\n::d" });
+        let json = clean_json(&format!("{document:#}"));
+        assert!(!has_commands(&json), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON"), document);
     }
 
     #[test]

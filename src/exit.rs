@@ -47,7 +47,7 @@ pub const TABLE: [Row; 19] = [
     row(Exit::Partial, "failed after consent: some statements may have run", "**may be changed**"),
     row(Exit::Unproven, "the kit ended and showed neither success nor failure", "**may be changed**"),
     row(Exit::Usage, "wrong command line", "unchanged"),
-    row(Exit::BadMigrations, "a migrations folder or journal that cannot be read", "unchanged"),
+    row(Exit::BadMigrations, "a migrations folder or journal that cannot be used", "unchanged"),
     row(Exit::Unavailable, "the database could not be reached or refused the login", "unchanged"),
     row(Exit::Internal, "a bug of ours", "said in the message"),
     row(Exit::Locked, "another run holds the lock and did not release it in time", "unchanged"),

@@ -7,6 +7,8 @@ pub mod commands;
 pub mod console;
 pub mod db;
 pub mod exit;
+pub mod files;
+pub mod host;
 pub mod kit;
 pub mod migrations;
 pub mod policy;
@@ -25,12 +27,14 @@ use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
 use crate::commands::policy::{self as policy_command, PolicyArgs};
 use crate::console::{Console, Loudness};
 use crate::exit::Exit;
+use crate::term::redact::Secrets;
 
 /// Runs a command line, with the program's name in front, and returns how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let secrets = commands::secrets::of_ourselves();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &secrets),
     };
     let shared = &cli.shared;
     match shared.color {
@@ -53,7 +57,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     trace(shared.verbose);
     // A file that may not grow any more is an error like a full disk, and not our end (`ulimit -f`).
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let mut console = Console::new(loudness, commands::copilot::secrets_of_env());
+    let mut console = Console::new(loudness, secrets);
+    console.invoked(commands::invocation::of(shared, &cli.command));
     let is_plan = match &cli.command {
         Command::Push(args) => args.dry_run,
         Command::Reset(args) => args.dry_run,
@@ -85,7 +90,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Man(args) => commands::man::write(shared, args, &mut console),
         Command::Report(args) => match args.command {
             ReportCommand::Schema => {
-                console.result(&report::schema());
+                console.document(&report::schema());
                 Exit::Ok
             }
         },
@@ -103,7 +108,13 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
     };
     let mut result = Vec::new();
     let done = policy_command::run(args, &context, &mut result);
-    console.result(&String::from_utf8_lossy(&result));
+    let text = String::from_utf8_lossy(&result);
+    let is_document = context.json || matches!(args.command, policy_command::PolicyCommand::Schema);
+    if is_document {
+        console.document(&console::clean_json(&text))
+    } else {
+        console.result(&text)
+    }
     let Err(error) = done else { return Exit::Ok };
     let exit = match &error {
         policy_command::Error::Policy(_) | policy_command::Error::Select(_) => Exit::Config,
@@ -121,8 +132,14 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
 }
 
 /// Shows what clap has to say: help and version on stdout, anything wrong on stderr.
-fn usage(error: &clap::Error) -> Exit {
-    let _ = error.print(); // a closed output leaves nobody to tell
+fn usage(error: &clap::Error, secrets: &Secrets) -> Exit {
+    // What was typed is quoted in it. A closed output leaves nobody to tell.
+    let text = secrets.redact(&error.render().ansi().to_string());
+    let _ = if error.use_stderr() {
+        std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
+    } else {
+        std::io::Write::write_all(&mut anstream::stdout(), text.as_bytes())
+    };
     if error.use_stderr() {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
@@ -142,7 +159,7 @@ fn trace(verbose: u8) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(console::Log::default)
         .with_ansi(false)
         .log_internal_errors(false) // else it panics where it cannot write that it cannot write
         .init();

@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 
+use drizzle_pilot::console::clean_for_log;
 use drizzle_pilot::exit::{Database, Exit};
 use drizzle_pilot::term::warden;
 
@@ -12,6 +13,11 @@ fn main() -> ExitCode {
     if args.get(1).is_some_and(|first| first == warden::NAME) {
         return ExitCode::from(u8::try_from(warden::run(&args[2..]) & 0xff).unwrap_or(u8::MAX));
     }
+    // What a panic says goes to logs as well.
+    std::panic::set_hook(Box::new(|panic| {
+        let text = format!("{panic}\n{}\n", std::backtrace::Backtrace::capture());
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), clean_for_log(&text).as_bytes());
+    }));
     // A panic is a bug of ours. It unwinds, so the terminal is closed and with it drizzle-kit ends; then it is told.
     let exit = std::panic::catch_unwind(|| drizzle_pilot::run(args)).unwrap_or_else(|_| {
         let _ = std::io::Write::write_all(

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::exit::{Database, Exit};
 use crate::migrations::Level;
 use crate::policy;
+use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
 
 /// The report of one run: `--format json` and `--report`.
@@ -41,10 +42,23 @@ pub struct Report {
     /// What `check` found in the migrations.
     pub findings: Vec<Finding>,
     pub error: Option<Error>,
+    /// When the rows at stake were counted for the last time. Absent where nothing was executed, or no rows were at stake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
     /// What a reset ran, in its order. Absent elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     pub timings: Timings,
+}
+
+/// When rows were counted.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Counted {
+    /// RFC 3339, in UTC.
+    pub at: String,
+    /// Whether nobody could write into these tables from then on until the commit. Else rows that commit later are not seen.
+    pub locked: bool,
 }
 
 /// A step of a reset.
@@ -166,6 +180,14 @@ impl Judgement {
         match self {
             Judgement::Allowed => "allowed",
             Judgement::Refused => "refused",
+        }
+    }
+
+    /// Returns its colour.
+    fn paint(self) -> Paint {
+        match self {
+            Judgement::Allowed => Paint::Allowed,
+            Judgement::Refused => Paint::Refused,
         }
     }
 }
@@ -329,33 +351,6 @@ pub struct Timings {
 }
 
 impl Report {
-    /// Returns the report with the texts of its statements as they may be shown.
-    #[must_use]
-    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Report {
-        self.summary = clean(&self.summary);
-        for prompt in &mut self.prompts {
-            prompt.question = clean(&prompt.question);
-            prompt.chosen = prompt.chosen.as_deref().map(&clean);
-            prompt.recorded = prompt.recorded.as_deref().map(&clean);
-            prompt.rule = prompt.rule.as_deref().map(&clean);
-        }
-        if let Some(target) = &mut self.target {
-            for part in [&mut target.host, &mut target.database, &mut target.user] {
-                *part = part.as_deref().map(&clean);
-            }
-        }
-        for statement in &mut self.statements {
-            statement.sql = clean(&statement.sql);
-            statement.rule = statement.rule.as_deref().map(&clean);
-            for hazard in &mut statement.hazards {
-                hazard.objects.iter_mut().for_each(|object| *object = clean(object));
-                hazard.rule = clean(&hazard.rule);
-                hazard.note = hazard.note.as_deref().map(&clean);
-            }
-        }
-        self
-    }
-
     /// Returns the JSON document without the secrets.
     pub fn json(&self, secrets: &Secrets) -> String {
         let value = serde_json::to_value(self).expect("a report has only strings and numbers");
@@ -363,27 +358,31 @@ impl Report {
     }
 
     /// Returns the text a person reads in ten seconds: what was asked, what was answered and why, what changed.
-    pub fn text(&self) -> String {
-        let mut text = self.head() + &self.asked();
-        let mut line = |label: &str, value: &str| {
-            let _ = writeln!(text, "  {label:<8} {value}");
-        };
+    pub fn text(&self) -> Painted {
+        let mut text = self.head();
+        text.plain(&self.asked());
         for step in &self.steps {
-            line("step", &format!("{}: {} ({:.1} s)", step.name, step.summary, step.ms / 1e3));
+            let _ = writeln!(text, "  step     {}: {} ({:.1} s)", step.name, step.summary, step.ms / 1e3);
         }
         for statement in &self.statements {
             for (idx, sql) in statement.sql.lines().enumerate() {
-                line(if idx == 0 { "sql" } else { "" }, sql);
+                text.plain(if idx == 0 { "  sql      " } else { "           " });
+                text.add(Paint::Sql, sql);
+                text.plain("\n");
             }
             for hazard in &statement.hazards {
-                line("", &format!("  {}: {}   [{}]", hazard.text(), hazard.verdict.word(), hazard.rule));
+                let _ = write!(text, "             {}: ", hazard.text());
+                text.add(hazard.verdict.paint(), hazard.verdict.word());
+                let _ = writeln!(text, "   [{}]", hazard.rule);
             }
         }
         if let Some(migrations) = &self.migrations {
-            migrations.tell(self.command == "status", &mut line);
+            migrations.tell(self.command == "status", &mut |label, value| {
+                let _ = writeln!(text, "  {label:<8} {value}");
+            });
         }
         for finding in &self.findings {
-            text += &finding.text();
+            text.plain(&finding.text());
         }
         text
     }
@@ -403,8 +402,10 @@ impl Report {
     }
 
     /// Returns what was run, by what and where.
-    fn head(&self) -> String {
-        let mut text = format!("{}: {}\n", self.command, self.summary);
+    fn head(&self) -> Painted {
+        let mut text = Painted::default();
+        text.add(Paint::Head, format!("{}:", self.command));
+        let _ = writeln!(text, " {}", self.summary);
         let mut line = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<8} {value}");
         };
@@ -418,6 +419,14 @@ impl Report {
         match &self.profile {
             Some(profile) => line("policy", &format!("{policy}, profile {profile}")),
             None => line("policy", policy),
+        }
+        if let Some(Counted { at, locked }) = &self.counted {
+            let until = if *locked {
+                "under locks that were held to the commit"
+            } else {
+                "rows that commit later are not seen"
+            };
+            line("counted", &format!("{at}; {until}"));
         }
         text
     }
@@ -483,6 +492,10 @@ impl Target {
     pub fn text(&self) -> String {
         let mut text = String::new();
         match (&self.host, self.port) {
+            // An IPv6 address, and not the folder of a socket.
+            (Some(host), Some(port)) if host.contains(':') && !host.starts_with('/') => {
+                text += &format!("[{host}]:{port}");
+            }
             (Some(host), Some(port)) => text += &format!("{host}:{port}"),
             (Some(host), None) => text += host,
             (None, _) => text += &self.dialect,

@@ -33,9 +33,14 @@ case ${CHANGES:=$([ "$COMMAND" = check ] && echo fail || echo ok)} in
 esac
 
 reports=$(mktemp -d "$RUNNER_TEMP/drizzle-pilot.XXXXXX")
-# xargs reads quotes as a shell does, and runs nothing that stands in them.
-words=()
-if [ -n "$ARGUMENTS" ]; then mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"$ARGUMENTS"); fi
+# xargs reads quotes as a shell does, and runs nothing that stands in them. Without its words nothing is run: a plan without its
+# --profile would be another plan.
+if ! xargs -r -n 1 printf '%s\0' <<<"$ARGUMENTS" >"$reports/words" 2>"$reports/why"; then
+    echo "::error title=drizzle-pilot::the arguments cannot be told apart: $(head -n 1 "$reports/why" | tr -d '\r')"
+    exit 64
+fi
+mapfile -d '' -t words <"$reports/words"
+rm "$reports/words" "$reports/why"
 code=0
 "$pilot" "$COMMAND" --report "$reports/report.json" --report-html "$reports/report.html" --record "$reports/run.cast" \
     "${words[@]}" || code=$?
@@ -43,7 +48,8 @@ code=0
 # Without a report the command line was not understood.
 outcome=usage database=unchanged
 if [ -s "$reports/report.json" ]; then
-    read -r outcome database < <(node -p 'const r = require(process.argv[1]); `${r.outcome} ${r.database}`' "$reports/report.json")
+    read -r outcome database < <(node -p 'const r = require(process.argv[1]); `${r.outcome} ${r.database}`' "$reports/report.json") ||
+        outcome=unproven database=maybe
 fi
 {
     echo "code=$code"

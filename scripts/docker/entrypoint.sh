@@ -11,7 +11,7 @@
 #   DRIZZLE_PILOT_ARGS        more arguments for it, as in "--profile production"; separated by blanks
 #   DRIZZLE_PILOT_WAIT        seconds to wait for the database (default 60)
 #   DRIZZLE_PILOT_READY_FILE  written when the database is up to date, for a health check (default /tmp/drizzle-pilot.ready)
-set -eu
+set -euf
 
 step=${DRIZZLE_PILOT_STEP:-migrate}
 wait=${DRIZZLE_PILOT_WAIT:-60}

@@ -26,9 +26,9 @@ pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mu
         console.error("error", &format!("the report {} could not be written: {error}", path.display()));
     }
     match shared.format {
-        Format::Json => console.result(&json),
+        Format::Json => console.document(&json),
         _ if shared.quiet => {}
-        _ => console.result(&console.clean(text)),
+        _ => console.result(text),
     }
 }
 

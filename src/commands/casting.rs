@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::db::Dsn;
 use crate::db::cast::{self, Examined, Outcome, Tried};
 use crate::db::reach::Relation;
+use crate::policy::{ObjectName, Policy, Scope, decide};
 use crate::report::{self, Verdict};
 use crate::sql::effect::{Effect, Using};
 use crate::sql::{self, Dialect};
@@ -14,8 +15,19 @@ use crate::sql::{self, Dialect};
 const MOST: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How columns can change their types.
+#[derive(Debug, Default)]
+pub struct Advice {
+    /// One text for each column.
+    texts: Vec<String>,
+    /// The columns whose values an expression converts, with it.
+    conversions: Vec<(ObjectName, String)>,
+    /// drizzle-kit empties a table before, which need not be.
+    truncates: bool,
+}
+
 /// Returns advice for each change of type among the statements that says nothing of USING and would fail without it.
-pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Vec<String> {
+pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Advice {
     let end = Instant::now() + PATIENCE.min(patience);
     let truncates = !sql::rewrite::skippable_truncates(statements).is_empty();
     let effects = statements.iter().flat_map(|statement| sql::read(statement, Dialect::Postgres).effects);
@@ -23,7 +35,7 @@ pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Vec<Strin
         Effect::ChangeType { column, to, using: Using::Assignment } => Some((column, to.text)),
         _ => None,
     });
-    let mut advice = Vec::new();
+    let mut advice = Advice { truncates, ..Advice::default() };
     for (column, new_type) in changes.take(MOST) {
         let [schema, table, name] = column.parts() else { continue };
         let relation = Relation { schema: schema.clone(), name: table.clone() };
@@ -31,10 +43,33 @@ pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Vec<Strin
         // Advice is no part of the run: where the server cannot be asked there is none.
         let examined = cast::examine(dsn, &relation, name, &new_type, end.saturating_duration_since(Instant::now()));
         if let Ok(Examined::Tried(tried)) = examined {
-            advice.extend(told(&column.to_string(), &tried, truncates));
+            let Some(text) = told(&column.to_string(), &tried, truncates) else { continue };
+            advice.texts.push(text);
+            let is_needed = !matches!(tried.assigned, Some(Outcome::Loses { .. } | Outcome::Keeps));
+            advice
+                .conversions
+                .extend(tried.using().filter(|_| is_needed).map(|using| (column.clone(), using.to_owned())));
         }
     }
     advice
+}
+
+impl Advice {
+    /// Returns the texts, and the lines of a policy that do what they say.
+    pub fn with_lines(self, policy: &Policy, scope: &Scope<'_>) -> Vec<String> {
+        let Advice { mut texts, conversions, truncates } = self;
+        if !conversions.is_empty()
+            && let Some(allow) = decide::conversions(policy, &conversions, truncates, scope)
+        {
+            texts.push(format!("these lines keep the rows\n{allow}"));
+        }
+        texts
+    }
+
+    /// Returns the texts alone.
+    pub fn texts(self) -> Vec<String> {
+        self.texts
+    }
 }
 
 /// Returns the advice on one column; none where the server needs no help. drizzle-kit 0.20 to 0.30 truncates first.
@@ -61,6 +96,12 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
         Some(Outcome::TooSlow | Outcome::Untried) => {
             return Some(format!("whether {rows} of {column} fit {new_type} was not found out in time"));
         }
+        Some(Outcome::Keeps) if truncates => {
+            return Some(format!(
+                "{column} becomes {new_type} by itself and keeps {rows}: push --apply transaction leaves out what empties the \
+                 table where the policy says truncate = \"skip\" under [hazards]"
+            ));
+        }
         Some(Outcome::Keeps | Outcome::Blanks { .. } | Outcome::Unproven | Outcome::Impossible { .. }) => return None,
     };
     match (tried.using(), tried.statement()) {
@@ -70,13 +111,7 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
                 Some(Outcome::Blanks { n_null }) => format!("keeps {rows}; {n_null} blank ones become NULL"),
                 _ => format!("keeps {rows}"),
             };
-            let skip = if truncates { "[hazards]\n      truncate = \"skip\"\n      " } else { "" };
-            let (key, value) = (toml::Value::from(column), toml::Value::from(using));
-            let _ = write!(
-                text,
-                "; USING {using} {kept}\n  in the policy, for push --apply transaction:\n      {skip}[using]\n      {key} = {value}\n  \
-                 in a migration:\n      {statement}"
-            );
+            let _ = write!(text, "; USING {using} {kept}\n  in a migration:\n      {statement}");
             if tried.has_default {
                 text += "\n  the default of the column has to be dropped before, and set again";
             }

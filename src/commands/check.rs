@@ -13,11 +13,14 @@ use crate::commands::unpushed::Unpushed;
 use crate::commands::{drift, folder, forgotten};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::files;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
-use crate::policy::Policy;
+use crate::policy::allow::accept;
+use crate::policy::model::{FILE_NAME, Source};
+use crate::policy::{Check, Policies, Policy};
 use crate::report::Verdict;
 
 const COMMAND: &str = "check";
@@ -39,20 +42,23 @@ fn attempt(
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
+    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, None, log)?;
 
-    let (paths, drizzle) = folders(shared, args, &policy, &cwd)?;
+    let (paths, drizzle) = folders(shared, args, &policy, &cwd, console)?;
     let mut told = Told::new(&cwd);
+    if args.accept_old {
+        return accept_old(shared, args, &paths, &policy, &cwd, console, log);
+    }
     for path in &paths {
         let subject = read(args, path)?;
         // What cannot be read is no finding: nobody could say what else is wrong.
         if let JournalFile::Broken { .. } = subject.folder.journal {
             subject.folder.journal().map_err(|error| folder::unusable(&error))?;
         }
-        let found = policy.check().wishing(|wishes| offline(&subject, wishes));
+        let found = policy.check().wishing(|wishes| offline(&subject, &cwd, wishes));
         told.add(&subject.folder, found);
         if args.database {
-            database(shared, args, &subject.folder, &policy, clock, console, log, &mut told)?;
+            database(shared, args, &subject.folder, &policies, &policy, clock, console, log, &mut told)?;
         }
         let of_config = drizzle.as_ref().filter(|drizzle| paths.len() == 1 || is_of(path, drizzle, &cwd));
         if let (true, Some(drizzle)) = (args.schema, of_config) {
@@ -65,7 +71,7 @@ fn attempt(
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
-    Ok(verdict(&told, policy.check().fail_on()))
+    Ok(verdict(&told, policy.check().fail_on(), format!("nothing found{}", within(&told))))
 }
 
 /// A folder, and the migrations in it whose statements are looked at.
@@ -84,6 +90,7 @@ fn folders(
     args: &CheckArgs,
     policy: &Policy,
     cwd: &Path,
+    console: &mut Console,
 ) -> Result<(Vec<PathBuf>, Option<Drizzle>), Verdict> {
     let named: Vec<PathBuf> = match policy.check().migrations() {
         _ if !args.migrations.is_empty() => args.migrations.clone(),
@@ -94,7 +101,7 @@ fn folders(
     if !paths.is_empty() && !args.schema && !args.push {
         return Ok((paths, None));
     }
-    let Some(drizzle) = target::load(shared, cwd)? else {
+    let Some(drizzle) = target::load(shared, cwd, console)? else {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         let verdict = Verdict::nothing(Exit::Config, summary);
         return Err(if paths.is_empty() {
@@ -104,7 +111,13 @@ fn folders(
         });
     };
     let own = cwd.join(drizzle.config.out());
-    Ok((if paths.is_empty() { vec![own] } else { paths }, Some(drizzle)))
+    let paths = match paths.is_empty() {
+        // A project that pushes has no migrations, and its database is compared with the schema files alone.
+        true if args.push && !args.schema && !args.database && !own.is_dir() => Vec::new(),
+        true => vec![own],
+        false => paths,
+    };
+    Ok((paths, Some(drizzle)))
 }
 
 /// Tells whether a folder is that of drizzle's config, whose schema files belong to no other.
@@ -142,9 +155,9 @@ fn unanswered(error: &GitError) -> Verdict {
 }
 
 /// Returns what is found in the folder itself.
-fn offline(subject: &Subject, wishes: Wishes<'_>) -> Vec<Finding> {
+fn offline(subject: &Subject, cwd: &Path, wishes: Wishes<'_>) -> Vec<Finding> {
     let Subject { folder, names, edited } = subject;
-    let mut found = journal::check(folder, wishes);
+    let mut found = journal::check(folder, folder::surroundings(folder, cwd), wishes);
     if let Some(level) = (wishes.level)(Named::Ours(&EDITED_MIGRATION)) {
         for file in folder.files.iter().filter(|file| edited.contains(&file.name)) {
             let place = Place { file: folder.path.join(&file.name), at: Position::START };
@@ -154,6 +167,61 @@ fn offline(subject: &Subject, wishes: Wishes<'_>) -> Vec<Finding> {
     let looks_at = |file: &SqlFile| names.as_ref().is_none_or(|names| names.contains(&file.name));
     found.extend(lint::run(folder, &looks_at, wishes));
     found
+}
+
+/// Writes the faults of journals and snapshots that nobody can mend into the policy, so that they are told no more.
+fn accept_old(
+    shared: &Shared,
+    args: &CheckArgs,
+    paths: &[PathBuf],
+    policy: &Policy,
+    cwd: &Path,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Result<Verdict, Verdict> {
+    let mut told = Told::new(cwd);
+    let mut old = Vec::new();
+    for path in paths {
+        let folder = folder::read(path)?;
+        folder.journal().map_err(|error| folder::unusable(&error))?;
+        let surroundings = folder::surroundings(&folder, cwd);
+        let found = policy.check().wishing(|wishes| journal::check(&folder, surroundings, wishes));
+        let (acceptable, rest): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|it| it.about.is_some());
+        told.add(&folder, rest);
+        old.extend(acceptable);
+    }
+    log.findings = told.reported();
+    if old.is_empty() {
+        return Ok(verdict(&told, policy.check().fail_on(), "there is no old fault to accept".to_owned()));
+    }
+    let (file, text) = match policy.source() {
+        Source::BuiltIn => (shared.policy.clone().unwrap_or_else(|| cwd.join(FILE_NAME)), String::new()),
+        Source::File { path, text } => (cwd.join(path), text.clone()),
+    };
+    // A name is told from the folder of the policy, which several projects may share.
+    let base = file.parent().unwrap_or(cwd);
+    let mut lines: Vec<String> = Vec::new();
+    for finding in &old {
+        let about = finding.about.as_deref().unwrap_or(&finding.place.file);
+        let line = Check::accepted_line(finding.id, about.strip_prefix(base).unwrap_or(about));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let shown = file.strip_prefix(cwd).unwrap_or(&file).display().to_string();
+    let Some(text) = accept(&text, &lines) else {
+        return Err(Verdict::nothing(Exit::Config, format!("{shown} cannot be edited as it is laid out"))
+            .hint(format!("write these lines into [check] accepted: {}", lines.join(", "))));
+    };
+    files::replace(&file, &text)
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {shown}: {error}")))?;
+    for line in &lines {
+        console.say(&format!("accepted: {line}"));
+    }
+    findings::write(&told, args, console)?;
+    let accepted =
+        format!("{} old {} accepted in {shown}", lines.len(), if lines.len() == 1 { "fault is" } else { "faults are" });
+    Ok(verdict(&told, policy.check().fail_on(), accepted))
 }
 
 /// Finds schema files that differ from the last snapshot.
@@ -200,6 +268,7 @@ fn database(
     shared: &Shared,
     args: &CheckArgs,
     folder: &Folder,
+    policies: &Policies,
     policy: &Policy,
     clock: &Clock,
     console: &mut Console,
@@ -211,7 +280,9 @@ fn database(
     };
     let cwd = logbook::project(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
-    let ground = Ground::find("check", shared, &place, &cwd, console, log)?;
+    let ground = Ground::find(COMMAND, shared, &place, &cwd, console, log)?;
+    // Now that the host is known, a profile may say that nothing is looked at there.
+    migrations::guard(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let made_of = drift::made_of(&ground.status(&history), &history);
     let compared = drift::of_database(&ground, &history, &made_of, clock)?;
@@ -221,11 +292,8 @@ fn database(
     Ok(())
 }
 
-fn verdict(told: &Told, fail_on: Level) -> Verdict {
-    let n_migrations = match told.n_migrations {
-        1 => "1 migration".to_owned(),
-        n => format!("{n} migrations"),
-    };
+/// Counts what was found; where that is nothing, the caller says what else there is to say.
+fn verdict(told: &Told, fail_on: Level, nothing: String) -> Verdict {
     let of = |level| told.findings.iter().filter(|finding| finding.level == level).count();
     let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let (n_errors, n_warnings) = (of(Level::Error), of(Level::Warning));
@@ -235,9 +303,18 @@ fn verdict(told: &Told, fail_on: Level) -> Verdict {
         .map(|(n, what)| counted(n, what))
         .collect();
     if counts.is_empty() {
-        return Verdict::nothing(Exit::Ok, format!("nothing found in {n_migrations}"));
+        return Verdict::nothing(Exit::Ok, nothing);
     }
     let fails = told.findings.iter().any(|finding| finding.level >= fail_on);
     let exit = if fails { Exit::Changes } else { Exit::Ok };
-    Verdict::nothing(exit, format!("{} in {n_migrations}", counts.join(" and ")))
+    Verdict::nothing(exit, format!("{}{}", counts.join(" and "), within(told)))
+}
+
+/// Says in how many migrations; a project that pushes has none.
+fn within(told: &Told) -> String {
+    match told.n_migrations {
+        0 => String::new(),
+        1 => " in 1 migration".to_owned(),
+        n => format!(" in {n} migrations"),
+    }
 }

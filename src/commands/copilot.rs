@@ -18,21 +18,24 @@ use crate::commands::lock;
 use crate::commands::logbook;
 use crate::commands::look::{self, Clock};
 use crate::commands::plan_file::{PlanFile, Surroundings};
+use crate::commands::recheck::{self, Recheck, Rejudged};
+use crate::commands::secrets;
 use crate::commands::target;
+use crate::commands::transaction;
 use crate::commands::verdict;
 use crate::console::Console;
-use crate::db::apply::Expected;
+use crate::db::apply::{ApplyError, Expected};
 use crate::db::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
 use crate::db::fingerprint::Fingerprint;
 use crate::db::foreign::{Foreign, Owner};
 use crate::db::names::UnsafeName;
-use crate::db::reach::Relation;
-use crate::db::url::Host;
+use crate::db::reach::{Again, Relation};
+use crate::db::url::{DATABASE_URL, Env};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::exit::Exit;
 use crate::kit::approved::Approved;
 use crate::kit::block;
-use crate::kit::config::{Config, KitSession, OneOrMany, Overlay};
+use crate::kit::config::{Config, ConfigError, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
 use crate::kit::engine::{self, Engine};
 use crate::kit::listing::Unlisted;
@@ -43,6 +46,7 @@ use crate::kit::schema_files;
 use crate::kit::session::Answer;
 use crate::kit::whereabouts::{self, Whereabouts};
 use crate::migrations::{Folder, tables};
+use crate::policy::model::Ban;
 use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
 use crate::report::{self, Verdict};
 use crate::sql::{self, Dialect, Hazard, RowPolicy};
@@ -72,6 +76,8 @@ pub struct Apart {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// What the policy is asked again, once nobody else can write.
+    pub recheck: Recheck,
     /// The lock that the run has taken; none where it was held for it.
     pub lease: Option<Lease>,
 }
@@ -135,7 +141,7 @@ pub struct Copilot<'a> {
     /// What consent was given to, once it was.
     approved: Option<Approved>,
     /// The migrations folder that drizzle's config names.
-    out: PathBuf,
+    pub out: PathBuf,
     /// What drizzle-kit gets otherwise than its config says.
     overlay: Overlay,
     /// The statements that drizzle-kit showed, judged.
@@ -159,8 +165,12 @@ pub struct Copilot<'a> {
     pub lease_lost: bool,
     /// Why a plan does not fit any more.
     pub stale: Option<String>,
+    /// What the consent rests on, until it is given.
+    recheck: Option<Recheck>,
     /// The statements that the policy consents to, where they are to run in one transaction.
     pub apart: Option<Apart>,
+    /// When the rows at stake were counted for the last time, where drizzle-kit was told yes.
+    pub counted: Option<report::Counted>,
     /// Why the run may not go on, once that is known.
     pub verdict: Option<Verdict>,
     pub target: Option<report::Target>,
@@ -230,7 +240,9 @@ impl<'a> Copilot<'a> {
             lease: None,
             lease_lost: false,
             stale: None,
+            recheck: None,
             apart: None,
+            counted: None,
             verdict: None,
             target: None,
             rules: Vec::new(),
@@ -386,37 +398,37 @@ impl<'a> Copilot<'a> {
     pub fn guard_early(&mut self) -> Result<(), Verdict> {
         let env = |name: &str| std::env::var(name).ok();
         if !self.policies.needs_host() {
-            return self.guard(None);
+            return self.guard(None, &env);
         }
         let possible = self.policies.possible(self.profile, &env).map_err(|error| logbook::unselected(&error))?;
-        let mut refusals = possible.iter().map(|policy| self.allows(policy));
+        let mut refusals = possible.iter().map(|policy| self.allows(policy, &env));
         // The first is the policy that applies where no host changes it, and has the reason to be told.
         let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
         if refusals.all(|other| other.is_err()) { Err(refusal) } else { Ok(()) }
     }
 
     /// Picks the policy and looks at the guards.
-    fn guard(&mut self, host: Option<&str>) -> Result<(), Verdict> {
-        let env = |name: &str| std::env::var(name).ok();
-        let policy = self.policies.select(self.profile, &env, host).map_err(|error| logbook::unselected(&error))?;
+    fn guard(&mut self, host: Option<&str>, env: Env) -> Result<(), Verdict> {
+        let policy = self.policies.select(self.profile, env, host).map_err(|error| logbook::unselected(&error))?;
         if let Some(named) = self.profile {
-            for other in self.policies.matching(&env, host).into_iter().filter(|other| other.profile != named) {
-                self.warn(format!(
-                    "profile {named} was asked for, although {} calls for {}",
-                    other.because, other.profile
-                ));
+            for other in self.policies.matching(env, host).into_iter().filter(|other| other.profile != named) {
+                let warning =
+                    format!("profile {named} was asked for, although {} calls for {}", other.because, other.profile);
+                if !self.warnings.contains(&self.console.clean(&warning)) {
+                    self.warn(warning);
+                }
             }
         }
-        self.allows(&policy)?;
+        self.allows(&policy, env)?;
         self.policy = Some(policy);
         Ok(())
     }
 
     /// Tells whether a policy allows this command in this environment.
-    fn allows(&self, policy: &Policy) -> Result<(), Verdict> {
+    fn allows(&self, policy: &Policy, env: Env) -> Result<(), Verdict> {
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
         let commands: Vec<&str> = [Some(self.mission.command), self.mission.known_as()].into_iter().flatten().collect();
-        allows(policy, &commands, self.mission.touches == Touches::Database)?;
+        allows(policy, &commands, self.mission.touches == Touches::Database, env)?;
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
@@ -485,7 +497,15 @@ impl<'a> Copilot<'a> {
         match &self.dsn {
             Some(dsn) if concerns_types => {
                 let statements: Vec<String> = self.statements.iter().map(|statement| statement.sql.clone()).collect();
-                casting::add(verdict, casting::advise(dsn, &statements, self.patience()))
+                let advice = casting::advise(dsn, &statements, self.patience());
+                let tables_named = |table: &str| self.tables_named(table);
+                casting::add(
+                    verdict,
+                    match &self.policy {
+                        Some(policy) => advice.with_lines(policy, &self.scope(&tables_named)),
+                        None => advice.texts(),
+                    },
+                )
             }
             _ => verdict,
         }
@@ -618,7 +638,7 @@ impl<'a> Copilot<'a> {
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);
-        let own = std::env::var(OPTIONS).unwrap_or_default();
+        let own = target::variable_of(config, OPTIONS).unwrap_or_default();
         Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
     }
 
@@ -630,7 +650,8 @@ impl<'a> Copilot<'a> {
         }
         let own = dsn.options().unwrap_or_default();
         let all = format!("{own} {options}").trim_start().to_owned();
-        self.overlay.credentials.extend(Dsn::with_options(config.dialect(), &config.db_credentials, &all));
+        let driver = target::driver(config, self.kit_version.as_ref());
+        self.overlay.credentials.extend(Dsn::with_options(driver, config.dialect(), &config.db_credentials, &all));
     }
 
     /// Refuses to let drizzle-kit read names that end the quotes that it puts around them.
@@ -791,8 +812,17 @@ impl<'a> Copilot<'a> {
         }
     }
 
-    /// Answers the last question, to which the policy consents.
-    fn consent(&mut self, prompt: &Prompt, choice: usize) -> Answer {
+    /// Answers the last question, to which the policy consents with these warnings.
+    fn consent(&mut self, prompt: &Prompt, choice: usize, warnings: Vec<String>) -> Answer {
+        let executes = self.apply() == Apply::Kit && !self.mission.only_plans();
+        // Nobody else writes into PGlite, and its one session has a transaction at a time.
+        let has_others = self.engine != Some(Engine::Pglite);
+        let is_at_stake = self.recheck.as_ref().is_some_and(|recheck| !recheck.basis.tables.is_empty());
+        let is_recounted = executes && has_others && is_at_stake;
+        // What is counted again is told by the second count.
+        if !is_recounted {
+            warnings.into_iter().for_each(|warning| self.warn(warning));
+        }
         match self.mission.consent {
             Consent::Never(_) => return self.decline_because("only the plan is wanted"),
             Consent::Planned(plan) => {
@@ -811,21 +841,71 @@ impl<'a> Copilot<'a> {
             self.verdict = Some(unseen_session(self.driver.as_deref().unwrap_or_default()));
             return self.decline_because("allowed; nothing holds what drizzle-kit sends");
         }
-        match (self.apply(), self.dsn.as_ref(), self.seen.as_ref()) {
-            (Apply::Kit, _, _) => {
-                let dialect = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
-                let block = block::find(&prompt.printed).ok();
-                self.approved = block.map(|block| Approved::new(&block).with_around(&dialect));
-                Answer::Choose(choice)
+        let recheck = self.recheck.take();
+        match (self.apply(), self.dsn.as_ref(), self.seen.as_ref(), recheck) {
+            (Apply::Kit, _, _, recheck) => {
+                let recheck = recheck.filter(|_| is_recounted);
+                let answer = recheck.map_or(Answer::Choose(choice), |recheck| self.recounted(choice, &recheck));
+                if let Answer::Choose(_) = answer {
+                    let dialect = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
+                    let block = block::find(&prompt.printed).ok();
+                    self.approved = block.map(|block| Approved::new(&block).with_around(&dialect));
+                }
+                answer
             }
-            (Apply::Transaction, Some(dsn), Some(seen)) => {
+            (Apply::Transaction, Some(dsn), Some(seen), Some(recheck)) => {
                 let statements = self.statements.iter().map(|statement| statement.sql.clone()).collect();
-                let (dsn, run_id) = (dsn.clone(), self.run_id.clone());
-                self.apart = Some(Apart { dsn, run_id, statements, expected: Expected::from(seen), lease: None });
+                let (dsn, run_id, expected) = (dsn.clone(), self.run_id.clone(), Expected::from(seen));
+                self.apart = Some(Apart { dsn, run_id, statements, expected, recheck, lease: None });
                 self.decline_because("allowed; the statements run in one transaction instead")
             }
-            (Apply::Transaction, _, _) => {
+            (Apply::Transaction, _, None, _) => {
                 Answer::Unclear("the database was not seen before its schema was read".to_owned())
+            }
+            (Apply::Transaction, ..) => Answer::Unclear("what is at stake could not be looked up".to_owned()),
+        }
+    }
+
+    /// Consents where drizzle-kit executes: after a wait for those who write into the tables whose rows are at stake, and
+    /// another count while nobody does. Who begins after that is not seen, for we cannot hold what drizzle-kit needs.
+    fn recounted(&mut self, choice: usize, recheck: &Recheck) -> Answer {
+        let Some(visit) = self.visit() else { return Answer::Choose(choice) };
+        let wait = self.mission.lock.wait().min(self.clock.rest());
+        let tables = &recheck.basis.tables;
+        let again = db::reach::look_again(visit, &recheck.wanted(), tables, wait, wait + self.patience());
+        match again {
+            Ok(Again::Seen(now)) => {
+                let outcome = recheck.again(*now);
+                self.statements = recheck.judged.take().unwrap_or_default();
+                match outcome {
+                    Ok(Rejudged { warnings, grown }) => {
+                        warnings.into_iter().chain(grown).for_each(|warning| self.warn(warning));
+                        self.counted = Some(recheck::counted_now(false));
+                        Answer::Choose(choice)
+                    }
+                    Err(refusal) => {
+                        if let Some(rule) = self.rules.last_mut() {
+                            *rule = refusal.because.as_ref().map(ToString::to_string).unwrap_or_default();
+                        }
+                        self.refusals.push(report::Refusal::of(&refusal));
+                        Answer::Decline
+                    }
+                }
+            }
+            Ok(Again::Busy { by, waited }) => {
+                let busy = ApplyError::Busy { by, waited };
+                self.verdict = Some(transaction::failed(&busy, &self.clock));
+                self.decline_because("allowed; others write into what is at stake")
+            }
+            Err(ConnectError::Interrupted { .. }) => Answer::Decline,
+            Err(_) if self.lock().is_some_and(|lease| !lease.lives()) => {
+                self.lease_lost = true;
+                self.decline_because("allowed; the lock on the database was lost")
+            }
+            // What was counted cannot be counted again: nobody knows what is at stake by now.
+            Err(error) => {
+                self.verdict = Some(self.unseen(&error));
+                self.decline_because("allowed; what is at stake could not be counted again")
             }
         }
     }
@@ -865,7 +945,7 @@ impl<'a> Copilot<'a> {
             dsn => dsn?,
         };
         self.is_where_the_lock_is(dsn.as_ref())?;
-        hide(self.console.secrets_mut(), config, dsn.as_ref());
+        self.console.hide(|secrets| secrets::add_config(secrets, config, dsn.as_ref()));
         self.driver = config.driver.clone().or_else(|| config.client.clone());
         self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
         (_, self.migrations_table) = config.migrations_table();
@@ -890,7 +970,9 @@ impl<'a> Copilot<'a> {
         let host = target.host.clone();
         self.target = Some(target);
         self.show_printed();
-        if self.policy.is_none() || self.policies.needs_host() {
+        // drizzle-kit's dotenv may have set what decides.
+        let is_changed = self.policies.variables().any(|name| config.variables.contains_key(name));
+        if self.policy.is_none() || self.policies.needs_host() || is_changed {
             let is_hidden = dsn.is_none() && whereabouts == Whereabouts::Hidden && self.mission.connects();
             if is_hidden && self.policies.needs_host() && self.profile.is_none() {
                 let dialect = config.driver.as_deref().unwrap_or(config.dialect());
@@ -898,13 +980,16 @@ impl<'a> Copilot<'a> {
                     format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
                 return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
             }
-            self.guard(host.as_deref())?;
+            self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
         }
         self.refuse_what_is_not_there(dsn.as_ref())?;
-        let env = match &dsn {
+        let mut env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
         };
+        // What the schema files may ask for is the database that is meant as well.
+        let named = self.overlay.db_credentials.as_ref().and_then(|credentials| credentials.get("url")?.as_str());
+        env.extend(named.map(|url| (DATABASE_URL, url.to_owned())));
         self.has_sessions = self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
@@ -1081,13 +1166,18 @@ impl<'a> Copilot<'a> {
     fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
         let env = |name: &str| match name {
             APPLICATION_NAME => Some(self.run_id.clone()),
-            name => std::env::var(name).ok(),
+            name => target::variable_of(config, name),
         };
         target::of_config(config, self.kit_version.as_ref(), self.cwd, &env)
     }
 }
 
 impl Pilot for Copilot<'_> {
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.console.hide(|secrets| secrets::add_variables(secrets, &failed.variables, &[]));
+        self.console.secrets().clone()
+    }
+
     fn config(&mut self, config: &Config) -> Clearance {
         self.config_ms = Some(self.clock.elapsed().as_secs_f64() * 1e3);
         match self.clear(&self.overlay.over(config)) {
@@ -1142,9 +1232,10 @@ impl Pilot for Copilot<'_> {
             return Answer::Decline;
         }
         let policy = self.policy.as_ref().expect("it was looked for above");
-        let (decision, statements, truncated) = {
+        let (decision, statements, truncated, recheck) = {
             let tables_named = |table: &str| self.tables_named(table);
             let scope = self.scope(&tables_named);
+            let whose = RefCell::new(BTreeMap::new());
             let gate = Gate {
                 policy,
                 scope: &scope,
@@ -1158,14 +1249,32 @@ impl Pilot for Copilot<'_> {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
                     self.looked(db::reach::look_up(visit, wanted, self.patience()))
                 },
-                whose: &|table| self.whose(table),
+                whose: &|table| {
+                    let said = self.whose(table);
+                    whose.borrow_mut().insert(table.clone(), said.clone());
+                    said
+                },
                 is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
                 sqlite: self.knows(),
             };
-            let (decision, statements) = gate.answer(prompt);
+            let (decision, statements, basis) = gate.answer(prompt);
             let truncated = gate::chosen_truncation(prompt, &decision, &scope);
-            (decision, statements, truncated)
+            let recheck = basis.map(|basis| Recheck {
+                policy: policy.clone(),
+                schemas: self.schemas.clone(),
+                named: self.named.borrow().clone(),
+                renamed: self.renamed.clone(),
+                accept_data_loss: self.mission.accept_data_loss,
+                in_transaction: self.apply() == Apply::Transaction,
+                kept: self.kept.clone(),
+                truncated: self.truncated.clone(),
+                whose: whose.take(),
+                basis,
+                judged: RefCell::default(),
+            });
+            (decision, statements, truncated, recheck)
         };
+        self.recheck = recheck;
         if let Some(visit) = &self.visit {
             visit.rest();
         }
@@ -1191,13 +1300,11 @@ impl Pilot for Copilot<'_> {
                 self.rules.push(because.to_string());
                 self.console.detail(&format!("  asked: {}", prompt.headline()));
                 self.console.detail(&format!("  answered: {} [{because}]", prompt.choices[choice].trim_end()));
-                for warning in warnings {
-                    self.warn(warning);
-                }
                 self.renamed.extend(policy::decide::renamed(prompt, choice, &self.schemas));
                 if is_last {
-                    return self.consent(prompt, choice);
+                    return self.consent(prompt, choice, warnings);
                 }
+                warnings.into_iter().for_each(|warning| self.warn(warning));
                 self.answered.push((prompt.clone(), choice));
                 Answer::Choose(choice)
             }
@@ -1311,17 +1418,20 @@ impl Pilot for Copilot<'_> {
 ///
 /// # Errors
 /// With the verdict, where it may not.
-pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool) -> Result<(), Verdict> {
+pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool, env: Env) -> Result<(), Verdict> {
     let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
-    if let Some((command, rule)) = banned {
-        let profile = policy.profile().unwrap_or_default();
-        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule))
-            .hint("use one of the commands that the profile names, or change its `commands`"));
+    if let Some((command, Ban { profile, rule })) = banned {
+        let hint = if policy.profile() == Some(profile) {
+            "use one of the commands that the profile names, or change its `commands`"
+        } else {
+            "this environment or host calls for that profile, and --profile is no way around what it bans; run it elsewhere, or change its `when` or its `commands`"
+        };
+        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule)).hint(hint));
     }
-    let banned = policy.bans_environment(&|name| std::env::var(name).ok());
+    let banned = policy.bans_environment(env);
     if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
         return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
-            .hint("run it where that variable is not set, or change [guard] refuse_env in a reviewed line"));
+            .hint("run it where that variable is not set; or name it among the `commands` of a profile that applies here, in a reviewed line"));
     }
     Ok(())
 }
@@ -1348,41 +1458,11 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
     let address = dsn.address();
     report::Target {
         dialect: "postgresql".to_owned(),
-        host: Some(match &address.host {
-            Host::Tcp(name) => name.clone(),
-            Host::Socket(folder) => folder.display().to_string(),
-        }),
+        host: Some(address.host.to_string()),
         port: Some(address.port),
         database: Some(address.database.clone()),
         user: Some(address.user.clone()),
         schemas: Vec::new(),
-    }
-}
-
-/// Hides every secret among the credentials: the password and its forms in URLs, and the tokens of other dialects.
-pub fn hide(secrets: &mut Secrets, config: &Config, dsn: Option<&Dsn>) {
-    if let Some(dsn) = dsn {
-        hide_password(secrets, dsn);
-    }
-    let credential = |name: &&str| config.db_credentials.get(name)?.as_str();
-    for secret in ["password", "authToken", "token", "secretArn"].iter().filter_map(credential) {
-        secrets.add_password(secret, &[]);
-    }
-    for url in ["url", "connectionString", "uri"].iter().filter_map(credential) {
-        let parsed = url::Url::parse(url).ok();
-        let password = parsed.as_ref().and_then(|url| Some((url.password()?, url.username(), url.path())));
-        if let Some((password, user, path)) = password {
-            secrets.add_password(password, &[user, path]);
-        }
-    }
-}
-
-/// Hides a password in every spelling.
-pub fn hide_password(secrets: &mut Secrets, dsn: &Dsn) {
-    let address = dsn.address();
-    let server = address.server();
-    for password in dsn.secrets() {
-        secrets.add_password(&password, &[&address.user, &address.database, &server]);
     }
 }
 
@@ -1428,11 +1508,4 @@ fn unsafe_name(names: &[UnsafeName]) -> Verdict {
 fn run_id() -> String {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("drizzle-pilot-{}-{:x}", std::process::id(), since_1970.as_micros())
-}
-
-/// Returns the secrets of our own environment.
-pub fn secrets_of_env() -> Secrets {
-    Secrets::from_env(
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-    )
 }

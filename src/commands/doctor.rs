@@ -15,6 +15,7 @@ use crate::commands::target::{self, Drizzle};
 use crate::commands::{answer, copilot, engines, flight};
 use crate::console::Console;
 use crate::db::connect::{self, CLIENT_CHECK, Server};
+use crate::db::url::Env;
 use crate::db::{Dsn, Visit, guard};
 use crate::exit::{Database, Exit};
 use crate::kit::command::Kit;
@@ -147,7 +148,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Ok(kit) => kit_check(kit),
         Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),
     });
-    let loaded = located.ok().map(|_| target::load(shared, &cwd));
+    let loaded = located.ok().map(|_| target::load(shared, &cwd, console));
     checks.extend(loaded.as_ref().map(|loaded| match loaded {
         Ok(Some(drizzle)) => config(drizzle),
         Ok(None) => {
@@ -156,16 +157,18 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Err(verdict) => Check::problem("config", verdict.clone()),
     }));
     let drizzle = loaded.and_then(|loaded| loaded.ok().flatten());
-    let other = drizzle.as_ref().map_or(Ok(None), |drizzle| engines::other(drizzle));
+    let other = drizzle.as_ref().map_or(Ok(None), engines::other);
     let is_postgres = matches!(other, Ok(None));
     checks.extend(match other {
         Ok(found) => found.map(|found| Check::ok("target", found)),
         Err(verdict) => Some(Check::problem("target", verdict)),
     });
     let place = if is_postgres { Some(target::settle("doctor", drizzle, None, &cwd, console)) } else { None };
+    let mut drizzle = None;
     let dsn = match place {
         Some(Ok(place)) => {
             checks.push(Check::ok("target", format!("{} (by {})", place.dsn, place.named_by)));
+            drizzle = place.drizzle;
             Some(place.dsn)
         }
         Some(Err(verdict)) => {
@@ -176,7 +179,8 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
     };
     if let Ok(policies) = &policies {
         let host = dsn.as_ref().and_then(|dsn| copilot::postgres_target(dsn).host);
-        checks.extend(by_policy(policies, shared.profile.as_deref(), host.as_deref(), dsn.as_ref()));
+        let env = |name: &str| target::variable(drizzle.as_ref(), name);
+        checks.extend(by_policy(policies, shared.profile.as_deref(), &env, host.as_deref(), dsn.as_ref()));
     }
     checks.extend(dsn.as_ref().map(|dsn| server(dsn, &clock)));
     checks
@@ -243,16 +247,21 @@ fn config(drizzle: &Drizzle) -> Check {
 }
 
 /// Says what the policy makes of this environment and target.
-fn by_policy(policies: &Policies, profile: Option<&str>, host: Option<&str>, dsn: Option<&Dsn>) -> Vec<Check> {
-    let env = |name: &str| std::env::var(name).ok();
-    let policy = match policies.select(profile, &env, host) {
+fn by_policy(
+    policies: &Policies,
+    profile: Option<&str>,
+    env: Env,
+    host: Option<&str>,
+    dsn: Option<&Dsn>,
+) -> Vec<Check> {
+    let policy = match policies.select(profile, env, host) {
         Ok(policy) => policy,
         Err(error) => {
             return vec![Check::problem("profile", logbook::unselected(&error))];
         }
     };
-    let mut checks = vec![profile_check(policies, &policy, profile, &env, host)];
-    if let Some((rule, variable)) = policy.bans_environment(&env) {
+    let mut checks = vec![profile_check(policies, &policy, profile, env, host)];
+    if let Some((rule, variable)) = policy.bans_environment(env) {
         checks.push(Check::warning(
             "environment",
             format!("no command that changes a database runs under {variable} [{rule}]"),
@@ -297,10 +306,11 @@ fn profile_check(
 
 /// Says whether `reset` may touch the target, which is no problem where it may not.
 fn reset(policy: &Policy, dsn: &Dsn) -> Check {
-    let hosts = policy.guarded_hosts();
-    match guard::allows(dsn, &hosts) {
-        Ok(true) => Check::ok("reset", "this host may be emptied"),
-        Ok(false) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
+    let lists = [vec![policy.guarded_hosts()], policy.guarded_hosts_of_others()].concat();
+    let allowed: Result<Vec<bool>, _> = lists.iter().map(|hosts| guard::allows(dsn, hosts)).collect();
+    match allowed {
+        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => Check::ok("reset", "this host may be emptied"),
+        Ok(_) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
         Err(guarded) => {
             let verdict = Verdict::nothing(Exit::Config, guarded.to_string());
             Check::problem("reset", verdict.hint(guarded.hint()))

@@ -13,7 +13,7 @@ use crate::db::fingerprint::{self, Fingerprint};
 use crate::db::history::{History, Records};
 use crate::db::scratch::{self, Blueprint, ScratchError};
 use crate::exit::Exit;
-use crate::migrations::query::{Query, queries};
+use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
 use crate::report::{self, Verdict};
 
@@ -45,7 +45,7 @@ pub fn of_database(
     clock: &Clock,
 ) -> Result<Compared, Verdict> {
     let files = migrations.iter().filter_map(|migration| migration.file);
-    let all: Vec<Query> = files.flat_map(queries).filter(|query| !query.is_blank()).collect();
+    let all: Vec<Query> = files.flat_map(meant).filter(|query| !query.is_blank()).collect();
     let blueprint = Blueprint {
         statements: all.iter().map(|query| query.text.to_owned()).collect(),
         history: (history.records != Records::Absent).then(|| history.table.clone()),

@@ -73,15 +73,13 @@ fn seen(from: &Path, path: &Path) -> String {
 /// With the verdict, where a file cannot be written.
 pub fn write(told: &Told, args: &CheckArgs, console: &mut Console) -> Result<(), Verdict> {
     if let Some(path) = &args.sarif {
-        save(path, &format!("{:#}\n", sarif(told)))?;
+        save(path, &format!("{:#}\n", console.secrets().redact_json(sarif(told))))?;
     }
     if let Some(path) = &args.junit {
-        save(path, &junit(told))?;
+        save(path, &junit(told, console))?;
     }
     if github::listens() {
-        for line in annotations(told) {
-            console.insist(&line);
-        }
+        mark(told, console);
         github::summarize(&console.clean(&summary(told))).map_err(|(path, error)| unwritten(&path, &error))?;
     }
     Ok(())
@@ -156,7 +154,7 @@ fn uri(path: &str) -> String {
 }
 
 /// Returns the findings as JUnit XML: a failed case for each, and one that passes for each migration without any.
-fn junit(told: &Told) -> String {
+fn junit(told: &Told, console: &Console) -> String {
     let mut suite = TestSuite::new("check");
     let clean = told.files.iter().filter(|file| told.findings.iter().all(|finding| finding.place.file != **file));
     for file in clean {
@@ -168,11 +166,9 @@ fn junit(told: &Told) -> String {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         let file = seen(&told.root, &finding.place.file);
         let at = finding.place.at;
-        status.set_type(finding.level.name()).set_message(finding.sentence.as_str());
-        status.set_description(format!(
-            "{file}:{}:{}\nwhy: {}\ndo: {}",
-            at.line, at.column, finding.why, finding.what_to_do
-        ));
+        status.set_type(finding.level.name()).set_message(console.secrets().redact(&finding.sentence));
+        let description = format!("{file}:{}:{}\nwhy: {}\ndo: {}", at.line, at.column, finding.why, finding.what_to_do);
+        status.set_description(console.secrets().redact(&description));
         let mut case = TestCase::new(format!("{} at line {}", finding.id, at.line), status);
         case.set_classname(file);
         suite.add_test_case(case);
@@ -182,15 +178,15 @@ fn junit(told: &Told) -> String {
     report.to_string().expect("a report in memory can be written")
 }
 
-/// Returns GitHub's workflow commands that mark the findings in a pull request.
-fn annotations(told: &Told) -> impl Iterator<Item = String> {
-    told.findings.iter().map(|finding| {
+/// Marks the findings in a pull request.
+fn mark(told: &Told, console: &mut Console) {
+    for finding in &told.findings {
         let (line, column) = (finding.place.at.line.to_string(), finding.place.at.column.to_string());
         let file = seen(&told.root, &finding.place.file);
         let place = [("file", file.as_str()), ("line", &line), ("col", &column), ("title", finding.id)];
         let message = format!("{}\nwhy: {}\ndo: {}", finding.sentence, finding.why, finding.what_to_do);
-        github::annotation(finding.level.name(), &place, &message)
-    })
+        github::mark(finding.level.name(), &place, &message, console);
+    }
 }
 
 /// How many findings a step summary shows: GitHub refuses one that is too long.

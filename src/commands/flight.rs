@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Format, Shared};
 use crate::commands::copilot::{Apart, Copilot};
+use crate::commands::github;
 use crate::commands::logbook::{self, Logbook, View};
 use crate::commands::made;
 use crate::commands::plan_file::PlanFile;
@@ -22,7 +23,7 @@ use crate::console::Console;
 use crate::db::Lease;
 use crate::exit::{Database, Exit};
 use crate::kit::command::{self, Call, Kit, LocateError};
-use crate::kit::config::{self, Overlay};
+use crate::kit::config::{self, ConfigFile, Overlay};
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
 use crate::report::{self, Verdict};
@@ -100,6 +101,18 @@ pub enum Locking<'a> {
     Held(&'a Lease),
 }
 
+impl Locking<'_> {
+    /// Returns how long the run waits for others who hold what it needs in the database.
+    pub fn wait(self) -> Duration {
+        /// However long it waits for another run: nobody else can write meanwhile.
+        const MOST: Duration = Duration::from_secs(10);
+        match self {
+            Locking::Take { wait, .. } => wait.min(MOST),
+            Locking::None | Locking::Held(_) => MOST,
+        }
+    }
+}
+
 /// What a command may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touches {
@@ -128,7 +141,7 @@ impl<'a> Mission<'a> {
 
 impl Mission<'_> {
     /// Returns how the run is shown.
-    fn view(&self) -> View {
+    pub fn view(&self) -> View {
         if self.only_plans() { View::Plan } else { View::Run }
     }
 
@@ -175,6 +188,19 @@ impl Mission<'_> {
         }
     }
 
+    /// Returns the command that executes a plan of this mission, and nothing else.
+    pub fn push_of_plan(&self, file: &str) -> String {
+        let mut words = vec!["push".to_owned(), "--plan".to_owned(), shell_words::quote(file).into_owned()];
+        words.extend(self.accept_data_loss.then(|| "--accept-data-loss".to_owned()));
+        let kit_args: Vec<String> =
+            self.kit_args.iter().skip(1).map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned()).collect();
+        if !kit_args.is_empty() {
+            words.push("--".to_owned());
+            words.extend(kit_args);
+        }
+        words.join(" ")
+    }
+
     /// Tells whether what drizzle-kit prints is what the command is run for.
     fn prints_its_result(&self) -> bool {
         self.command == "run" && self.kit_command() == "export"
@@ -193,7 +219,7 @@ pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> 
     let mut log = Logbook::new(shared);
     let verdict = match attempt(shared, mission, console, &mut log) {
         Ok((verdict, None)) | Err(verdict) => verdict,
-        Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console),
+        Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console, &mut log),
     };
     log.timings.total_ms = started.elapsed().as_secs_f64() * 1e3;
     (log, verdict)
@@ -246,10 +272,7 @@ fn attempt(
         path: kit.path.display().to_string(),
     });
     let (named, kit_args) = config_of(shared, mission)?;
-    let config = config::find(&cwd, named.as_deref());
-    if let Some(missing) = config.as_ref().filter(|config| !config.path.is_file()) {
-        return Err(no_config_file(&missing.path));
-    }
+    let config = config_file(&cwd, named.as_deref())?;
     if config.is_none() && mission.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
@@ -284,13 +307,20 @@ fn attempt(
     let mut verdict = copilot.with_casts(verdict);
     if mission.prints_its_result() && verdict.exit == Exit::Ok && shared.format == Format::Text {
         match printed(&flight) {
+            Ok(printed) if github::would_obey(&printed) => {
+                let summary = "a line of what drizzle-kit exports is a command to GitHub, which reads this log";
+                verdict = Verdict::nothing(Exit::Failed, summary)
+                    .hint("write it to a file: drizzle-pilot run -- export > schema.sql");
+            }
             Ok(printed) => log.printed = Some(printed),
             Err(failed) => verdict = failed,
         }
     } else {
         show_kit_text(mission, &verdict, &flight, copilot.console());
     }
+    log.counted = copilot.counted.take();
     log.failed = flight.failed.clone();
+    log.out = Some(copilot.out.clone());
     log.prompts = prompts(&flight, &copilot.rules);
     log.profile = copilot.profile().map(str::to_owned);
     log.timings.config_ms = copilot.config_ms;
@@ -302,10 +332,16 @@ fn attempt(
     Ok((verdict, apart.filter(|_| is_apart).map(|apart| Apart { lease, ..apart })))
 }
 
-/// Says that there is no config file of that name.
-pub fn no_config_file(path: &Path) -> Verdict {
-    Verdict::nothing(Exit::Config, format!("drizzle's config file {} does not exist", path.display()))
-        .hint("name it with --config, or the project with --cwd")
+/// Finds drizzle's config file; none where there is none and none is named.
+///
+/// # Errors
+/// With the verdict, where it is not there or cannot be read.
+pub fn config_file(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
+    config::find(cwd, named).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
+            .hint("name it with --config, or the project with --cwd")
+    })
 }
 
 /// Says why the hook and we have no pipes to speak through.
@@ -502,6 +538,8 @@ fn show_kit_text(mission: &Mission, verdict: &Verdict, flight: &Flight, console:
         console.insist(&format!("  kit: ({skipped} lines left out)"));
     }
     for line in &lines[skipped..] {
+        // What is cut first may leave the beginning of a secret.
+        let line = console.clean(line);
         let shown: String = line.chars().take(WIDEST).collect();
         let rest = if shown.len() < line.len() { " …" } else { "" };
         console.insist(&format!("  kit: {shown}{rest}"));

@@ -1,10 +1,17 @@
 //! The migrations folder that a command works on.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use semver::Version;
 
 use crate::exit::Exit;
-use crate::migrations::{Folder, FolderError};
+use crate::files;
+use crate::kit::command;
+use crate::migrations::journal::Surroundings;
+use crate::migrations::{Folder, FolderError, lint};
 use crate::report::Verdict;
+use crate::sql::Dialect;
 
 /// Reads a migrations folder.
 ///
@@ -12,6 +19,39 @@ use crate::report::Verdict;
 /// With the verdict, where it cannot be used.
 pub fn read(path: &Path) -> Result<Folder, Verdict> {
     Folder::read(path).map_err(|error| unusable(&error))
+}
+
+/// Tells whether there is anything where a migrations folder may be.
+///
+/// # Errors
+/// With the verdict, where that cannot be known.
+pub fn is_there(path: &Path) -> Result<bool, Verdict> {
+    files::is_there(path)
+        .map_err(|error| unusable(&FolderError::Unreadable { path: path.to_owned(), source: error.into() }))
+}
+
+/// Returns what is known beside a folder: the time, and what the drizzle-kit of the project reads.
+pub fn surroundings(folder: &Folder, cwd: &Path) -> Surroundings {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let reads = |version: Version| lint::dialect(folder).and_then(|dialect| snapshots_of(&version, dialect));
+    Surroundings {
+        now: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+        snapshots: command::installed_version(cwd).and_then(reads),
+    }
+}
+
+/// Returns the form of snapshots that a drizzle-kit reads (`validatorForDialect`, 0.20 to 0.31); none where that is not known.
+fn snapshots_of(version: &Version, dialect: Dialect) -> Option<u32> {
+    let minor = (version.major == 0).then_some(version.minor)?;
+    match (dialect, minor) {
+        (Dialect::Postgres | Dialect::Sqlite | Dialect::MySql, 20) => Some(5),
+        (Dialect::Postgres, 21) => Some(6),
+        (Dialect::Postgres, 22..) => Some(7),
+        (Dialect::Sqlite | Dialect::Turso, 21..) => Some(6),
+        (Dialect::MySql, 21..) => Some(5),
+        (Dialect::SingleStore, 21..) => Some(1),
+        _ => None,
+    }
 }
 
 /// Says why a migrations folder cannot be used.
@@ -27,6 +67,22 @@ pub fn unusable(error: &FolderError) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drizzle_kit_reads_one_form_of_snapshots() {
+        let check = |version: &str, dialect, expected| {
+            let version = Version::parse(version).expect("it is a version");
+            assert_eq!(snapshots_of(&version, dialect), expected, "{version}");
+        };
+        check("0.20.18", Dialect::Postgres, Some(5));
+        check("0.21.4", Dialect::Postgres, Some(6));
+        check("0.22.8", Dialect::Postgres, Some(7));
+        check("0.31.11", Dialect::Postgres, Some(7));
+        check("0.31.11", Dialect::Turso, Some(6));
+        check("0.31.11", Dialect::MySql, Some(5));
+        check("0.19.0", Dialect::Postgres, None);
+        check("1.0.0-rc.5", Dialect::Postgres, None);
+    }
 
     #[test]
     fn an_unusable_folder_ends_with_65_and_its_place() {

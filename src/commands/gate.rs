@@ -8,15 +8,17 @@ pub mod sqlite;
 use std::collections::BTreeSet;
 
 use self::sqlite::Knows;
-use crate::db::reach::{self, Fitting, Reached, Relation, Root, Rows, Wanted};
+use crate::commands::foresight::{self, Asked, Questions};
+use crate::commands::recheck::Basis;
+use crate::db::reach::{self, Reached, Relation, Rows, Thing, Wanted};
 use crate::kit::block;
-use crate::kit::prompt::{Kind, Loss, LossKind, Prompt};
+use crate::kit::prompt::{self, Loss, LossKind, Prompt};
 use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
-use crate::sql::effect::{Effect, Using};
+use crate::sql::effect::{Effect, Kind, Using};
 use crate::sql::hazard::{Class, Object};
-use crate::sql::{self, Assessed, Dialect, Found, Hazard, PUBLIC, Reference, RowPolicy};
+use crate::sql::{self, Assessed, Change, Dialect, Hazard, PUBLIC, Reference, RowPolicy};
 
 /// What the gate knows beside the question.
 pub struct Gate<'a> {
@@ -50,10 +52,10 @@ pub struct Judged {
     pub statements: Vec<report::Statement>,
     /// Why the database could not be looked into, where that was wanted.
     pub blind: Option<String>,
-    /// Why drizzle-kit, which runs the statements one by one, would stop half way.
-    pub half_way: Vec<String>,
-    /// What no rule allows, whoever runs the statements.
-    pub forbidden: Vec<String>,
+    /// Why the statements cannot run, whatever the policy says.
+    pub obstacles: Vec<String>,
+    /// What the decision rests on, where the database could be looked into.
+    pub basis: Option<Basis>,
     pub decision: Result<Consent, Refusal>,
 }
 
@@ -81,50 +83,51 @@ impl Held {
 }
 
 impl Gate<'_> {
-    /// Decides a question: the last one by the statements above it, every other one by what it asks.
-    pub fn answer(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+    /// Decides a question: the last one by the statements above it, every other one by what it asks. Where it consents to
+    /// the last one, it says what that rests on.
+    pub fn answer(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>, Option<Basis>) {
         match &prompt.kind {
-            Kind::Execute | Kind::DataLoss(_) => self.decide(prompt),
-            Kind::Rename(_) | Kind::Unique(_) | Kind::DropMigration | Kind::Unknown => {
-                (decide::prompt(self.policy, prompt, self.scope), Vec::new())
+            prompt::Kind::Execute | prompt::Kind::DataLoss(_) => self.decide(prompt),
+            prompt::Kind::Rename(_) | prompt::Kind::Unique(_) | prompt::Kind::DropMigration | prompt::Kind::Unknown => {
+                (decide::prompt(self.policy, prompt, self.scope), Vec::new(), None)
             }
         }
     }
 
     /// Judges the last question by the statements above it, and returns the answer.
-    fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>) {
+    fn decide(&self, prompt: &Prompt) -> (Decision, Vec<report::Statement>, Option<Basis>) {
         let statements = match self.read(prompt) {
             Ok(statements) => statements,
             Err(reason) => {
                 let doubt = decide::Doubt { reason, allow: Vec::new() };
-                return (Decision::Unclear(doubt), Vec::new());
+                return (Decision::Unclear(doubt), Vec::new(), None);
             }
         };
         let statements = if self.in_transaction { self.rewritten(statements) } else { statements };
         let in_one = if self.in_transaction { sql::transaction::obstacle(&statements) } else { None };
         let losses: &[Loss] = match &prompt.kind {
-            Kind::DataLoss(losses) => losses,
+            prompt::Kind::DataLoss(losses) => losses,
             _ => &[],
         };
-        let Judged { statements, blind, half_way, forbidden, decision } = self.judge(&statements, losses);
+        let Judged { statements, blind, obstacles, basis, decision } = self.judge(&statements, losses);
         let in_one = in_one.map(|obstacle| {
             format!("statement {} cannot run in one transaction: {}", obstacle.statement_idx + 1, obstacle.why)
         });
-        let half_way = if self.in_transaction { Vec::new() } else { half_way };
-        let half_way = half_way.into_iter().map(|why| format!("{why}; --apply transaction leaves no half of it"));
-        // No rule changes these. What the policy refuses is said as well: nobody should find it out one run later.
-        let obstacles: Vec<String> = forbidden.into_iter().chain(in_one).chain(half_way).collect();
+        // No rule changes these, and so no line of the policy is offered. What the policy refuses is said as well: nobody
+        // should find it out one run later.
+        let obstacles: Vec<String> = in_one.into_iter().chain(obstacles).collect();
         if !obstacles.is_empty() {
-            let refusal = decision.err().unwrap_or(Refusal { what: String::new(), because: None, allow: Vec::new() });
-            let lines = refusal.what.lines().map(str::to_owned);
+            let refused = decision.err();
+            let because = refused.as_ref().and_then(|refusal| refusal.because.clone());
+            let lines = refused.iter().flat_map(|refusal| refusal.what.lines()).map(str::to_owned);
             let what = lines.chain(obstacles).collect::<Vec<_>>().join("\n");
-            return (Decision::Refuse(Refusal { what, ..refusal }), statements);
+            return (Decision::Refuse(Refusal { what, because, allow: Vec::new() }), statements, None);
         }
         let mut decision = decide::consenting(decision);
         if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, blind) {
             warnings.push(format!("our own look at what the statements reach failed: {reason}"));
         }
-        (decision, statements)
+        (decision, statements, basis)
     }
 
     /// Returns the statements of the block above a question.
@@ -141,14 +144,18 @@ impl Gate<'_> {
             .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))
     }
 
-    /// Leaves out the truncates that the policy skips, and says how the values of its columns are converted.
+    /// Leaves out the truncates that the policy skips, says how the values of its columns are converted, and puts the type that
+    /// is meant where drizzle-kit has lost its schema.
     fn rewritten(&self, statements: Vec<String>) -> Vec<String> {
         let skipped = match self.policy.skips_truncate() {
             Some(_) => sql::rewrite::skippable_truncates(&statements),
             None => Vec::new(),
         };
         let kept = statements.into_iter().enumerate().filter(|(idx, _)| !skipped.contains(idx));
+        let has_undefined = self.scope.schemas.iter().any(|schema| schema == "undefined");
         let put_right = |statement: String| {
+            let meant = if has_undefined { None } else { sql::rewrite::with_meant_type(&statement) };
+            let statement = meant.unwrap_or(statement);
             let policy = self.without_condition(&statement).map(|(_, made)| made.clone());
             policy.or_else(|| self.with_using(&statement)).unwrap_or(statement)
         };
@@ -170,30 +177,40 @@ impl Gate<'_> {
         })?;
         let names = self.scope.names(&changed);
         let (expression, _) = names.iter().find_map(|name| self.policy.using(name))?;
-        let meant = if self.scope.schemas.iter().any(|schema| schema == "undefined") {
-            None
-        } else {
-            sql::rewrite::with_meant_type(statement)
-        };
-        sql::rewrite::with_using(meant.as_deref().unwrap_or(statement), expression)
+        sql::rewrite::with_using(statement, expression)
     }
 
     /// Judges statements together with the losses that drizzle-kit announces for them.
     pub fn judge(&self, statements: &[String], losses: &[Loss]) -> Judged {
         let dialect = self.dialect.unwrap_or(Dialect::Postgres);
         let mut assessed = sql::assess(statements, dialect, &sql::Facts::default());
-        let wanted = self.wanted(&assessed);
+        let questions = match dialect {
+            Dialect::Postgres => foresight::questions(&assessed),
+            Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => Questions::default(),
+        };
+        let wanted = self.wanted(&assessed, &questions);
         let looked = if wanted.is_empty() { Ok(reach::Facts::default()) } else { (self.look_up)(&wanted) };
         let (facts, blind) = match looked {
             Ok(facts) => (Some(facts), None),
             Err(reason) => (None, Some(reason)),
         };
-        if let Some(facts) = facts.as_ref().filter(|facts| !facts.primary_keys.is_empty()) {
-            let primary_keys = facts.primary_keys.iter();
-            let primary_keys = primary_keys.map(|(table, name)| named(table).child(name)).collect();
-            assessed = sql::assess(statements, dialect, &sql::Facts { primary_keys });
+        if let Some(facts) = facts.as_ref().filter(|_| self.in_transaction) {
+            // What is gone by then need not be dropped, and the rest does the same without it.
+            let redundant = questions.redundant(&assessed, facts);
+            if !redundant.is_empty() {
+                let kept = statements.iter().enumerate().filter(|(idx, _)| !redundant.contains(idx));
+                let kept: Vec<String> = kept.map(|(_, statement)| statement.clone()).collect();
+                return self.judge(&kept, losses);
+            }
         }
-        let mut held = self.held(&assessed, facts.as_ref());
+        if let Some(facts) = &facts {
+            let primary_keys = facts.primary_keys.iter().map(|(table, name)| named(table).child(name)).collect();
+            let identities = facts.identities.iter();
+            let identities =
+                identities.map(|(table, column, sequence)| (named(table).child(column), named(sequence))).collect();
+            assessed = sql::assess(statements, dialect, &sql::Facts { primary_keys, identities });
+        }
+        let mut held = self.held(&assessed, &questions, facts.as_ref());
         held.extend(unseen(&assessed, dialect, blind.as_deref()));
         let in_sqlite = match dialect {
             Dialect::Sqlite | Dialect::Turso => {
@@ -208,11 +225,11 @@ impl Gate<'_> {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
-        let mut forbidden = self.forbidden(&assessed, facts.as_ref());
-        forbidden.extend(in_sqlite.forbidden);
-        forbidden.extend(losses.iter().filter_map(only_a_width));
+        let mut obstacles = self.forbidden(&assessed, facts.as_ref());
+        obstacles.extend(in_sqlite.forbidden);
+        obstacles.extend(losses.iter().filter_map(only_a_width));
         let policies = assessed.iter().filter_map(|statement| self.without_condition(&statement.sql));
-        forbidden.extend(policies.map(|(policy, _)| {
+        obstacles.extend(policies.map(|(policy, _)| {
             let conditions: Vec<&str> = [&policy.using, &policy.with_check].into_iter().flatten().map(String::as_str).collect();
             format!(
                 "alter_policy {} would be created without its condition, and hold nobody back: the schema files give it {}, and \
@@ -222,13 +239,26 @@ impl Gate<'_> {
                 conditions.join(" ")
             )
         }));
-        Judged { blind, half_way: half_way(&assessed, facts.as_ref()), forbidden, ..self.conclude(&assessed, &held) }
+        if dialect == Dialect::Postgres {
+            obstacles.extend(foresight::given_twice(statements));
+            obstacles.extend(facts.iter().flat_map(|facts| questions.obstacles(facts)));
+            if !self.in_transaction {
+                obstacles.extend(questions.doubts(facts.as_ref()));
+            }
+        }
+        // Of what only creates, a look that failed is nobody's business.
+        let blind = blind.filter(|_| wanted.names_rows() || questions.drops());
+        let basis = facts.map(|facts| {
+            let (statements, losses) = (statements.to_vec(), losses.to_vec());
+            let tables = at_stake(&assessed, &facts);
+            Basis { statements, losses, wanted, facts, tables }
+        });
+        Judged { blind, obstacles, basis, ..self.conclude(&assessed, &held) }
     }
 
     /// Says what would happen to the tables in which drizzle's migrators keep their records. drizzle-kit does not get to see
     /// them, unless the schema files have them or it lists tables in a way that is not known.
     fn forbidden(&self, assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<String> {
-        let reached = || facts.into_iter().flat_map(|facts| &facts.reached).filter_map(Reached::relation);
         let touched = self.kept.iter().filter(|kept| {
             let name = named(kept);
             let is_named = |statement: &Assessed| {
@@ -240,7 +270,12 @@ impl Gate<'_> {
                         || (of_schema && name.parent().as_ref() == Some(object))
                 })
             };
-            assessed.iter().any(is_named) || reached().any(|reached| reached == **kept)
+            let is_reached = |facts: &reach::Facts| {
+                let mut names = facts.reached.iter().map(|reached| reached.thing.name.as_slice());
+                let is_part = |name: &[String]| matches!(name, [schema, table, ..] if *schema == kept.schema && *table == kept.name);
+                names.any(is_part) || facts.emptied.values().flatten().any(|emptied| emptied == *kept)
+            };
+            assessed.iter().any(is_named) || facts.is_some_and(is_reached)
         });
         let said = touched.map(|kept| {
             format!(
@@ -253,7 +288,7 @@ impl Gate<'_> {
     }
 
     /// Returns what is at stake in the statements, one object at a time, and in what a CASCADE reaches beyond them.
-    fn held(&self, assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<Held> {
+    fn held(&self, assessed: &[Assessed], questions: &Questions, facts: Option<&reach::Facts>) -> Vec<Held> {
         let mut held = Vec::new();
         for (statement_idx, statement) in assessed.iter().enumerate() {
             for found in &statement.hazards {
@@ -279,10 +314,31 @@ impl Gate<'_> {
                 }
             }
         }
-        held.extend(cascades(assessed, facts, &|table| {
+        let whose = |table: &ObjectName| {
             // What drizzle-kit drops is not in the schema files. What is reached may be.
             self.owner(table, facts).or_else(|| if (self.is_in_schema)(table) { None } else { (self.whose)(table) })
-        }));
+        };
+        held.extend(emptied(assessed, facts, &whose));
+        held.extend(taken_along(assessed, questions, facts, &whose));
+        if let Some(facts) = facts {
+            held.extend(questions.runs(facts).map(|(statement_idx, function)| {
+                let note = format!(
+                    "the statement runs {function}, which is neither PostgreSQL's nor an extension's and may do what it likes"
+                );
+                Held::in_doubt(statement_idx, note)
+            }));
+            held.extend(remade(assessed).filter_map(|(statement_idx, view)| {
+                let lost = facts.on_views.get(&relation(&view)?)?;
+                let note = format!("it is made again, and {} would not be", lost.join(", "));
+                let stake = Stake {
+                    hazard: Hazard::DropView,
+                    objects: Objects::All(vec![view]),
+                    count: None,
+                    note: Some(note),
+                };
+                Some(Held::by(Some(statement_idx), stake))
+            }));
+        }
         held
     }
 
@@ -307,7 +363,7 @@ impl Gate<'_> {
                 "left by a rebuild that did not come to its end: look whether it has rows that are nowhere else"
                     .to_owned(),
             ),
-            Hazard::DropTable => self.owner(before, facts).or_else(|| (self.whose)(before)),
+            Hazard::DropTable | Hazard::DropView => self.owner(before, facts).or_else(|| (self.whose)(before)),
             Hazard::Truncate => self.owner(before, facts),
             _ => None,
         };
@@ -385,14 +441,13 @@ impl Gate<'_> {
     }
 
     /// Returns what the statements leave to be looked up.
-    fn wanted(&self, assessed: &[Assessed]) -> Wanted {
-        let mut wanted = cascading(assessed);
+    fn wanted(&self, assessed: &[Assessed], questions: &Questions) -> Wanted {
+        let mut wanted = truncating(assessed);
+        questions.add_to(&mut wanted);
+        wanted.remade = remade(assessed).filter_map(|(_, view)| relation(&view)).collect();
         for found in assessed.iter().flat_map(|statement| &statement.hazards) {
             for object in &found.before {
                 wanted.counted.extend(self.counted_relation(found.hazard, object));
-                if found.hazard == Hazard::DropTable {
-                    wanted.gone.extend(relation(object));
-                }
                 if found.hazard == Hazard::DropConstraint {
                     // It may be a primary key, and then the rows matter.
                     let table = object.parent().as_ref().and_then(relation);
@@ -400,9 +455,6 @@ impl Gate<'_> {
                     wanted.counted.extend(table);
                 }
             }
-        }
-        if !self.in_transaction {
-            wanted.rebuilt = assessed.iter().flat_map(|statement| &statement.rebuilt).filter_map(rebuilt).collect();
         }
         for relations in [&mut wanted.counted, &mut wanted.truncated, &mut wanted.constrained] {
             relations.sort();
@@ -421,7 +473,7 @@ impl Gate<'_> {
             let objects = statement.objects.iter().map(ToString::to_string).collect();
             report::Statement::new(statement.sql.clone(), statement.kind.clone(), objects, hazards)
         });
-        Judged { statements: statements.collect(), blind: None, half_way: Vec::new(), forbidden: Vec::new(), decision }
+        Judged { statements: statements.collect(), blind: None, obstacles: Vec::new(), basis: None, decision }
     }
 
     fn hazard(&self, held: &Held) -> report::Hazard {
@@ -432,6 +484,8 @@ impl Gate<'_> {
             (None, Err((rule, _))) => (report::Judgement::Refused, rule),
         };
         let rows = match stake.count {
+            // A plain view holds none.
+            Some(Count::Rows(0)) if stake.hazard == Hazard::DropView => None,
             Some(Count::Rows(rows) | Count::About(rows) | Count::AtLeast(rows)) => Some(rows),
             Some(Count::Tables(_)) | None => None,
         };
@@ -449,13 +503,14 @@ impl Gate<'_> {
     }
 }
 
-/// The choice that truncates, in the question before a unique constraint (see [`Kind::Unique`]).
+/// The choice that truncates, in the question before a unique constraint (see [`prompt::Kind::Unique`]).
 const TRUNCATE: usize = 1;
 
 /// Returns the table whose truncation an answer chose, with the rule. Where it could be several tables, none of them
 /// was chosen with certainty.
 pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>) -> Option<(ObjectName, RuleRef)> {
-    let (Kind::Unique(unique), Decision::Choose { choice: TRUNCATE, because, .. }) = (&prompt.kind, decision) else {
+    let (prompt::Kind::Unique(unique), Decision::Choose { choice: TRUNCATE, because, .. }) = (&prompt.kind, decision)
+    else {
         return None;
     };
     match scope.tables_shown(&unique.table).as_slice() {
@@ -479,7 +534,8 @@ pub fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn named(relation: &Relation) -> ObjectName {
+/// Returns the name of a relation.
+pub fn named(relation: &Relation) -> ObjectName {
     ObjectName::new([&relation.schema, &relation.name])
 }
 
@@ -490,7 +546,8 @@ fn relation(name: &ObjectName) -> Option<Relation> {
     }
 }
 
-fn count(rows: Rows) -> Option<Count> {
+/// Returns a number of rows as the policy counts them; none where it is not known.
+pub fn count(rows: Rows) -> Option<Count> {
     match rows {
         Rows::Exact(rows) => Some(Count::Rows(rows)),
         Rows::AtLeast(rows) => Some(Count::AtLeast(rows)),
@@ -515,15 +572,11 @@ fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<H
     let mut held = Vec::new();
     for (statement_idx, statement) in assessed.iter().enumerate() {
         for found in &statement.hazards {
-            match (dialect, found.hazard, blind) {
-                // Without a look nobody can tell a primary key from another constraint.
-                (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) => {
-                    let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
-                    let note =
-                        format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
-                    held.push(Held::in_doubt(statement_idx, note));
-                }
-                _ => {}
+            // Without a look nobody can tell a primary key from another constraint.
+            if let (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) = (dialect, found.hazard, blind) {
+                let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
+                let note = format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
+                held.push(Held::in_doubt(statement_idx, note));
             }
         }
     }
@@ -549,100 +602,78 @@ fn only_a_width(loss: &Loss) -> Option<String> {
     })
 }
 
-/// Returns what must be known of every CASCADE.
-fn cascading(assessed: &[Assessed]) -> Wanted {
+/// Returns the relations whose rows would be lost, by the names from before the plan.
+fn at_stake(assessed: &[Assessed], facts: &reach::Facts) -> Vec<Relation> {
+    let founds = assessed.iter().flat_map(|statement| &statement.hazards);
+    let founds = founds.filter(|found| found.hazard.class() == Class::DataLoss);
+    let named = founds.flat_map(|found| {
+        found.before.iter().filter_map(|object| match found.hazard.object() {
+            Object::Table | Object::View => relation(object),
+            Object::Column => relation(&object.parent()?),
+            _ => None,
+        })
+    });
+    let mut tables: Vec<Relation> = named.collect();
+    tables.extend(facts.emptied.values().flatten().cloned());
+    tables.extend(facts.reached.iter().filter_map(|reached| reached.thing.relation()));
+    tables.retain(|table| facts.relations.contains_key(table));
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+/// Returns what must be known of every TRUNCATE with CASCADE.
+fn truncating(assessed: &[Assessed]) -> Wanted {
     let mut wanted = Wanted::default();
-    let founds = || assessed.iter().flat_map(|statement| &statement.hazards);
-    if founds().any(|found| found.cascade && found.hazard == Hazard::Truncate) {
+    let truncated = assessed.iter().flat_map(|statement| &statement.hazards);
+    let truncated = truncated.filter(|found| found.cascade && found.hazard == Hazard::Truncate);
+    for object in truncated.flat_map(|found| &found.before) {
+        wanted.truncated.extend(relation(object));
+    }
+    if !wanted.truncated.is_empty() {
         let added = assessed.iter().flat_map(|statement| &statement.references);
         let referring: Vec<Relation> = added.filter_map(|reference| relation(&reference.from)).collect();
         wanted.counted.extend(referring.iter().cloned());
         wanted.truncated.extend(referring);
     }
-    let any_drop_cascades =
-        founds().any(|found| found.cascade && !matches!(found.hazard, Hazard::Truncate | Hazard::Unclassified));
-    for found in founds() {
-        for object in &found.before {
-            match found.hazard {
-                Hazard::Truncate if found.cascade => wanted.truncated.extend(relation(object)),
-                _ if any_drop_cascades => wanted.dropped.extend(root(found.hazard, object)),
-                _ => {}
-            }
-        }
-    }
     wanted
 }
 
-fn rebuilt(column: &sql::Rebuilt) -> Option<reach::Rebuilt> {
-    let of = relation(&column.of)?;
-    let (table, name) = (relation(&column.column.parent()?)?, column.column.last().to_owned());
-    Some(reach::Rebuilt { table, column: name, of, labels: column.labels.clone() })
-}
-
-/// Says why drizzle-kit would stop half way through building an enum again: it makes its columns text first.
-fn half_way(assessed: &[Assessed], facts: Option<&reach::Facts>) -> Vec<String> {
-    let columns = assessed.iter().flat_map(|statement| &statement.rebuilt);
-    let why = |column: &sql::Rebuilt| {
-        let sql::Rebuilt { column: name, of, .. } = column;
-        let stays =
-            format!("drizzle-kit makes {name} text, replaces {of}, and would fail to make the column {of} again");
-        match rebuilt(column).and_then(|wanted| facts?.fitting.get(&wanted)) {
-            Some(Fitting::All) => None,
-            Some(Fitting::Unfit(1)) => Some(format!("1 row has a value that the new {of} has not: {stays}")),
-            Some(Fitting::Unfit(rows)) => Some(format!("{rows} rows have values that the new {of} has not: {stays}")),
-            Some(Fitting::Needed(by)) => {
-                Some(format!("{by} depends on {of}: drizzle-kit makes {name} text, and would fail to replace the type"))
-            }
-            Some(Fitting::Unknown) | None => {
-                Some(format!("whether all values of {name} fit the new {of} could not be looked up; if not, {stays}"))
-            }
-        }
+/// Returns the views that are dropped and made again, with the statements that drop them.
+fn remade(assessed: &[Assessed]) -> impl Iterator<Item = (usize, ObjectName)> {
+    let drops = assessed.iter().enumerate().flat_map(|(statement_idx, statement)| {
+        statement.changes.iter().filter_map(move |change| match change {
+            Change::Drop { kind: Kind::View, name, .. } => Some((statement_idx, name)),
+            _ => None,
+        })
+    });
+    let is_spared = |(statement_idx, name): &(usize, &ObjectName)| {
+        let hazards = &assessed[*statement_idx].hazards;
+        !hazards.iter().any(|found| found.hazard == Hazard::DropView && found.before.contains(name))
     };
-    columns.filter_map(why).collect()
+    drops.filter(is_spared).map(|(statement_idx, name)| (statement_idx, name.clone()))
 }
 
-/// Returns where a CASCADE begins. What goes by a statement of its own is a root as well: it is not taken along.
-fn root(hazard: Hazard, object: &ObjectName) -> Option<Root> {
-    match hazard {
-        Hazard::DropTable | Hazard::DropView | Hazard::DropSequence => relation(object).map(Root::Relation),
-        Hazard::DropType => relation(object).map(Root::Type),
-        Hazard::DropColumn => {
-            let table = relation(&object.parent()?)?;
-            Some(Root::Column { table, column: object.last().to_owned() })
-        }
-        Hazard::DropSchema => Some(Root::Schema(object.last().to_owned())),
-        _ => None,
-    }
-}
-
-/// Returns what is at stake beyond what the statements name, given who says whose a table is.
-fn cascades(
+/// Returns what the TRUNCATEs empty beyond what they name, given who says whose a table is.
+fn emptied(
     assessed: &[Assessed],
     facts: Option<&reach::Facts>,
     whose: &dyn Fn(&ObjectName) -> Option<String>,
 ) -> Vec<Held> {
     let cascading = assessed.iter().enumerate().flat_map(|(statement_idx, statement)| {
-        statement.hazards.iter().filter(|found| found.cascade).map(move |found| (statement_idx, found))
+        let truncates = statement.hazards.iter().filter(|found| found.cascade && found.hazard == Hazard::Truncate);
+        truncates.map(move |found| (statement_idx, found))
     });
-    let cascading: Vec<(usize, &Found)> = cascading.collect();
-    let hold = |statement_idx: usize, stake: Stake| Held::by(Some(statement_idx), stake);
     let Some(facts) = facts else {
-        // Nothing is destroyed that the policy does not name, and nobody can say what this would destroy.
-        let unknown = cascading.iter().map(|(statement_idx, found)| {
-            let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
-            let note = format!("what the CASCADE of {} reaches could not be looked up", names.join(", "));
-            Held::in_doubt(*statement_idx, note)
+        let unknown = cascading.map(|(statement_idx, found)| {
+            Held::in_doubt(statement_idx, unseen_reach(&format!("the CASCADE of {}", listed(&found.objects))))
         });
         return unknown.collect();
     };
-    let is_named = |hazard: Hazard, name: &ObjectName| {
-        let founds = assessed.iter().flat_map(|statement| &statement.hazards);
-        founds.filter(|found| found.hazard == hazard).any(|found| found.before.contains(name))
-    };
     let mut held = Vec::new();
     let mut emptied = BTreeSet::new();
-    for (statement_idx, found) in cascading.iter().filter(|(_, found)| found.hazard == Hazard::Truncate) {
-        let added: Vec<&Reference> = assessed[..*statement_idx].iter().flat_map(|before| &before.references).collect();
+    for (statement_idx, found) in cascading {
+        let added: Vec<&Reference> = assessed[..statement_idx].iter().flat_map(|before| &before.references).collect();
         for table in &found.before {
             for reached in emptied_with(table, &added, facts) {
                 let name = match reached {
@@ -650,57 +681,132 @@ fn cascades(
                     Err(lost) => {
                         let note =
                             format!("what the CASCADE of {table} reaches is not known: there is no table {lost}");
-                        held.push(Held::in_doubt(*statement_idx, note));
+                        held.push(Held::in_doubt(statement_idx, note));
                         continue;
                     }
                 };
-                if is_named(Hazard::Truncate, &name) || !emptied.insert(name.clone()) {
+                if is_dropped(assessed, Hazard::Truncate, &name) || !emptied.insert(name.clone()) {
                     continue;
                 }
                 let notes = [Some(format!("reached by the CASCADE of {table}")), whose(&name)];
                 let rows = relation(&name).and_then(|name| facts.relations.get(&name)).map(|found| found.rows);
                 let (objects, count, note) = (Objects::All(vec![name]), rows.and_then(count), joined(notes));
                 let stake = Stake { hazard: Hazard::Truncate, objects, count, note };
-                held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..hold(*statement_idx, stake) });
+                held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..Held::by(Some(statement_idx), stake) });
             }
         }
     }
-    let dropping: Vec<(usize, &ObjectName, Option<Root>)> = cascading
-        .iter()
-        .filter(|(_, found)| found.hazard != Hazard::Truncate)
-        .flat_map(|(statement_idx, found)| {
-            found.before.iter().map(move |object| (*statement_idx, object, root(found.hazard, object)))
-        })
-        .collect();
-    for (statement_idx, object, root) in &dropping {
-        let why = match root {
-            Some(root) if !facts.lost.contains(root) => continue,
-            Some(_) => format!("what the CASCADE of {object} reaches is not known: there is no {object}"),
-            None => format!("what the CASCADE of {} reaches is not known", excerpt(&assessed[*statement_idx].sql)),
-        };
-        held.push(Held::in_doubt(*statement_idx, why));
+    held
+}
+
+/// Tells whether a statement of the plan names an object as what has this hazard.
+fn is_dropped(assessed: &[Assessed], hazard: Hazard, name: &ObjectName) -> bool {
+    let founds = assessed.iter().flat_map(|statement| &statement.hazards);
+    founds.filter(|found| found.hazard == hazard).any(|found| found.before.contains(name))
+}
+
+/// Nothing is destroyed that the policy does not name, and nobody can say what this would destroy.
+fn unseen_reach(by: &str) -> String {
+    format!("what {by} reaches could not be looked up")
+}
+
+fn listed(names: &[ObjectName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns what goes with the drops of a plan and is not named by them, given who says whose a table is.
+fn taken_along(
+    assessed: &[Assessed],
+    questions: &Questions,
+    facts: Option<&reach::Facts>,
+    whose: &dyn Fn(&ObjectName) -> Option<String>,
+) -> Vec<Held> {
+    let mut held = Vec::new();
+    let Some(facts) = facts else {
+        // A column takes its indexes and constraints along without a word.
+        let unknown = questions.acts.iter().filter(|asked| asked.takes_along()).map(|asked| {
+            let by = if asked.cascades {
+                format!("the CASCADE of {}", asked.name)
+            } else {
+                format!("the drop of {}", asked.name)
+            };
+            Held::in_doubt(asked.statement_idx, unseen_reach(&by))
+        });
+        return unknown.collect();
+    };
+    for asked in facts.lost.iter().map(|act_idx| &questions.acts[*act_idx]).filter(|asked| asked.takes_along()) {
+        let name = &asked.name;
+        let what = if asked.cascades { format!("the CASCADE of {name}") } else { format!("the drop of {name}") };
+        let note = format!("what {what} reaches is not known: there is no {name}");
+        held.push(Held::in_doubt(asked.statement_idx, note));
     }
-    let Some(first) = dropping.first() else { return held };
-    for reached in &facts.reached {
-        let Reached { kind, name, from, owner } = reached;
-        let hazard = taken_along(kind);
-        let name = ObjectName::new(name);
-        if is_named(hazard, &name) {
+    // Where a CASCADE begins at what no catalog lists, nobody can ask for it.
+    for (statement_idx, statement) in assessed.iter().enumerate() {
+        let cascading = statement.hazards.iter().filter(|found| found.cascade && found.hazard != Hazard::Truncate);
+        let is_asked = questions.acts.iter().any(|asked| asked.statement_idx == statement_idx && asked.cascades);
+        if cascading.count() > 0 && !is_asked {
+            let note = format!("what the CASCADE of {} reaches is not known", excerpt(&statement.sql));
+            held.push(Held::in_doubt(statement_idx, note));
+        }
+    }
+    for Reached { act_idx, thing, owner } in &facts.reached {
+        let asked = &questions.acts[*act_idx];
+        let Asked { statement_idx, name: by, .. } = asked;
+        let (hazard, name) = hazard_of(thing);
+        if name.as_ref().is_some_and(|name| is_dropped(assessed, hazard, name)) {
             continue;
         }
-        // What a DROP without CASCADE would need gone is told of as well, at the first that has it.
-        let (statement_idx, by, _) = dropping.iter().find(|(.., root)| root.as_ref() == Some(from)).unwrap_or(first);
-        let owned = owner.as_ref().map(|owner| format!("owned by {owner}"));
-        let rows = reached.relation().and_then(|relation| facts.relations.get(&relation)).map(|found| found.rows);
-        let (objects, told) = match hazard {
-            Hazard::Unclassified => (Objects::Unknown, format!("the CASCADE of {by} drops the {kind} {name}")),
-            _ => (Objects::All(vec![name.clone()]), format!("{kind} reached by the CASCADE of {by}")),
+        let goes =
+            if asked.cascades { format!("reached by the CASCADE of {by}") } else { format!("that goes with {by}") };
+        let (objects, told) = match name {
+            Some(name) => (Objects::All(vec![name]), format!("{} {goes}", thing.kind_and_part())),
+            None if asked.cascades => (Objects::Unknown, format!("the CASCADE of {by} drops the {}", thing.told)),
+            None => (Objects::Unknown, format!("the drop of {by} takes the {} along", thing.told)),
         };
-        let whose = if hazard == Hazard::DropTable { whose(&name) } else { None };
-        let stake = Stake { hazard, objects, count: rows.and_then(count), note: joined([Some(told), owned, whose]) };
-        held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..hold(*statement_idx, stake) });
+        let rows = thing.relation().and_then(|relation| facts.relations.get(&relation)).map(|found| found.rows);
+        let rows = rows.filter(|_| thing.kind != "view");
+        let owned = owner.as_ref().map(|owner| format!("owned by {owner}"));
+        let again = made_again(assessed, *statement_idx, thing);
+        let whose = match (hazard, objects.names()) {
+            (Hazard::DropTable | Hazard::DropView, [name]) => whose(name),
+            _ => None,
+        };
+        let note = joined([Some(told), again, owned, whose]);
+        let stake = Stake { hazard, objects, count: rows.and_then(count), note };
+        held.push(Held { is_hidden: rows == Some(Rows::Hidden), ..Held::by(Some(*statement_idx), stake) });
     }
     held
+}
+
+/// Says that a later statement makes an object of this name again, where one does.
+fn made_again(assessed: &[Assessed], statement_idx: usize, thing: &Thing) -> Option<String> {
+    let name = ObjectName::new(&thing.name);
+    let later = assessed.iter().enumerate().skip(statement_idx + 1);
+    let mut makes = later.filter(|(_, statement)| {
+        statement.changes.iter().any(|change| matches!(change, Change::Create { name: made, .. } if *made == name))
+    });
+    makes.next().map(|(idx, _)| format!("statement {} makes one of this name again", idx + 1))
+}
+
+/// Returns the hazard of losing an object, and the name by which the policy knows it; none where no hazard fits.
+fn hazard_of(thing: &Thing) -> (Hazard, Option<ObjectName>) {
+    let hazard = match (&*thing.kind, thing.name.len()) {
+        ("table" | "foreign table", 2) => Hazard::DropTable,
+        ("table column" | "foreign table column" | "composite type column", 3) => Hazard::DropColumn,
+        ("view" | "materialized view", 2) => Hazard::DropView,
+        ("sequence", 2) => Hazard::DropSequence,
+        ("type", 2) => Hazard::DropType,
+        // The key of a table is named by the table.
+        ("table constraint", 3) if thing.constraint == Some('p') => {
+            return (Hazard::DropPrimaryKey, ObjectName::new(&thing.name).parent());
+        }
+        ("table constraint" | "domain constraint", 3) => Hazard::DropConstraint,
+        ("policy", 3) => Hazard::DropPolicy,
+        ("index", 2) => Hazard::DropIndex,
+        ("default value", 3) => Hazard::DropDefault,
+        _ => return (Hazard::Unclassified, None),
+    };
+    (hazard, Some(ObjectName::new(&thing.name)))
 }
 
 /// Joins what there is to say of an object.
@@ -743,21 +849,6 @@ fn extend_unseen(reached: &mut Vec<ObjectName>, names: impl Iterator<Item = Obje
     }
 }
 
-/// Returns the hazard of losing an object of a kind, by its name in `pg_identify_object_as_address`.
-fn taken_along(kind: &str) -> Hazard {
-    match kind {
-        "table" | "foreign table" => Hazard::DropTable,
-        "table column" | "foreign table column" => Hazard::DropColumn,
-        "view" | "materialized view" => Hazard::DropView,
-        "sequence" => Hazard::DropSequence,
-        "table constraint" => Hazard::DropConstraint,
-        "policy" => Hazard::DropPolicy,
-        "index" => Hazard::DropIndex,
-        "default value" => Hazard::DropDefault,
-        _ => Hazard::Unclassified,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -771,7 +862,7 @@ mod tests {
     fn reached(plan: &[&str], catalog: &[&[&str]]) -> Vec<String> {
         let plan: Vec<String> = plan.iter().map(|sql| (*sql).to_owned()).collect();
         let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
-        let wanted = cascading(&assessed);
+        let wanted = truncating(&assessed);
         let mut facts = reach::Facts::default();
         for tables in catalog {
             let tables: Vec<Relation> = tables.iter().map(|name| table(name)).collect();
@@ -784,7 +875,7 @@ mod tests {
                 facts.emptied.insert(first.clone(), others.to_vec());
             }
         }
-        cascades(&assessed, Some(&facts), &|_| None).iter().map(show).collect()
+        emptied(&assessed, Some(&facts), &|_| None).iter().map(show).collect()
     }
 
     fn show(held: &Held) -> String {
@@ -802,7 +893,14 @@ mod tests {
     fn told(plan: &[&str], facts: &reach::Facts) -> Vec<String> {
         let plan: Vec<String> = plan.iter().map(|sql| (*sql).to_owned()).collect();
         let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
-        cascades(&assessed, Some(facts), &|_| Some("whose?".to_owned())).iter().map(show).collect()
+        let questions = foresight::questions(&assessed);
+        let whose = |_: &ObjectName| Some("whose?".to_owned());
+        taken_along(&assessed, &questions, Some(facts), &whose).iter().map(show).collect()
+    }
+
+    fn thing(kind: &str, name: &[&str]) -> Thing {
+        let name: Vec<String> = name.iter().map(|part| (*part).to_owned()).collect();
+        Thing { kind: kind.to_owned(), told: format!("{kind} {}", name.join(".")), name, constraint: None }
     }
 
     #[test]
@@ -830,33 +928,43 @@ mod tests {
     }
 
     #[test]
-    fn what_a_drop_cascades_from_and_is_not_found_is_not_harmless() {
-        let facts = |lost: Vec<Root>| reach::Facts { lost, ..reach::Facts::default() };
-        let users = Root::Relation(table("users"));
+    fn what_a_drop_begins_at_and_is_not_found_is_not_harmless() {
+        let facts = |lost: Vec<usize>| reach::Facts { lost, ..reach::Facts::default() };
         let lost = "unclassified what the CASCADE of public.users reaches is not known: there is no public.users";
         let drop = ["DROP TABLE users CASCADE;"];
-        assert_eq!(told(&drop, &facts(vec![users.clone()])), [lost]);
+        assert_eq!(told(&drop, &facts(vec![0])), [lost]);
         assert_eq!(told(&drop, &facts(Vec::new())), [""; 0]);
-        // A rename is followed, and what is dropped without CASCADE takes nothing along.
+        // A rename is followed, and a table that is dropped without CASCADE takes its own parts along and nothing else.
         let renamed = ["ALTER TABLE users RENAME TO people;", "DROP TABLE people CASCADE;"];
-        assert_eq!(told(&renamed, &facts(vec![users.clone()])), [lost]);
-        assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![users])), [""; 0]);
+        assert_eq!(told(&renamed, &facts(vec![2])), [lost]);
+        assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![0])), [""; 0]);
+        let column =
+            "unclassified what the drop of public.users.name reaches is not known: there is no public.users.name";
+        assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts(vec![0])), [column]);
         let schema = "unclassified what the CASCADE of shop reaches is not known: there is no shop";
-        assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![Root::Schema("shop".to_owned())])), [schema]);
+        assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![0])), [schema]);
+    }
+
+    #[test]
+    fn what_goes_with_a_column_is_unknown_where_nobody_can_look() {
+        let plan = ["ALTER TABLE users DROP COLUMN name;".to_owned(), "DROP INDEX by_name;".to_owned()];
+        let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
+        let held = taken_along(&assessed, &foresight::questions(&assessed), None, &|_| None);
+        let told: Vec<String> = held.iter().map(show).collect();
+        assert_eq!(told, ["unclassified what the drop of public.users.name reaches could not be looked up"]);
     }
 
     #[test]
     fn what_a_drop_takes_along_is_named_with_its_rows_and_its_owner() {
-        let reached = |kind: &str, name: &[&str], from: &str, owner: Option<&str>| Reached {
-            kind: kind.to_owned(),
-            name: name.iter().map(|part| (*part).to_owned()).collect(),
-            from: Root::Relation(table(from)),
+        let reached = |act_idx: usize, thing: Thing, owner: Option<&str>| Reached {
+            act_idx,
+            thing,
             owner: owner.map(str::to_owned),
         };
         let mut facts = reach::Facts {
             reached: vec![
-                reached("table", &["public", "child"], "users", Some("billing")),
-                reached("function", &["public", "f"], "logs", None),
+                reached(1, thing("table", &["public", "child"]), Some("billing")),
+                reached(0, thing("function", &["public", "f"]), None),
             ],
             ..reach::Facts::default()
         };
@@ -867,6 +975,49 @@ mod tests {
                 "drop_table public.child: table reached by the CASCADE of public.users; owned by billing; whose? 2",
                 "unclassified the CASCADE of public.logs drops the function public.f",
             ]
+        );
+    }
+
+    #[test]
+    fn what_goes_with_a_column_is_judged_by_a_hazard_of_its_own() {
+        let constraint =
+            |kind: char| Thing { constraint: Some(kind), ..thing("table constraint", &["public", "users", "c"]) };
+        let cases = [
+            (thing("index", &["public", "i"]), "drop_index public.i: index that goes with public.users.name"),
+            (constraint('c'), "drop_constraint public.users.c: check that goes with public.users.name"),
+            (constraint('p'), "drop_primary_key public.users: primary key that goes with public.users.name"),
+            (thing("sequence", &["public", "s"]), "drop_sequence public.s: sequence that goes with public.users.name"),
+            (
+                thing("table column", &["public", "users", "twice"]),
+                "drop_column public.users.twice: table column that goes with public.users.name",
+            ),
+            (
+                thing("composite type column", &["shop", "pair", "a"]),
+                "drop_column shop.pair.a: composite type column that goes with public.users.name",
+            ),
+            (
+                thing("statistics object", &["public", "st"]),
+                "unclassified the drop of public.users.name takes the statistics object public.st along",
+            ),
+            (
+                thing("publication relation", &["public", "users", "p"]),
+                "unclassified the drop of public.users.name takes the publication relation public.users.p along",
+            ),
+        ];
+        for (thing, expected) in cases {
+            let facts =
+                reach::Facts { reached: vec![Reached { act_idx: 0, thing, owner: None }], ..reach::Facts::default() };
+            assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts), [expected]);
+        }
+        let again = ["ALTER TABLE users DROP COLUMN name;", "CREATE INDEX i ON users (id);"];
+        let facts = reach::Facts {
+            reached: vec![Reached { act_idx: 0, thing: thing("index", &["public", "i"]), owner: None }],
+            ..reach::Facts::default()
+        };
+        let told = told(&again, &facts);
+        assert_eq!(
+            told,
+            ["drop_index public.i: index that goes with public.users.name; statement 2 makes one of this name again"]
         );
     }
 

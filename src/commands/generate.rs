@@ -1,19 +1,27 @@
 //! `generate`: drizzle-kit writes a migration; its questions about renames are answered by the policy.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::cli::{self, GenerateArgs, Shared};
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::commands::folder;
+use crate::commands::logbook;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
+use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
+use crate::migrations::{Folder, journal};
+use crate::report::Verdict;
+
+const COMMAND: &str = "generate";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("generate")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
     let mission = Mission {
-        command: "generate",
+        command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
         touches: Touches::Files,
@@ -23,5 +31,41 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         overlay: Overlay::default(),
         lock: Locking::None,
     };
-    flight::fly(shared, &mission, console)
+    let (log, verdict) = flight::fly_within(shared, &mission, console);
+    let out = log.out.clone();
+    let better = match verdict.exit {
+        Exit::Ok => out.and_then(|out| skipped(shared, &out)),
+        Exit::Unproven => out.and_then(|out| unreadable(shared, &out)),
+        _ => None,
+    };
+    log.close(shared, COMMAND, mission.view(), console, better.unwrap_or(verdict))
+}
+
+/// Says why drizzle-kit wrote nothing, where it is the snapshots: it prints a line, and ends with 0.
+fn unreadable(shared: &Shared, out: &Path) -> Option<Verdict> {
+    let folder = Folder::read(out).ok()?;
+    let cwd = logbook::project(shared).ok()?;
+    let stops = [SNAPSHOT_VERSION.id, SNAPSHOT_FORK.id, SNAPSHOT_UNREADABLE.id];
+    let found = journal::check(&folder, folder::surroundings(&folder, &cwd), Wishes::NONE);
+    let found = found.into_iter().find(|finding| stops.contains(&finding.id))?;
+    let summary = format!("nothing was written: {}", found.sentence);
+    Some(Verdict::nothing(Exit::BadMigrations, summary).hint(found.what_to_do))
+}
+
+/// Says that drizzle will never run what drizzle-kit has just written, because it is older than what stands before it.
+fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
+    let folder = Folder::read(out).ok()?;
+    let (last, before) = folder.journal().ok()?.entries.split_last()?;
+    let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
+    let summary =
+        format!("{} was written, but it is older than {}: drizzle would pass over it for ever", last.tag, newest.tag);
+    let cwd = logbook::project(shared).ok()?;
+    let path = folder.journal_path().components().collect::<std::path::PathBuf>();
+    let hint = format!(
+        "give {} in {} the `when` {} or a greater one, before any database has it",
+        last.tag,
+        path.strip_prefix(&cwd).unwrap_or(&path).display(),
+        newest.when.saturating_add(1)
+    );
+    Some(Verdict::nothing(Exit::BadMigrations, summary).hint(hint))
 }

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::report::Report;
 
@@ -16,8 +16,20 @@ pub fn listens() -> bool {
     std::env::var("GITHUB_ACTIONS").is_ok_and(|is| is == "true")
 }
 
-/// Returns the workflow command that shows a message. `place` says where it belongs, as in `file=a.sql,line=3`.
-pub fn annotation(level: &str, place: &[(&str, &str)], message: &str) -> String {
+/// Tells whether GitHub would take a line of a text for a command that is printed to the letter.
+pub fn would_obey(text: &str) -> bool {
+    listens() && !Console::is_to_file() && console::has_commands(text)
+}
+
+/// Marks a message, where GitHub shows it. `place` says where it belongs, as in `file=a.sql,line=3`.
+pub fn mark(level: &str, place: &[(&str, &str)], message: &str, console: &mut Console) {
+    let place: Vec<(&str, String)> = place.iter().map(|(name, value)| (*name, console.clean(value))).collect();
+    let line = annotation(level, &place, &console.clean(message));
+    console.command(&line);
+}
+
+/// Returns the workflow command that shows a message.
+fn annotation(level: &str, place: &[(&str, String)], message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let place: Vec<String> = place.iter().map(|(name, value)| format!("{name}={}", property(value))).collect();
@@ -42,15 +54,14 @@ pub fn show_plan(report: &Report, console: &mut Console) {
     }
     const TITLE: [(&str, &str); 1] = [("title", "drizzle-pilot plan")];
     for warning in &report.warnings {
-        console.insist(&annotation("warning", &TITLE, &console.clean(warning)));
+        mark("warning", &TITLE, warning, console);
     }
     for refusal in &report.refusals {
-        console.insist(&annotation("error", &TITLE, &console.clean(&refusal.text)));
+        mark("error", &TITLE, &refusal.text, console);
     }
     let is_made = [Exit::Ok, Exit::Changes, Exit::Refused].iter().any(|exit| exit.code() == report.code);
     if !is_made {
-        let message = console.clean(&format!("{}: {}", report.outcome, report.summary));
-        console.insist(&annotation("error", &TITLE, &message));
+        mark("error", &TITLE, &format!("{}: {}", report.outcome, report.summary), console);
     }
     let mut text = console.clean(&report.markdown());
     if text.len() > MOST_BYTES {
@@ -69,7 +80,7 @@ mod tests {
 
     #[test]
     fn no_text_ends_a_workflow_command_or_begins_another() {
-        let place = [("file", "a:b,c\n::d"), ("line", "3")];
+        let place = [("file", "a:b,c\n::d".to_owned()), ("line", "3".to_owned())];
         let line = annotation("error", &place, "50%\r\n::set-output name=x::y");
         assert_eq!(line, "::error file=a%3Ab%2Cc%0A%3A%3Ad,line=3::50%25%0D%0A::set-output name=x::y");
     }

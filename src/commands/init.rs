@@ -9,7 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use similar::TextDiff;
 use tempfile::NamedTempFile;
@@ -24,12 +23,11 @@ use crate::commands::target::{self, Drizzle};
 use crate::commands::{answer, engines, flight, forgotten, logbook};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::files::{self, ReadError};
 use crate::policy;
 use crate::policy::model::FILE_NAME;
 use crate::report::Verdict;
-
-const ADDED: Style = AnsiColor::Green.on_default();
-const REMOVED: Style = AnsiColor::Red.on_default();
+use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -125,7 +123,7 @@ fn attempt(
     let project = project::look(&cwd)?;
     let package = project::read(&project.package_path, &project.package)?;
     let config = config(shared, &cwd, &project)?;
-    let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document);
+    let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document, console);
     document.found = facts(&cwd, &project, config.as_deref(), drizzle.as_ref(), document);
     if !package.depends_on("drizzle-pilot") {
         let add = project.manager.add_dev("drizzle-pilot");
@@ -134,21 +132,21 @@ fn attempt(
     if shared.format == Format::Text && !shared.quiet {
         let wide = document.found.iter().map(|fact| fact.name.len()).max().unwrap_or_default();
         let facts = document.found.iter().map(|Fact { name, found }| format!("{name:wide$}  {found}\n"));
-        console.result(&console.clean(&facts.collect::<String>()));
+        console.result(&facts.collect::<String>());
     }
 
     let setting = setting(shared, &cwd, &project, drizzle.as_ref())?;
-    let mut changes = vec![policy_file(shared, &cwd, document), scripts(&project, &package, &setting, document)];
+    let mut changes = vec![policy_file(shared, &cwd, document)?, scripts(&project, &package, &setting, document)];
     if let Some(ci) = args.ci {
         needs_postgres("--ci", drizzle.as_ref())?;
-        changes.extend(workflow(ci, &project, &setting, document));
+        changes.extend(workflow(ci, &project, &setting, document)?);
     }
     if args.hook {
         changes.push(hook(&project, &setting, document)?);
     }
     if args.compose {
         needs_postgres("--compose", drizzle.as_ref())?;
-        changes.push(compose(&project, &setting, document));
+        changes.push(compose(&project, &setting, document)?);
     }
     let changes: Vec<Change> = changes.into_iter().flatten().collect();
     if changes.is_empty() {
@@ -157,8 +155,7 @@ fn attempt(
     document.files = changes.into_iter().map(|change| file(change, &cwd)).collect();
     if shared.format == Format::Text && !shared.quiet {
         for file in &document.files {
-            let diff = coloured(&file.diff, console);
-            console.result(&diff);
+            console.show(&coloured(&file.diff));
         }
     }
     let names: Vec<&str> = document.files.iter().map(|file| file.path.as_str()).collect();
@@ -185,9 +182,7 @@ fn attempt(
 /// Returns the name of drizzle's config that is meant; none where there is none yet.
 fn config(shared: &Shared, cwd: &Path, project: &Project) -> Result<Option<String>, Verdict> {
     if let Some(named) = &shared.config {
-        if !cwd.join(named).is_file() {
-            return Err(flight::no_config_file(&cwd.join(named)));
-        }
+        flight::config_file(cwd, Some(named))?;
         return Ok(Some(named.display().to_string()));
     }
     let configs = project::configs(cwd);
@@ -230,6 +225,7 @@ fn drizzle(
     project: &Project,
     has_config: bool,
     document: &mut Document,
+    console: &mut Console,
 ) -> Option<Drizzle> {
     if !has_config {
         let says = "there is none yet: push and generate need it (https://orm.drizzle.team/docs/get-started)";
@@ -248,7 +244,7 @@ fn drizzle(
     if !has_config {
         return None;
     }
-    match target::load(&shared, cwd) {
+    match target::load(&shared, cwd, console) {
         Ok(drizzle) => drizzle,
         Err(verdict) => {
             document
@@ -297,7 +293,7 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
     let standard = ["drizzle.config.ts", "drizzle.config.js", "drizzle.config.json"].map(str::to_owned);
     let config = match (&shared.config, project::configs(cwd).as_slice()) {
         (Some(config), _) => Some(named(config)?),
-        (None, [config]) if crate::kit::config::find(cwd, None).is_none() => Some(config.clone()),
+        (None, [config]) if flight::config_file(cwd, None)?.is_none() => Some(config.clone()),
         (None, _) => None,
     };
     let config = config.filter(|config| !standard.contains(config) || project::configs(cwd).len() > 1);
@@ -308,9 +304,9 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
         below: named(below)?,
         has_lock: project.has_lock,
         config: config.map(|config| format!(" --config {}", shell_words::quote(&config))).unwrap_or_default(),
-        migrations: cwd.join(out).join("meta/_journal.json").is_file().then(|| out.to_owned()),
+        migrations: is_there(&cwd.join(out).join("meta/_journal.json"))?.then(|| out.to_owned()),
         is_postgres: drizzle.is_none_or(|drizzle| matches!(engines::other(drizzle), Ok(None))),
-        has_dockerfile: project.root.join("Dockerfile").is_file(),
+        has_dockerfile: is_there(&project.root.join("Dockerfile"))?,
     })
 }
 
@@ -326,9 +322,15 @@ fn needs_postgres(flag: &str, drizzle: Option<&Drizzle>) -> Result<(), Verdict> 
     }
 }
 
-fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Option<Change> {
+fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Result<Option<Change>, Verdict> {
     let path = cwd.join(shared.policy.as_deref().unwrap_or(Path::new(FILE_NAME)));
-    match policy::find(shared.policy.as_deref(), cwd).filter(|found| cwd.join(found).exists()) {
+    let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| logbook::policy_error(&error))?;
+    // One that was named may be still to come.
+    let found = match found {
+        Some(found) if text(&cwd.join(&found))?.is_some() => Some(found),
+        Some(_) | None => None,
+    };
+    Ok(match found {
         Some(found) => {
             if cwd.join(&found) != path {
                 let shown = found.display().to_string();
@@ -337,7 +339,23 @@ fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Option<C
             None
         }
         None => Some(Change { path, before: None, after: STARTER.to_owned(), is_program: false }),
-    }
+    })
+}
+
+/// Tells whether there is anything of this name, be it a link that leads nowhere: it is nothing to write over.
+fn is_there(path: &Path) -> Result<bool, Verdict> {
+    files::is_there(path).map_err(|error| unread(path, &error.into()))
+}
+
+/// Reads a file of the project, if there is one.
+fn text(path: &Path) -> Result<Option<String>, Verdict> {
+    files::text_if_there(path, files::SETTINGS).map_err(|error| unread(path, &error))
+}
+
+/// Says that a file is there and cannot be read, and so cannot be taken for none.
+fn unread(path: &Path, error: &ReadError) -> Verdict {
+    Verdict::nothing(Exit::Config, format!("reading {}: {error}", path.display()))
+        .hint("make it readable, or take it away")
 }
 
 fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, document: &mut Document) -> Option<Change> {
@@ -358,7 +376,12 @@ fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, docu
     (!added.is_empty()).then_some(change)
 }
 
-fn workflow(ci: Ci, project: &Project, setting: &Setting, document: &mut Document) -> Vec<Option<Change>> {
+fn workflow(
+    ci: Ci,
+    project: &Project,
+    setting: &Setting,
+    document: &mut Document,
+) -> Result<Vec<Option<Change>>, Verdict> {
     // Packages of one workspace have a file each.
     let name = match setting.below.replace('/', "-") {
         below if below.is_empty() => "drizzle-pilot".to_owned(),
@@ -367,18 +390,18 @@ fn workflow(ci: Ci, project: &Project, setting: &Setting, document: &mut Documen
     match ci {
         Ci::Github => {
             let path = project.root.join(format!(".github/workflows/{name}.yml"));
-            vec![new_file(path, templates::github(setting))]
+            Ok(vec![new_file(path, templates::github(setting))?])
         }
         Ci::Gitlab => {
             let path = format!(".gitlab/{name}.gitlab-ci.yml");
             let include = templates::gitlab_include(&path);
             let main = project.root.join(".gitlab-ci.yml");
-            let text = std::fs::read_to_string(&main).ok();
+            let text = text(&main)?;
             if text.as_ref().is_some_and(|text| !text.contains(&path)) {
                 let says = "it stays as it is; to take the job in, add:";
                 document.notes.push(Note { lines: Some(include.clone()), ..Note::new(".gitlab-ci.yml", says) });
             }
-            vec![new_file(project.root.join(path), templates::gitlab(setting)), new_file(main, include)]
+            Ok(vec![new_file(project.root.join(path), templates::gitlab(setting))?, new_file(main, include)?])
         }
     }
 }
@@ -395,7 +418,7 @@ fn hook(project: &Project, setting: &Setting, document: &mut Document) -> Result
         ("lefthook.yaml", "lefthook runs your hooks; add a command to pre-commit:"),
         (".pre-commit-config.yaml", "pre-commit runs your hooks; add a local hook with:"),
     ] {
-        if let Ok(text) = std::fs::read_to_string(project.root.join(file)) {
+        if let Some(text) = text(&project.root.join(file))? {
             if !text.contains("drizzle-pilot") {
                 document.notes.push(Note { lines: Some(lines), ..Note::new(file, says) });
             }
@@ -415,7 +438,7 @@ fn hook(project: &Project, setting: &Setting, document: &mut Document) -> Result
         let folder = if git.status.success() { folder.trim() } else { ".git/hooks" };
         project.root.join(folder).join("pre-commit")
     };
-    if let Ok(text) = std::fs::read_to_string(&path) {
+    if let Some(text) = text(&path)? {
         if !text.contains("drizzle-pilot") {
             let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
             let says = "it stays as it is; to look at migrations as well, add:";
@@ -427,23 +450,28 @@ fn hook(project: &Project, setting: &Setting, document: &mut Document) -> Result
     Ok(Some(Change { path, before: None, after, is_program: true }))
 }
 
-fn compose(project: &Project, setting: &Setting, document: &mut Document) -> Option<Change> {
-    let there = COMPOSE_FILES.iter().map(|name| project.root.join(name)).find(|path| path.exists());
+fn compose(project: &Project, setting: &Setting, document: &mut Document) -> Result<Option<Change>, Verdict> {
+    let mut there = None;
+    for path in COMPOSE_FILES.iter().map(|name| project.root.join(name)) {
+        if there.is_none() && is_there(&path)? {
+            there = Some(path);
+        }
+    }
     let Some(path) = there else {
         return new_file(project.root.join(COMPOSE_FILES[0]), templates::compose(setting));
     };
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = text(&path)?.unwrap_or_default();
     if !text.contains("drizzle-pilot") {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let says = "it stays as it is; under services, add (db is your database):";
         document.notes.push(Note { lines: Some(templates::compose_service(setting)), ..Note::new(name, says) });
     }
-    None
+    Ok(None)
 }
 
 /// Returns a file that is written only where there is none.
-fn new_file(path: PathBuf, after: String) -> Option<Change> {
-    (!path.exists()).then_some(Change { path, before: None, after, is_program: false })
+fn new_file(path: PathBuf, after: String) -> Result<Option<Change>, Verdict> {
+    Ok((!is_there(&path)?).then_some(Change { path, before: None, after, is_program: false }))
 }
 
 fn file(change: Change, cwd: &Path) -> File {
@@ -454,16 +482,20 @@ fn file(change: Change, cwd: &Path) -> File {
     File { path, written: false, diff, change }
 }
 
-fn coloured(diff: &str, console: &Console) -> String {
-    let line = |line: &str| {
-        let shown = console.clean(line);
-        match line.bytes().next() {
-            Some(b'+') => format!("{ADDED}{shown}{ADDED:#}\n"),
-            Some(b'-') => format!("{REMOVED}{shown}{REMOVED:#}\n"),
-            _ => format!("{shown}\n"),
-        }
-    };
-    diff.lines().map(line).collect()
+fn coloured(diff: &str) -> Painted {
+    let mut text = Painted::default();
+    for line in diff.lines() {
+        text.add(
+            match line.bytes().next() {
+                Some(b'+') => Paint::Added,
+                Some(b'-') => Paint::Removed,
+                _ => Paint::Quoted,
+            },
+            line,
+        );
+        text.plain("\n");
+    }
+    text
 }
 
 /// Writes the files: each whole or not at all, and none before there is room for all of them.
@@ -478,7 +510,7 @@ fn write(files: &mut [File]) -> Result<(), Verdict> {
     }
     for idx in 0..files.len() {
         let change = &files[idx].change;
-        let now = std::fs::read_to_string(&change.path).ok();
+        let now = files::text(&change.path, files::SETTINGS).ok();
         let moved = now != change.before;
         let persisted = if moved {
             Err(std::io::Error::other("somebody changed it meanwhile"))

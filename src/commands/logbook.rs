@@ -9,7 +9,9 @@ use crate::cli::{Format, Shared};
 use crate::commands::look::Clock;
 use crate::commands::{gate, github};
 use crate::console::{self, Console, clean_json};
+use crate::db::url::Env;
 use crate::exit::Exit;
+use crate::files;
 use crate::kit::config::FailedStatement;
 use crate::policy::model::{SelectError, Source};
 use crate::policy::{self, Policies, Policy, PolicyError};
@@ -36,12 +38,15 @@ pub struct Logbook {
     pub prompts: Vec<report::Prompt>,
     pub statements: Vec<report::Statement>,
     pub migrations: Option<report::Migrations>,
+    /// The migrations folder that drizzle's config names, once it was loaded.
+    pub out: Option<PathBuf>,
     /// The statement that failed, as drizzle-kit's driver told.
     pub failed: Option<FailedStatement>,
     /// What drizzle-kit printed, where that is the result of the run.
     pub printed: Option<String>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
+    pub counted: Option<report::Counted>,
     pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
     pub timings: report::Timings,
@@ -66,10 +71,12 @@ impl Logbook {
             prompts: Vec::new(),
             statements: Vec::new(),
             migrations: None,
+            out: None,
             failed: None,
             printed: None,
             warnings: Vec::new(),
             refusals: Vec::new(),
+            counted: None,
             steps: Vec::new(),
             findings: Vec::new(),
             timings: report::Timings::default(),
@@ -99,6 +106,7 @@ impl Logbook {
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),
             error: verdict.error.as_deref().cloned(),
+            counted: self.counted.clone(),
             steps: self.steps.clone(),
             timings: self.timings.clone(),
         }
@@ -145,7 +153,8 @@ impl Logbook {
     /// With the verdict, where it cannot be used.
     pub fn load_policy(&mut self, shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Policies, Verdict> {
         // A policy that cannot be used is named in the report as well.
-        self.policy.file = policy::find(shared.policy.as_deref(), cwd).map(|path| path.display().to_string());
+        let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
+        self.policy.file = found.map(|path| path.display().to_string());
         let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
         let file = match policies.source() {
             Source::BuiltIn => None,
@@ -159,13 +168,18 @@ impl Logbook {
         Ok(policies)
     }
 
-    /// Picks the policy that applies at a host, and takes note of its profile.
+    /// Picks the policy that applies in an environment and at a host, and takes note of its profile.
     ///
     /// # Errors
     /// With the verdict, where no profile can be chosen.
-    pub fn select(&mut self, policies: &Policies, host: Option<&str>, shared: &Shared) -> Result<Policy, Verdict> {
-        let env = |name: &str| std::env::var(name).ok();
-        let policy = policies.select(shared.profile.as_deref(), &env, host).map_err(|error| unselected(&error))?;
+    pub fn select(
+        &mut self,
+        policies: &Policies,
+        env: Env,
+        host: Option<&str>,
+        shared: &Shared,
+    ) -> Result<Policy, Verdict> {
+        let policy = policies.select(shared.profile.as_deref(), env, host).map_err(|error| unselected(&error))?;
         self.profile = policy.profile().map(str::to_owned);
         Ok(policy)
     }
@@ -200,21 +214,14 @@ impl Logbook {
             report.summary = verdict.exit.name().to_owned();
         }
         match shared.format {
-            Format::Json => console.result(&clean_json(&json)),
-            Format::Sql => console.result(&console.clean(&report.sql())),
-            Format::Markdown => console.result(&console.clean(&report.markdown())),
-            Format::Text if view == View::Plan => {
-                // The one result that has colours of its own: what comes from outside is cleaned before they are added.
-                let text = report.cleaned(|text| console.clean(text)).plan_text();
-                console.result(&text);
-            }
+            Format::Json => console.document(&clean_json(&json)),
+            Format::Sql => console.quote(&report.sql()),
+            Format::Markdown => console.quote(&report.markdown()),
+            Format::Text if view == View::Plan => console.show(&report.plan_text()),
             Format::Text => match &self.printed {
                 Some(printed) => console.pass_on(printed),
                 None if shared.quiet => {}
-                None => {
-                    let text = console.clean(&report.text());
-                    console.result(&text);
-                }
+                None => console.show(&report.text()),
             },
         }
         if verdict.exit == Exit::Ok {
@@ -250,7 +257,7 @@ fn write_page(path: &Path, report: &Report, films: Vec<Film>, secrets: &Secrets)
 
 fn develop(mut recording: File) -> Result<Film, ReadError> {
     recording.rewind()?;
-    Film::of(BufReader::new(recording))
+    Film::of(files::Recording::new(BufReader::new(recording)))
 }
 
 /// Runs the story of a command from its first line in the log to its report, and returns how it ended.
@@ -289,10 +296,16 @@ pub fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
     Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
 }
 
-fn policy_error(error: &PolicyError) -> Verdict {
-    let summary = match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => format!("the policy cannot be used\n{error}"),
+/// Returns the verdict where there is no policy to go by.
+pub fn policy_error(error: &PolicyError) -> Verdict {
+    let summary = match (error, std::error::Error::source(error)) {
+        (_, Some(cause)) => format!("{error}: {cause}"),
+        (PolicyError::Invalid { .. }, None) => format!("the policy cannot be used\n{error}"),
+        (_, None) => error.to_string(),
     };
-    Verdict::nothing(Exit::Config, summary)
+    let verdict = Verdict::nothing(Exit::Config, summary);
+    match error.hint() {
+        Some(hint) => verdict.hint(hint),
+        None => verdict,
+    }
 }

@@ -27,7 +27,7 @@ pub struct Page {
 
 /// Runs `completions`.
 pub fn complete(args: &CompletionsArgs, console: &mut Console) -> Exit {
-    console.result(&script(args.shell));
+    console.document(&script(args.shell));
     Exit::Ok
 }
 
@@ -42,7 +42,7 @@ pub fn script(shell: Shell) -> String {
 pub fn write(shared: &Shared, args: &ManArgs, console: &mut Console) -> Exit {
     let pages = pages();
     let Some(folder) = &args.folder else {
-        console.result(&String::from_utf8_lossy(&pages[0].text));
+        console.document(&String::from_utf8_lossy(&pages[0].text));
         return Exit::Ok;
     };
     let written = logbook::project(shared).and_then(|cwd| write_all(&pages, &cwd.join(folder)));

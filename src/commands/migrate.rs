@@ -66,7 +66,7 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    let policy = migrations::guard(COMMAND, Changes::Database, shared, &policies, log)?;
+    let policy = migrations::guard(COMMAND, Changes::Database, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
@@ -126,7 +126,8 @@ impl Migrating<'_> {
         if pending.is_empty() {
             return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to do: {}", status.text())));
         }
-        let steps = steps::plan(&status).map_err(|obstacle| cannot_run(ground, &obstacle))?;
+        let steps =
+            steps::plan(&ground.folder, &status, before.server).map_err(|obstacle| cannot_run(ground, &obstacle))?;
         if steps.len() > 1 {
             warn(
                 log,
@@ -152,7 +153,8 @@ impl Migrating<'_> {
 pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
     let status = state::compare(&ground.folder, ground.journal(), &[]);
     admit(&status, policy, log)?;
-    steps::plan(&status).map(|_| ()).map_err(|obstacle| cannot_run(ground, &obstacle))
+    let planned = steps::plan(&ground.folder, &status, None);
+    planned.map(|_| ()).map_err(|obstacle| cannot_run(ground, &obstacle))
 }
 
 /// Removes the ready file: what it says is not true yet.

@@ -8,7 +8,7 @@ use crate::commands::copilot;
 use crate::commands::folder;
 use crate::commands::logbook::Logbook;
 use crate::commands::look::{self, Clock};
-use crate::commands::target::{self, Place};
+use crate::commands::target::{self, Drizzle, Place};
 use crate::console::Console;
 use crate::db::Dsn;
 use crate::db::history::{self, History, Records};
@@ -126,7 +126,8 @@ pub fn records(history: &History) -> Vec<state::Record> {
     history.records().iter().map(record).collect()
 }
 
-/// Picks the policy, and looks whether a command may run here at all.
+/// Picks the policy, and looks whether a command may run here at all, with the variables that drizzle-kit's process has where
+/// there is a config.
 ///
 /// # Errors
 /// With the verdict, where this environment or target is not allowed for it.
@@ -135,11 +136,13 @@ pub fn guard(
     changes: Changes,
     shared: &Shared,
     policies: &Policies,
+    drizzle: Option<&Drizzle>,
     log: &mut Logbook,
 ) -> Result<Policy, Verdict> {
+    let env = |name: &str| target::variable(drizzle, name);
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = log.select(policies, host.as_deref(), shared)?;
-    copilot::allows(&policy, &[command], changes == Changes::Database)?;
+    let policy = log.select(policies, &env, host.as_deref(), shared)?;
+    copilot::allows(&policy, &[command], changes == Changes::Database, &env)?;
     Ok(policy)
 }
 

@@ -1,5 +1,6 @@
 //! One file per command, and the flight they share. The only place where the areas meet.
 
+pub mod advice;
 pub mod answer;
 pub mod casting;
 pub mod check;
@@ -10,11 +11,13 @@ pub mod engines;
 pub mod findings;
 pub mod flight;
 pub mod folder;
+pub mod foresight;
 pub mod forgotten;
 pub mod gate;
 pub mod generate;
 pub mod github;
 pub mod init;
+pub mod invocation;
 pub mod lock;
 pub mod logbook;
 pub mod look;
@@ -28,9 +31,11 @@ pub mod plan_file;
 pub mod policy;
 pub mod probe;
 pub mod push;
+pub mod recheck;
 pub mod replay;
 pub mod reset;
 pub mod run;
+pub mod secrets;
 pub mod status;
 pub mod steps;
 pub mod sync;

@@ -2,6 +2,7 @@
 //!
 //! It looks with the code of `status`, `check` and `plan`, and decides nothing that they do not say.
 
+mod faults;
 pub mod patterns;
 
 use std::fmt::Write;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use clap::Parser;
 use serde::Serialize;
 
+use self::faults::{Faults, Fork};
 use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
 use crate::commands::answer;
@@ -24,9 +26,9 @@ use crate::console::Console;
 use crate::db::history::{self, History};
 use crate::db::reach::Relation;
 use crate::exit::Exit;
+use crate::files;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
-use crate::migrations::rule::{JOURNAL_MISSING_FILE, JOURNAL_ORDER};
 use crate::migrations::state::{State, Status};
 use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
 use crate::policy::Policy;
@@ -56,6 +58,8 @@ pub enum Stand {
     Drifted,
     /// Two branches met in the migrations folder.
     Conflict,
+    /// The snapshots are not in the form that the project's drizzle-kit reads.
+    StaleSnapshots,
     /// A file is not the one that was applied, is gone, or would run again; or the database has what the folder lacks.
     Astray,
     /// There are no migrations, and the database has what the schema files say.
@@ -239,24 +243,53 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     let place = target::find("next", shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
-    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, &mut log)?;
+    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
-    let read = path.is_dir().then(|| folder::read(&path)).transpose()?;
+    // A folder that is there and cannot be read is not taken for one that is still to come.
+    let read = if folder::is_there(&path)? { Some(folder::read(&path)?) } else { None };
     let Some(read) = read.filter(|folder| folder.journal != JournalFile::Missing || !folder.files.is_empty()) else {
         return without_migrations(shared, &lines, &place, clock, console);
     };
-    if let Some(advice) = conflict(&read, &policy, &lines, &cwd) {
-        return Ok(advice);
+    let surroundings = folder::surroundings(&read, &cwd);
+    let found = policy.check().wishing(|wishes| journal::check(&read, surroundings, wishes));
+    // What no database need be asked about.
+    let alone = faults::sort(&read, found.clone(), &|_| false);
+    if let Some(stale) = &alone.stale {
+        let is_older = journal::other_forms(&read, surroundings.snapshots).iter().any(|form| form.is_older());
+        return Ok(of_stale(stale, is_older, &lines, &cwd));
+    }
+    if !matches!(read.journal, JournalFile::Read(_)) && !alone.blocking.is_empty() {
+        return Ok(conflict(&read, &alone.blocking, &|_| false, &lines, &cwd));
     }
     console.progress("reading the history");
     let ground = Ground::of(place, args.migrations.as_deref(), &cwd)?;
-    let history = ground.history(clock)?;
+    let history = match ground.history(clock) {
+        Ok(history) => history,
+        Err(_) if !alone.blocking.is_empty() => {
+            return Ok(conflict(&ground.folder, &alone.blocking, &|_| false, &lines, &cwd));
+        }
+        Err(verdict) => return Err(verdict),
+    };
     let status = ground.status(&history);
-    if let Some(advice) = astray(&ground, &history, &status, &lines) {
+    let is_applied = |tag: &str| {
+        let has = |state: State| matches!(state, State::Applied | State::Edited | State::Repeated);
+        status.migrations.iter().any(|migration| migration.entry.tag == tag && has(migration.state))
+    };
+    let faults = faults::sort(&ground.folder, found, &is_applied);
+    if !faults.blocking.is_empty() {
+        return Ok(conflict(&ground.folder, &faults.blocking, &is_applied, &lines, &cwd));
+    }
+    if let Some(advice) = astray(&ground, &history, &status, &faults, &lines) {
         return Ok(advice);
     }
 
-    let mut notes = Vec::new();
+    let mut notes = faults.notes.clone();
+    if !faults.old.is_empty() {
+        notes.push(format!(
+            "the folder has old faults that the database lives with ({}); drizzle-pilot check --accept-old accepts them once",
+            faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
+        ));
+    }
     let differences = drifted(&ground, &history, &status, clock, console, &mut notes)?;
     let edited = schema(shared, &ground, &cwd, console, &mut notes)?;
     if !differences.is_empty() {
@@ -267,7 +300,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     }
     match edited {
         Some(edited) => Ok(of_edits(&ground, edited, clock, notes, &lines)),
-        None => Ok(of_clean(&ground, &status, notes, &lines)),
+        None => Ok(of_clean(&ground, &status, &faults, notes, &lines)),
     }
 }
 
@@ -349,31 +382,81 @@ fn told(finding: &Finding, file: &str) -> String {
 }
 
 /// What two branches left in the folder. Nothing can be generated on top of it.
-fn conflict(folder: &Folder, policy: &Policy, lines: &Lines<'_>, cwd: &Path) -> Option<Advice> {
-    let found = policy.check().wishing(|wishes| journal::check(folder, wishes));
-    // Those are told by the history as well, and better.
-    let others = [JOURNAL_ORDER.id, JOURNAL_MISSING_FILE.id];
-    let found: Vec<_> =
-        found.into_iter().filter(|finding| finding.level == Level::Error && !others.contains(&finding.id)).collect();
-    let first = found.first()?;
+fn conflict(
+    folder: &Folder,
+    found: &[Finding],
+    is_applied: &dyn Fn(&str) -> bool,
+    lines: &Lines<'_>,
+    cwd: &Path,
+) -> Advice {
     let shown = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
     let evidence = found.iter().map(|finding| told(finding, &shown(&finding.place.file)));
-    Some(Advice {
+    let check = || lines.step("check", "finds nothing any more when the folder is whole again", None);
+    let mut steps = Vec::new();
+    match found.first().and_then(|first| faults::fork(folder, first)) {
+        Some(Fork { earlier, later, snapshot, id }) if is_applied(&earlier.tag) && is_applied(&later.tag) => {
+            let snapshot = shown(&folder.path.join("meta").join(&snapshot.name));
+            steps.push(lines.by_hand(format!(
+                "the database has {} and {}: keep both. In {snapshot} write \"{id}\" as the \"prevId\", so that drizzle-kit \
+                 reads the snapshots one after the other",
+                earlier.tag, later.tag
+            )));
+            steps.push(check());
+            steps.push(lines.step(
+                "generate",
+                "writes as a migration what the last snapshot lacks of the other one",
+                None,
+            ));
+            steps.push(lines.by_hand(
+                "take out of the new file what the database has already, and keep its snapshot; then drizzle-pilot migrate",
+            ));
+        }
+        Some(Fork { earlier, later, .. }) => {
+            let (stays, goes) = if is_applied(&later.tag) { (later, earlier) } else { (earlier, later) };
+            steps.push(lines.by_hand(format!(
+                "delete {} with its entry in the journal and its snapshot, and keep {}",
+                goes.tag, stays.tag
+            )));
+            steps.push(check());
+            steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));
+        }
+        None => {
+            steps.extend(found.first().map(|first| lines.by_hand(first.what_to_do.clone())));
+            steps.push(check());
+            steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));
+        }
+    }
+    Advice {
         state: Stand::Conflict,
         summary: "the migrations folder does not fit together, as after a merge of two branches".to_owned(),
         evidence: evidence.collect(),
-        steps: vec![
-            lines.by_hand(first.what_to_do.clone()),
-            lines.step("check", "finds nothing any more when the folder is whole again", None),
-            lines.step("generate", "makes your own migration anew, on top of the other branch's", None),
-        ],
+        steps,
         patterns: Vec::new(),
         notes: Vec::new(),
-    })
+    }
+}
+
+/// drizzle-kit was updated, or is older than the one that wrote the folder.
+fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> Advice {
+    let shown = stale.place.file.strip_prefix(cwd).unwrap_or(&stale.place.file).display().to_string();
+    let step = match is_older {
+        true => {
+            lines.step("run -- up", "rewrites the snapshots in the form of the drizzle-kit that is installed", None)
+        }
+        false => lines.by_hand(stale.what_to_do.clone()),
+    };
+    Advice {
+        state: Stand::StaleSnapshots,
+        summary: "the snapshots are not in the form that the project's drizzle-kit reads".to_owned(),
+        evidence: vec![told(stale, &shown)],
+        steps: vec![step, lines.step("check", "finds nothing any more then", None)],
+        patterns: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 /// What the history says of the folder, where nothing can go on before it is mended.
-fn astray(ground: &Ground, history: &History, status: &Status, lines: &Lines<'_>) -> Option<Advice> {
+fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, lines: &Lines<'_>) -> Option<Advice> {
     let tags =
         |state| status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect::<Vec<_>>().join(", ");
     let has = |state| status.in_state(state).next().is_some();
@@ -386,10 +469,21 @@ fn astray(ground: &Ground, history: &History, status: &Status, lines: &Lines<'_>
         Some(Advice { state, summary, evidence: evidence.collect(), steps, patterns: Vec::new(), notes: Vec::new() })
     };
     let migrate = || lines.step("migrate", "applies what is pending then", None);
+    if let (Some(pulled), true) = (&faults.pulled, history.records().is_empty() && !history.is_unrecorded()) {
+        return advice(
+            Stand::Astray,
+            format!("{}, and the database is empty", pulled.sentence),
+            vec![
+                lines.by_hand("remove the lines `/*` and `*/` from the file, so that its statements are some"),
+                migrate(),
+            ],
+        );
+    }
     if history.is_unrecorded() && !status.migrations.is_empty() {
+        let by = if faults.pulled.is_some() { "drizzle-kit pull has taken it over" } else { "a push built it" };
         return advice(
             Stand::PushBuilt,
-            format!("the database has {} and no history: a push built it", tables(history.n_tables)),
+            format!("the database has {} and no history: {by}", tables(history.n_tables)),
             vec![
                 lines.step(
                     "sync --dry-run",
@@ -588,7 +682,7 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
             let labels = |name: &ObjectName| labels(&ground.folder, name);
             let mut patterns = patterns::of(&statements, &labels);
             // What the rows themselves say stands in place of the rule of thumb.
-            for advice in casting::advise(ground.dsn(), &statements, clock.rest()) {
+            for advice in casting::advise(ground.dsn(), &statements, clock.rest()).texts() {
                 patterns.retain(|pattern| !pattern.is_cast_of(&advice));
                 let (why, sql) = advice.split_once('\n').unwrap_or((&advice, ""));
                 patterns.push(Pattern { kind: "cast", why: why.to_owned(), sql: sql.to_owned() });
@@ -637,8 +731,14 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
     }
 }
 
-fn of_clean(ground: &Ground, status: &Status, notes: Vec<String>, lines: &Lines<'_>) -> Advice {
+fn of_clean(ground: &Ground, status: &Status, faults: &Faults, mut notes: Vec<String>, lines: &Lines<'_>) -> Advice {
     let mut steps = Vec::new();
+    if let Some(tag) = &faults.lacks_snapshot {
+        notes.push(format!(
+            "{tag} has no snapshot: whether the schema files say what it does was not compared, and the next \
+             drizzle-pilot generate does not know of it"
+        ));
+    }
     // Where git is not asked, nothing is said of it.
     let uncommitted = Git::of(&ground.folder.path).and_then(|git| git.uncommitted()).unwrap_or_default();
     if !uncommitted.is_empty() {
@@ -665,7 +765,7 @@ fn of_clean(ground: &Ground, status: &Status, notes: Vec<String>, lines: &Lines<
 /// Returns the values that an enum has in the last snapshot (drizzle-kit 0.21 a map, later a list).
 fn labels(folder: &Folder, name: &ObjectName) -> Option<Vec<String>> {
     let last = folder.snapshots.last()?;
-    let text = std::fs::read_to_string(folder.path.join("meta").join(&last.name)).ok()?;
+    let text = files::text(&folder.path.join("meta").join(&last.name), files::CODE).ok()?;
     let snapshot: serde_json::Value = serde_json::from_str(&text).ok()?;
     let enums = snapshot.get("enums")?.as_object()?;
     let wanted = name.parts().join(".");

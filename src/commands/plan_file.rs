@@ -15,6 +15,7 @@ use crate::commands::flight::Apply;
 use crate::db::apply::Expected;
 use crate::db::fingerprint::{self, Fingerprint, Identity};
 use crate::exit::Exit;
+use crate::files::{self, ReadError};
 use crate::kit::prompt::Prompt;
 
 /// The version of the format.
@@ -34,6 +35,9 @@ pub struct PlanFile {
     database: String,
     /// PostgreSQL's system identifier, where the role may know it.
     server: Option<String>,
+    /// The number of the database; 0 in plans that are older than this field, which fit nothing any more.
+    #[serde(default)]
+    oid: u32,
     kit: Option<String>,
     /// SHA-256 of the policy file; none for the built-in policy.
     policy: Option<String>,
@@ -76,7 +80,7 @@ pub struct Surroundings {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("reading the plan {path}")]
-    Read { path: String, source: io::Error },
+    Read { path: String, source: ReadError },
     #[error("{path} is no plan of this version: {reason}")]
     Malformed { path: String, reason: String },
     #[error("the plan {path} was changed after it was made")]
@@ -114,6 +118,7 @@ impl PlanFile {
             target,
             database: seen.identity.database.clone(),
             server: seen.identity.system_identifier.clone(),
+            oid: seen.identity.oid,
             kit,
             policy,
             profile,
@@ -136,7 +141,7 @@ impl PlanFile {
     /// When it cannot be used; nothing in it is believed then.
     pub fn read(path: &Path) -> Result<PlanFile, PlanError> {
         let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| PlanError::Read { path: shown.clone(), source })?;
+        let text = files::text(path, files::CODE).map_err(|source| PlanError::Read { path: shown.clone(), source })?;
         let malformed = |reason: String| PlanError::Malformed { path: shown.clone(), reason };
         let plan: PlanFile = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if plan.schema != SCHEMA {
@@ -158,12 +163,10 @@ impl PlanFile {
     /// With the reason in words, where something else is there, which is not overwritten.
     pub fn make_room(path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(format!("{shown}: {error}")),
+        let Some(bytes) = files::read_if_there(path, files::CODE).map_err(|error| format!("{shown}: {error}"))? else {
+            return Ok(());
         };
-        if serde_json::from_str::<PlanFile>(&text).is_err() {
+        if serde_json::from_slice::<PlanFile>(&bytes).is_err() {
             return Err(format!("{shown} is there, is no plan, and is not overwritten"));
         }
         fs::remove_file(path).map_err(|error| format!("{shown}: {error}"))
@@ -196,7 +199,11 @@ impl PlanFile {
     /// Returns the database as it was seen.
     pub fn expected(&self) -> Expected {
         Expected {
-            identity: Identity { system_identifier: self.server.clone(), database: self.database.clone() },
+            identity: Identity {
+                system_identifier: self.server.clone(),
+                database: self.database.clone(),
+                oid: self.oid,
+            },
             digest: self.catalog.clone(),
             lines: Some(self.catalog_lines.clone()),
         }
@@ -278,7 +285,7 @@ mod tests {
             apply: Apply::Kit,
             schema_files: "abc".to_owned(),
         };
-        let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned() };
+        let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned(), oid: 1 };
         let seen = Fingerprint { identity, lines: vec!["schema|public|".to_owned()] };
         PlanFile::new("h:5432/app".to_owned(), surroundings, &[], vec!["DROP TABLE a;".to_owned()], &seen, lifetime)
     }

@@ -150,7 +150,8 @@ impl Error {
             Error::Select(error) => Some(error.hint()),
             Error::Question { hint, .. } => hint.clone(),
             Error::Exists(_) => Some("--force overwrites it".to_owned()),
-            Error::Policy(_) | Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
+            Error::Policy(error) => error.hint().map(str::to_owned),
+            Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
         }
     }
 }
@@ -316,21 +317,20 @@ add_unique = "keep_rows"        # never "Yes, truncate the table"
 # "public.files.blob" = "blob::bytea"
 
 [guard]
-# The hosts that `reset` may touch.
-hosts = ["localhost", "127.0.0.1", "::1", "db", "postgres"]
-# No command that changes a database runs where one of these is set.
+# The hosts that `reset` may touch; a unix socket by its folder.
+hosts = ["localhost", "127.0.0.1", "::1", "db", "postgres", "/run/postgresql", "/var/run/postgresql"]
+# No command that changes a database runs where one of these is set, but for those that a profile names which applies there.
 refuse_env = ["NODE_ENV=production", "VERCEL_ENV=production"]
 
 # Overrides, merged key by key; chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
+[profiles.production]
+when = { env = ["NODE_ENV=production", "VERCEL_ENV=production"] }     # hosts = ["*.prod.example.com"] as well
+commands = ["migrate", "plan", "status", "check", "generate"]         # nothing else runs there: no push, no reset
+accept_data_loss = false
+
 # [profiles.ci]
 # when = { env = ["CI=true"] }
 # hazards.drop_column = "approve"
-
-# [profiles.production]
-# when = { hosts = ["*.prod.example.com"] }
-# commands = ["migrate", "status", "check"]     # no push here
-# accept_data_loss = false
-# guard.refuse_env = []
 "#;
 
 #[cfg(test)]

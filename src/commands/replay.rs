@@ -8,8 +8,10 @@ use crate::cli::{DialectName, ReplayArgs, Shared};
 use crate::commands::gate::{self, Gate};
 use crate::commands::logbook::{self, Logbook};
 use crate::console::Console;
-use crate::db::reach::{Facts, Fitting, Found, Relation, Rows, Wanted};
+use crate::db::cast::Convertible;
+use crate::db::reach::{Facts, Found, Relation, Rows, Wanted};
 use crate::exit::Exit;
+use crate::files;
 use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};
 use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
@@ -26,7 +28,7 @@ pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
     logbook::run(shared, COMMAND, console, |_, console, log| {
         log.promise(shared, COMMAND, console.secrets())?;
         let policies = log.load_policy(shared, &logbook::project(shared)?, console)?;
-        let policy = log.select(&policies, None, shared)?;
+        let policy = log.select(&policies, &|name| std::env::var(name).ok(), None, shared)?;
         if args.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
@@ -53,7 +55,7 @@ fn replay(
     if shared.report_html.is_some() && recording.metadata().is_ok_and(|file| file.is_file()) {
         log.recordings.extend(File::open(&args.file));
     }
-    let reader = Reader::open(BufReader::new(recording)).map_err(unreadable)?;
+    let reader = Reader::open(files::Recording::new(BufReader::new(recording))).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
     let columns = columns.or(NonZeroU16::new(COLUMNS)).expect("the width is a constant above zero");
     let screen = Screen::with_columns(columns);
@@ -133,7 +135,7 @@ impl Answers<'_> {
             is_in_schema: &|_| true,
             sqlite: None,
         };
-        let (decision, statements) = gate.answer(prompt);
+        let (decision, statements, _) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         log.statements.extend(statements);
@@ -193,6 +195,7 @@ impl From<DialectName> for Dialect {
 /// Returns what a recording lets one assume of its database: what the statements name is there, and nothing else.
 fn no_more_than_named(wanted: &Wanted) -> Facts {
     let found = |relation: &Relation| (relation.clone(), Found { rows: Rows::Unknown, extension: None });
-    let fitting = wanted.rebuilt.iter().map(|column| (column.clone(), Fitting::All));
-    Facts { relations: wanted.counted.iter().map(found).collect(), fitting: fitting.collect(), ..Facts::default() }
+    let conversions = wanted.retyped.iter().map(|column| (column.clone(), Convertible::Fits));
+    let (relations, conversions) = (wanted.counted.iter().map(found).collect(), conversions.collect());
+    Facts { relations, conversions, ..Facts::default() }
 }

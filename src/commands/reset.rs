@@ -24,17 +24,20 @@ use crate::db::guard::{self, Guarded, Rules, Target};
 use crate::db::reach::Relation;
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
+use crate::db::url::Env;
 use crate::db::{Dsn, Lease};
 use crate::exit::{Database, Exit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
+use crate::migrations::Folder;
+use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
-use crate::migrations::{Folder, roles};
-use crate::policy::model::closest;
+use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
-use crate::policy::{self, CommandLine, ObjectName, Policies, Policy};
+use crate::policy::{self, CommandLine, ObjectName, Policy};
 use crate::report::{self, Verdict};
 use crate::sql::PUBLIC;
+use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
 
 const COMMAND: &str = "reset";
@@ -63,17 +66,19 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     // The project's own code is not run where the environment alone forbids what follows.
     if !policies.needs_host() {
-        let policy = log.select(&policies, None, shared)?;
-        guard::admit_environment(&rules(&policies, &policy, args, None)).map_err(|guarded| refused(&guarded))?;
+        let policy = log.select(&policies, &variable, None, shared)?;
+        guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
     let place = target::find("reset", shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
     log.target = Some(copilot::postgres_target(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = log.select(&policies, host.as_deref(), shared)?;
-    let rules = rules(&policies, &policy, args, host.as_deref());
+    let env = |name: &str| target::variable(drizzle.as_ref(), name);
+    let policy = log.select(&policies, &env, host.as_deref(), shared)?;
+    let rules = rules(&policy, args, &env);
     guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
+    let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
     let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
@@ -94,11 +99,16 @@ fn attempt(
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
     show(dsn, named_by, &plan, &catalog, args, console);
-    for (role, file) in folder.as_ref().map(roles::created).unwrap_or_default() {
-        if catalog.roles.contains(&role) {
-            console
-                .warn(&format!("role {role} stays, and {file} creates it: a migrate after this fails there (42710)"));
+    let unmakeable = Unmakeable::of(folder.as_ref(), &catalog, &plan);
+    for told in unmakeable.all() {
+        // Whoever migrates by another command should know as well.
+        if then != Then::Migrate || !policy.reset().before.is_empty() {
+            console.warn(&format!("{told}: a migrate after this fails there"));
         }
+    }
+    // The steps before may write the migrations, and then they are looked at after them.
+    if then == Then::Migrate && policy.reset().before.is_empty() {
+        unmakeable.refuse(console)?;
     }
     if args.dry_run {
         for line in policy.reset().before.iter().chain(&policy.reset().after) {
@@ -120,8 +130,10 @@ fn attempt(
         cwd: &cwd,
         policy: &policy,
         target: &target,
+        catalog: &catalog,
         plan: &plan,
         place: &place,
+        variables: &variables,
         lease: &lease,
         then,
         clock: *clock,
@@ -141,13 +153,12 @@ fn refused(guarded: &Guarded) -> Verdict {
     Verdict::nothing(Exit::Guarded, guarded.to_string()).hint(guarded.hint())
 }
 
-fn rules(policies: &Policies, policy: &Policy, args: &ResetArgs, host: Option<&str>) -> Rules {
-    let banned = policy.bans_command(COMMAND).map(|_| policy.profile().unwrap_or_default().to_owned());
-    // Naming another profile is no way around one whose condition holds.
-    let banned = banned.or_else(|| policies.bans(COMMAND, &variable, host).map(|found| found.profile));
-    let signals = policy.bans_emptying(&variable);
+fn rules(policy: &Policy, args: &ResetArgs, env: Env) -> Rules {
+    let banned = policy.bans_command(COMMAND).map(|ban| ban.profile.to_owned());
+    let signals = policy.bans_emptying(env);
     Rules {
         hosts: policy.guarded_hosts(),
+        other_hosts: policy.guarded_hosts_of_others(),
         signals: signals.into_iter().map(|(variable, rule)| format!("{variable} [{rule}]")).collect(),
         banned_by: banned,
         confirmed_database: args.confirm_database.clone(),
@@ -165,8 +176,7 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
     if args.dry_run {
         return Ok(then);
     }
-    if let Some(rule) = policy.bans_command(command) {
-        let profile = policy.profile().unwrap_or_default();
+    if let Some(Ban { profile, rule }) = policy.bans_command(command) {
         let summary = format!("the profile {profile} does not allow `{command}`, which is to follow [{rule}]");
         return Err(Verdict::nothing(Exit::Guarded, summary).hint("reset with --then none, or change its `commands`"));
     }
@@ -177,6 +187,40 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
         );
     }
     Ok(then)
+}
+
+/// Returns the variables that the commands of the policy get: they find the very database that is emptied, wherever that was
+/// named.
+fn variables_of_steps(
+    policy: &Policy,
+    place: &Place,
+    console: &mut Console,
+) -> Result<Vec<(&'static str, Option<String>)>, Verdict> {
+    let policy::model::Reset { before, after, .. } = policy.reset();
+    if before.is_empty() && after.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dsn = &place.dsn;
+    let variables = dsn.variables().map_err(|error| {
+        Verdict::nothing(
+            Exit::Config,
+            format!("the commands before and after cannot be told which database is meant: {error}"),
+        )
+        .hint(error.hint())
+    })?;
+    let is_set = |name: &str| variables.iter().any(|(known, _)| *known == name);
+    let ours =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    for (name, value) in ours.filter(|(name, _)| !is_set(name)) {
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| value.starts_with(scheme));
+        let elsewhere = Dsn::from_url(&value, &variable).is_ok_and(|other| other.address() != dsn.address());
+        if is_url && elsewhere {
+            console.warn(&format!(
+                "{name} names another database than {dsn}, and commands before and after see it as well"
+            ));
+        }
+    }
+    Ok(variables)
 }
 
 /// Takes the lock for all of the steps.
@@ -243,6 +287,60 @@ fn schemas_of_snapshot(folder: &Folder) -> Vec<String> {
     }
 }
 
+/// What the migrations make and what stays: they cannot be applied after such a reset.
+#[derive(Default)]
+struct Unmakeable {
+    certain: Vec<String>,
+    /// A statement that nobody understands may have seen to it.
+    in_doubt: Vec<String>,
+}
+
+impl Unmakeable {
+    fn of(folder: Option<&Folder>, catalog: &Catalog, plan: &ResetPlan) -> Unmakeable {
+        let mut found = Unmakeable::default();
+        for Made { kind, name, file, in_doubt } in folder.map(made::made).unwrap_or_default() {
+            let is_left = |may_be: &dyn Fn(&str) -> bool| {
+                let named = |left: &Relation| name.parts() == [left.schema.as_str(), left.name.as_str()];
+                plan.left.iter().any(|(kind, left)| may_be(kind) && named(left))
+            };
+            let (what, is_left) = match kind {
+                Kind::Role => ("role", catalog.roles.contains(name.last())),
+                Kind::Schema => ("schema", plan.schemas_left.contains(name.last())),
+                Kind::Type => ("type", is_left(&|_| true)),
+                Kind::Table => ("table", is_left(&|kind| kind != "type")),
+                Kind::View | Kind::MaterializedView => ("view", is_left(&|kind| kind != "type")),
+                Kind::Sequence => ("sequence", is_left(&|kind| kind != "type")),
+                Kind::Index => ("index", is_left(&|kind| kind != "type")),
+                Kind::Column | Kind::Constraint | Kind::Policy => continue,
+            };
+            if is_left {
+                let told = format!("{what} {name} stays, and {file} creates it");
+                if in_doubt { found.in_doubt.push(told) } else { found.certain.push(told) }
+            }
+        }
+        found
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.certain.iter().chain(&self.in_doubt)
+    }
+
+    /// Refuses to empty what could not be built again.
+    fn refuse(&self, console: &mut Console) -> Result<(), Verdict> {
+        if self.certain.is_empty() {
+            for told in &self.in_doubt {
+                console.warn(&format!("{told}: the migrate after this may fail there"));
+            }
+            return Ok(());
+        }
+        let summary = format!("the migrations could not be applied after this:\n  {}", self.certain.join("\n  "));
+        Err(Verdict::nothing(Exit::Refused, summary).hint(
+            "drop it before (a role by DROP ROLE), take it into the scope, let the migration create it only where it is not there, or \
+             reset with --then none",
+        ))
+    }
+}
+
 /// Everything that happens once it was decided, in its order. One lock is held over all of it.
 struct Steps<'a> {
     shared: &'a Shared,
@@ -250,8 +348,11 @@ struct Steps<'a> {
     cwd: &'a Path,
     policy: &'a Policy,
     target: &'a Target,
+    catalog: &'a Catalog,
     plan: &'a ResetPlan,
     place: &'a Place,
+    /// Those of its commands.
+    variables: &'a [(&'static str, Option<String>)],
     lease: &'a Lease,
     then: Then,
     clock: Clock,
@@ -272,7 +373,12 @@ impl Steps<'_> {
         }
         // What could not be built again is not dropped. The commands before may have written the migrations.
         let ground = match self.then {
-            Then::Migrate => Some(self.ground()?),
+            Then::Migrate => {
+                let ground = self.ground()?;
+                let unmakeable = Unmakeable::of(Some(&ground.folder), self.catalog, self.plan);
+                unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
+                Some(ground)
+            }
             Then::Push | Then::None => None,
         };
         let emptied = self.step(n_steps, COMMAND, Steps::empty)?;
@@ -348,7 +454,7 @@ impl Steps<'_> {
 
     /// Runs a command line of the policy.
     fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
-        steps::run(line, self.cwd, self.args.url.as_deref(), &self.clock, &mut self.interrupts)?;
+        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts, self.console)?;
         Ok(Verdict::nothing(Exit::Ok, "done"))
     }
 

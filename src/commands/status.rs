@@ -1,12 +1,18 @@
 //! `status`: the journal against the history, by the rule of drizzle's own migrator.
 
+use std::path::Path;
+
 use crate::cli::{Shared, StatusArgs};
+use crate::commands::folder;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::Clock;
 use crate::commands::migrations::{self, Changes, Ground};
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::migrations::journal;
+use crate::migrations::rule::JOURNAL_AHEAD;
 use crate::migrations::state::{State, Status};
+use crate::policy::Policy;
 use crate::report::Verdict;
 
 const COMMAND: &str = "status";
@@ -27,18 +33,27 @@ fn attempt(
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    migrations::guard(COMMAND, Changes::Nothing, shared, &policies, log)?;
+    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     log.migrations = Some(ground.reported(&history, &status));
     if status.is_clean() {
-        return Ok(Verdict::nothing(Exit::Ok, status.text()));
+        return Ok(ahead(&ground, &policy, &cwd, &status).unwrap_or_else(|| Verdict::nothing(Exit::Ok, status.text())));
     }
     let verdict = Verdict::nothing(Exit::Changes, status.text());
     Ok(match migrations::unrecorded(&history).or_else(|| advice(&status).map(str::to_owned)) {
         Some(hint) => verdict.hint(hint),
         None => verdict,
     })
+}
+
+/// Says that the newest migration is ahead of the clock, before the next one is passed over for it.
+fn ahead(ground: &Ground, policy: &Policy, cwd: &Path, status: &Status) -> Option<Verdict> {
+    let surroundings = folder::surroundings(&ground.folder, cwd);
+    let found = policy.check().wishing(|wishes| journal::check(&ground.folder, surroundings, wishes));
+    let ahead = found.into_iter().find(|finding| finding.id == JOURNAL_AHEAD.id)?;
+    let summary = format!("{}, but {}: drizzle would never run the next migration", status.text(), ahead.sentence);
+    Some(Verdict::nothing(Exit::Changes, summary).hint(ahead.what_to_do))
 }
 
 /// Returns what to do about the worst that was found.

@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::db::apply::{self, Expected, Hold, Run, Script};
 use crate::db::history::{self, History, Write};
 use crate::exit::{Database, Exit};
+use crate::files;
 use crate::kit::driver;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
@@ -39,7 +40,7 @@ fn attempt(
     let policies = log.load_policy(shared, &cwd, console)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
-    migrations::guard(COMMAND, changes, shared, &policies, log)?;
+    migrations::guard(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     let mut reported = ground.reported(&history, &status);
@@ -155,23 +156,13 @@ fn repair_order(
     if args.dry_run {
         return Ok(Verdict::nothing(Exit::Changes, format!("{names} would become the newest of the journal")));
     }
-    replace(&path, &text)
+    files::replace(&path, &text)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {}: {error}", path.display())))?;
     Ok(Verdict::nothing(
         Exit::Ok,
         format!("{names} {are} the newest of the journal now, and pending; the database is as it was"),
     )
     .hint("look once more at what runs later now, commit the journal, then drizzle-pilot migrate"))
-}
-
-/// Writes a file anew, whole or not at all.
-fn replace(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(std::path::Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    std::fs::write(file.path(), text)?;
-    std::fs::set_permissions(file.path(), std::fs::metadata(path)?.permissions())?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn refused(differences: &[String], had: &[Migration]) -> Option<Refusal> {

@@ -4,19 +4,22 @@
 //! variables. The config stands before the environment because drizzle-kit goes where it says; where both name a
 //! database and not the same one, nobody guesses.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::commands::{copilot, engines, flight, verdict};
+use crate::commands::{engines, flight, secrets, verdict};
 use crate::console::Console;
-use crate::db::url::Env;
+use crate::db::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::exit::Exit;
+use crate::files;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{self, Config, ConfigFile, KitSession};
+use crate::kit::config::{Config, ConfigError, ConfigFile, KitSession};
+use crate::kit::dotenv;
 use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::prompt::Prompt;
@@ -24,10 +27,9 @@ use crate::kit::session::Answer;
 use crate::report::Verdict;
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
+use crate::term::redact::Secrets;
 use crate::term::stream::ScreenStream;
 
-/// The variable by which most projects name their database.
-pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The files in which they keep it. drizzle's guides have the first, web frameworks the second.
 const ENV_FILES: [&str; 2] = [".env", ".env.local"];
 
@@ -54,6 +56,20 @@ impl Drizzle {
     pub fn name(&self) -> String {
         self.file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
+
+    /// Returns the driver by which its drizzle-kit connects to PostgreSQL.
+    pub fn driver(&self) -> Driver {
+        driver(&self.config, self.kit.version.as_ref())
+    }
+
+    /// Reads a URL that stands in for the config's.
+    ///
+    /// # Errors
+    /// With the verdict, where its driver would not go where it says.
+    pub fn read_url(&self, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
+        let env = |name: &str| variable_of(&self.config, name);
+        read_url(url, self.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
+    }
 }
 
 /// Finds the PostgreSQL database that a command of our own works on.
@@ -67,7 +83,7 @@ pub fn find(
     cwd: &Path,
     console: &mut Console,
 ) -> Result<Place, Verdict> {
-    let drizzle = match (load(shared, cwd), url) {
+    let drizzle = match (load(shared, cwd, console), url) {
         // The address is known without drizzle-kit, and what else the config would tell has its defaults.
         (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
             console.warn(&format!("drizzle's config is not read: {summary}"));
@@ -89,17 +105,16 @@ pub fn settle(
     cwd: &Path,
     console: &mut Console,
 ) -> Result<Place, Verdict> {
-    let env = |name: &str| std::env::var(name).ok();
-    if let Some(drizzle) = &drizzle {
-        copilot::hide(console.secrets_mut(), &drizzle.config, None);
-    }
+    let ours = |name: &str| std::env::var(name).ok();
+    let env = |name: &str| variable(drizzle.as_ref(), name);
+    let driver = drizzle.as_ref().map(Drizzle::driver).unwrap_or_default();
     let place = match (url, &drizzle) {
-        (Some(url), _) => (read_url(url, "--url", &env)?, "--url".to_owned()),
+        (Some(url), _) => (read_url(url, driver, "--url", &env)?, "--url".to_owned()),
         (None, Some(drizzle)) => {
             let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?
                 .ok_or_else(|| engines::not_postgres(command, drizzle))?;
-            if let Some(other) = env(DATABASE_URL)
-                && let Ok(other) = Dsn::from_url(&other, &env)
+            if let Some(other) = ours(DATABASE_URL)
+                && let Ok(other) = read_url(&other, driver, DATABASE_URL, &env)
                 && other.address() != dsn.address()
             {
                 let summary = format!("{DATABASE_URL} names {other}, and {} names {dsn}", drizzle.name());
@@ -107,18 +122,18 @@ pub fn settle(
             }
             (dsn, drizzle.name())
         }
-        (None, None) => of_environment(cwd, &env)?,
+        (None, None) => of_environment(cwd, &ours)?,
     };
     let (dsn, named_by) = place;
     let dsn = dsn.in_dir(cwd);
-    copilot::hide_password(console.secrets_mut(), &dsn);
+    console.hide(|secrets| secrets::add_dsn(secrets, &dsn));
     Ok(Place { dsn, named_by, drizzle })
 }
 
 /// Finds a database where no config names one.
 fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     if let Some(url) = env(DATABASE_URL).filter(|url| !url.is_empty()) {
-        return Ok((read_url(&url, DATABASE_URL, env)?, DATABASE_URL.to_owned()));
+        return Ok((read_url(&url, Driver::Pg, DATABASE_URL, env)?, DATABASE_URL.to_owned()));
     }
     let mut found: Vec<(&str, String)> = Vec::new();
     for file in ENV_FILES {
@@ -131,7 +146,7 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
                 let summary = format!("{file} and {other} name different databases as {DATABASE_URL}");
                 return Err(Verdict::nothing(Exit::Config, summary).hint("say which one is meant with --url"));
             }
-            return Ok((read_url(url, file, env)?, format!("{DATABASE_URL} in {file}")));
+            return Ok((read_url(url, Driver::Pg, file, env)?, format!("{DATABASE_URL} in {file}")));
         }
     }
     match ["PGHOST", "PGDATABASE"].into_iter().find(|name| env(name).is_some_and(|value| !value.is_empty())) {
@@ -143,35 +158,22 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     }
 }
 
-/// Reads `DATABASE_URL` of a `.env` file; none where there is no such file or line.
+/// Reads `DATABASE_URL` of a `.env` file, as node's dotenv does; none where there is no such file or line.
 fn url_in_file(file: &Path) -> Result<Option<String>, Verdict> {
-    let unreadable = |error: &dotenvy::Error| {
-        // Its message repeats the line, which may hold a password.
-        let reason = match error {
-            dotenvy::Error::LineParse(_, at) => format!("a line cannot be read at column {}", at + 1),
-            other => other.to_string(),
-        };
-        Verdict::nothing(Exit::Config, format!("reading {}: {reason}", file.display()))
-            .hint("correct it, or give --url")
-    };
-    let entries = match dotenvy::from_path_iter(file) {
-        Ok(entries) => entries,
-        Err(error) if error.not_found() => return Ok(None),
-        Err(error) => return Err(unreadable(&error)),
-    };
-    let mut url = None;
-    for entry in entries {
-        let (name, value) = entry.map_err(|error| unreadable(&error))?;
-        if name == DATABASE_URL && !value.is_empty() {
-            url = Some(value);
-        }
-    }
-    Ok(url)
+    let bytes = files::read_if_there(file, files::SETTINGS).map_err(|error| {
+        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display())).hint("correct it, or give --url")
+    })?;
+    let variables = bytes.map(|bytes| dotenv::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
+    Ok(variables.get(DATABASE_URL).filter(|url| !url.is_empty()).cloned())
 }
 
-fn read_url(url: &str, named_by: &str, env: Env) -> Result<Dsn, Verdict> {
+/// Reads a URL as a driver does.
+///
+/// # Errors
+/// With the verdict, where it is none, or leads this driver elsewhere than it says.
+fn read_url(url: &str, driver: Driver, named_by: &str, env: Env) -> Result<Dsn, Verdict> {
     let credentials = serde_json::json!({ "url": url });
-    match Dsn::from_credentials("postgresql", &credentials, env) {
+    match Dsn::as_read_by(driver, "postgresql", &credentials, env) {
         Some(dsn) => dsn.map_err(|error| wrong(named_by, &error)),
         None => Err(Verdict::nothing(Exit::Config, format!("{named_by} is no URL of PostgreSQL"))),
     }
@@ -193,10 +195,35 @@ pub fn of_config(config: &Config, version: Option<&Version>, cwd: &Path, env: En
     // Before 0.22 drizzle-kit handed credentials in parts to pg as they are (its `preparePostgresDB`).
     let takes_raw_parts = version.is_some_and(|version| (version.major, version.minor) < (0, 22));
     let dialect = if takes_raw_parts && config.dialect() == "postgresql" { "pg" } else { config.dialect() };
-    match Dsn::from_credentials(dialect, &credentials, env) {
+    match Dsn::as_read_by(driver(config, version), dialect, &credentials, env) {
         Some(Ok(dsn)) => Ok(Some(dsn.in_dir(cwd))),
         Some(Err(error)) => Err(wrong("dbCredentials of drizzle's config", &error)),
         None => Ok(None),
+    }
+}
+
+/// Returns the driver by which a drizzle-kit of this version connects to PostgreSQL.
+pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
+    // 0.20 has no choice (`drizzleForPostgres`).
+    let has_choice = version.is_none_or(|version| (version.major, version.minor) >= (0, 21));
+    let found = config.client.as_deref().filter(|_| has_choice);
+    found.and_then(Driver::of_package).unwrap_or_default()
+}
+
+/// Returns a variable: as drizzle-kit's process has it, where there is a config.
+pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
+    match drizzle {
+        Some(drizzle) => variable_of(&drizzle.config, name),
+        None => std::env::var(name).ok(),
+    }
+}
+
+/// Returns a variable as drizzle-kit's process has it once this config is loaded.
+pub fn variable_of(config: &Config, name: &str) -> Option<String> {
+    match config.variables.get(name) {
+        // node reads this one when it starts.
+        Some(value) if name != "NODE_EXTRA_CA_CERTS" => value.clone(),
+        _ => std::env::var(name).ok(),
     }
 }
 
@@ -205,11 +232,8 @@ pub fn of_config(config: &Config, version: Option<&Version>, cwd: &Path, env: En
 ///
 /// # Errors
 /// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
-pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
-    let Some(file) = config::find(cwd, shared.config.as_deref()) else { return Ok(None) };
-    if !file.path.is_file() {
-        return Err(flight::no_config_file(&file.path));
-    }
+pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option<Drizzle>, Verdict> {
+    let Some(file) = flight::config_file(cwd, shared.config.as_deref())? else { return Ok(None) };
     let kit = flight::held(shared, cwd)?;
     let started = Instant::now();
     let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
@@ -228,6 +252,10 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
     let flight = driver::fly(stream, mailbox, deadlines, &mut reader)
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
+    console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
+    if let Some(config) = &reader.config {
+        console.hide(|secrets| secrets::add_config(secrets, config, None));
+    }
     match (reader.config, &flight.ending) {
         (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
         (_, Ending::Signalled(signal)) => {
@@ -237,16 +265,12 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
         (_, Ending::TimedOut { .. }) => {
             Err(Verdict::nothing(Exit::Timeout, format!("loading {} took too long", file.path.display())))
         }
-        _ => Err(verdict::config_not_loaded(flight.config_error.as_deref().unwrap_or_else(|| {
-            flight
-                .session
-                .last_text()
-                .lines
-                .iter()
-                .map(String::as_str)
-                .find(|line| !line.is_empty())
-                .unwrap_or_default()
-        }))),
+        _ => {
+            let lines = &flight.session.last_text().lines;
+            let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
+            let error = flight.config_error.as_deref().unwrap_or_else(said);
+            Err(verdict::config_not_loaded(error))
+        }
     }
 }
 
@@ -254,12 +278,19 @@ pub fn load(shared: &Shared, cwd: &Path) -> Result<Option<Drizzle>, Verdict> {
 #[derive(Default)]
 pub struct Reader {
     config: Option<Config>,
+    /// Those that a config had set that was not loaded.
+    variables: BTreeMap<String, Option<String>>,
 }
 
 impl Pilot for Reader {
     fn config(&mut self, config: &Config) -> Clearance {
         self.config = Some(config.clone());
         Clearance::Stop
+    }
+
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.variables.clone_from(&failed.variables);
+        Secrets::default() // nothing is recorded
     }
 
     fn ask(&mut self, _: &Prompt) -> Answer {
@@ -336,13 +367,20 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named_without_what_is_in_it() {
-        let broken = (".env", "DATABASE_URL='postgres://app:hunter2@db/one");
-        let folder_and_reason = "reading ./.env: a line cannot be read at column";
+    fn a_file_names_its_url_to_the_letter_whatever_stands_beside_it() {
+        let url = "postgres://app@db/one";
+        for line in ["TITLE=two words", "FLAGS={\"a\": 1}", "a-b=1", "export LATER", "QUOTE='", "<<<<<<< HEAD"] {
+            let text = format!("{line}\nDATABASE_URL={url}$copy\n");
+            check(&[(".env", &text)], &[("copy", "x")], "db:5432/one$copy as app by DATABASE_URL in .env");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_taken_for_none() {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
-        std::fs::write(folder.path().join(broken.0), broken.1).expect("the folder is ours");
-        let verdict = of_environment(folder.path(), &|_| None).expect_err("the file is broken");
+        std::fs::create_dir(folder.path().join(".env.local")).expect("the folder is ours");
+        let verdict = of_environment(folder.path(), &|_| None).expect_err("it is a folder");
         let said = verdict.summary.replace(&folder.path().display().to_string(), ".");
-        assert!(said.starts_with(folder_and_reason) && !said.contains("hunter2"), "{said}");
+        assert_eq!((said.as_str(), verdict.exit), ("reading ./.env.local: it is a folder", Exit::Config));
     }
 }

@@ -1,25 +1,34 @@
 //! Runs the statements that the policy consents to in one transaction, and has drizzle-kit look again.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
+use crate::commands::advice;
 use crate::commands::casting;
 use crate::commands::copilot::Apart;
 use crate::commands::flight::{self, Locking, Mission};
+use crate::commands::logbook::Logbook;
 use crate::commands::look::{self, Clock};
+use crate::commands::recheck;
 use crate::console::Console;
-use crate::db::apply::{self, ApplyError, Cut, Effect, Fault, Hold, Run, Script};
+use crate::db::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
 use crate::exit::{Database, Exit};
 use crate::kit::driver;
 use crate::report::{self, Verdict};
 
-/// How long a statement waits for a lock, and the run for another one that holds the lock of this program.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the statements, all or none, then drizzle-kit again as the witness.
-pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, console: &mut Console) -> Verdict {
+pub fn run(
+    shared: &Shared,
+    mission: &Mission,
+    apart: &Apart,
+    started: Instant,
+    console: &mut Console,
+    log: &mut Logbook,
+) -> Verdict {
     let clock = Clock::new(started, shared.timeout);
     let rest = clock.rest();
     let script = Script { statements: apart.statements.clone(), expected: Some(apart.expected.clone()) };
@@ -30,19 +39,45 @@ pub fn run(shared: &Shared, mission: &Mission, apart: &Apart, started: Instant, 
             (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
             (Locking::Take { .. } | Locking::None, None) => Hold::Take,
         },
-        lock_timeout: LOCK_TIMEOUT.min(rest),
+        lock_timeout: mission.lock.wait().min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
         commit_patience: COMMIT_PATIENCE,
     };
     console.say(&format!("running {} in one transaction", statements(script.statements.len())));
-    let applied = match apply::apply(&apart.dsn, &script, &run) {
+    let (wanted, said) = (apart.recheck.wanted(), RefCell::new(None));
+    let allows = |now| {
+        let outcome = apart.recheck.again(now);
+        let allows = outcome.is_ok();
+        *said.borrow_mut() = Some(outcome);
+        allows
+    };
+    let check = Check { tables: &apart.recheck.basis.tables, wanted: &wanted, allows: &allows };
+    let applied = apply::apply_checked(&apart.dsn, &script, &check, &run);
+    log.statements = apart.recheck.judged.take().unwrap_or_else(|| std::mem::take(&mut log.statements));
+    match said.into_inner() {
+        Some(Ok(rejudged)) => {
+            for warning in rejudged.grown {
+                console.warn(&warning);
+                log.warnings.push(console.clean(&warning));
+            }
+            log.counted = (!apart.recheck.basis.tables.is_empty()).then(|| recheck::counted_now(true));
+        }
+        Some(Err(refusal)) => {
+            log.refusals.push(report::Refusal::of(&refusal));
+            let summary =
+                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+            return Verdict::nothing(Exit::Refused, summary);
+        }
+        None => {}
+    }
+    let applied = match applied {
         Ok(applied) => applied,
         Err(error) => {
             let verdict = failed(&error, &clock);
             let advice = match (&error, &verdict.error) {
                 (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
-                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest())
+                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest()).texts()
                 }
                 _ => Vec::new(),
             };
@@ -100,7 +135,8 @@ fn witness(
 pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
         ApplyError::Unready(error) => return look::failed(error, clock),
-        ApplyError::Locked { .. } => Exit::Locked,
+        ApplyError::Locked { .. } | ApplyError::Busy { .. } => Exit::Locked,
+        ApplyError::NotAllowed => Exit::Refused,
         ApplyError::LeaseLost => Exit::Unavailable,
         ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,
         ApplyError::Statement { .. } | ApplyError::Commit { .. } | ApplyError::Undone { .. } => Exit::Failed,
@@ -124,7 +160,15 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         _ => (String::new(), None),
     };
     let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
-    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(error.hint());
+    // The statement tells more than its error.
+    let hint = match error {
+        ApplyError::Statement { statement, fault, .. } => {
+            advice::advice(&fault.sqlstate, &fault.text(), Some(statement), false).or_else(|| fault.hint.clone())
+        }
+        _ => None,
+    };
+    let hint = hint.unwrap_or_else(|| error.hint());
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(hint);
     match cause {
         Some(cause) => verdict.because(cause),
         None => verdict,

@@ -15,7 +15,7 @@ use crate::db::idle::{self, Wanted};
 use crate::db::reach::Relation;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
-use crate::report::Verdict;
+use crate::report::{Statement, Verdict};
 use crate::sql::idle::{Setting, setting};
 
 /// Time for our own look at the columns.
@@ -50,9 +50,8 @@ impl Unpushed<'_> {
                     .to_owned(),
             ]),
             Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {
-                let statements: Vec<String> = statements.into_iter().map(|statement| statement.sql).collect();
                 let real = self.without_idle(&statements, clock)?;
-                Ok(real.into_iter().map(|sql| format!("a push would run: {}", gate::one_line(sql))).collect())
+                Ok(real.into_iter().map(would_run).collect())
             }
             _ => Err(verdict),
         }
@@ -60,8 +59,8 @@ impl Unpushed<'_> {
 
     /// Leaves out what drizzle-kit repeats at every push although it changes nothing (0.31: the default of an array, and
     /// NULL for the columns of a composite primary key).
-    fn without_idle<'s>(&self, statements: &'s [String], clock: &Clock) -> Result<Vec<&'s String>, Verdict> {
-        let wanted: Vec<Option<Wanted>> = statements.iter().map(|sql| wanted(sql)).collect();
+    fn without_idle<'s>(&self, statements: &'s [Statement], clock: &Clock) -> Result<Vec<&'s Statement>, Verdict> {
+        let wanted: Vec<Option<Wanted>> = statements.iter().map(|statement| wanted(&statement.sql)).collect();
         let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
         let idle = match self.dsn() {
             Some(dsn) if !asked.is_empty() => {
@@ -72,18 +71,34 @@ impl Unpushed<'_> {
         let mut idle = idle.into_iter();
         let is_real = |wanted: &Option<Wanted>| wanted.is_none() || idle.next() != Some(true);
         let kept: Vec<bool> = wanted.iter().map(is_real).collect();
-        Ok(statements.iter().zip(kept).filter(|(_, is_kept)| *is_kept).map(|(sql, _)| sql).collect())
+        Ok(statements.iter().zip(kept).filter(|(_, is_kept)| *is_kept).map(|(statement, _)| statement).collect())
     }
 
     /// Returns the way to the database; none where it is not PostgreSQL.
     fn dsn(&self) -> Option<Dsn> {
         let Drizzle { config, kit, .. } = self.drizzle;
-        let env = |name: &str| std::env::var(name).ok();
+        let env = |name: &str| target::variable_of(config, name);
         match self.url {
-            Some(url) => Dsn::from_url(url, &env).ok().map(|dsn| dsn.in_dir(self.cwd)),
+            Some(url) => self.drizzle.read_url(url, self.cwd).ok(),
             None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),
         }
     }
+}
+
+/// Says what a push would run, and what would go along that the statement does not name.
+fn would_run(statement: &Statement) -> String {
+    let beyond = statement.hazards.iter().filter(|hazard| {
+        let speaks_of_others = hazard.note.as_ref().is_some_and(|note| !note.contains(&gate::excerpt(&statement.sql)));
+        speaks_of_others && hazard.objects.iter().all(|name| !statement.objects.contains(name))
+    });
+    let beyond = beyond.map(|hazard| {
+        let note = hazard.note.as_deref().unwrap_or_default();
+        match hazard.objects.as_slice() {
+            [] => format!("; {note}"),
+            names => format!("; {} {} ({note})", hazard.hazard, names.join(", ")),
+        }
+    });
+    format!("a push would run: {}{}", gate::one_line(&statement.sql), beyond.collect::<String>())
 }
 
 fn wanted(sql: &str) -> Option<Wanted> {

@@ -1,6 +1,7 @@
 //! What a run came to: from how drizzle-kit ended and what it printed to a code, a sentence and a word on the database.
 
 use crate::cli::Shared;
+use crate::commands::advice;
 use crate::commands::copilot::Copilot;
 use crate::commands::flight::{Asks, Consent, Mission, Touches};
 use crate::commands::probe;
@@ -160,7 +161,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             match copilot.keep_plan() {
                 Ok(None) => Verdict::nothing(Exit::Changes, summary),
                 Ok(Some(file)) => Verdict::nothing(Exit::Changes, format!("{summary}; the plan is in {file}"))
-                    .hint(format!("execute exactly this: drizzle-pilot push --plan {file}")),
+                    .hint(format!("execute exactly this: drizzle-pilot {}", mission.push_of_plan(&file))),
                 Err(reason) => Verdict::nothing(Exit::Failed, format!("the plan was not written: {reason}")),
             }
         }
@@ -193,7 +194,8 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             let ends_it = |failed: &&FailedStatement| error.is_none() || failed.statement.is_empty();
             let ended_it = flight.failed.as_ref().filter(|failed| !consented && ends_it(failed));
             let told = refused.or(ended_it).map(FailedStatement::error);
-            let verdict = failed(mission, told.or(error), ended, database, consented, text, copilot);
+            let statement = refused.map(|failed| failed.statement.as_str());
+            let verdict = failed(mission, (told.or(error), statement), ended, database, consented, text, copilot);
             match (verdict.error, refused) {
                 (Some(error), Some(failed)) if !failed.statement.is_empty() => {
                     let error = Box::new(report::Error { statement: Some(failed.statement.clone()), ..*error });
@@ -207,7 +209,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
 
 fn failed(
     mission: &Mission,
-    error: Option<KitError>,
+    (error, statement): (Option<KitError>, Option<&str>),
     ended: Ended,
     database: Database,
     consented: bool,
@@ -254,7 +256,8 @@ fn failed(
         let words = if text.iter().all(|line| line.trim().is_empty()) { ", and said nothing" } else { "" };
         return Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}")) };
     };
-    let hint = error.code.as_deref().and_then(|code| db::explain::advice(code, &error.text()));
+    let migrates = mission.command == "migrate" || mission.known_as() == Some("migrate");
+    let hint = error.code.as_deref().and_then(|code| advice::advice(code, &error.text(), statement, migrates));
     let cause = report::Error {
         sqlstate: error.code.clone(),
         message: error.message.clone(),

@@ -3,12 +3,15 @@
 //! Every ending says what it did to the database. After a COMMIT without a reply the server is asked what became of
 //! the transaction; before a COMMIT was sent, nothing can have been kept.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio_postgres::Client;
 
+use super::blockers::{self, Blocker};
 use super::connect::{ConnectError, Patience, Session, explained, open};
 use super::fingerprint::{self, Difference, Fingerprint, Identity};
+use super::reach::{self, Facts, Locking, Mode, Relation, Wanted};
 use super::transaction::{
     Fate, Halt, Lock, Outcome, Progress, begin, holds, lock, locked_hint, mark_for_asking, transact,
 };
@@ -43,6 +46,15 @@ impl From<&Fingerprint> for Expected {
     }
 }
 
+/// What is looked at again before the first statement, when nobody else can write any more.
+pub struct Check<'a> {
+    /// They are locked, so that nobody reads or writes them until the end of the transaction.
+    pub tables: &'a [Relation],
+    pub wanted: &'a Wanted,
+    /// Says whether the statements may run.
+    pub allows: &'a dyn Fn(Facts) -> bool,
+}
+
 /// A script that was run and committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
@@ -73,6 +85,15 @@ pub enum ApplyError {
         /// Empty where only the digest was known.
         differences: Vec<Difference>,
     },
+    #[error("others hold what is to be changed, after {waited:?}{}", list(by))]
+    Busy {
+        /// Empty where they were gone when we looked.
+        by: Vec<Blocker>,
+        waited: Duration,
+    },
+    /// By [`Check::allows`].
+    #[error("what is at stake now is not what was judged")]
+    NotAllowed,
     #[error("statement {} failed: {}", idx + 1, fault.message)]
     Statement { idx: usize, statement: String, fault: Box<Fault> },
     /// A deferred constraint, most often.
@@ -106,6 +127,8 @@ impl ApplyError {
             | ApplyError::LeaseLost
             | ApplyError::Elsewhere { .. }
             | ApplyError::Moved { .. }
+            | ApplyError::Busy { .. }
+            | ApplyError::NotAllowed
             | ApplyError::Statement { .. }
             | ApplyError::Commit { .. }
             | ApplyError::Stopped { .. }
@@ -125,6 +148,8 @@ impl ApplyError {
                     .to_owned()
             }
             ApplyError::Moved { .. } => "plan again: what was decided was decided for another schema".to_owned(),
+            ApplyError::Busy { by, .. } => blockers::hint(by),
+            ApplyError::NotAllowed => "look at what is at stake now with drizzle-pilot plan".to_owned(),
             ApplyError::Statement { fault, .. } | ApplyError::Commit { fault } => fault.advice(),
             ApplyError::Stopped { seen_undone: true, .. } => "run it again".to_owned(),
             ApplyError::Stopped { seen_undone: false, .. } => {
@@ -142,8 +167,8 @@ impl ApplyError {
     }
 }
 
-fn list(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n  {difference}")).collect()
+fn list<T: fmt::Display>(of: &[T]) -> String {
+    of.iter().map(|one| format!("\n  {one}")).collect()
 }
 
 /// Runs a script in one transaction. Must not be called from asynchronous code.
@@ -153,8 +178,20 @@ fn list(differences: &[Difference]) -> String {
 /// # Errors
 /// With [`ApplyError::effect`] to tell what is left behind.
 pub fn apply(dsn: &Dsn, script: &Script, run: &Run) -> Result<Applied, ApplyError> {
+    apply_if(dsn, script, None, run)
+}
+
+/// As [`apply`], after a check under locks.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_checked(dsn: &Dsn, script: &Script, check: &Check, run: &Run) -> Result<Applied, ApplyError> {
+    apply_if(dsn, script, Some(check), run)
+}
+
+fn apply_if(dsn: &Dsn, script: &Script, check: Option<&Check>, run: &Run) -> Result<Applied, ApplyError> {
     let outcome = transact(dsn, run, async |patience, progress: &mut Progress| {
-        let client = prepare(dsn, script, run, patience, progress).await?;
+        let client = prepare(dsn, script, check, run, patience, progress).await?;
         Ok((client, ()))
     });
     match outcome.map_err(ApplyError::Unready)? {
@@ -183,6 +220,7 @@ fn left_transaction(script: &Script, idx: usize) -> ApplyError {
 async fn prepare(
     dsn: &Dsn,
     script: &Script,
+    check: Option<&Check<'_>>,
     run: &Run<'_>,
     patience: Patience,
     progress: &mut Progress,
@@ -196,11 +234,27 @@ async fn prepare(
         Lock::Taken => {}
         Lock::Held { holder, waited } => return Err(Halt::Refused(ApplyError::Locked { holder, waited })),
     }
+    if let Some(check) = check {
+        client.batch_execute("SAVEPOINT locking").await.map_err(unready)?;
+        if let Locking::Busy { by, waited } =
+            reach::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
+        {
+            let _ = client.batch_execute("ROLLBACK").await;
+            return Err(Halt::Refused(ApplyError::Busy { by, waited }));
+        }
+    }
     if let Some(expected) = &script.expected {
         let found = fingerprint::read(&client).await.map_err(unready)?;
         if let Some(moved) = compare(expected, &found) {
             let _ = client.batch_execute("ROLLBACK").await;
             return Err(Halt::Refused(moved));
+        }
+    }
+    if let Some(check) = check {
+        let found = reach::read_within(&client, check.wanted).await.map_err(unready)?;
+        if !(check.allows)(found) {
+            let _ = client.batch_execute("ROLLBACK").await;
+            return Err(Halt::Refused(ApplyError::NotAllowed));
         }
     }
     progress.xid = mark_for_asking(&client, run).await.map_err(unready)?;
@@ -249,7 +303,7 @@ mod tests {
     use super::*;
 
     fn seen(database: &str, lines: &[&str]) -> Fingerprint {
-        let identity = Identity { system_identifier: Some("7".to_owned()), database: database.to_owned() };
+        let identity = Identity { system_identifier: Some("7".to_owned()), database: database.to_owned(), oid: 1 };
         Fingerprint { identity, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
     }
 
@@ -264,7 +318,7 @@ mod tests {
         let elsewhere = compare(&expected, &seen("copy", &["schema|public|"])).expect("it is another database");
         assert_eq!(
             elsewhere.to_string(),
-            "this is not the database that was looked at: database copy of the server 7, and not database shop of the server 7"
+            "this is not the database that was looked at: database copy (oid 1) of the server 7, and not database shop (oid 1) of the server 7"
         );
     }
 

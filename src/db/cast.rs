@@ -24,6 +24,8 @@ const TRIAL: Duration = Duration::from_secs(5);
 const LOCK_TIMEOUT: u32 = 1000;
 /// Values shown of those that do not fit, and the characters shown of each.
 const N_EXAMPLES: usize = 3;
+/// Values shown that an enum does not know: all of them, most often.
+const N_VALUES: usize = 20;
 const EXAMPLE: usize = 40;
 /// What a column is called in the trials.
 const VALUE: &str = "value";
@@ -166,11 +168,7 @@ async fn look(
         Ok(new) => new,
         Err(message) => return Ok(Examined::NoType { message }),
     };
-    let source = Source {
-        from: format!("{}.{}", escape_identifier(&table.schema), escape_identifier(&table.name)),
-        column: escape_identifier(column),
-        storage: found.storage,
-    };
+    let source = Source::of(table, column, &found);
     let (n_rows, whole) = source.count(client).await?;
     let mut assigned = None;
     if assigns(client, &found.kind, &new).await? {
@@ -237,7 +235,7 @@ async fn read_column(client: &Client, table: &Relation, column: &str) -> Result<
 }
 
 /// Lets the server read the words of a type, and returns what it says against them.
-async fn read_type(client: &Client, words: &str) -> Result<Result<Kind, String>, tokio_postgres::Error> {
+pub(super) async fn read_type(client: &Client, words: &str) -> Result<Result<Kind, String>, tokio_postgres::Error> {
     client.batch_execute("SAVEPOINT words").await?;
     // The server's parser takes a type here, and nothing before or after it.
     let read = client.query_typed_one("SELECT pg_catalog.to_regtype($1)::oid", &[(&words, Type::TEXT)]).await;
@@ -255,17 +253,168 @@ async fn read_type(client: &Client, words: &str) -> Result<Result<Kind, String>,
     }
 }
 
-/// Tells whether the server has a cast between two types that it applies unasked. Every type becomes a string that way.
+/// Tells whether the server has a cast between two types that it applies unasked. Every type becomes a string that way, and
+/// an array does what its elements do.
 async fn assigns(client: &Client, old: &Kind, new: &Kind) -> Result<bool, tokio_postgres::Error> {
     const ASSIGNS: &str = "
+        WITH RECURSIVE base AS (
+            SELECT side, pg_catalog.to_regtype(words)::oid AS oid
+              FROM (VALUES ('old', $1), ('new', $2)) AS wanted(side, words)
+            UNION ALL
+            SELECT b.side, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype = 'd'
+        ), side AS (
+            SELECT b.side, t.* FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+        )
         SELECT old.oid = new.oid OR new.typcategory = 'S' OR EXISTS (
             SELECT FROM pg_catalog.pg_cast
-             WHERE castsource = old.oid AND casttarget = new.oid AND castcontext IN ('a', 'i'))
-          FROM pg_catalog.pg_type old, pg_catalog.pg_type new
-         WHERE old.oid = pg_catalog.to_regtype($1) AND new.oid = pg_catalog.to_regtype($2)";
+             WHERE castcontext IN ('a', 'i')
+               AND ((castsource, casttarget) = (old.oid, new.oid)
+                    OR (castsource, casttarget) = (old.typelem, new.typelem)
+                       AND old.typcategory = 'A' AND new.typcategory = 'A'))
+               OR (old.typcategory = 'A' AND new.typcategory = 'A' AND EXISTS (
+                   SELECT FROM pg_catalog.pg_type element WHERE element.oid = new.typelem AND element.typcategory = 'S'))
+          FROM side old, side new WHERE old.side = 'old' AND new.side = 'new'";
     let parameters = [(&old.bare as _, Type::TEXT), (&new.bare as _, Type::TEXT)];
     let rows = client.query_typed(ASSIGNS, &parameters).await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// How the values of a column become those of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Conversion {
+    /// As the server does it unasked.
+    Assignment,
+    /// By `USING column::type`.
+    Cast,
+}
+
+/// What comes of the values of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Convertible {
+    /// Every row that was looked at.
+    Fits,
+    /// There is no conversion that the server applies, whatever the rows hold.
+    NoCast { old: String, new: String },
+    /// Some rows cannot be converted.
+    Unfit {
+        n_failed: u64,
+        /// Some of their values.
+        examples: Vec<String>,
+        /// What the server says against the first.
+        message: String,
+        /// The values are elements of arrays.
+        in_arrays: bool,
+    },
+    /// It was not found out: there is no such column, it took too long, or a user's own function would have run.
+    Unknown,
+}
+
+/// Finds what comes of the values of a column whose type changes, in a transaction that is open and may fail.
+pub(super) async fn convertible(
+    client: &Client,
+    table: &Relation,
+    column: &str,
+    new_type: &str,
+    how: Conversion,
+    has_rows: bool,
+) -> Result<Convertible, tokio_postgres::Error> {
+    let Some(found) = read_column(client, table, column).await? else { return Ok(Convertible::Unknown) };
+    let Ok(new) = read_type(client, new_type).await? else { return Ok(Convertible::Unknown) };
+    if runs_code_of_users(client, &found.kind, &new).await? {
+        return Ok(Convertible::Unknown);
+    }
+    if how == Conversion::Assignment && !assigns(client, &found.kind, &new).await? {
+        return Ok(Convertible::NoCast { old: found.kind.text, new: new.text });
+    }
+    if !has_rows {
+        return Ok(Convertible::Fits);
+    }
+    let source = Source::of(table, column, &found);
+    let using = format!("{QUOTED_VALUE}::{new_type}");
+    client.batch_execute("SAVEPOINT whole").await?;
+    let whole = source.convert(client, &using, None).await;
+    client.batch_execute("ROLLBACK TO SAVEPOINT whole").await?;
+    let outcome = match (whole, how) {
+        // A cast cuts a text short where an assignment fails.
+        (Ok(_), Conversion::Assignment)
+            if new.text != new.bare && matches!(new.family, Family::Text | Family::Other) =>
+        {
+            source.row_by_row(client, &format!("new {new_type}\n"), &format!("new := {QUOTED_VALUE}")).await?
+        }
+        (Ok(_), _) => return Ok(Convertible::Fits),
+        (Err(error), _) if error.as_db_error().is_none() => return Err(error),
+        (Err(error), Conversion::Cast) if concerns_types(&error).is_some() => {
+            return Ok(Convertible::NoCast { old: found.kind.text, new: new.text });
+        }
+        (Err(_), Conversion::Assignment) => {
+            source.row_by_row(client, &format!("new {new_type}\n"), &format!("new := {QUOTED_VALUE}")).await?
+        }
+        (Err(_), Conversion::Cast) => {
+            source.row_by_row(client, "converted boolean", &format!("converted := ({using}) IS NULL")).await?
+        }
+    };
+    Ok(match outcome {
+        Outcome::Fails { n_failed, message, examples } => {
+            Convertible::Unfit { n_failed, message, examples, in_arrays: false }
+        }
+        Outcome::TooSlow => Convertible::Unknown,
+        _ => Convertible::Fits,
+    })
+}
+
+/// As [`convertible`], to an enum that is yet to be made.
+pub(super) async fn fits_enum(
+    client: &Client,
+    table: &Relation,
+    column: &str,
+    (name, labels): (&Relation, &[String]),
+    how: Conversion,
+    has_rows: bool,
+) -> Result<Convertible, tokio_postgres::Error> {
+    let Some(found) = read_column(client, table, column).await? else { return Ok(Convertible::Unknown) };
+    if how == Conversion::Assignment {
+        return Ok(Convertible::NoCast { old: found.kind.text, new: format!("{}.{}", name.schema, name.name) });
+    }
+    if !has_rows {
+        return Ok(Convertible::Fits);
+    }
+    let column = escape_identifier(column);
+    let values = match found.kind.family {
+        Family::Array => format!("pg_catalog.unnest(source.{column}::text[])"),
+        _ => format!("source.{column}::text"),
+    };
+    let from = Source::of(table, &column, &found).from;
+    let unfit = format!(
+        "SELECT value, count(*), sum(count(*)) OVER ()::int8
+           FROM (SELECT {values} AS value FROM {from} AS source) AS unfit
+          WHERE value <> ALL ($1) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {N_VALUES}"
+    );
+    let rows = client.query_typed(&unfit, &[(&labels, Type::TEXT_ARRAY)]).await?;
+    let Some(first) = rows.first() else { return Ok(Convertible::Fits) };
+    let examples = rows.iter().map(|row| row.get(0)).collect();
+    Ok(Convertible::Unfit {
+        n_failed: first.get::<_, i64>(2).unsigned_abs(),
+        examples,
+        message: String::new(),
+        in_arrays: found.kind.family == Family::Array,
+    })
+}
+
+/// Tells whether a cast between two types is a function that a user has made. It is not for a look to run it.
+async fn runs_code_of_users(client: &Client, old: &Kind, new: &Kind) -> Result<bool, tokio_postgres::Error> {
+    const RUNS: &str = "
+        SELECT EXISTS (
+            SELECT FROM pg_catalog.pg_cast x
+             WHERE x.castfunc >= 16384 AND x.castsource = pg_catalog.to_regtype($1)
+               AND x.casttarget = pg_catalog.to_regtype($2)
+               AND NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_depend e
+                    WHERE e.classid = 'pg_catalog.pg_proc'::regclass AND e.objid = x.castfunc AND e.deptype = 'e'))
+            OR EXISTS (
+                SELECT FROM pg_catalog.pg_type t
+                 WHERE t.oid = pg_catalog.to_regtype($2) AND t.typtype = 'd')";
+    let parameters = [(&old.bare as _, Type::TEXT), (&new.bare as _, Type::TEXT)];
+    Ok(client.query_typed_one(RUNS, &parameters).await?.get(0))
 }
 
 async fn read_kind(client: &Client, oid: Oid, text: String) -> Result<(Kind, String), tokio_postgres::Error> {
@@ -291,6 +440,14 @@ struct Source {
 }
 
 impl Source {
+    fn of(table: &Relation, column: &str, found: &Column) -> Source {
+        Source {
+            from: format!("{}.{}", escape_identifier(&table.schema), escape_identifier(&table.name)),
+            column: escape_identifier(column),
+            storage: found.storage.clone(),
+        }
+    }
+
     async fn count(&self, client: &Client) -> Result<(u64, bool), tokio_postgres::Error> {
         let sql = format!("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) AS bounded", self.from, BOUND + 1);
         let n_rows = client.query_typed_one(&sql, &[]).await?.get::<_, i64>(0).unsigned_abs();

@@ -3,9 +3,10 @@
 //! Every object that a schema contains records in `pg_depend` that it depends on that schema. So kinds of objects that
 //! nobody thought of here are found too. Decides nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::connect::{ConnectError, Session, explained, open, within};
@@ -15,10 +16,37 @@ use super::url::Dsn;
 
 /// The catalogs by their numbers, which are the same in every release (`src/include/catalog/*.h`).
 pub(super) mod class {
+    pub(in crate::db) const TYPE: u32 = 1247;
     pub(in crate::db) const RELATION: u32 = 1259;
+    pub(in crate::db) const ROUTINE: u32 = 1255;
+    pub(in crate::db) const DEFAULT: u32 = 2604;
+    pub(in crate::db) const CONSTRAINT: u32 = 2606;
     pub(in crate::db) const SCHEMA: u32 = 2615;
+    pub(in crate::db) const RULE: u32 = 2618;
+    pub(in crate::db) const TRIGGER: u32 = 2620;
     pub(in crate::db) const EXTENSION: u32 = 3079;
+    pub(in crate::db) const POLICY: u32 = 3256;
+    pub(in crate::db) const STATISTICS: u32 = 3381;
+    pub(in crate::db) const PUBLICATION_REL: u32 = 6106;
+    const SERVER: u32 = 1417;
+    const USER_MAPPING: u32 = 1418;
+    const AMOP: u32 = 2602;
+    const AMPROC: u32 = 2603;
+    const OPERATOR_FAMILY: u32 = 2753;
+
+    /// Returns what an object of a catalog is a part of, where that is no relation.
+    pub(in crate::db) fn container(class: u32) -> Option<u32> {
+        match class {
+            CONSTRAINT => Some(TYPE),
+            AMOP | AMPROC => Some(OPERATOR_FAMILY),
+            USER_MAPPING => Some(SERVER),
+            _ => None,
+        }
+    }
 }
+
+/// What has a smaller number was made with the database.
+pub(super) const FIRST_OF_USERS: u32 = 16384;
 
 /// A database as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +60,8 @@ pub struct Catalog {
     /// Left out is what is an internal part of something else: the row type of a table, the index of a key.
     pub objects: Vec<Object>,
     pub dependencies: Vec<Dependency>,
+    /// The columns of each relation and of each composite type, without those of temporary ones.
+    pub columns: BTreeMap<u32, Columns>,
     /// The roles of the cluster, without the predefined ones.
     pub roles: BTreeSet<String>,
 }
@@ -110,6 +140,18 @@ pub struct Object {
     pub rows: Option<u64>,
     /// A table that we may `LOCK`, for which it takes a privilege that `DROP` does not need.
     pub lockable: bool,
+    /// Of a constraint, what kind it is (`pg_constraint.contype`).
+    pub constraint: Option<char>,
+    /// It is a partition, or a part of one.
+    pub is_partition: bool,
+}
+
+/// The columns of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// For a reader: `table shop.orders`.
+    pub of: String,
+    pub names: BTreeMap<i32, String>,
 }
 
 /// An argument of a routine or an operator.
@@ -128,6 +170,20 @@ pub struct Dependency {
     pub on: ObjectId,
     /// As in `pg_depend.deptype`: `n`, `a`, `i`, `P`, `S`, `e`, `x`.
     pub kind: char,
+}
+
+impl Catalog {
+    /// Writes an object or a column down for a reader.
+    pub(super) fn told(&self, id: ObjectId) -> String {
+        if let Ok(idx) = self.objects.binary_search_by_key(&id, |object| object.id) {
+            return self.objects[idx].told();
+        }
+        let column = || {
+            let columns = self.columns.get(&id.oid).filter(|_| id.class == class::RELATION)?;
+            Some(format!("column {} of {}", columns.names.get(&id.column)?, columns.of))
+        };
+        column().unwrap_or_else(|| format!("row {} of the catalog {}", id.oid, id.class))
+    }
 }
 
 impl Object {
@@ -239,107 +295,43 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
     const DEPENDENCIES: &str = "
         SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype::text
           FROM pg_depend WHERE deptype <> 'p' AND (objid >= 16384 OR refobjid >= 16384)";
-    // A partitioned table has a row of kind 'i' for its key columns, on itself: hence `objsubid = 0`. Left out are the
-    // members of operator families, the tables of publications, and what does the work of constraints. An owner who is
-    // the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
+    const COLUMNS: &str = "
+        SELECT c.oid, CASE c.relkind WHEN 'c' THEN 'type' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                                     WHEN 'f' THEN 'foreign table' ELSE 'table' END || ' ' || n.nspname || '.' || c.relname,
+               array_agg(a.attnum::int4), array_agg(a.attname::text)
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND c.relpersistence <> 't' AND c.oid::int8 >= 16384
+         GROUP BY 1, 2";
+    // A partitioned table has a row of kind 'i' for its key columns, on itself: hence `objsubid = 0`. The columns of a
+    // composite type are listed, although they are part of a relation that is an internal part of the type, and so are
+    // those whose values are computed: from 15 on it is their default that needs the function. Left out is what does the
+    // work of constraints. An owner who is the first superuser is not in pg_shdepend. The cast keeps the planner from its statistics, which are those of an
     // empty database here: by them it expects one row and looks up thousands one by one.
-    const OBJECTS: &str = "
-        WITH wanted AS MATERIALIZED (
+    const WANTED: &str = "
             SELECT DISTINCT d.classid, d.objid, d.objsubid
               FROM pg_depend d
-             WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384 AND d.classid NOT IN (2602, 2603, 6106, 6237)
-               AND NOT EXISTS (
+             WHERE d.deptype <> 'p' AND d.objid::int8 >= 16384
+               AND (d.objsubid <> 0 OR NOT EXISTS (
                    SELECT FROM pg_depend i
-                    WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i')
-        ), placed AS (
-            SELECT w.*,
-                   CASE w.classid
-                       WHEN 'pg_class'::regclass THEN CASE WHEN w.objsubid <> 0 THEN w.objid ELSE x.indrelid END
-                       WHEN 'pg_constraint'::regclass THEN nullif(k.conrelid, 0)
-                       WHEN 'pg_trigger'::regclass THEN g.tgrelid
-                       WHEN 'pg_attrdef'::regclass THEN a.adrelid
-                       WHEN 'pg_policy'::regclass THEN p.polrelid
-                       WHEN 'pg_rewrite'::regclass THEN r.ev_class
-                   END AS relation
-              FROM wanted w
-              LEFT JOIN pg_index x ON w.classid = 'pg_class'::regclass AND x.indexrelid = w.objid
-              LEFT JOIN pg_constraint k ON w.classid = 'pg_constraint'::regclass AND k.oid = w.objid
-              LEFT JOIN pg_trigger g ON w.classid = 'pg_trigger'::regclass AND g.oid = w.objid
-              LEFT JOIN pg_attrdef a ON w.classid = 'pg_attrdef'::regclass AND a.oid = w.objid
-              LEFT JOIN pg_policy p ON w.classid = 'pg_policy'::regclass AND p.oid = w.objid
-              LEFT JOIN pg_rewrite r ON w.classid = 'pg_rewrite'::regclass AND r.oid = w.objid
-        )
-        SELECT w.classid, w.objid, w.objsubid, address.type,
-               CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
-                    WHEN w.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass) THEN address.object_names
-                    ELSE address.object_names || address.object_args END,
-               n.nspname::text,
-               CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
-               o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),
-               w.relation,
-               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL
-                    THEN nullif(greatest(c.reltuples::int8, pg_stat_get_live_tuples(c.oid), 0), 0) END,
-               coalesce(c.relkind IN ('r', 'p') AND w.relation IS NULL AND has_table_privilege(c.oid, 'TRUNCATE'), false)
-          FROM placed w
-          LEFT JOIN pg_class c
-            ON c.oid = coalesce(w.relation, CASE WHEN w.classid = 'pg_class'::regclass THEN w.objid END)
-          LEFT JOIN pg_type t ON w.classid = 'pg_type'::regclass AND t.oid = w.objid
-          LEFT JOIN pg_namespace y ON y.oid = t.typnamespace
-          LEFT JOIN pg_depend within
-            ON within.classid = w.classid AND within.objid = w.objid AND within.objsubid = 0
-           AND within.refclassid = 'pg_namespace'::regclass AND within.deptype = 'n' AND w.objsubid = 0
-           AND w.classid <> 'pg_extension'::regclass
-          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid)
-          LEFT JOIN pg_shdepend s
-            ON s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-           AND s.classid = w.classid AND s.objid = w.objid AND s.objsubid = 0 AND s.deptype = 'o',
-               LATERAL (VALUES (
-                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, and the constraints of domains.
-                   w.classid IN (2605, 3576, 2601, 1418, 826) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
-                   coalesce(s.refobjid, c.relowner, 10)
-               )) AS o(ownerless, owner),
-               LATERAL pg_identify_object_as_address(w.classid, w.objid, w.objsubid) AS address
-         WHERE address.type IS NOT NULL
-         ORDER BY 1, 2, 3";
-    // The types of a function's arguments are those that a call gives; procedures may differ in what they return.
-    const ROUTINES: &str = "
-        SELECT 'pg_proc'::regclass::oid, p.oid, a.ord,
-               CASE WHEN p.prokind = 'p' THEN coalesce(p.proargmodes[a.ord::int4]::text, 'i') END,
-               n.nspname::text, t.typname::text
-          FROM pg_proc p,
-               LATERAL unnest(CASE WHEN p.prokind = 'p' THEN coalesce(p.proallargtypes, p.proargtypes::oid[])
-                                   ELSE p.proargtypes::oid[] END) WITH ORDINALITY AS a(oid, ord)
-          LEFT JOIN pg_type t ON t.oid = a.oid
-          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
-         WHERE p.oid >= 16384
-        UNION ALL
-        SELECT 'pg_operator'::regclass, o.oid, a.ord, NULL, n.nspname::text, t.typname::text
-          FROM pg_operator o, LATERAL (VALUES (1, o.oprleft), (2, o.oprright)) AS a(ord, oid)
-          LEFT JOIN pg_type t ON t.oid = a.oid
-          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
-         WHERE o.oid >= 16384
-         ORDER BY 1, 2, 3";
-
+                    WHERE i.classid = d.classid AND i.objid = d.objid AND i.objsubid = 0 AND i.deptype = 'i'))
+            UNION
+            SELECT refclassid, refobjid, refobjsubid FROM pg_depend
+             WHERE deptype = 'i' AND refobjsubid <> 0 AND refobjid::int8 >= 16384";
     // All at once: they travel together, and each waits only for the server.
-    let (identity, facts, schemas, extensions, roles, objects, arguments, dependencies) = tokio::try_join!(
+    let (identity, facts, schemas, extensions, roles, objects, dependencies, columns) = tokio::try_join!(
         biased;
         fingerprint::identify_within(client),
         client.query_typed_one(FACTS, &[]),
         client.query_typed(SCHEMAS, &[]),
         client.query_typed(EXTENSIONS, &[]),
         client.query_typed(ROLES, &[]),
-        client.query_typed(OBJECTS, &[]),
-        client.query_typed(ROUTINES, &[]),
+        objects(client, WANTED, &[], None),
         client.query_typed(DEPENDENCIES, &[]),
+        client.query_typed(COLUMNS, &[]),
     )?;
 
-    let mut objects: Vec<Object> = objects.iter().map(object).collect();
-    objects.dedup_by_key(|object| object.id);
-    for row in &arguments {
-        let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
-        let Ok(idx) = objects.binary_search_by_key(&id, |object| object.id) else { continue };
-        objects[idx].arguments.push(argument(row));
-    }
     Ok(Catalog {
         facts: Facts {
             identity,
@@ -373,8 +365,128 @@ pub(super) async fn read(client: &Client) -> Result<Catalog, tokio_postgres::Err
             .collect(),
         objects,
         dependencies: dependencies.iter().map(dependency).collect(),
+        columns: columns.iter().map(columns_of).collect(),
         roles: roles.iter().map(|row| row.get(0)).collect(),
     })
+}
+
+/// Returns what stands in the catalog of these objects, in the order of their numbers. What is not there is left out.
+pub(super) async fn describe(client: &Client, ids: &[ObjectId]) -> Result<Vec<Object>, tokio_postgres::Error> {
+    const WANTED: &str =
+        "SELECT DISTINCT * FROM unnest($1::oid[], $2::oid[], $3::int4[]) AS w(classid, objid, objsubid)";
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let classes: Vec<u32> = ids.iter().map(|id| id.class).collect();
+    let oids: Vec<u32> = ids.iter().map(|id| id.oid).collect();
+    let columns: Vec<i32> = ids.iter().map(|id| id.column).collect();
+    let parameters: [Parameter<'_>; 3] =
+        [(&classes, Type::OID_ARRAY), (&oids, Type::OID_ARRAY), (&columns, Type::INT4_ARRAY)];
+    objects(client, WANTED, &parameters, Some(&oids)).await
+}
+
+type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Reads the objects that a query wants, and the arguments of those among them that have some.
+async fn objects(
+    client: &Client,
+    wanted: &str,
+    parameters: &[Parameter<'_>],
+    oids: Option<&Vec<u32>>,
+) -> Result<Vec<Object>, tokio_postgres::Error> {
+    const OBJECTS: &str = "
+        ), placed AS (
+            SELECT w.*,
+                   CASE w.classid
+                       WHEN 'pg_class'::regclass THEN CASE WHEN w.objsubid <> 0 THEN w.objid ELSE x.indrelid END
+                       WHEN 'pg_constraint'::regclass THEN nullif(k.conrelid, 0)
+                       WHEN 'pg_trigger'::regclass THEN g.tgrelid
+                       WHEN 'pg_attrdef'::regclass THEN a.adrelid
+                       WHEN 'pg_policy'::regclass THEN p.polrelid
+                       WHEN 'pg_rewrite'::regclass THEN r.ev_class
+                       WHEN 'pg_publication_rel'::regclass THEN m.prrelid
+                   END AS relation,
+                   -- What stands in the schema of something else, and is no part of a relation.
+                   coalesce(v.typnamespace, f.opfnamespace) AS namespace,
+                   k.contype::text
+              FROM wanted w
+              LEFT JOIN pg_index x ON w.classid = 'pg_class'::regclass AND x.indexrelid = w.objid
+              LEFT JOIN pg_constraint k ON w.classid = 'pg_constraint'::regclass AND k.oid = w.objid
+              LEFT JOIN pg_trigger g ON w.classid = 'pg_trigger'::regclass AND g.oid = w.objid
+              LEFT JOIN pg_attrdef a ON w.classid = 'pg_attrdef'::regclass AND a.oid = w.objid
+              LEFT JOIN pg_policy p ON w.classid = 'pg_policy'::regclass AND p.oid = w.objid
+              LEFT JOIN pg_rewrite r ON w.classid = 'pg_rewrite'::regclass AND r.oid = w.objid
+              LEFT JOIN pg_publication_rel m ON w.classid = 'pg_publication_rel'::regclass AND m.oid = w.objid
+              LEFT JOIN pg_type v ON v.oid = k.contypid
+              LEFT JOIN pg_amop ao ON w.classid = 'pg_amop'::regclass AND ao.oid = w.objid
+              LEFT JOIN pg_amproc ap ON w.classid = 'pg_amproc'::regclass AND ap.oid = w.objid
+              LEFT JOIN pg_opfamily f ON f.oid = coalesce(ao.amopfamily, ap.amprocfamily)
+        )
+        SELECT w.classid, w.objid, w.objsubid, address.type,
+               CASE WHEN w.classid = 'pg_type'::regclass THEN ARRAY[y.nspname::text, t.typname::text]
+                    WHEN w.classid IN ('pg_proc'::regclass, 'pg_operator'::regclass) THEN address.object_names
+                    ELSE address.object_names || address.object_args END,
+               n.nspname::text,
+               CASE WHEN o.ownerless THEN NULL ELSE pg_get_userbyid(o.owner)::text END,
+               o.ownerless OR pg_has_role(o.owner, 'USAGE') OR coalesce(pg_has_role(n.nspowner, 'USAGE'), false),
+               w.relation,
+               CASE WHEN c.relkind IN ('r', 'm') AND w.relation IS NULL
+                    THEN nullif(greatest(c.reltuples::int8, pg_stat_get_live_tuples(c.oid), 0), 0) END,
+               coalesce(c.relkind IN ('r', 'p') AND w.relation IS NULL AND has_table_privilege(c.oid, 'TRUNCATE'), false),
+               w.contype, coalesce(c.relispartition, false)
+          FROM placed w
+          LEFT JOIN pg_class c
+            ON c.oid = coalesce(w.relation, CASE WHEN w.classid = 'pg_class'::regclass THEN w.objid END)
+          LEFT JOIN pg_type t ON w.classid = 'pg_type'::regclass AND t.oid = w.objid
+          LEFT JOIN pg_namespace y ON y.oid = t.typnamespace
+          LEFT JOIN pg_depend within
+            ON within.classid = w.classid AND within.objid = w.objid AND within.objsubid = 0
+           AND within.refclassid = 'pg_namespace'::regclass AND within.deptype = 'n' AND w.objsubid = 0
+           AND w.classid <> 'pg_extension'::regclass
+          LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, within.refobjid, w.namespace)
+          LEFT JOIN pg_shdepend s
+            ON s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND s.classid = w.classid AND s.objid = w.objid AND s.objsubid = 0 AND s.deptype = 'o',
+               LATERAL (VALUES (
+                   -- pg_cast, pg_transform, pg_am, pg_user_mapping, pg_default_acl, pg_amop, pg_amproc,
+                   -- pg_publication_namespace, and the constraints of domains.
+                   w.classid IN (2605, 3576, 2601, 1418, 826, 2602, 2603, 6237) OR (w.classid = 'pg_constraint'::regclass AND w.relation IS NULL),
+                   coalesce(s.refobjid, c.relowner, 10)
+               )) AS o(ownerless, owner),
+               LATERAL pg_identify_object_as_address(w.classid, w.objid, w.objsubid) AS address
+         WHERE address.type IS NOT NULL
+         ORDER BY 1, 2, 3";
+    // The types of a function's arguments are those that a call gives; procedures may differ in what they return.
+    const ROUTINES: &str = "
+        SELECT 'pg_proc'::regclass::oid, p.oid, a.ord,
+               CASE WHEN p.prokind = 'p' THEN coalesce(p.proargmodes[a.ord::int4]::text, 'i') END,
+               n.nspname::text, t.typname::text
+          FROM pg_proc p,
+               LATERAL unnest(CASE WHEN p.prokind = 'p' THEN coalesce(p.proallargtypes, p.proargtypes::oid[])
+                                   ELSE p.proargtypes::oid[] END) WITH ORDINALITY AS a(oid, ord)
+          LEFT JOIN pg_type t ON t.oid = a.oid
+          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
+         WHERE p.oid >= 16384 AND ($1::oid[] IS NULL OR p.oid = ANY ($1))
+        UNION ALL
+        SELECT 'pg_operator'::regclass, o.oid, a.ord, NULL, n.nspname::text, t.typname::text
+          FROM pg_operator o, LATERAL (VALUES (1, o.oprleft), (2, o.oprright)) AS a(ord, oid)
+          LEFT JOIN pg_type t ON t.oid = a.oid
+          LEFT JOIN pg_namespace n ON n.oid = t.typnamespace
+         WHERE o.oid >= 16384 AND ($1::oid[] IS NULL OR o.oid = ANY ($1))
+         ORDER BY 1, 2, 3";
+
+    let query = format!("WITH wanted AS MATERIALIZED ({wanted}{OBJECTS}");
+    let of: [Parameter<'_>; 1] = [(&oids, Type::OID_ARRAY)];
+    let (objects, arguments) =
+        tokio::try_join!(biased; client.query_typed(&query, parameters), client.query_typed(ROUTINES, &of))?;
+    let mut objects: Vec<Object> = objects.iter().map(object).collect();
+    objects.dedup_by_key(|object| object.id);
+    for row in &arguments {
+        let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
+        let Ok(idx) = objects.binary_search_by_key(&id, |object| object.id) else { continue };
+        objects[idx].arguments.push(argument(row));
+    }
+    Ok(objects)
 }
 
 fn object(row: &Row) -> Object {
@@ -389,6 +501,8 @@ fn object(row: &Row) -> Object {
         part_of: row.get(8),
         rows: row.get::<_, Option<i64>>(9).map(i64::unsigned_abs),
         lockable: row.get(10),
+        constraint: row.get::<_, Option<&str>>(11).and_then(|kind| kind.chars().next()),
+        is_partition: row.get(12),
     }
 }
 
@@ -398,7 +512,12 @@ fn argument(row: &Row) -> Argument {
     Argument { mode, of_type }
 }
 
-fn dependency(row: &Row) -> Dependency {
+fn columns_of(row: &Row) -> (u32, Columns) {
+    let names = row.get::<_, Vec<i32>>(2).into_iter().zip(row.get::<_, Vec<String>>(3));
+    (row.get(0), Columns { of: row.get(1), names: names.collect() })
+}
+
+pub(super) fn dependency(row: &Row) -> Dependency {
     Dependency {
         of: ObjectId { class: row.get(0), oid: row.get(1), column: row.get(2) },
         on: ObjectId { class: row.get(3), oid: row.get(4), column: row.get(5) },

@@ -26,6 +26,7 @@ use super::explain;
 use super::tls::{self, Unprepared};
 use super::url::{Address, Dsn, Host, Tls, find_in_pgpass};
 use super::visit::Visit;
+use crate::files;
 
 /// Makes a server look every 500 ms whether the client of a running statement is gone (PostgreSQL 14 and later).
 ///
@@ -306,7 +307,8 @@ impl ConnectError {
                 return format!("end them as a superuser: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid", list(pids));
             }
             ConnectError::Other { sqlstate, message, .. } => {
-                let advice = explain::advice(sqlstate.as_deref().unwrap_or_default(), message);
+                let code = sqlstate.as_deref().unwrap_or_default();
+                let advice = explain::advice(code, message, &explain::About::default());
                 return advice.unwrap_or_else(|| "look into the log of the server".to_owned());
             }
         }
@@ -598,8 +600,8 @@ pub(super) async fn open_watched(
     let config = config(dsn, session);
     let watch = |fd: BorrowedFd| fd.try_clone_to_owned().map_err(|error| unreachable(dsn, &error));
     match &dsn.address().host {
-        Host::Tcp(name) => {
-            let stream = dial(dsn, name, patience).await?;
+        Host::Tcp(_) => {
+            let stream = dial(dsn, dsn.dialled(), patience).await?;
             let watched = watch(stream.as_fd())?;
             Ok((log_in(dsn, &config, stream, patience).await?, watched))
         }
@@ -618,6 +620,7 @@ fn config(dsn: &Dsn, session: &Session<'_>) -> Config {
     config.ssl_mode(match dsn.tls() {
         Tls::Off => SslMode::Disable,
         Tls::Required(_) => SslMode::Require,
+        Tls::Preferred(_) => SslMode::Prefer,
     });
     if dsn.binds_channel() {
         config.channel_binding(ChannelBinding::Require);
@@ -644,7 +647,7 @@ fn password_from_file(dsn: &Dsn) -> Option<SecretString> {
             return None;
         }
     }
-    find_in_pgpass(&std::fs::read_to_string(file).ok()?, dsn.address())
+    find_in_pgpass(&files::text(file, files::SETTINGS).ok()?, dsn)
 }
 
 /// Opens a TCP connection to one of the host's addresses.
@@ -706,7 +709,7 @@ where
 {
     match dsn.tls() {
         Tls::Off => shake_hands(dsn, config, stream, NoTls, patience).await,
-        Tls::Required(trust) => {
+        Tls::Required(trust) | Tls::Preferred(trust) => {
             let settings = tls::client_config(dsn.address(), trust)
                 .map_err(|Unprepared(reason)| ConnectError::Tls { at: at(dsn), fault: TlsFault::File(reason) })?;
             let name = tls::handshake_name(dsn.address(), trust);

@@ -1,25 +1,64 @@
-//! Says what to do about a database error that drizzle-kit shows. Pure: code and text in, advice out.
+//! Says what to do about a database error. Pure: code, text and what is known of the statement in, advice out.
 //!
-//! The advice is a hint in the house style: an imperative, lowercase, without a full stop. Placeholders are in angle
-//! brackets; where the error names the thing, the advice does too.
+//! A code may have several causes, and a hint for the wrong one leads astray: where it has, the advice hangs on the words of
+//! the message as well, and without them none is given. The advice is a hint in the house style: an imperative, lowercase,
+//! without a full stop. What is in angle brackets is filled in where the error or the statement names it.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+/// What is known beside the error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// The table, column and new type that the statement names, as they are written in SQL.
+    pub table: Option<&'a str>,
+    pub column: Option<&'a str>,
+    pub new_type: Option<&'a str>,
+    /// It was a migration, and there is a history that may say what was applied.
+    pub migrates: bool,
+}
 
 /// Returns what to do about an error, or `None` where no advice is better than the message itself.
 ///
 /// `code` is a SQLSTATE, a code of node (`ECONNREFUSED`), of MySQL (`ER_…`) or of SQLite (`SQLITE_…`), and may be
 /// empty: the text is then searched for one. `text` is the error as shown, with its detail and hint if they are there.
-pub fn advice(code: &str, text: &str) -> Option<String> {
-    match code {
+pub fn advice(code: &str, text: &str, about: &About) -> Option<String> {
+    let advice = match code {
+        // Only of an enum is it known what to do: any type has texts that are none of its values.
+        "22P02" if !text.contains("for enum") => return None,
         "42804" => cast(text),
         "23505" => duplicates(text),
-        // guc.c; reached through start-up options.
-        "42704" if text.contains("unrecognized configuration parameter") => {
-            Some("correct or remove the setting in PGOPTIONS or in the options of the URL".to_owned())
-        }
+        "2BP01" => dependents(text),
         _ => None,
-    }
-    .or_else(|| lookup(code).map(str::to_owned))
-    .or_else(|| PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, advice)| (*advice).to_owned()))
-    .or_else(|| codes_in(text).find_map(lookup).map(str::to_owned))
+    };
+    let advice = advice
+        .or_else(|| by_words(code, text, about))
+        .or_else(|| lookup(code).map(str::to_owned))
+        .or_else(|| PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, advice)| (*advice).to_owned()))
+        .or_else(|| codes_in(text).find_map(lookup).map(str::to_owned));
+    advice.map(|advice| filled(advice, text, about))
+}
+
+/// Puts in what is known for what is in angle brackets.
+fn filled(advice: String, text: &str, about: &About) -> String {
+    // postgres: `column "c" of relation "t" contains null values`, `relation "t" already exists`.
+    static TABLE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?:relation|table) "?([\w$]+)"?"#).expect("the pattern is right"));
+    static COLUMN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"column "([^"]+)""#).expect("the pattern is right"));
+    static SCHEMA: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"schema "([^"]+)" does not exist"#).expect("the pattern is right"));
+    let named = |pattern: &Regex| pattern.captures(text).map(|found| format!("\"{}\"", &found[1]));
+    let known = [
+        ("<table>", about.table.map(str::to_owned).or_else(|| named(&TABLE))),
+        ("<column>", about.column.map(str::to_owned).or_else(|| named(&COLUMN))),
+        ("<schema>", named(&SCHEMA)),
+        ("<type>", about.new_type.map(str::to_owned)),
+    ];
+    known.into_iter().fold(advice, |advice, (place, known)| match known {
+        Some(known) => advice.replace(place, &known),
+        None => advice,
+    })
 }
 
 /// `column "c" cannot be cast automatically to type t` (tablecmds.c).
@@ -47,9 +86,41 @@ fn duplicates(text: &str) -> Option<String> {
     }
     let (_, detail) = text.split_once("Key (")?;
     let (columns, _) = detail.split_once(")=(")?;
+    if text.contains("already exists") {
+        return Some(format!(
+            "look at the row that has these values already: the statement gives them a second time ({columns})"
+        ));
+    }
     Some(format!(
         "find the duplicates and remove them, then try again: SELECT {columns}, count(*) FROM <table> GROUP BY {columns} HAVING count(*) > 1"
     ))
+}
+
+/// `default value for column m of table t depends on type mood` (detail of 2BP01, dependency.c), one line for each.
+fn dependents(text: &str) -> Option<String> {
+    const MOST: usize = 3;
+    static DEPENDS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^(?:DETAIL:\s*)?(.+) depends on .+$").expect("the pattern is right"));
+    let by: Vec<String> = DEPENDS.captures_iter(text).map(|found: Captures<'_>| found[1].trim().to_owned()).collect();
+    // What cannot be dropped is no dependent.
+    let by: Vec<String> = by.into_iter().filter(|by| !by.starts_with("cannot drop")).collect();
+    if by.is_empty() {
+        return None;
+    }
+    let more = if by.len() > MOST { format!(" and {} more", by.len() - MOST) } else { String::new() };
+    let shown = by[..by.len().min(MOST)].join(", ");
+    Some(format!("drop or change what needs it first, and make it again afterwards: {shown}{more}"))
+}
+
+/// Finds the advice for a code that has several causes, by the words of the message.
+fn by_words(code: &str, text: &str, about: &About) -> Option<String> {
+    if let Some((_, migrating, otherwise)) = THERE_ALREADY.iter().find(|(known, ..)| *known == code) {
+        let is_said = text.is_empty() || text.contains("already exists");
+        return is_said.then(|| if about.migrates { *migrating } else { *otherwise }.to_owned());
+    }
+    let of_code = CAUSES.iter().filter(|(known, ..)| *known == code);
+    let found = of_code.clone().find(|(_, phrase, _)| text.contains(phrase));
+    found.map(|(.., advice)| (*advice).to_owned())
 }
 
 /// Looks a code up; SQLite's extended codes (`SQLITE_BUSY_SNAPSHOT`) fall back to the code that they extend.
@@ -66,6 +137,72 @@ fn codes_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(move |char| !is_part(char)).filter(|word| word.len() > 5)
 }
 
+/// Codes of what is there already: what to do where a history may say that it was applied, and elsewhere.
+#[rustfmt::skip]
+const THERE_ALREADY: &[(&str, &str, &str)] = &[
+    ("42710", "the type, role or constraint is there already: after a push, mark the migrations as applied before you migrate", "give one of the two another name, or compare the database with the schema files: it is there already"),
+    ("42P06", "the schema is there already: use CREATE SCHEMA IF NOT EXISTS, or mark the migration as applied", "compare the database with the schema files: the schema is there already"),
+    ("42P07", "the table or index is there already: after a push, mark the migrations as applied before you migrate", "give one of the two another name, or compare the database with the schema files: it is there already"),
+    ("42701", "the column is there already: compare the database with the schema, it may have been added by hand or by an earlier run", "the column is there already: compare the database with the schema, it may have been added by hand or by an earlier run"),
+    ("ER_TABLE_EXISTS_ERROR", "the table is there already: after a push, mark the migrations as applied before you migrate", "compare the database with the schema files: the table is there already"),
+];
+
+/// What to do, by code and words of the message, for codes that have several causes.
+#[rustfmt::skip]
+const CAUSES: &[(&str, &str, &str)] = &[
+    // tablecmds.c, RememberAllDependentForRebuilding.
+    ("0A000", "cannot alter type of a column used", "drop what the message and its detail name before the change, and make it again afterwards"),
+    // plancache.c.
+    ("0A000", "cached plan must not change result type", "restart the clients: they hold statements that were prepared before the change"),
+    ("0A000", "cannot alter type of a column", "drop what the detail names before the change, and make it again afterwards"),
+    // guc.c; reached through start-up options.
+    ("22023", "invalid value for parameter", "correct the value of the setting that the message names"),
+    ("22P02", "invalid input value for enum", "change the values that the new type does not know before changing the type: UPDATE <table> SET <column> = <new> WHERE <column> = <old>"),
+    ("22P02", "invalid input syntax", "correct the value that the message quotes, in the statement or in the rows of <table>: it is none of that type"),
+    ("23502", "contains null values", "fill the empty values first, or give the column a default: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
+    ("23502", "null value in column", "give <column> a value in the statement, or a default in <table>"),
+    ("23503", "is still referenced", "remove or change the rows that refer to these first: the message names their table"),
+    ("23503", "is not present in table", "remove or repair the rows whose parent is missing, then try again"),
+    ("23514", "is violated by some row", "correct the rows that break the check, then add it again: the message names it"),
+    ("23514", "violates check constraint", "correct the row that the detail shows: the check that the message names does not take it"),
+    ("23P01", "exclusion constraint", "remove the rows that exclude each other, then try again: the detail shows two of them"),
+    ("25001", "cannot run inside a transaction block", "run this statement outside drizzle-kit (psql): it is not allowed in a transaction, and migrations run in one"),
+    ("28000", "no encryption", "connect with TLS, or allow this user, database and address without it in the server's pg_hba.conf"),
+    ("28000", "pg_hba.conf", "allow this user, database and address in the server's pg_hba.conf"),
+    ("28000", "is not permitted to log in", "let an administrator allow the role to log in: ALTER ROLE … LOGIN"),
+    ("28000", "does not exist", "check the user: there is no such role on this server"),
+    // aclchk.c, user.c.
+    ("2BP01", "cannot be dropped because some objects depend on it", "give what the role owns to another one first (REASSIGN OWNED), and take its privileges (DROP OWNED)"),
+    ("2BP01", "requires it", "drop what the message says requires it: this is a part of that, and goes with it"),
+    ("2BP01", "because other objects depend on it", "drop or change what depends on it first: the detail lists it"),
+    ("3F000", "\"undefined\" does not exist", "write the type as it is meant, in a migration or by --apply transaction: drizzle-kit has lost its schema"),
+    ("3F000", "does not exist", "create the schema first, or correct its name: CREATE SCHEMA <schema>"),
+    ("3F000", "no schema has been selected", "correct the search_path of the login: it names no schema that exists"),
+    ("42501", "must be owner of", "connect as the owner of the object; see who owns it with \\d in psql"),
+    ("42501", "permission denied to", "connect as a role that may do this, or let an administrator do it"),
+    ("42501", "permission denied for", "connect as the owner of the object, or let the owner grant the right; see who owns it with \\d in psql"),
+    ("42601", "syntax error", "read the statement at the place that the message names; a hand-written default or sql`` expression is the usual cause"),
+    ("42704", "unrecognized configuration parameter", "correct or remove the setting in PGOPTIONS or in the options of the URL"),
+    ("42704", "operator class", "create the extension that brings the operator class first, or correct its name"),
+    ("42704", "constraint", "compare the database with the schema files: the constraint that the message names is not there"),
+    ("42704", "index", "compare the database with the schema files: the index that the message names is not there"),
+    ("42704", "does not exist", "create the type, role or extension that the message names first, or correct its name"),
+    ("42804", "foreign key constraint", "give both columns of the foreign key the same type: the detail names them"),
+    ("42883", "operator does not exist", "cast to types that the operator knows; where none is written there, it is in an index, a check or a default of the column"),
+    ("42883", "function", "create the function first, with its extension if it has one, or cast its arguments to types that it takes"),
+    ("42P16", "is in a primary key", "mark every column of the primary key as .notNull() in the schema"),
+    ("42P16", "multiple primary keys", "drop the old primary key before the new one is added: the table has one"),
+    ("42P16", "inherited", "change it in the table that it is inherited from"),
+    ("42P16", "of view", "drop the view and create it again: a view keeps the names and types of its columns"),
+    ("53200", "shared memory", "do it in smaller steps, or raise max_locks_per_transaction on the server"),
+    ("55000", "has not been populated", "fill the materialised view first: REFRESH MATERIALIZED VIEW"),
+    // tablecmds.c, CheckTableNotInUse; utility.c; dbcommands.c.
+    ("55006", "pending trigger events", "put SET CONSTRAINTS ALL IMMEDIATE before the statement, or run it in a later migration that is applied by itself: rows that this transaction changed are still to be checked"),
+    ("55006", "being accessed by other users", "close the sessions that use it: SELECT pid, application_name FROM pg_stat_activity WHERE datname = current_database()"),
+    ("57014", "statement timeout", "raise statement_timeout for this run: the statement took longer"),
+    ("57014", "user request", "find out who cancelled the statement, and run it again"),
+];
+
 /// Errors that come without a code, by their words.
 #[rustfmt::skip]
 const PHRASES: &[(&str, &str)] = &[
@@ -74,7 +211,6 @@ const PHRASES: &[(&str, &str)] = &[
     // pg's connection.js.
     ("does not support SSL connections", "switch TLS off with sslmode=disable in the URL or ssl: false in dbCredentials; without ssl there, drizzle-kit demands TLS"),
     ("Connection terminated unexpectedly", "look into the log of the server: it, or a pooler in between, closed the connection"),
-    ("cannot be cast automatically", "convert it yourself: ALTER TABLE <table> ALTER COLUMN <column> TYPE <type> USING <column>::<type>"),
     ("no pg_hba.conf entry", "allow this user, database and address in the server's pg_hba.conf; where it says \"no encryption\", connect with TLS"),
     ("self-signed certificate", "name the authority that signed the server's certificate: sslrootcert=<file>, ssl.ca, or NODE_EXTRA_CA_CERTS"),
 ];
@@ -85,47 +221,22 @@ const ADVICE: &[(&str, &str)] = &[
     ("08001", "check host and port, and that the server is running"),
     ("08006", "look into the log of the server: the connection broke while it was in use"),
     ("08P01", "use the direct address of the server for schema changes; a pooler refuses start-up parameters"),
-    ("0A000", "split the change into steps that this server supports; after a change of types, restart clients that hold prepared statements"),
     ("22001", "shorten the values first, or choose a longer type: SELECT * FROM <table> WHERE length(<column>) > <n>"),
     ("22003", "choose a wider type (bigint, numeric), or correct the values that do not fit"),
-    ("22023", "correct the value of the setting that the message names"),
-    ("22P02", "change the values that the new type does not know before changing the type: UPDATE <table> SET <column> = <new> WHERE <column> = <old>"),
-    ("23502", "fill the empty values first, or give the column a default: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
-    ("23503", "remove or repair the rows whose parent is missing, then add the foreign key again"),
     ("23505", "find the duplicates and remove them, then try again: SELECT <columns>, count(*) FROM <table> GROUP BY <columns> HAVING count(*) > 1"),
-    ("23514", "correct the rows that break the check, then add it again: SELECT * FROM <table> WHERE NOT (<check>)"),
-    ("23P01", "remove the rows that exclude each other, then add the constraint again"),
-    ("25001", "run this statement outside drizzle-kit (psql): it is not allowed in a transaction, and migrations run in one"),
     ("25006", "connect to the primary and as a role that may write: this session is read-only"),
     ("25P02", "look at the first error above: the transaction had failed already"),
-    ("28000", "check the user and the server's pg_hba.conf; the role needs LOGIN, and \"no encryption\" means that TLS is wanted"),
     ("28P01", "check user and password; special characters of a password must be percent-encoded in a URL"),
-    ("2BP01", "drop or change what depends on it first (the detail lists it), or drop it yourself with CASCADE"),
     ("3D000", "create the database, or correct its name in drizzle's config: CREATE DATABASE <name>"),
-    ("3F000", "create the schema first, or correct its name: CREATE SCHEMA <name>"),
     ("40001", "run it again: another transaction changed the same rows"),
     ("40P01", "run it again while the application is quiet: two sessions waited for each other's locks"),
-    ("42501", "connect as the owner of the object, or let the owner grant the right; see who owns it with \\d in psql"),
-    ("42601", "read the statement at the place that the message names; a hand-written default or sql`` expression is the usual cause"),
-    ("42701", "the column is there already: compare the database with the schema, it may have been added by hand or by an earlier run"),
     ("42703", "check the name of the column: it may have been renamed or dropped in the database, or the statements are in the wrong order"),
-    ("42704", "create the type, role or extension that the message names first, or correct its name"),
-    ("42710", "the type, role or constraint is there already: after a push, mark the migrations as applied before you migrate"),
-    ("42804", "convert the column yourself: ALTER TABLE <table> ALTER COLUMN <column> TYPE <type> USING <column>::<type>"),
     ("42830", "give the columns that the foreign key points to a unique constraint or a primary key"),
-    ("42883", "cast to types that the operator or function knows; a function may also need its extension first"),
     ("42P01", "check the table's name and schema: it may not exist yet, or lie outside the search_path"),
-    ("42P06", "the schema is there already: use CREATE SCHEMA IF NOT EXISTS, or mark the migration as applied"),
-    ("42P07", "the table or index is there already: after a push, mark the migrations as applied before you migrate"),
-    ("42P16", "mark every column of the primary key as .notNull() in the schema"),
     ("53100", "free some space on the disk of the server"),
-    ("53200", "do it in smaller steps, or raise max_locks_per_transaction on the server"),
     ("53300", "close idle clients (SELECT pid, application_name, state FROM pg_stat_activity), or raise max_connections"),
-    ("55000", "bring the object or the server into the state that the message asks for"),
-    ("55006", "close the sessions that use it: SELECT pid, application_name FROM pg_stat_activity WHERE datname = '<database>'"),
     ("55P03", "try again when nobody holds the lock: SELECT pid, application_name, query FROM pg_stat_activity WHERE state = 'idle in transaction'"),
     ("55P04", "use a new enum value only after the transaction that added it: put it into a migration of its own and apply that first"),
-    ("57014", "raise statement_timeout for this run, or find out who cancelled the statement"),
     ("57P01", "look into the log of the server: an administrator or a restart ended the session"),
     ("57P02", "look into the log of the server: it crashed, and every session ended"),
     ("57P03", "wait a few seconds and try again: the server is starting or stopping"),
@@ -152,7 +263,6 @@ const ADVICE: &[(&str, &str)] = &[
     ("ER_BAD_FIELD_ERROR", "check the name of the column: it may have been renamed or dropped in the database"),
     ("ER_NO_SUCH_TABLE", "check the table's name: it may not exist yet, or lie in another database"),
     ("ER_BAD_TABLE_ERROR", "check the table's name: what should be dropped is not there"),
-    ("ER_TABLE_EXISTS_ERROR", "the table is there already: after a push, mark the migrations as applied before you migrate"),
     ("ER_DUP_FIELDNAME", "the column is there already: compare the database with the schema"),
     ("ER_DUP_KEYNAME", "the index is there already: compare the database with the schema"),
     ("ER_DUP_ENTRY", "find the duplicates and remove them, then try again: SELECT <columns>, COUNT(*) FROM <table> GROUP BY <columns> HAVING COUNT(*) > 1"),
@@ -202,28 +312,45 @@ mod tests {
 
     use super::*;
 
-    fn rows() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-        ADVICE.iter().chain(PHRASES)
+    fn rows() -> impl Iterator<Item = (String, &'static str)> {
+        let causes = CAUSES.iter().map(|(code, phrase, advice)| (format!("{code} {phrase}"), *advice));
+        let already = THERE_ALREADY.iter();
+        let already = already.flat_map(|(code, migrating, otherwise)| {
+            [(format!("{code} migrating"), *migrating), (format!("{code} otherwise"), *otherwise)]
+        });
+        let others = ADVICE.iter().chain(PHRASES).map(|(key, advice)| ((*key).to_owned(), *advice));
+        causes.chain(already).chain(others)
     }
 
     #[test]
-    fn no_row_stands_twice() {
+    fn no_row_stands_twice_and_no_code_has_two_kinds_of_rows() {
         let keys: BTreeSet<_> = rows().map(|(key, _)| key).collect();
         assert_eq!(keys.len(), rows().count());
+        let by_words: BTreeSet<&str> =
+            CAUSES.iter().map(|(code, ..)| *code).chain(THERE_ALREADY.iter().map(|(code, ..)| *code)).collect();
+        let alone = ADVICE.iter().map(|(code, _)| *code).filter(|code| by_words.contains(code)).collect::<Vec<_>>();
+        assert_eq!(alone, [""; 0]);
     }
 
     #[test]
     fn every_advice_is_a_full_sentence_in_the_style_of_a_hint() {
         for (key, advice) in rows() {
             assert!(advice.split(' ').count() >= 5, "{key}: {advice}");
-            assert!(advice.starts_with(|char: char| char.is_ascii_lowercase()), "{key}: {advice}");
+            assert!(
+                advice.starts_with(|char: char| char.is_ascii_lowercase()) || advice.starts_with('<'),
+                "{key}: {advice}"
+            );
             assert!(!advice.ends_with(['.', ' ', ';']) && !advice.contains("  "), "{key}: {advice}");
-            assert!(advice.len() < 180, "{key}: {advice}");
+            assert!(advice.len() < 220, "{key}: {advice}");
         }
     }
 
     fn check(code: &str, text: &str, expected: &str) {
-        let advice = advice(code, text).unwrap_or_else(|| "none".to_owned());
+        check_about(code, text, &About::default(), expected);
+    }
+
+    fn check_about(code: &str, text: &str, about: &About, expected: &str) {
+        let advice = advice(code, text, about).unwrap_or_else(|| "none".to_owned());
         assert!(advice.contains(expected), "{code} {text}: {advice}");
     }
 
@@ -237,13 +364,77 @@ mod tests {
         check("23505", text, "GROUP BY email, lower(name) HAVING count(*) > 1");
         let text = "duplicate key value violates unique constraint \"pg_type_typname_nsp_index\"";
         check("23505", text, "another run");
+        let text = "column \"name\" of relation \"users\" contains null values";
+        check("23502", text, "UPDATE \"users\" SET \"name\" = <value> WHERE \"name\" IS NULL");
+        let text = "cannot drop type mood because other objects depend on it\ndefault value for column m of table t depends on type mood\nview v depends on type mood";
+        check("2BP01", text, "make it again afterwards: default value for column m of table t, view v");
+        check("3F000", "schema \"shop\" does not exist", "CREATE SCHEMA \"shop\"");
     }
 
     #[test]
-    fn an_error_without_its_details_gets_the_pattern() {
-        check("42804", "", "USING <column>::<type>");
-        check("23505", "", "GROUP BY <columns>");
+    fn the_advice_names_what_the_statement_names() {
+        let about = About {
+            table: Some("\"shop\".\"orders\""),
+            column: Some("\"state\""),
+            new_type: Some("mood"),
+            migrates: false,
+        };
+        let check = |code: &str, text: &str, expected: &str| check_about(code, text, &about, expected);
+        let text = "could not create unique index \"u\"\nKey (email)=(a) is duplicated.";
+        check("23505", text, "SELECT email, count(*) FROM \"shop\".\"orders\" GROUP BY email");
+        let text = "invalid input value for enum mood: \"dead\"";
+        check("22P02", text, "UPDATE \"shop\".\"orders\" SET \"state\" = <new> WHERE \"state\" = <old>");
+        check(
+            "42804",
+            "column \"state\" cannot be cast automatically to type mood",
+            "ALTER TABLE \"shop\".\"orders\" ALTER",
+        );
+    }
+
+    #[test]
+    fn a_code_with_several_causes_gets_advice_on_the_one_that_is_said() {
+        check(
+            "55006",
+            "cannot ALTER TABLE \"c\" because it has pending trigger events",
+            "SET CONSTRAINTS ALL IMMEDIATE",
+        );
+        check("55006", "database \"d\" is being accessed by other users", "close the sessions");
+        check("55006", "cannot DROP TABLE \"t\" because it is being used by active queries in this session", "none");
+        check("0A000", "cannot alter type of a column used by a view or rule", "drop what the message");
+        check("0A000", "cached plan must not change result type", "restart the clients");
+        check("0A000", "access method \"x\" does not support unique indexes", "none");
+        check("22P02", "invalid input syntax for type integer: \"abc\"", "the value that the message quotes");
+        check("22P02", "malformed array literal: \"x\"", "none");
+        check("3F000", "schema \"undefined\" does not exist", "drizzle-kit has lost its schema");
+        check("42704", "index \"i\" does not exist", "is not there");
+        check("42704", "type \"mood\" does not exist", "create the type");
+        check("42P16", "multiple primary keys for table \"t\" are not allowed", "drop the old primary key");
+        check("42P16", "a table cannot be its own parent", "none");
+        check(
+            "2BP01",
+            "cannot drop index i because constraint c on table t requires it",
+            "drop what the message says requires it",
+        );
+        check("2BP01", "role \"r\" cannot be dropped because some objects depend on it", "REASSIGN OWNED");
+        check("57014", "canceling statement due to statement timeout", "raise statement_timeout");
+        check("57014", "canceling statement due to user request", "who cancelled");
+    }
+
+    #[test]
+    fn nobody_is_sent_to_migrations_who_does_not_migrate() {
+        let text = "relation \"a_s_unique\" already exists";
+        check("42P07", text, "give one of the two another name");
+        check_about("42P07", text, &About { migrates: true, ..About::default() }, "mark the migrations as applied");
+        for (code, _, otherwise) in THERE_ALREADY {
+            assert!(!otherwise.contains("migrat"), "{code}: {otherwise}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_its_details_gets_the_pattern_or_nothing() {
         check("SQLITE_BUSY_SNAPSHOT", "", "close the other programs");
+        check("42804", "", "none");
+        check("23505", "", "GROUP BY <columns>");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Identity {
     /// Made by `initdb`, and different for each cluster.
     pub system_identifier: Option<String>,
     pub database: String,
+    /// The number of the database in its server. One that is made anew under the same name has another.
+    pub oid: u32,
 }
 
 /// A schema as lines, in the order of their bytes.
@@ -56,9 +58,10 @@ impl Fingerprint {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match &self.system_identifier {
-            Some(identifier) => write!(f, "database {} of the server {identifier}", self.database),
-            None => write!(f, "database {} of a server that does not tell its identifier", self.database),
+        let Identity { system_identifier, database, oid } = self;
+        match system_identifier {
+            Some(identifier) => write!(f, "database {database} (oid {oid}) of the server {identifier}"),
+            None => write!(f, "database {database} (oid {oid}) of a server that does not tell its identifier"),
         }
     }
 }
@@ -170,7 +173,7 @@ pub(super) async fn identify(client: &Client) -> Result<Identity, tokio_postgres
         true => Some(client.query_typed_one(SERVER, &[]).await?.get(0)),
         false => None,
     };
-    Ok(Identity { system_identifier, database: row.get(0) })
+    Ok(Identity { system_identifier, database: row.get(0), oid: row.get(2) })
 }
 
 /// As [`identify`], in one journey, for which it takes a transaction: what the server refuses is rolled back in it.
@@ -188,14 +191,15 @@ pub(super) async fn identify_within(client: &Client) -> Result<Identity, tokio_p
         true => Some(server?.get(0)),
         false => None,
     };
-    Ok(Identity { system_identifier, database: row.get(0) })
+    Ok(Identity { system_identifier, database: row.get(0), oid: row.get(2) })
 }
 
 // A query that names a function is refused even where it would not call it; hence two.
 const DATABASE: &str = "
     SELECT pg_catalog.current_database()::text,
            coalesce(pg_catalog.has_function_privilege(
-               pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false)";
+               pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false),
+           (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())";
 const SERVER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
 
 /// One line for each fact. Runs on PostgreSQL 12 and later, under an empty `search_path`.
@@ -354,7 +358,7 @@ mod tests {
 
     #[test]
     fn the_digest_tells_where_a_line_ends() {
-        let identity = Identity { system_identifier: None, database: "shop".to_owned() };
+        let identity = Identity { system_identifier: None, database: "shop".to_owned(), oid: 1 };
         let digest = |lines: &[&str]| {
             let lines = lines.iter().map(|line| (*line).to_owned()).collect();
             Fingerprint { identity: identity.clone(), lines }.digest()

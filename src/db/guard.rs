@@ -1,16 +1,17 @@
 //! Says whether a database may be emptied. The only maker of a [`Target`], without which nothing is.
 
-use globset::GlobBuilder;
-
 use super::catalog::Facts;
 use super::fingerprint::Identity;
-use super::url::{Dsn, Host};
+use super::url::Dsn;
+use crate::host::{self, Pattern};
 
 /// What decides beside the database itself. No flag is in it that switches the guard off.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Patterns of the hosts that may be touched; `*` for all. A unix socket is on this machine: `localhost`.
+    /// Patterns of the hosts that may be touched; `*` for all. A unix socket is named by its folder.
     pub hosts: Vec<String>,
+    /// More such lists, each of which must have the host as well.
+    pub other_hosts: Vec<Vec<String>>,
     /// What says that this is production, as it was found: `NODE_ENV=production`.
     pub signals: Vec<String>,
     /// The profile that bans resetting.
@@ -70,7 +71,8 @@ impl Guarded {
                 "run it where these are not set, or change what the policy takes for production".to_owned()
             }
             Guarded::Host { host, .. } => {
-                format!("add the host to [guard] of the policy, if it is no production: hosts = [{host:?}]")
+                let pattern = host::exactly(host);
+                format!("add the host to [guard] of the policy, if it is no production: hosts = [{pattern:?}]")
             }
             Guarded::Pattern { .. } => "correct the list of hosts in the policy".to_owned(),
             Guarded::OtherDatabase { .. } => "correct the address, or the name".to_owned(),
@@ -88,8 +90,10 @@ impl Guarded {
 /// With the first reason against it.
 pub fn admit(dsn: &Dsn, rules: &Rules) -> Result<(), Guarded> {
     admit_environment(rules)?;
-    if !allows(dsn, &rules.hosts)? {
-        return Err(Guarded::Host { host: host(dsn), hosts: rules.hosts.clone() });
+    for hosts in std::iter::once(&rules.hosts).chain(&rules.other_hosts) {
+        if !allows(dsn, hosts)? {
+            return Err(Guarded::Host { host: dsn.address().host.to_string(), hosts: hosts.clone() });
+        }
     }
     Ok(())
 }
@@ -128,25 +132,17 @@ pub fn check(dsn: &Dsn, facts: &Facts, rules: &Rules) -> Result<Target, Guarded>
     Ok(Target { dsn: dsn.clone(), identity: facts.identity.clone() })
 }
 
-fn host(dsn: &Dsn) -> String {
-    match &dsn.address().host {
-        Host::Tcp(name) => name.trim_end_matches('.').to_owned(),
-        Host::Socket(_) => "localhost".to_owned(),
-    }
-}
-
 /// Tells whether these patterns let the host of a database be touched.
 ///
 /// # Errors
 /// Where one of them cannot be read.
 pub fn allows(dsn: &Dsn, patterns: &[String]) -> Result<bool, Guarded> {
-    let host = host(dsn);
+    let host = dsn.address().host.to_string();
     let mut allowed = false;
-    for pattern in patterns {
+    for text in patterns {
         // A list that cannot be read in full may forbid what it seems to allow.
-        let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
-        let glob = glob.map_err(|_| Guarded::Pattern { pattern: pattern.clone() })?;
-        allowed |= glob.compile_matcher().is_match(&host);
+        let pattern = Pattern::parse(text).map_err(|_| Guarded::Pattern { pattern: text.clone() })?;
+        allowed |= pattern.matches(&host);
     }
     Ok(allowed)
 }
@@ -157,7 +153,7 @@ mod tests {
 
     fn facts() -> Facts {
         Facts {
-            identity: Identity { system_identifier: Some("7".to_owned()), database: "shop".to_owned() },
+            identity: Identity { system_identifier: Some("7".to_owned()), database: "shop".to_owned(), oid: 1 },
             version_num: 150_018,
             in_recovery: false,
             read_only: false,
@@ -169,7 +165,8 @@ mod tests {
     }
 
     fn rules() -> Rules {
-        Rules { hosts: vec!["localhost".to_owned(), "::1".to_owned(), "db-*".to_owned()], ..Rules::default() }
+        let hosts = ["localhost", "::1", "db-*", "/run/postgresql"].map(str::to_owned).to_vec();
+        Rules { hosts, ..Rules::default() }
     }
 
     #[track_caller]
@@ -186,15 +183,28 @@ mod tests {
             "postgres://app@LOCALHOST/shop",
             "postgres://app@[::1]/shop",
             "postgres://app@db-7/shop",
-            "socket:/run/postgresql?db=shop&user=app",
+            "postgres://app@LocalHost./shop",
+            "postgres://app@[0:0:0:0:0:0:0:1]/shop",
+            "socket:/run/postgresql/?db=shop&user=app",
         ] {
             check(url, &facts(), &rules(), None);
         }
-        let refused = "host localhost.example.com is not among those that may be touched (localhost, ::1, db-*)";
+        for folder in ["/cloudsql/shop:europe:prod", "/tmp", "/run/postgresql/../../tmp"] {
+            let said = "is not among those that may be touched (localhost, ::1, db-*, /run/postgresql)";
+            let url = format!("postgres://app@/shop?host={folder}");
+            check(&url, &facts(), &rules(), Some(&format!("host {folder} {said}")));
+        }
+        let refused =
+            "host localhost.example.com is not among those that may be touched (localhost, ::1, db-*, /run/postgresql)";
         check("postgres://app@localhost.example.com/shop", &facts(), &rules(), Some(refused));
         let nowhere = "host localhost is not among those that may be touched (none is named)";
         check("postgres://app@localhost/shop", &facts(), &Rules::default(), Some(nowhere));
-        let unreadable = Rules { hosts: vec!["localhost".to_owned(), "db[".to_owned()], ..Rules::default() };
+        let strict = Rules { other_hosts: vec![vec!["db-*".to_owned()]], ..rules() };
+        check("postgres://app@db-7/shop", &facts(), &strict, None);
+        let refused = "host localhost is not among those that may be touched (db-*)";
+        check("postgres://app@localhost/shop", &facts(), &strict, Some(refused));
+        let hosts = vec!["localhost".to_owned(), "db[".to_owned()];
+        let unreadable = Rules { hosts, ..Rules::default() };
         check(
             "postgres://app@localhost/shop",
             &facts(),

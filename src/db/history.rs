@@ -20,6 +20,8 @@ pub struct History {
     pub records: Records,
     /// Tables of the application, which a migration or a push has made; without those of extensions.
     pub n_tables: u64,
+    /// The version of the server, as `server_version_num` says it.
+    pub server: Option<u32>,
 }
 
 /// What the table holds.
@@ -84,14 +86,16 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
             SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p'))";
     const TABLES: &str = "
-        SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        SELECT count(*), pg_catalog.current_setting('server_version_num')::int4
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
            AND NOT (n.nspname = $1 AND c.relname = $2) AND c.relname NOT LIKE '\\_\\_drizzle\\_migrations%'
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                             WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
     let named: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-    let n_tables: i64 = client.query_typed_one(TABLES, &named).await?.get(0);
+    let counted = client.query_typed_one(TABLES, &named).await?;
+    let (n_tables, server): (i64, i32) = (counted.get(0), counted.get(1));
     let exists: bool = client.query_typed_one(EXISTS, &named).await?.get(0);
     let records = if exists {
         // A column that is not there is NULL in the JSON.
@@ -110,7 +114,7 @@ pub(super) async fn read(client: &Client, table: &Relation) -> Result<History, t
     } else {
         Records::Absent
     };
-    Ok(History { table: table.clone(), records, n_tables: n_tables.unsigned_abs() })
+    Ok(History { table: table.clone(), records, n_tables: n_tables.unsigned_abs(), server: server.try_into().ok() })
 }
 
 /// Returns the name of a table as SQL has it.

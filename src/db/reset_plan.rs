@@ -9,7 +9,8 @@ use std::fmt;
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::catalog::{Catalog, Dependency, Extension, Object, ObjectId, Schema, class};
+use super::catalog::{self, Catalog, Dependency, Extension, Object, ObjectId, Schema, class};
+use super::closure::{self, Closure};
 use super::reach::Relation;
 
 /// Names in one statement. One statement for each object is quadratic in one transaction, and so is one for all.
@@ -78,6 +79,10 @@ pub struct ResetPlan {
     /// What `CASCADE` takes along that is no part of what the statements name, and may go.
     pub collateral: Vec<Taken>,
     pub stays: Vec<Stays>,
+    /// The schemas that are left.
+    pub schemas_left: BTreeSet<String>,
+    /// What is left in them that has a name of its own there, by its kind.
+    pub left: Vec<(String, Relation)>,
     /// Must be the same afterwards.
     pub extensions: Vec<Extension>,
     pub n_objects: usize,
@@ -275,19 +280,21 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
     drops(&rest, IN_SCOPE, &mut steps)?;
     drop_schemas(emptied, &mut steps);
     let mut relations: Vec<u32> =
-        closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| *oid).collect();
-    relations.extend(
-        catalog
-            .objects
-            .iter()
-            .filter(|object| closure.contains_key(&key(object.id)))
-            .filter_map(|object| object.part_of),
-    );
+        closure.keys().filter(|(class, _)| *class == class::RELATION).map(|(_, oid)| oid).collect();
+    relations
+        .extend(catalog.objects.iter().filter(|object| closure.touches(object.id)).filter_map(|object| object.part_of));
     relations.sort_unstable();
     relations.dedup();
     Ok(ResetPlan {
         scope: scope.clone(),
         locking: lock(targets),
+        schemas_left: catalog
+            .schemas
+            .iter()
+            .filter(|schema| !emptied.contains(schema))
+            .map(|schema| schema.name.clone())
+            .collect(),
+        left: left_standing(catalog, &closure),
         collateral,
         extensions: catalog.extensions.clone(),
         n_objects: targets.len() + emptied.len(),
@@ -323,11 +330,11 @@ pub fn first_part(catalog: &Catalog, scope: &Scope, room: u64) -> Result<Part, R
     }
     // What many things need is cheap once they are gone.
     rest.sort_by_cached_key(|object| {
-        let mut alone = HashMap::new();
+        let mut alone = Closure::default();
         chosen.graph.close(&mut alone, [object.id]);
         (kind_idx(object), alone.len())
     });
-    let mut closure = HashMap::new();
+    let mut closure = Closure::default();
     let n_fit = rest.iter().take_while(|object| {
         chosen.graph.close(&mut closure, [object.id]);
         closure.len() as u64 <= room
@@ -349,6 +356,18 @@ pub fn named(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet
         .collect()
 }
 
+/// Returns what stays of what has a name of its own in a schema.
+fn left_standing(catalog: &Catalog, closure: &Closure) -> Vec<(String, Relation)> {
+    const NAMED: [&str; 7] = ["table", "foreign table", "view", "materialized view", "sequence", "index", "type"];
+    let whole = catalog.objects.iter().filter(|object| object.id.column == 0 && NAMED.contains(&&*object.kind));
+    let left = whole.filter(|object| !closure.contains(object.id));
+    let named = left.filter_map(|object| match object.names.as_slice() {
+        [schema, name] => Some((object.kind.clone(), Relation { schema: schema.clone(), name: name.clone() })),
+        _ => None,
+    });
+    named.collect()
+}
+
 /// Names what is in scope and still there: what a reset has to leave behind empty.
 pub(super) fn left(catalog: &Catalog, scope: &Scope) -> Vec<String> {
     let chosen = Chosen::of(catalog, scope);
@@ -359,16 +378,46 @@ pub(super) fn left(catalog: &Catalog, scope: &Scope) -> Vec<String> {
 pub(super) fn unplanned(before: &Catalog, after: &Catalog, scope: &Scope) -> Vec<String> {
     let Ok(chosen) = Chosen::of(before, scope) else { return Vec::new() };
     let closure = chosen.closure();
-    let there: HashSet<ObjectId> = after.objects.iter().map(|object| object.id).collect();
-    // The temporary objects of others come and go.
-    let temporary = |object: &Object| object.schema.as_ref().is_some_and(|schema| schema.starts_with("pg_"));
-    let gone = before.objects.iter().filter(|object| !there.contains(&object.id) && !temporary(object));
     let mut unplanned: Vec<String> =
-        gone.filter(|object| !closure.contains_key(&key(object.id))).map(Object::told).collect();
+        gone(before, after).into_iter().filter(|id| !closure.contains(*id)).map(|id| before.told(id)).collect();
     for extension in before.extensions.iter().filter(|extension| !after.extensions.contains(extension)) {
         unplanned.push(format!("extension {}, or a part of it", extension.name));
     }
     unplanned
+}
+
+/// Returns every object that was there, whatever catalog it is a row of, and every column, and is not there any more. What
+/// could fall with something else needs it, and so stands in `pg_depend`; a column need not.
+fn gone(before: &Catalog, after: &Catalog) -> Vec<ObjectId> {
+    let whole = |id: ObjectId| ObjectId { column: 0, ..id };
+    let there = |catalog: &Catalog| catalog.dependencies.iter().map(|dependency| whole(dependency.of)).collect();
+    let (was, is): (HashSet<ObjectId>, HashSet<ObjectId>) = (there(before), there(after));
+    let is_gone = |id: ObjectId| match id.column {
+        0 => !is.contains(&id),
+        column => after.columns.get(&id.oid).is_none_or(|left| !left.names.contains_key(&column)),
+    };
+    let graph = closure::Graph::of(&before.dependencies);
+    // An internal part goes with what it belongs to. A TOAST table is made anew whenever its table is written anew.
+    let is_part = |id: ObjectId| {
+        let mut wholes = graph.needs(id).filter(|(_, kind)| *kind == 'i').map(|(on, _)| on);
+        wholes.any(|on| is_gone(on) || (on.class, on.column) == (class::RELATION, 0))
+    };
+    // The temporary objects of others come and go.
+    let listed: HashSet<u32> = before.schemas.iter().map(|schema| schema.oid).collect();
+    let is_temporary = |id: ObjectId| {
+        let mut schemas = graph.all_needs(id).into_iter().filter(|(of, _)| *of == class::SCHEMA);
+        schemas.any(|(_, oid)| oid >= catalog::FIRST_OF_USERS && !listed.contains(&oid))
+    };
+    let mut gone: Vec<ObjectId> =
+        was.into_iter().filter(|&id| is_gone(id) && !is_part(id) && !is_temporary(id)).collect();
+    for (&oid, columns) in &before.columns {
+        let column = |column| ObjectId { class: class::RELATION, oid, column };
+        if !is_gone(column(0)) {
+            gone.extend(columns.names.keys().map(|&idx| column(idx)).filter(|&column| is_gone(column)));
+        }
+    }
+    gone.sort_unstable();
+    gone
 }
 
 /// What a scope means in a database.
@@ -413,9 +462,9 @@ impl<'a> Chosen<'a> {
 
     /// Returns all that goes. A schema takes along what needs it without standing in it: default privileges, its place
     /// in a publication.
-    fn closure(&self) -> HashMap<Key, Reach> {
+    fn closure(&self) -> Closure {
         let schemas = self.emptied.iter().map(|schema| ObjectId { class: class::SCHEMA, oid: schema.oid, column: 0 });
-        let mut closure = HashMap::new();
+        let mut closure = Closure::default();
         self.graph.close(&mut closure, self.targets.iter().map(|object| object.id).chain(schemas));
         closure
     }
@@ -584,15 +633,10 @@ fn of_others(catalog: &Catalog, chosen: &Chosen) -> BTreeMap<String, Vec<String>
 }
 
 /// Finds what goes along, and refuses what must not.
-fn collateral(
-    catalog: &Catalog,
-    scope: &Scope,
-    chosen: &Chosen,
-    closure: &HashMap<Key, Reach>,
-) -> Result<Vec<Taken>, Refusal> {
+fn collateral(catalog: &Catalog, scope: &Scope, chosen: &Chosen, closure: &Closure) -> Result<Vec<Taken>, Refusal> {
     let Chosen { schemas, graph, kept, .. } = chosen;
     let target_ids = chosen.target_ids();
-    let whole = |class: u32, oid: u32| matches!(closure.get(&(class, oid)), Some(Reach::Whole));
+    let whole = |class: u32, oid: u32| closure.contains_whole(class, oid);
     let extension =
         |oid: u32| catalog.extensions.iter().find(|extension| extension.oid == oid).map(|found| found.name.clone());
 
@@ -604,22 +648,20 @@ fn collateral(
     }
     let mut taken = Vec::new();
     for object in &catalog.objects {
-        let ObjectId { class, oid, column } = object.id;
-        let reached = match closure.get(&(class, oid)) {
-            Some(Reach::Whole) => column == 0,
-            Some(Reach::Columns(columns)) => column != 0 && columns.contains(&column),
-            None => false,
-        };
-        if !reached || target_ids.contains(&object.id) || matches!(class, class::EXTENSION | class::SCHEMA) {
+        let ObjectId { class, column, .. } = object.id;
+        let is_target = target_ids.contains(&object.id);
+        if !closure.reaches(object.id) || is_target || matches!(class, class::EXTENSION | class::SCHEMA) {
             continue;
         }
-        // A part goes with its whole. What stands in a schema by itself is more than a part.
-        let part_of_gone = object.part_of.is_some_and(|oid| whole(class::RELATION, oid))
-            || (!graph.contained.contains(&object.id)
-                && graph.needs(object.id).any(|(on, kind)| {
-                    // Default privileges are no part of their schema: somebody has set them.
-                    matches!(kind, 'a' | 'P') && on.column == 0 && on.class != class::SCHEMA && whole(on.class, on.oid)
-                }));
+        // A part goes with its whole.
+        let part_of_gone = match object.part_of {
+            Some(oid) => {
+                whole(class::RELATION, oid) || (class == class::DEFAULT && is_of_column(closure, graph, object))
+            }
+            None => graph
+                .needs(object.id)
+                .any(|(on, _)| class::container(class) == Some(on.class) && whole(on.class, on.oid)),
+        };
         // So does the sequence of a column. One in another schema than its table is a thing of its own to somebody.
         let owned = object.kind == "sequence"
             && graph.needs(object.id).any(|(on, kind)| {
@@ -657,6 +699,12 @@ fn collateral(
         }
     }
     if offences.is_empty() { Ok(taken) } else { Err(Refusal::Collateral(offences)) }
+}
+
+/// Tells whether the column of a default value goes.
+fn is_of_column(closure: &Closure, graph: &Graph, default: &Object) -> bool {
+    let mut columns = graph.needs(default.id).filter(|(on, kind)| on.column != 0 && matches!(kind, 'a' | 'i'));
+    columns.any(|(column, _)| closure.contains(column))
 }
 
 /// Finds the schemas in which nothing is left, and says of the others why they stay.
@@ -848,19 +896,9 @@ fn qualified(names: &[String]) -> String {
     names.iter().map(|name| escape_identifier(name)).collect::<Vec<_>>().join(".")
 }
 
-/// How much of an object goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Reach {
-    Whole,
-    Columns(BTreeSet<i32>),
-}
-
-/// What depends on what, ready to be walked.
+/// What depends on what, and what that says of an object.
 struct Graph<'a> {
-    /// For each object, what needs it or a column of it.
-    dependents: HashMap<Key, Vec<&'a Dependency>>,
-    /// For each object, what it or a column of it needs.
-    needs: HashMap<Key, Vec<&'a Dependency>>,
+    needed: closure::Graph<'a>,
     /// Objects that stand in a schema by themselves.
     contained: HashSet<ObjectId>,
     /// Members of extensions, with the extension.
@@ -868,29 +906,16 @@ struct Graph<'a> {
     catalog: &'a Catalog,
 }
 
-/// An object as a whole: its catalog and its number.
-type Key = (u32, u32);
-
-fn key(id: ObjectId) -> Key {
-    (id.class, id.oid)
-}
-
 impl<'a> Graph<'a> {
     fn of(catalog: &'a Catalog) -> Graph<'a> {
         let mut graph = Graph {
-            dependents: HashMap::new(),
-            needs: HashMap::new(),
+            needed: closure::Graph::of(&catalog.dependencies),
             contained: HashSet::new(),
             member_of: HashMap::new(),
             catalog,
         };
-        for dependency in &catalog.dependencies {
+        for dependency in catalog.dependencies.iter().filter(|dependency| dependency.of.column == 0) {
             let (of, on, kind) = (dependency.of, dependency.on, dependency.kind);
-            graph.dependents.entry(key(on)).or_default().push(dependency);
-            graph.needs.entry(key(of)).or_default().push(dependency);
-            if of.column != 0 {
-                continue;
-            }
             if kind == 'n' && on.class == class::SCHEMA && of.class != class::EXTENSION {
                 graph.contained.insert(of);
             }
@@ -902,13 +927,16 @@ impl<'a> Graph<'a> {
     }
 
     fn dependents(&self, id: ObjectId) -> impl Iterator<Item = &'a Dependency> {
-        self.dependents.get(&key(id)).into_iter().flatten().copied()
+        self.needed.dependents(id)
     }
 
     /// Returns what all of an object needs, and how.
     fn needs(&self, id: ObjectId) -> impl Iterator<Item = (ObjectId, char)> {
-        let needs = self.needs.get(&key(id)).into_iter().flatten();
-        needs.filter(|dependency| dependency.of.column == 0).map(|dependency| (dependency.on, dependency.kind))
+        self.needed.needs(id)
+    }
+
+    fn close(&self, closure: &mut Closure, of: impl IntoIterator<Item = ObjectId>) {
+        self.needed.close(closure, of);
     }
 
     fn is_target(&self, object: &Object, schemas: &BTreeSet<String>, scope: &Scope, kept: &HashSet<ObjectId>) -> bool {
@@ -921,39 +949,14 @@ impl<'a> Graph<'a> {
             && !kept.contains(&object.id)
     }
 
-    /// Walks as `DROP … CASCADE` does (`findDependentObjects` in `dependency.c`): to all that needs what goes, and from
-    /// an internal part or a member of an extension to the whole. An extension ends the walk, because it must not go.
-    fn close(&self, closure: &mut HashMap<Key, Reach>, of: impl IntoIterator<Item = ObjectId>) {
-        let mut open: Vec<ObjectId> = of.into_iter().collect();
-        while let Some(id) = open.pop() {
-            let news = match closure.get_mut(&key(id)) {
-                Some(Reach::Whole) => false,
-                Some(Reach::Columns(columns)) if id.column != 0 => columns.insert(id.column),
-                _ => {
-                    let reach = if id.column == 0 { Reach::Whole } else { Reach::Columns(BTreeSet::from([id.column])) };
-                    closure.insert(key(id), reach);
-                    true
-                }
-            };
-            if !news || id.class == class::EXTENSION {
-                continue;
-            }
-            let below = self.dependents(id).filter(|below| id.column == 0 || below.on.column == id.column);
-            open.extend(below.map(|below| below.of));
-            if id.column == 0 {
-                open.extend(self.needs(id).filter(|(_, kind)| matches!(kind, 'i' | 'e')).map(|(on, _)| on));
-            }
-        }
-    }
-
     /// Returns the extensions that would fall, each with a member by which it is reached.
-    fn extensions_reached(&self, closure: &HashMap<Key, Reach>) -> Vec<(ObjectId, u32)> {
+    fn extensions_reached(&self, closure: &Closure) -> Vec<(ObjectId, u32)> {
         let extensions =
-            self.catalog.extensions.iter().filter(|extension| closure.contains_key(&(class::EXTENSION, extension.oid)));
+            self.catalog.extensions.iter().filter(|extension| closure.contains_whole(class::EXTENSION, extension.oid));
         extensions
             .map(|extension| {
                 let members = self.member_of.iter().filter(|(_, oid)| **oid == extension.oid).map(|(id, _)| *id);
-                let reached = members.filter(|id| closure.get(&key(*id)) == Some(&Reach::Whole)).min();
+                let reached = members.filter(|id| closure.contains_whole(id.class, id.oid)).min();
                 (reached.unwrap_or(ObjectId { class: class::EXTENSION, oid: extension.oid, column: 0 }), extension.oid)
             })
             .collect()
@@ -962,7 +965,7 @@ impl<'a> Graph<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{Argument, Facts};
+    use super::super::catalog::{Argument, Columns, Facts};
     use super::super::fingerprint::Identity;
     use super::*;
 
@@ -980,7 +983,7 @@ mod tests {
             |oid, name: &str| Schema { oid, name: name.to_owned(), owner: "app".to_owned(), mine: true, usable: true };
         Catalog {
             facts: Facts {
-                identity: Identity { system_identifier: None, database: "d".to_owned() },
+                identity: Identity { system_identifier: None, database: "d".to_owned(), oid: 1 },
                 version_num: 150_018,
                 in_recovery: false,
                 read_only: false,
@@ -993,6 +996,7 @@ mod tests {
             extensions: Vec::new(),
             objects: Vec::new(),
             dependencies: Vec::new(),
+            columns: BTreeMap::new(),
             roles: BTreeSet::from(["app".to_owned()]),
         }
     }
@@ -1011,6 +1015,8 @@ mod tests {
             part_of: None,
             rows: None,
             lockable: kind == "table",
+            constraint: None,
+            is_partition: false,
         });
         need(catalog, id, self::id(class::SCHEMA, schema), 'n');
     }
@@ -1156,6 +1162,55 @@ mod tests {
         let Err(Refusal::Collateral(offences)) = plan(&catalog, &scope(&["public"])) else { panic!("it reaches shop") };
         let told: Vec<_> = offences.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["table shop.by_mood, in schema shop, which is not in scope"]);
+    }
+
+    #[test]
+    fn a_column_that_is_computed_by_what_goes_is_no_part_of_it() {
+        let (function, table) = (id(PG_PROC, 30_001), id(class::RELATION, 30_002));
+        let mut catalog = empty();
+        put(&mut catalog, function, "function", PUBLIC, "f");
+        put(&mut catalog, table, "table", SHOP, "t");
+        let computed = ObjectId { column: 2, ..table };
+        catalog.objects.push(Object {
+            id: computed,
+            kind: "table column".to_owned(),
+            names: ["shop", "t", "total"].map(str::to_owned).to_vec(),
+            part_of: Some(table.oid),
+            lockable: false,
+            ..catalog.objects[1].clone()
+        });
+        need(&mut catalog, computed, function, 'a');
+        let refusal = plan(&catalog, &scope(&["public"])).expect_err("it is in another schema");
+        let told = "dropping would take along:\n  table column shop.t.total, in schema shop, which is not in scope";
+        assert_eq!(refusal.to_string(), told);
+    }
+
+    /// A catalog in which a table of another schema has lost something that was in no plan.
+    #[test]
+    fn whatever_is_gone_and_was_in_no_plan_is_named() {
+        let (gone, kept) = (id(class::RELATION, 30_001), id(class::RELATION, 30_002));
+        let mut before = empty();
+        put(&mut before, gone, "table", PUBLIC, "gone");
+        put(&mut before, kept, "table", SHOP, "kept");
+        let names = BTreeMap::from([(1, "id".to_owned()), (2, "total".to_owned())]);
+        before.columns.insert(kept.oid, Columns { of: "table shop.kept".to_owned(), names });
+        // A row of a catalog that nobody has heard of, and what is an internal part of it.
+        let (unheard, part) = (id(9999, 30_003), id(9998, 30_004));
+        need(&mut before, unheard, kept, 'n');
+        need(&mut before, part, unheard, 'i');
+        let after = |without: &[ObjectId], columns: &[i32]| {
+            let mut after = before.clone();
+            after.objects.retain(|object| !without.contains(&object.id));
+            after.dependencies.retain(|dependency| !without.contains(&dependency.of));
+            let left = after.columns.get_mut(&kept.oid).expect("it has columns");
+            left.names.retain(|column, _| columns.contains(column));
+            unplanned(&before, &after, &scope(&["public"]))
+        };
+        assert_eq!(after(&[gone], &[1, 2]), [""; 0]);
+        assert_eq!(after(&[gone], &[1]), ["column total of table shop.kept"]);
+        assert_eq!(after(&[gone, unheard, part], &[1, 2]), ["row 30003 of the catalog 9999"]);
+        assert_eq!(after(&[gone, part], &[1, 2]), ["row 30004 of the catalog 9998"]);
+        assert_eq!(after(&[gone, kept, unheard, part], &[]), ["table shop.kept", "row 30003 of the catalog 9999"]);
     }
 
     #[test]

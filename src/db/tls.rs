@@ -5,9 +5,9 @@
 //! as a root is trusted, a certificate without alternative names is known by its common name, and behind an IP
 //! address the name `localhost` is expected.
 
+use std::iter;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io, iter};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -18,6 +18,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::url::{Address, Check, Host, Pem, Trust};
+use crate::files::{self, ReadError};
 
 /// Why no TLS connection could be prepared: a file could not be read, or holds no certificate or key.
 pub(super) struct Unprepared(pub(super) String);
@@ -78,7 +79,11 @@ impl Verifier {
                     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
                 }
                 // node warns about a file that it cannot read and goes on without.
-                let extra = trust.extra_roots.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+                let extra = trust
+                    .extra_roots
+                    .as_deref()
+                    .and_then(|file| files::read(file, files::CODE).ok())
+                    .unwrap_or_default();
                 roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&extra).filter_map(Result::ok));
             } else {
                 roots.add_parsable_certificates(listed.iter().cloned());
@@ -153,9 +158,9 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn read(pem: &Pem) -> Result<Vec<u8>, Unprepared> {
-    let failed = |file: &Path, error: io::Error| Unprepared(format!("{}: {error}", file.display()));
+    let failed = |file: &Path, error: ReadError| Unprepared(format!("{}: {error}", file.display()));
     match pem {
-        Pem::File(file) => fs::read(file).map_err(|error| failed(file, error)),
+        Pem::File(file) => files::read(file, files::CODE).map_err(|error| failed(file, error)),
         Pem::Text(text) => Ok(text.clone().into_bytes()),
     }
 }

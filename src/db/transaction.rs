@@ -11,7 +11,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, error::DbError};
 
 use super::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
-use super::explain;
+use super::explain::{self, About};
 use super::fingerprint::{self, Identity};
 use super::lease::Hold;
 use super::url::Dsn;
@@ -120,10 +120,14 @@ impl Fault {
         })
     }
 
-    pub(super) fn advice(&self) -> String {
+    /// Returns all that was said of what happened.
+    pub fn text(&self) -> String {
         let shown = [Some(&self.message), self.detail.as_ref()].into_iter().flatten();
-        let shown = shown.map(String::as_str).collect::<Vec<_>>().join("\n");
-        let advice = explain::advice(&self.sqlstate, &shown).or_else(|| self.hint.clone());
+        shown.map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    pub(super) fn advice(&self) -> String {
+        let advice = explain::advice(&self.sqlstate, &self.text(), &About::default()).or_else(|| self.hint.clone());
         advice.unwrap_or_else(|| "look into the log of the server".to_owned())
     }
 }

@@ -1,6 +1,6 @@
-//! Reads what drizzle-kit connects with, and reads it as node-pg does. Pure: text in, [`Dsn`] out.
+//! Reads what drizzle-kit connects with, and reads it as the driver does that drizzle-kit has found. Pure: text in, [`Dsn`] out.
 //!
-//! The reference is the code that drizzle-kit runs: pg-connection-string 2.14.1 `index.js` (a URL to its parts), pg
+//! This file reads as node-pg does, which drizzle-kit prefers; [`driver`] has the others. The reference is the code that drizzle-kit runs: pg-connection-string 2.14.1 `index.js` (a URL to its parts), pg
 //! 8.16.3 `connection-parameters.js` (defaults from the environment) and `connection.js` (TLS), drizzle-kit 0.31.11
 //! `preparePostgresDB` (credentials in parts). Where libpq differs, libpq is wrong here: a check of another database,
 //! or with weaker TLS, than the one drizzle-kit will use proves nothing.
@@ -9,9 +9,17 @@ use std::fmt;
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
+
+pub use driver::Driver;
+pub use handover::DATABASE_URL;
+
+use crate::host;
+
+mod driver;
+mod handover;
 
 /// Looks a variable of the environment up, as the kit's own process would see it.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -22,6 +30,10 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 #[derive(Clone)]
 pub struct Dsn {
     address: Address,
+    /// The host as it was given. A dot at its end decides where a resolver looks.
+    dialled: String,
+    /// The URL that this was read from.
+    given: Option<SecretString>,
     password: Option<Password>,
     password_file: Option<PathBuf>,
     tls: Tls,
@@ -39,7 +51,7 @@ pub struct Address {
     pub user: String,
 }
 
-/// What node-pg connects to.
+/// What a driver connects to, in the one spelling of [`host::spell`].
 ///
 /// There is one host. node-pg knows no lists: `h1,h2` is one name to it, which no resolver knows, and
 /// `h1:1,h2:2` is an invalid URL.
@@ -49,6 +61,24 @@ pub enum Host {
     Tcp(String),
     /// The directory of a unix socket. The file in it is `.s.PGSQL.<port>` (pg `client.js`).
     Socket(PathBuf),
+}
+
+impl Host {
+    /// Reads a host; what begins with a slash is the directory of a socket.
+    fn of(given: &str) -> Host {
+        let spelled = host::spell(given);
+        if host::is_socket(&spelled) { Host::Socket(spelled.into()) } else { Host::Tcp(spelled) }
+    }
+}
+
+impl fmt::Display for Host {
+    /// Writes the host as guards, profiles and reports name it.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Host::Tcp(name) => f.write_str(name),
+            Host::Socket(dir) => write!(f, "{}", dir.display()),
+        }
+    }
 }
 
 /// Whether and how the connection is encrypted.
@@ -61,6 +91,8 @@ pub enum Tls {
     /// node-pg never falls back: `sslmode=prefer` fails where the server has no TLS (connection.js, "The server does
     /// not support SSL connections").
     Required(Trust),
+    /// With TLS, or without it where the server has none: postgres.js' `ssl=prefer`.
+    Preferred(Trust),
 }
 
 /// What the server's certificate has to prove.
@@ -116,6 +148,22 @@ pub enum DsnError {
     /// A demand on the connection's safety that neither drizzle-kit's driver nor this program can meet.
     #[error("the database URL demands {0}, which drizzle-kit's driver does not do")]
     Unmet(String),
+    /// The driver takes the address from another place than the one where it stands.
+    #[error(
+        "the parameter `{parameter}` of the database URL takes drizzle-kit's driver `{driver}` elsewhere than its host and path say"
+    )]
+    Elsewhere { parameter: String, driver: Driver },
+    /// The driver's sessions are not those that statements are judged by.
+    #[error(
+        "the parameter `{parameter}` of the database URL is a setting of the session to drizzle-kit's driver `{driver}`, and nothing is judged by it"
+    )]
+    Session { parameter: String, driver: Driver },
+    /// The driver does something else with it than is meant.
+    #[error("drizzle-kit's driver `{driver}` {what}")]
+    Unreadable { what: &'static str, driver: Driver },
+    /// A program that is started cannot be told which database is meant.
+    #[error("no URL says which database this is")]
+    Nameless,
     #[error("no database user is given")]
     NoUser,
     #[error("the dbCredentials hold neither a url nor a host and a database")]
@@ -139,6 +187,16 @@ impl DsnError {
             DsnError::Unmet(_) => {
                 "take it out: drizzle-kit connects without it, so that it protects nothing; sslmode=verify-full proves the server"
             }
+            DsnError::Elsewhere { .. } => {
+                "take it out, and write the address before the `?`: postgres://user:password@host:5432/database"
+            }
+            DsnError::Session { .. } => {
+                "take it out; what is meant for every session is set in the server: ALTER ROLE … SET, or ALTER DATABASE … SET"
+            }
+            DsnError::Unreadable { .. } => {
+                "name one host, without escapes, and a database; or install the driver `pg`, which drizzle-kit prefers"
+            }
+            DsnError::Nameless => "rename the database: its name has a sign that URLs cannot say",
             DsnError::NoUser => "put the user into dbCredentials, or set PGUSER; USER is often unset in containers",
             DsnError::NoCredentials => "set dbCredentials.url in drizzle's config",
         }
@@ -155,6 +213,12 @@ impl Dsn {
     /// As in drizzle-kit's own union of shapes (bin.cjs, `postgresCredentials`), parts win over a `url`, and an `ssl`
     /// beside a `url` is dropped without a word.
     pub fn from_credentials(dialect: &str, credentials: &Value, env: Env) -> Option<Result<Dsn, DsnError>> {
+        Dsn::as_read_by(Driver::Pg, dialect, credentials, env)
+    }
+
+    /// Reads the `dbCredentials` of a drizzle config as [`Dsn::from_credentials`] does, for the driver that drizzle-kit has
+    /// found. What leads this driver elsewhere than it says is an error.
+    pub fn as_read_by(driver: Driver, dialect: &str, credentials: &Value, env: Env) -> Option<Result<Dsn, DsnError>> {
         let text = |key| credentials.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         let over_a_socket = matches!(text("driver"), None | Some("pg" | "postgres"));
         if !matches!(dialect, "postgresql" | "postgres" | "pg")
@@ -163,18 +227,31 @@ impl Dsn {
         {
             return None;
         }
+        let of_url = |url: &str| match driver {
+            Driver::Pg => Dsn::from_url(url, env),
+            Driver::PostgresJs => driver::postgres_js_from_url(url, env),
+            Driver::Vercel | Driver::Neon => driver::is_plain(url, driver).and_then(|()| Dsn::from_url(url, env)),
+        };
         Some(match (text("host"), text("database"), text("url"), text("connectionString")) {
-            (_, _, _, Some(url)) => Dsn::from_url(url, env),
+            (_, _, _, Some(url)) => of_url(url),
+            (Some(_), Some(_), _, _) if driver == Driver::PostgresJs => {
+                driver::postgres_js_from_parts(credentials, env)
+            }
             (Some(_), Some(_), _, _) if dialect == "pg" => Dsn::from_raw_parts(credentials, env),
             (Some(_), Some(_), _, _) => Dsn::from_parts(credentials, env),
-            (_, _, Some(url), _) => Dsn::from_url(url, env),
+            (_, _, Some(url), _) => of_url(url),
             _ => Err(DsnError::NoCredentials),
         })
     }
 
     /// Returns credentials whose URL has other start-up options, as the key and the URL to put there; none where there is no
     /// URL, or where it would not be read so.
-    pub fn with_options(dialect: &str, credentials: &Value, options: &str) -> Option<(&'static str, String)> {
+    pub fn with_options(
+        driver: Driver,
+        dialect: &str,
+        credentials: &Value,
+        options: &str,
+    ) -> Option<(&'static str, String)> {
         ["connectionString", "url"].into_iter().find_map(|key| {
             let url = credentials.get(key)?.as_str()?;
             // The last of several parameters of one name wins.
@@ -182,7 +259,8 @@ impl Dsn {
             let url = format!("{url}{joint}options={}", encode(options, UNRESERVED));
             let mut changed = credentials.clone();
             *changed.get_mut(key)? = Value::from(url.as_str());
-            let read = Dsn::from_credentials(dialect, &changed, &|name| (name == "PGUSER").then(|| "me".to_owned()));
+            let env = |name: &str| (name == "PGUSER").then(|| "me".to_owned());
+            let read = Dsn::as_read_by(driver, dialect, &changed, &env);
             let is_read_so = read?.is_ok_and(|dsn| dsn.options() == Some(options));
             is_read_so.then_some((key, url))
         })
@@ -196,7 +274,7 @@ impl Dsn {
     /// Text that node-pg would resolve against its inner base URL (`host=h dbname=d` becomes a database of that name
     /// on a host called `base`) is refused.
     pub fn from_url(text: &str, env: Env) -> Result<Dsn, DsnError> {
-        Given::from_url(text)?.settle(env)
+        Ok(Dsn { given: Some(text.into()), ..Given::from_url(text)?.settle(env)? })
     }
 
     /// Reads what the `PG*` variables alone say.
@@ -232,12 +310,12 @@ impl Dsn {
     #[must_use]
     pub fn of_database(&self, database: &str) -> Dsn {
         let address = Address { database: database.to_owned(), ..self.address.clone() };
-        Dsn { address, ..self.clone() }
+        Dsn { address, given: None, ..self.clone() }
     }
 
     /// Resolves relative certificate files against the directory that the kit runs in.
     pub fn in_dir(mut self, dir: &Path) -> Dsn {
-        if let Tls::Required(trust) = &mut self.tls {
+        if let Tls::Required(trust) | Tls::Preferred(trust) = &mut self.tls {
             let identity = trust.identity.iter_mut().flat_map(|(certificate, key)| [certificate, key]);
             for pem in trust.roots.iter_mut().chain(identity) {
                 if let Pem::File(file) = pem {
@@ -251,6 +329,14 @@ impl Dsn {
 
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Returns the host for a resolver: as it was given, or in ASCII, as node hands it on.
+    pub fn dialled(&self) -> &str {
+        match &self.address.host {
+            Host::Tcp(name) if !self.dialled.is_ascii() => name,
+            _ => &self.dialled,
+        }
     }
 
     pub fn password(&self) -> Option<&SecretString> {
@@ -285,25 +371,9 @@ impl Dsn {
         self.application_name.as_deref()
     }
 
-    /// Returns every spelling of the password that may turn up in somebody's output, longest first.
-    ///
-    /// These are the password itself, as it stood in the URL, and as `encodeURIComponent`, WHATWG's user info and
-    /// form encoding, and a string in JSON write it.
-    pub fn secrets(&self) -> Vec<String> {
-        let Some(password) = &self.password else { return Vec::new() };
-        let plain = password.plain.expose_secret();
-        let json = Value::from(plain).to_string();
-        let mut secrets = vec![
-            plain.to_owned(),
-            encode(plain, UNRESERVED),
-            encode(plain, USER_INFO),
-            url::form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
-            json[1..json.len() - 1].to_owned(),
-        ];
-        secrets.extend(password.written.as_ref().map(|written| written.expose_secret().to_owned()));
-        secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        secrets.dedup();
-        secrets
+    /// Returns what must not turn up in an output: the password, and as it stood in the URL.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        self.password.iter().flat_map(|password| [Some(&password.plain), password.written.as_ref()]).flatten()
     }
 }
 
@@ -354,19 +424,24 @@ impl fmt::Debug for Pem {
 /// Finds the password for an address in the text of a `.pgpass` file.
 ///
 /// A line is `host:port:database:user:password`, the first four may be `*`, and a backslash takes `:` and `\` their
-/// meaning (pgpass 1.0.5, `lib/helper.js`). The first line that fits wins.
-pub fn find_in_pgpass(text: &str, address: &Address) -> Option<SecretString> {
-    let host = match &address.host {
-        Host::Tcp(name) => name.clone(),
-        Host::Socket(dir) => dir.display().to_string(),
-    };
-    let wanted = [&host, &address.port.to_string(), &address.database, &address.user];
+/// meaning (pgpass 1.0.5, `lib/helper.js`). The first line that fits wins. It compares hosts to the letter.
+pub fn find_in_pgpass(text: &str, dsn: &Dsn) -> Option<SecretString> {
+    let Dsn { dialled: host, address, .. } = dsn;
+    let wanted = [host, &address.port.to_string(), &address.database, &address.user];
     text.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
         let fields = pgpass_fields(line);
         let [places @ .., password] = &fields[..] else { return None };
         let fits = places.len() == wanted.len()
             && places.iter().zip(wanted).all(|(field, wanted)| field == "*" || field == wanted);
         (fits && !password.is_empty()).then(|| password.clone().into())
+    })
+}
+
+/// Returns the passwords in the text of a `.pgpass` file, each with its user.
+pub fn passwords_in_pgpass(text: &str) -> impl Iterator<Item = (String, SecretString)> {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| match &pgpass_fields(line)[..] {
+        [_, _, _, user, password] => Some((user.clone(), password.clone().into())),
+        _ => None,
     })
 }
 
@@ -497,6 +572,13 @@ impl Given {
         if let Some(demand) = unmet(parameter) {
             return Err(DsnError::Unmet(demand));
         }
+        // It puts a URL into the place of this one where it is handed over as a text, and not by name.
+        if parameter("connectionString").is_some() {
+            return Err(DsnError::Elsewhere { parameter: "connectionString".to_owned(), driver: Driver::Pg });
+        }
+        if parameter("replication").is_some() {
+            return Err(DsnError::Session { parameter: "replication".to_owned(), driver: Driver::Pg });
+        }
         let written = url.password().unwrap_or_default();
         let given = Given {
             user: parameter("user").or(some(decode(url.username(), "")?)),
@@ -556,11 +638,13 @@ impl Given {
         let password = or_env(self.password, "PGPASSWORD");
         Ok(Dsn {
             address: Address {
-                host: if host.starts_with('/') { Host::Socket(host.into()) } else { Host::Tcp(host) },
+                host: Host::of(&host),
                 port,
                 database: or_env(self.database, "PGDATABASE").unwrap_or_else(|| user.clone()),
                 user,
             },
+            dialled: host,
+            given: None,
             password: password
                 .map(|plain| Password { plain: plain.into(), written: self.written.map(SecretString::from) }),
             password_file: password_file(env),
@@ -574,10 +658,15 @@ impl Given {
 
 impl Ssl {
     fn settle(self, env: Env) -> Tls {
+        self.settle_by(env, env("PGSSLMODE").as_deref())
+    }
+
+    /// Returns what comes of it with node's own variables, and this mode where nothing was said.
+    fn settle_by(self, env: Env, mode: Option<&str>) -> Tls {
         let trust = match self {
             Ssl::Off => None,
             Ssl::On(trust) => Some(trust),
-            Ssl::Unset => match env("PGSSLMODE").as_deref() {
+            Ssl::Unset => match mode {
                 Some("prefer" | "require" | "verify-ca" | "verify-full") => Some(Trust::default()),
                 Some("no-verify") => Some(Trust::nothing()),
                 _ => None,
@@ -680,8 +769,6 @@ fn some(text: String) -> Option<String> {
 
 /// What `encodeURIComponent` leaves alone beside letters and digits.
 const UNRESERVED: &str = "-_.!~*'()";
-/// What WHATWG's user info encoding leaves alone beside letters and digits.
-const USER_INFO: &str = "-_.!~*'()$&+,%";
 /// What `decodeURI` leaves encoded, so that a `%2F` in a database name stays.
 const RESERVED: &str = ";/?:@&=+$,#";
 
@@ -720,6 +807,11 @@ fn encode(text: &str, kept: &str) -> String {
     })
 }
 
+/// Tells whether there is an escape in a path that `decodeURI` leaves alone.
+fn is_reserved_escape(path: &str) -> bool {
+    decode(path, RESERVED).is_ok_and(|decoded| decode(path, "").is_ok_and(|all| all != decoded))
+}
+
 /// Mirrors `decodeURIComponent`, and `decodeURI` where some characters are to stay encoded.
 fn decode(text: &str, kept: &str) -> Result<String, DsnError> {
     let mut parts = text.split('%');
@@ -740,6 +832,7 @@ fn decode(text: &str, kept: &str) -> Result<String, DsnError> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;
@@ -886,19 +979,20 @@ mod tests {
         }
     }
 
-    fn show(dsn: &Dsn) -> String {
-        let Address { host, port, database, user } = dsn.address();
-        let host = match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Socket(dir) => dir.display().to_string(),
-        };
+    pub(super) fn show(dsn: &Dsn) -> String {
+        let Address { port, database, user, .. } = dsn.address();
+        let host = &dsn.dialled;
         let password = dsn.password().map_or("", |password| password.expose_secret());
         let (options, name) = (dsn.options().unwrap_or_default(), dsn.application_name().unwrap_or_default());
         format!("{host}|{port}|{database}|{user}|{password}|{}|{options}|{name}", show_tls(dsn.tls()))
     }
 
     fn show_tls(tls: &Tls) -> String {
-        let Tls::Required(trust) = tls else { return "off".to_owned() };
+        let (trust, mode) = match tls {
+            Tls::Off => return "off".to_owned(),
+            Tls::Required(trust) => (trust, ""),
+            Tls::Preferred(trust) => (trust, "+or-off"),
+        };
         let check = match trust.check {
             Check::Full => "full",
             Check::Authority => "ca",
@@ -906,7 +1000,7 @@ mod tests {
         };
         let root = if trust.roots.is_empty() { "" } else { "+root" };
         let identity = if trust.identity.is_some() { "+cert+key" } else { "" };
-        format!("{check}{root}{identity}")
+        format!("{check}{root}{identity}{mode}")
     }
 
     #[test]
@@ -1015,11 +1109,13 @@ mod tests {
     }
 
     #[test]
-    fn the_secrets_are_every_spelling_of_the_password() {
-        let dsn = read("postgres://u:a%20b%2f%22%2b@h/d", &[]).expect("a good URL");
-        let expected = ["a%20b%2F%22%2B", "a%20b%2f%22%2b", "a%20b%2F%22+", "a+b%2F%22%2B", "a b/\\\"+", "a b/\"+"];
-        assert_eq!(dsn.secrets(), expected);
-        assert_eq!(read("postgres://u@h/d", &[]).expect("a good URL").secrets(), [""; 0]);
+    fn the_secrets_are_the_password_and_what_stood_in_the_url() {
+        let secrets = |url| {
+            let dsn = read(url, &[]).expect("a good URL");
+            dsn.secrets().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(secrets("postgres://u:a%20b%2f%22%2b@h/d"), ["a b/\"+", "a%20b%2f%22%2b"]);
+        assert_eq!(secrets("postgres://u@h/d"), [""; 0]);
     }
 
     #[test]
@@ -1086,8 +1182,9 @@ mod tests {
 
     #[test]
     fn options_are_put_into_a_url_that_takes_them() {
-        let with =
-            |credentials: Value| Dsn::with_options("postgresql", &credentials, "-c a=b -c c=d").map(|(_, url)| url);
+        let with = |credentials: Value| {
+            Dsn::with_options(Driver::Pg, "postgresql", &credentials, "-c a=b -c c=d").map(|(_, url)| url)
+        };
         let added = "options=-c%20a%3Db%20-c%20c%3Dd";
         for (url, joint) in [
             ("postgres://u:p%23@h/d", Some("?")),
@@ -1111,7 +1208,7 @@ mod tests {
             .tls
         {
             Tls::Required(trust) => trust,
-            Tls::Off => panic!("TLS is off"),
+            Tls::Off | Tls::Preferred(_) => panic!("TLS is not required"),
         };
         assert_eq!(tls(&[("NODE_TLS_REJECT_UNAUTHORIZED", "0")]).check, Check::Nothing);
         assert_eq!(tls(&[("NODE_EXTRA_CA_CERTS", "/ca")]).extra_roots, Some("/ca".into()));
@@ -1128,8 +1225,8 @@ mod tests {
 
     #[test]
     fn a_password_file_is_read_as_pgpass_reads_it() {
-        let address = |url| read(url, &[]).expect("a good URL").address().clone();
-        let find = |text, url| find_in_pgpass(text, &address(url)).map(|password| password.expose_secret().to_owned());
+        let dsn = |url| read(url, &[]).expect("a good URL");
+        let find = |text, url| find_in_pgpass(text, &dsn(url)).map(|password| password.expose_secret().to_owned());
         let text = "# a comment\nother:5432:d:u:no\nh:*:d:u:a\\:b\\\\c:d\n*:*:*:*:last\n";
         assert_eq!(find(text, "postgres://u@h:77/d").as_deref(), Some("a:b\\c:d"));
         assert_eq!(find(text, "postgres://u@h:77/e").as_deref(), Some("last"));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use serde::Deserialize;
 
+use crate::files;
 use crate::kit::config::{ConfigFile, Hello};
 use crate::kit::mailbox::Mailbox;
 use crate::term::pty;
@@ -70,15 +71,22 @@ struct Package {
     bin: std::collections::BTreeMap<String, PathBuf>,
 }
 
+/// Returns the version of the drizzle-kit that is installed in a project's folder or above, whether node is there or not.
+pub fn installed_version(cwd: &Path) -> Option<Version> {
+    read(&package(cwd)?).ok().map(|package| package.version)
+}
+
+fn package(cwd: &Path) -> Option<PathBuf> {
+    let packages = cwd.ancestors().map(|folder| folder.join("node_modules/drizzle-kit/package.json"));
+    packages.into_iter().find(|package| package.is_file())
+}
+
 /// Finds drizzle-kit from a project's folder upward, or takes the command that starts it.
 ///
 /// # Errors
 /// When node or drizzle-kit is missing or broken.
 pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
-    let package = cwd
-        .ancestors()
-        .map(|folder| folder.join("node_modules/drizzle-kit/package.json"))
-        .find(|package| package.is_file());
+    let package = package(cwd);
     if let Some(command) = command {
         let not_a_command = || LocateError::NotACommand { command: command.to_owned() };
         let words = shell_words::split(command).map_err(|_| not_a_command())?;
@@ -101,7 +109,7 @@ pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
 fn read(path: &Path) -> Result<Package, LocateError> {
     let broken =
         |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(|error| broken(error.into()))?;
+    let text = files::text(path, files::SETTINGS).map_err(|error| broken(error.into()))?;
     serde_json::from_str(&text).map_err(|error| broken(error.into()))
 }
 

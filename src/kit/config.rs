@@ -7,6 +7,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::KitError;
+use crate::files::{self, ReadError};
 
 /// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
 const FILES: [&str; 7] = [
@@ -29,16 +30,37 @@ pub struct ConfigFile {
     pub named: bool,
 }
 
+/// Why it is not known which config file is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigFileError {
+    #[error("drizzle's config file {} does not exist", path.display())]
+    Missing { path: PathBuf },
+    #[error("reading drizzle's config file {}", path.display())]
+    Unreadable { path: PathBuf, source: ReadError },
+}
+
 /// Finds the config file: the one named, else the first of those drizzle projects use.
 /// Returns nothing where there is none; drizzle-kit's own message about it is the better one.
-pub fn find(cwd: &Path, named: Option<&Path>) -> Option<ConfigFile> {
+///
+/// # Errors
+/// When the one named is not there, or one that is there cannot be read: drizzle-kit might take it, or another.
+pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, ConfigFileError> {
+    let is_readable = |path: &Path| {
+        let unreadable = |source| ConfigFileError::Unreadable { path: path.to_owned(), source };
+        files::is_readable(path).map_err(unreadable)
+    };
     if let Some(named) = named {
-        return Some(ConfigFile { path: cwd.join(named), named: true });
+        let path = cwd.join(named);
+        let missing = || ConfigFileError::Missing { path: path.clone() };
+        return if is_readable(&path)? { Ok(Some(ConfigFile { path, named: true })) } else { Err(missing()) };
     }
-    FILES.iter().enumerate().find_map(|(idx, name)| {
+    for (idx, name) in FILES.iter().enumerate() {
         let path = cwd.join(name);
-        path.is_file().then_some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT })
-    })
+        if is_readable(&path)? {
+            return Ok(Some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT }));
+        }
+    }
+    Ok(None)
 }
 
 /// Drizzle's config, as far as it matters here.
@@ -65,15 +87,15 @@ pub struct Config {
     pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
-    /// Whether drizzle-kit finds the driver `pg`, which it prefers to all others.
-    #[serde(default)]
-    pub has_pg: bool,
-    /// The package that drizzle-kit connects by: the first of its dialect's that it finds.
+    /// The npm package by which drizzle-kit connects: the first of its dialect's that it finds.
     #[serde(default)]
     pub client: Option<String>,
     /// The version of drizzle-orm, whose migrators drizzle-kit calls.
     #[serde(default)]
     pub orm: Option<String>,
+    /// The variables that drizzle-kit's dotenv and the config have set, or taken away.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Option<String>>,
 }
 
 /// The table in which `migrate` records what it has applied, as far as the config names it.
@@ -86,7 +108,7 @@ pub struct Migrations {
 }
 
 impl std::fmt::Debug for Config {
-    /// Shows everything but the credentials.
+    /// Shows everything but the credentials and the variables.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Config {
             dialect,
@@ -97,11 +119,11 @@ impl std::fmt::Debug for Config {
             tables_filter,
             migrations,
             db_credentials: _,
-            has_pg,
             client,
             orm,
+            variables: _,
         } = self;
-        let (drivers, filters) = ((driver, has_pg, client, orm), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, client, orm), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
@@ -235,7 +257,7 @@ pub enum Mail {
     /// The config was loaded; drizzle-kit waits for our word.
     Config { config: Box<Config> },
     /// Loading the config failed; drizzle-kit goes on to say so itself.
-    Error { error: String },
+    Error(ConfigError),
     /// A statement failed.
     Failed { failed: Box<FailedStatement> },
     /// A session began; it waits for our word before its first query.
@@ -250,6 +272,23 @@ pub enum Mail {
     Refused { refused: String },
     /// The hook was loaded by a drizzle-kit that was only to show that it does so.
     Hello { hello: Hello },
+}
+
+/// Why the config was not loaded.
+#[derive(Clone, Default, Deserialize)]
+pub struct ConfigError {
+    pub error: String,
+    /// The variables that drizzle-kit's dotenv and the config had set by then, or taken away.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Option<String>>,
+}
+
+impl std::fmt::Debug for ConfigError {
+    /// Shows everything but the variables.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ConfigError { error, variables: _ } = self;
+        write!(f, "ConfigError {{ {error:?} }}")
+    }
 }
 
 /// What one of drizzle-kit's own sessions is, as the server told it within that session.
@@ -321,6 +360,33 @@ impl FailedStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_config_file_that_cannot_be_read_is_not_passed_over_for_the_next() {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        let found = |named: Option<&Path>| match find(folder.path(), named) {
+            Ok(file) => file.map_or("none".to_owned(), |file| file.path.display().to_string()),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{error}{cause}")
+            }
+        };
+        let here = |text: String| text.replace(&folder.path().display().to_string(), ".");
+        assert_eq!(found(None), "none");
+        assert_eq!(here(found(Some(Path::new("x.ts")))), "drizzle's config file ./x.ts does not exist");
+        std::fs::write(path("drizzle.config.js"), "").expect("the folder is ours");
+        assert_eq!(here(found(None)), "./drizzle.config.js");
+        std::os::unix::fs::symlink("gone.ts", path("drizzle.config.ts")).expect("the folder is ours");
+        let dangling =
+            "reading drizzle's config file ./drizzle.config.ts: it is a link to gone.ts, which does not exist";
+        assert_eq!(here(found(None)), dangling);
+        assert_eq!(here(found(Some(Path::new("drizzle.config.ts")))), dangling);
+        assert_eq!(here(found(Some(Path::new("drizzle.config.js")))), "./drizzle.config.js");
+        std::fs::remove_file(path("drizzle.config.ts")).expect("the folder is ours");
+        std::fs::create_dir(path("drizzle.config.ts")).expect("the folder is ours");
+        assert_eq!(here(found(None)), "reading drizzle's config file ./drizzle.config.ts: it is a folder");
+    }
 
     #[test]
     fn the_config_is_read_as_drizzle_means_it() {

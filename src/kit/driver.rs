@@ -12,7 +12,7 @@ use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{debug, trace};
 
-use crate::kit::config::{Config, FailedStatement, Hello, KitSession, Mail};
+use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Mail};
 use crate::kit::mailbox::{Go, Mailbox};
 use crate::kit::prompt::Prompt;
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
@@ -57,6 +57,8 @@ pub trait Pilot {
     fn is_executing(&mut self, consented: bool) -> bool;
     /// Is asked when the leash that came with the clearance has something to say. Losing it ends the run.
     fn is_on_leash(&mut self) -> bool;
+    /// Takes why the config was not loaded, and returns the secrets that will be left out of recordings.
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets;
     /// Takes a file of the project that was loaded after the config: a schema file, or what it imports.
     fn loaded(&mut self, file: PathBuf);
     /// Takes what the project's own files print while they are loaded.
@@ -327,7 +329,11 @@ impl Driver {
             Ok(Mail::Printed { printed }) => pilot.printed(&printed),
             Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
             Ok(Mail::Hello { hello }) => self.flight.hello = Some(hello),
-            Ok(Mail::Error { error }) => self.flight.config_error = Some(error),
+            Ok(Mail::Error(failed)) => {
+                let secrets = pilot.config_failed(&failed);
+                self.terminal.get_stream_mut().hide(&secrets);
+                self.flight.config_error = Some(failed.error);
+            }
             // What follows in its transaction fails because of the first.
             Ok(Mail::Failed { failed }) => drop(self.flight.failed.get_or_insert(*failed)),
             // Only the hook writes here. What it cannot say in JSON is no config.

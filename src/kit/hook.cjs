@@ -311,15 +311,26 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
   // --- The config -----------------------------------------------------------------------------------------------------
 
-  // drizzle-kit looks for its drivers from its own place, and takes this one where it is.
-  const hasPg = () => {
-    try {
-      return Boolean(Module.createRequire(real(process.argv[1])).resolve('pg'));
-    } catch {
-      return false;
+  const kit = real(process.argv[1]);
+  const required = Module.createRequire(kit);
+  // drizzle-kit imports its drivers from its own place. An import knows no NODE_PATH, in which package managers list what is
+  // no dependency of anybody here.
+  const placeOf = (name) => {
+    if (process.versions.pnp) {
+      try {
+        return required.resolve(`${name}/package.json`);
+      } catch (error) {
+        // What a package does not export is there.
+        return error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? '' : undefined;
+      }
+    }
+    for (let folder = path.dirname(kit); ; folder = path.dirname(folder)) {
+      const place = path.join(folder, 'node_modules', name, 'package.json');
+      if (fs.existsSync(place)) return place;
+      if (folder === path.dirname(folder)) return undefined;
     }
   };
-  // In the order of drizzle-kit's `preparePostgresDB` and its siblings.
+  // In the order of drizzle-kit's `preparePostgresDB` and its siblings, which take the first that they find.
   const clients = {
     postgresql: ['pg', 'postgres', '@vercel/postgres', '@neondatabase/serverless'],
     mysql: ['mysql2', '@planetscale/database'],
@@ -327,20 +338,24 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     sqlite: ['@libsql/client', 'better-sqlite3'],
     turso: ['@libsql/client'],
   };
-  const versionOf = (name) => {
-    for (let folder = path.dirname(real(process.argv[1])); folder !== path.dirname(folder); folder = path.dirname(folder)) {
-      try {
-        return JSON.parse(fs.readFileSync(path.join(folder, 'node_modules', name, 'package.json'), 'utf8')).version;
-      } catch {
-        // not here
-      }
-    }
-    return undefined;
+  const installed = (dialect = 'postgresql') => {
+    const place = placeOf('drizzle-orm');
+    return {
+      client: clients[dialect]?.find((name) => placeOf(name) !== undefined),
+      orm: place ? JSON.parse(fs.readFileSync(place, 'utf8')).version : undefined,
+    };
+  };
+  // What drizzle-kit's dotenv and the config have set or taken away: the drivers fill gaps from it.
+  const before = { ...process.env };
+  const changed = () => {
+    const names = Object.keys({ ...before, ...process.env }).filter((name) => before[name] !== process.env[name]);
+    return Object.fromEntries(names.map((name) => [name, process.env[name] ?? null]));
   };
   const clear = (config) => {
     const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
     const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
-    const reply = exchange({ config: { ...known, hasPg: hasPg(), client: clients[dialect]?.find(versionOf), orm: versionOf('drizzle-orm') } });
+    const { client, orm } = installed(dialect);
+    const reply = exchange({ config: { ...known, client, orm, variables: changed() } });
     Object.assign(process.env, reply.env);
     delete process.env.DRIZZLE_PILOT_MAIL;
     delete process.env.DRIZZLE_PILOT_CONFIG;
@@ -428,7 +443,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     try {
       loaded = ofProject(() => load.call(this, request, ...rest));
     } catch (error) {
-      if (!told) send({ error: String(error && (error.stack || error.message || error)) });
+      if (!told) send({ error: String(error && (error.stack || error.message || error)), variables: changed() });
       told = true;
       throw error;
     }

@@ -100,7 +100,7 @@ impl KitError {
         ];
         let says = |sentence: &&str| self.message.contains(*sentence);
         let is_known = |code: &str| code.starts_with("08") || code.starts_with("28") || codes.contains(&code);
-        self.code.as_deref().is_some_and(is_known) || sentences.iter().any(|sentence| says(&sentence))
+        self.code.as_deref().is_some_and(is_known) || sentences.iter().any(says)
     }
 
     /// Returns everything that was said, for looking for causes.

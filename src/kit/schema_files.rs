@@ -8,6 +8,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
+use crate::files;
 use crate::kit::config::OneOrMany;
 
 /// Returns the SHA-256, in hexadecimal, over the paths and contents of the files that the config's `schema` names: files,
@@ -19,7 +20,7 @@ pub fn digest(project: &Path, schema: Option<&OneOrMany>) -> String {
     let mut digest = Sha256::new();
     for file in files {
         let shown = file.strip_prefix(project).unwrap_or(&file).display().to_string();
-        let content = std::fs::read(&file).unwrap_or_default();
+        let content = files::read(&file, files::CODE).unwrap_or_default();
         for part in [shown.as_bytes(), &content] {
             digest.update(part.len().to_le_bytes());
             digest.update(part);
@@ -32,7 +33,7 @@ pub fn digest(project: &Path, schema: Option<&OneOrMany>) -> String {
 pub fn mention(project: &Path, schema: Option<&OneOrMany>, name: &str) -> bool {
     let quoted = ['\'', '"', '`'].map(|quote| format!("{quote}{name}{quote}"));
     all(project, schema).iter().any(|file| {
-        let text = std::fs::read(file).unwrap_or_default();
+        let text = files::read(file, files::CODE).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         quoted.iter().any(|quoted| text.contains(quoted))
     })
@@ -43,7 +44,7 @@ pub fn mention(project: &Path, schema: Option<&OneOrMany>, name: &str) -> bool {
 pub fn declare(project: &Path, schema: Option<&OneOrMany>, table: &str) -> bool {
     let pattern = format!(r#"able\w*\s*\(\s*['"`]{}['"`]"#, regex::escape(table));
     let Ok(pattern) = regex::bytes::Regex::new(&pattern) else { return true };
-    all(project, schema).iter().any(|file| pattern.is_match(&std::fs::read(file).unwrap_or_default()))
+    all(project, schema).iter().any(|file| pattern.is_match(&files::read(file, files::CODE).unwrap_or_default()))
 }
 
 /// Returns the names that files give to schemas with `pgSchema`, as far as they are written there.
@@ -51,7 +52,7 @@ pub fn schemas<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeSet<Str
     let called = Regex::new(r#"\bpgSchema\s*\(\s*(?:'([^']+)'|"([^"]+)"|`([^`$]+)`)"#).expect("the pattern is right");
     let mut names = BTreeSet::new();
     for file in files {
-        let text = std::fs::read(file).unwrap_or_default();
+        let text = files::read(file, files::CODE).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let found = called.captures_iter(&text).filter_map(|found| found.iter().skip(1).flatten().next());
         names.extend(found.map(|name| name.as_str().to_owned()));
@@ -65,13 +66,13 @@ fn all(project: &Path, schema: Option<&OneOrMany>) -> Vec<PathBuf> {
         Some(OneOrMany::One(path)) => vec![path],
         Some(OneOrMany::Many(paths)) => paths.iter().map(String::as_str).collect(),
     };
-    let mut files: Vec<PathBuf> = named.iter().flat_map(|named| files(project, named)).collect();
+    let mut files: Vec<PathBuf> = named.iter().flat_map(|named| named_by(project, named)).collect();
     files.sort();
     files.dedup();
     files
 }
 
-fn files(project: &Path, named: &str) -> Vec<PathBuf> {
+fn named_by(project: &Path, named: &str) -> Vec<PathBuf> {
     let path = project.join(named);
     if path.is_file() {
         return vec![path];

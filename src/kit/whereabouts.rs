@@ -4,6 +4,7 @@
 
 use url::Url;
 
+use crate::host;
 use crate::kit::config::Config;
 
 /// Where a database is.
@@ -11,7 +12,7 @@ use crate::kit::config::Config;
 pub enum Whereabouts {
     /// On this machine, without a network: a file, or inside node.
     Local,
-    /// On this host, in lowercase.
+    /// On this host, in its one spelling.
     Host(String),
     /// Over a network, and no host says where; or it is not understood.
     Hidden,
@@ -27,9 +28,9 @@ pub fn of(config: &Config) -> Whereabouts {
         ("mysql" | "singlestore", None | Some("mysql2")) => {
             let url = ["url", "uri", "connectionString"].into_iter().find_map(credential);
             match (credential("host"), url.map(host_of_mysql)) {
-                (Some(host), None) => Whereabouts::Host(host.to_lowercase()),
+                (Some(host), None) => Whereabouts::Host(host::spell(host)),
                 (None, Some(Some(host))) => Whereabouts::Host(host),
-                (Some(host), Some(Some(other))) if host.to_lowercase() == other => Whereabouts::Host(other),
+                (Some(host), Some(Some(other))) if host::spell(host) == other => Whereabouts::Host(other),
                 _ => Whereabouts::Hidden,
             }
         }
@@ -48,7 +49,7 @@ fn host_of_mysql(url: &str) -> Option<String> {
     let leads_elsewhere = url.query_pairs().any(|(name, _)| matches!(&*name, "host" | "socketPath" | "uri"));
     let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
     let is_plain = !leads_elsewhere && !host.contains('%');
-    is_plain.then(|| host.trim_matches(['[', ']']).to_lowercase())
+    is_plain.then(|| host::spell(host))
 }
 
 /// Reads a URL of libsql, or the path of a file.
@@ -59,7 +60,7 @@ fn place_of_sqlite(text: &str) -> Whereabouts {
         Err(_) => Whereabouts::Hidden,
         Ok(url) if url.scheme() == "file" => Whereabouts::Local,
         Ok(url) => match url.host_str().filter(|host| !host.is_empty() && !host.contains('%')) {
-            Some(host) => Whereabouts::Host(host.trim_matches(['[', ']']).to_lowercase()),
+            Some(host) => Whereabouts::Host(host::spell(host)),
             None => Whereabouts::Hidden,
         },
     }

@@ -92,6 +92,8 @@ pub struct Finding {
     /// Why that matters.
     pub why: String,
     pub what_to_do: String,
+    /// The file that it is about, where it may be accepted as an old fault.
+    pub about: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::finding::Position;
 use super::journal_file::{self, Entry, Journal, JournalFile};
 use super::snapshot::{self, Snapshot};
+use crate::files::{self, ReadError};
 
 /// Where the journal is, below the folder.
 pub const JOURNAL: &str = "meta/_journal.json";
@@ -47,7 +48,7 @@ pub enum FolderError {
     #[error("there is no migrations folder {}", .0.display())]
     Missing(PathBuf),
     #[error("reading {}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable { path: PathBuf, source: ReadError },
     /// Migrations of drizzle-kit 1.0 and no journal.
     #[error("{} is a migrations folder of drizzle-kit 1.0 ({example}/{MIGRATION}), which is not supported yet", path.display())]
     Newer { path: PathBuf, example: String },
@@ -159,6 +160,19 @@ impl Folder {
         self.path.join(JOURNAL)
     }
 
+    /// Returns the snapshot of what is there before a migration: that of the last one before it that has one.
+    pub fn snapshot_before(&self, file: &SqlFile) -> Option<&Snapshot> {
+        let entries = &self.journal().ok()?.entries;
+        let idx = entries.iter().position(|entry| entry.tag == file.tag())?;
+        entries[..idx].iter().rev().find_map(|entry| self.snapshot(entry))
+    }
+
+    /// Returns the snapshot of an entry of the journal.
+    pub fn snapshot(&self, entry: &Entry) -> Option<&Snapshot> {
+        let names = entry.snapshot_names();
+        self.snapshots.iter().find(|snapshot| names.contains(&snapshot.name))
+    }
+
     /// Returns the file of an entry of the journal.
     pub fn file(&self, entry: &Entry) -> Option<&SqlFile> {
         self.files.iter().find(|file| file.tag() == entry.tag)
@@ -169,6 +183,19 @@ impl SqlFile {
     /// Returns the name by which the journal lists the file.
     pub fn tag(&self) -> &str {
         self.name.strip_suffix(".sql").unwrap_or(&self.name)
+    }
+
+    /// Returns the hashes that the file has with the line ends of every system: a checkout may change them (git's
+    /// `core.autocrlf`), and the server reads the same.
+    pub fn hashes(&self) -> Vec<String> {
+        if !self.text.contains('\n') {
+            return vec![self.hash.clone()];
+        }
+        let unix = self.text.replace("\r\n", "\n");
+        let windows = unix.replace('\n', "\r\n");
+        let mut hashes = vec![self.hash.clone(), hash(&unix), hash(&windows)];
+        hashes.dedup();
+        hashes
     }
 }
 
@@ -184,10 +211,16 @@ pub fn is_meta(name: &str) -> bool {
 
 /// Returns what a folder contains, and whether each is a folder itself; nothing where there is no such folder.
 fn list(path: &Path) -> Result<Option<Vec<(String, bool)>>, FolderError> {
-    let unreadable = |source| FolderError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |error: io::Error| FolderError::Unreadable { path: path.to_owned(), source: error.into() };
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match files::is_there(path).map_err(unreadable)? {
+                // A link that leads nowhere is no folder that is still to come.
+                true => Err(unreadable(error)),
+                false => Ok(None),
+            };
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let mut names = Vec::new();
@@ -202,7 +235,7 @@ fn list(path: &Path) -> Result<Option<Vec<(String, bool)>>, FolderError> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, FolderError> {
-    std::fs::read(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
+    files::read(path, files::CODE).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
 }
 
 /// Returns the text that node reads (`readFileSync(…).toString()`, drizzle-orm's migrator): U+FFFD stands for what is no
@@ -238,6 +271,16 @@ mod tests {
         check(b"\xe2\x82 \xf0\x9f\x98", "7336d936651e83126f069a51d0984af4a57e09dddd2d9d720acdab2e17e1c600");
         check(b"\xed\xa0\x80 \xc0\xaf", "ffd81c96da5d4354da6fa4979c66c6c4777991d667341b7b19e799208b20c754");
         check(b"\xf4\x90\x80\x80", "c22917d19a6656769f72fb7090d6590cb857aa735ef9e646a4ef15d78e7d2317");
+    }
+
+    #[test]
+    fn a_file_has_the_hashes_of_every_line_end() {
+        let hashes = |content: &[u8]| of(&[("0000_a.sql", content)], &[]).expect("it can be read").files[0].hashes();
+        let (unix, windows) = (hashes(b"SELECT 1;\nSELECT 2;\n"), hashes(b"SELECT 1;\r\nSELECT 2;\r\n"));
+        assert!(unix.contains(&windows[0]) && windows.contains(&unix[0]));
+        assert!(hashes(b"SELECT 1;\r\nSELECT 2;\n").contains(&unix[0]));
+        assert!(!hashes(b"SELECT 1;\nSELECT 3;\n").contains(&unix[0]));
+        assert_eq!(hashes(b"SELECT 1;").len(), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::folder::{self, Folder, FolderError};
+use crate::files;
 
 /// Why git did not tell.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +69,10 @@ impl<'a> Git<'a> {
         let commit = self.line("rev-parse", &["--verify", "--end-of-options", &commit])?;
         let base = self.line("merge-base", &[&commit, "HEAD"])?;
         let old = self.names("ls-tree", &["-r", "-z", "--name-only", &base, "--", "."])?;
-        let edited = self
-            .names("diff", &["--name-only", "-z", "--relative", "--no-renames", "--diff-filter=M", &base, "--", "."])?;
+        // A checkout with other line ends is no edit: git shows no line of it.
+        let lines = ["--numstat", "--ignore-cr-at-eol", "-z", "--relative", "--no-renames", "--diff-filter=M"];
+        let counted = self.names("diff", &[&lines[..], &[&base, "--", "."]].concat())?;
+        let edited = counted.iter().filter_map(|line| line.splitn(3, '\t').nth(2)).map(str::to_owned).collect();
         Ok(Since { old, edited })
     }
 
@@ -96,7 +99,7 @@ impl<'a> Git<'a> {
             if !folder::is_sql(name) && !folder::is_meta(name) {
                 continue;
             }
-            match (differing.contains(name), std::fs::read(self.folder.join(name))) {
+            match (differing.contains(name), files::read(&self.folder.join(name), files::CODE)) {
                 (false, Ok(content)) => drop(contents.insert(name.to_owned(), content)),
                 _ => from_index.push((name.to_owned(), about.split(' ').nth(1).unwrap_or_default().to_owned())),
             }

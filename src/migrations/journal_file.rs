@@ -54,6 +54,16 @@ pub struct Entry {
     pub idx_at: Position,
 }
 
+impl Entry {
+    /// Returns the names that the snapshot of the migration may have: the number, or whatever else stands before the first
+    /// `_` of the tag, as in `20250101120000_init` (drizzle-kit 0.21 to 0.31, `prepareMigrationMetadata`).
+    pub fn snapshot_names(&self) -> Vec<String> {
+        let prefix = self.tag.split_once('_').map(|(prefix, _)| prefix.to_owned());
+        let number = self.idx.map(|idx| format!("{idx:04}"));
+        prefix.into_iter().chain(number).map(|prefix| format!("{prefix}_snapshot.json")).collect()
+    }
+}
+
 #[derive(Deserialize)]
 struct JournalText<'a> {
     #[serde(default)]
@@ -98,7 +108,7 @@ pub fn conflict(text: &str) -> Option<Position> {
         .map(|idx| Position { line: idx + 1, column: 1 })
 }
 
-type Trouble = (Position, String);
+pub(super) type Trouble = (Position, String);
 
 fn entries(text: &str) -> Result<(Option<String>, Vec<Entry>), Trouble> {
     let JournalText { dialect, entries } = parse(text, text)?;
@@ -124,7 +134,7 @@ fn entry(text: &str, lines: &Lines, raw: &RawValue) -> Result<Entry, Trouble> {
 }
 
 /// Reads a part of a text, and says where in the whole text it is wrong.
-fn parse<'a, T: Deserialize<'a>>(text: &str, part: &'a str) -> Result<T, Trouble> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(text: &str, part: &'a str) -> Result<T, Trouble> {
     serde_json::from_str(part).map_err(|error| {
         let whole = error.to_string();
         // serde_json ends its messages with the place in the part; the place in the text stands before ours.

@@ -2,6 +2,7 @@
 
 use super::finding::Position;
 use super::folder::SqlFile;
+use super::pulled;
 
 /// Where drizzle's migrator cuts a file (drizzle-orm up to 0.45, `migrator`): anywhere, comments and strings included.
 pub const BREAKPOINT: &str = "--> statement-breakpoint";
@@ -19,8 +20,18 @@ pub struct Query<'a> {
 
 /// Returns the queries of a file, in their order.
 pub fn queries(file: &SqlFile) -> impl Iterator<Item = Query<'_>> {
-    let mut start = 0;
-    file.text.split(BREAKPOINT).enumerate().map(move |(idx, text)| {
+    cut(file, &file.text, 0)
+}
+
+/// Returns the queries that make what a file is about: of what drizzle-kit pull wrote, those in its comment.
+pub fn meant(file: &SqlFile) -> impl Iterator<Item = Query<'_>> {
+    let inner = pulled::statements(&file.text);
+    let start = inner.map_or(0, |inner| inner.as_ptr() as usize - file.text.as_ptr() as usize);
+    cut(file, inner.unwrap_or(&file.text), start)
+}
+
+fn cut<'a>(file: &'a SqlFile, text: &'a str, mut start: usize) -> impl Iterator<Item = Query<'a>> {
+    text.split(BREAKPOINT).enumerate().map(move |(idx, text)| {
         let query = Query { file, text, start, idx };
         start += text.len() + BREAKPOINT.len();
         query
@@ -60,5 +71,15 @@ mod tests {
         assert_eq!(all[1].place(None), at(4, 1));
         assert_eq!(all[1].place(Some(4)), at(4, 3));
         assert_eq!(all[1].place(Some(400)), at(4, 1));
+    }
+
+    #[test]
+    fn what_pull_wrote_means_the_statements_in_its_comment() {
+        let text = "-- Current sql file was generated after introspecting the database\n/*\nCREATE TABLE a ();\n--> statement-breakpoint\nCREATE TABLE b ();\n*/";
+        let file = SqlFile { name: "0000_a.sql".into(), text: text.into(), hash: String::new() };
+        let found: Vec<(&str, usize)> = meant(&file).map(|query| (query.text.trim(), query.place(None).line)).collect();
+        assert_eq!(found, [("CREATE TABLE a ();", 3), ("CREATE TABLE b ();", 5)]);
+        let file = SqlFile { text: "SELECT 1;--> statement-breakpoint\nSELECT 2;".into(), ..file };
+        assert!(meant(&file).eq(queries(&file)));
     }
 }

@@ -3,6 +3,7 @@
 //! A name is an API: it stands in ignore comments, in policy files and in reports. It never changes its meaning.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use squawk_linter::Rule as SquawkRule;
@@ -93,6 +94,22 @@ rules! {
         "a `when` is not greater than one before it",
         "drizzle runs what is newer than the newest row of its history: where the one before is applied already, this migration is skipped without a word, for ever",
         "give the entry a `when` greater than all before it, if no database has it yet; else see `drizzle-pilot status`";
+    JOURNAL_AHEAD = "journal-ahead", Journal, Nothing, Error,
+        "a `when` is ahead of the clock",
+        "drizzle-kit dates a new migration by the clock, so the next one is older than this one, and no database that has this one ever runs it",
+        "give the entry a `when` that is not in the future, if no database has it yet; else give every later entry a `when` above it";
+    PULLED_BASELINE = "pulled-baseline", Journal, Nothing, Warning,
+        "the first migration is what drizzle-kit pull wrote: its statements stand in a comment",
+        "drizzle cuts the file at the breakpoints within the comment, and the server gets halves that are no SQL (42601)",
+        "where the database has the tables, `drizzle-pilot sync` records the migration after a proof; where a database is to be built from it, remove the lines `/*` and `*/`";
+    UNREAD_DIALECT = "unread-dialect", Journal, Nothing, Warning,
+        "the folder is in a dialect whose statements are not read",
+        "nothing that stands in its migrations was looked at",
+        "look at the statements yourself; the journal and the snapshots were checked";
+    SNAPSHOT_VERSION = "snapshot-version", Journal, Nothing, Error,
+        "a snapshot is written in another form than the project's drizzle-kit reads",
+        "drizzle-kit stops at it, prints a line, and generates nothing, with exit code 0",
+        "older: run `drizzle-pilot run -- up`, and commit what it rewrites; newer: update drizzle-kit";
     SNAPSHOT_UNREADABLE = "snapshot-unreadable", Journal, Nothing, Error,
         "a snapshot cannot be read",
         "drizzle-kit compares the schema files with the last snapshot, and fails or compares with an older one",
@@ -166,6 +183,34 @@ rules! {
         "a primary key is dropped",
         "values may repeat from then on, and foreign keys to it go or stop the migration",
         "add the new key in the same migration; then say so: -- drizzle-pilot-ignore drop-primary-key";
+    DROP_CASCADE = "drop-cascade", Lint, Nothing, Error,
+        "an extension, a function or the like is dropped with everything that depends on it",
+        "columns, defaults, indexes and views that use it go as well, with their values, and the statement names none of them",
+        "drop or change by name what depends on it, and leave CASCADE out; then nothing goes that nobody named";
+    DROP_OWNED = "drop-owned", Lint, Nothing, Error,
+        "everything that a role owns is dropped",
+        "tables of the role go with their rows, whatever they are, and its privileges with them",
+        "give them to another role first: REASSIGN OWNED BY … TO …";
+    DETACH_PARTITION = "detach-partition", Lint, Table, Warning,
+        "a table stops being a part of another",
+        "its rows are no longer found in the table that it was a part of",
+        "detach it when no program reads them there any more; then say so: -- drizzle-pilot-ignore detach-partition";
+    LOSSY_REBUILD = "lossy-rebuild", Lint, Table, Error,
+        "a table of SQLite is built again, and rows that refer to it are deleted or changed with it",
+        "PRAGMA foreign_keys=OFF has no effect inside a transaction, in which drizzle's migrator runs the file with most drivers (better-sqlite3, bun:sqlite, D1), so that DROP TABLE deletes the rows one by one, and the foreign keys of other tables act",
+        "switch the foreign keys off before the migrator is called, and on after it; or rebuild the tables that refer to this one first, without ON DELETE, and give them their keys back in a later migration";
+    MISSING_COLUMN = "missing-column", Lint, Column, Error,
+        "rows of a table of SQLite are copied with a column that it does not have",
+        "SQLite takes a name in double quotes that it does not know for a text, and writes it into every row; better-sqlite3 and libSQL are built without that, and the migration fails (no such column). drizzle-kit writes such a copy where a column is added to a table that it builds again",
+        "take the column out of both lists of the INSERT, or read what belongs there: NULL, a value, an expression";
+    UNFINISHED_REBUILD = "unfinished-rebuild", Lint, Table, Error,
+        "a table of SQLite that was made to replace another is left over",
+        "the table that it was made for is missing or as old as it was, and the next rebuild fails because the name is taken",
+        "finish it in the same migration: copy the rows, drop the old table, rename the new one";
+    DYNAMIC_SQL = "dynamic-sql", Lint, Nothing, Warning,
+        "a migration runs code that cannot be read before",
+        "nobody can say what it does to the data: it was not looked into",
+        "write the statements out where that is possible; else read it twice and say so: -- drizzle-pilot-ignore dynamic-sql";
     TRUNCATE = "truncate", Lint, Table, Error,
         "a table is emptied",
         "its rows are gone in every database that runs this, and with CASCADE those of every table that refers to it",
@@ -194,10 +239,34 @@ rules! {
         "a column must not be NULL any more, and nothing fills it",
         "it fails where a row holds NULL, and blocks the table while all rows are read",
         "fill the column before, in the same migration: UPDATE … SET … WHERE … IS NULL";
+    ADD_UNIQUE = "add-unique", Lint, Table, Warning,
+        "values of a table that may have rows must not repeat any more",
+        "it fails where they do",
+        "look for them before (GROUP BY … HAVING count(*) > 1), and delete or change what is too much in the same migration";
+    NULL_ON_DELETE = "null-on-delete", Lint, Column, Warning,
+        "a foreign key sets a column to NULL that must not be NULL",
+        "every DELETE of a row that is referred to fails (23502)",
+        "let the column be NULL, or write ON DELETE CASCADE or RESTRICT";
+    NARROWER_TYPE = "narrower-type", Lint, Column, Warning,
+        "a column gets a type that holds less than the one before",
+        "it fails where a value does not fit, and with an explicit cast, or in MySQL without strict mode, the value is cut",
+        "look for such values before, and change them in the same migration; then say so: -- drizzle-pilot-ignore narrower-type";
+    CHANGE_EXPRESSION = "change-expression", Lint, Column, Warning,
+        "the expression of a generated column is changed or dropped",
+        "a new expression computes every value anew while nobody can use the table; without one the values stay as they are and follow the others no more",
+        "say that it is meant: -- drizzle-pilot-ignore change-expression";
     TYPE_CHANGE_WITHOUT_USING = "type-change-without-using", Lint, Column, Warning,
         "a column changes its type without USING",
         "it fails where PostgreSQL has no cast for it that it makes by itself, as from text to integer",
         "say how the values are converted: USING \"column\"::type";
+    LOST_SCHEMA = "lost-schema", Lint, Column, Error,
+        "a column gets a type of a schema called undefined",
+        "from 0.31 on drizzle-kit writes \"undefined\" before the words of a customType, and there is no such schema (3F000)",
+        "write the type as it is meant, without \"undefined\"";
+    NAME_TWICE = "name-twice", Lint, Any, Error,
+        "two things get one name that only one can have",
+        "tables, views, sequences and indexes of a schema share their names, and so do the constraints that have an index: the second fails (42P07)",
+        "give one of them another name in the schema files, as in .unique('name'), and generate the migration again";
     OUTSIDE_TRANSACTION = "outside-transaction", Lint, Nothing, Error,
         "a statement cannot run inside drizzle's transaction",
         "drizzle runs migrations in a transaction, and PostgreSQL refuses the statement there (25001)",
@@ -210,6 +279,14 @@ rules! {
         "an index is built on a table that may have rows",
         "nobody can write to the table until it is built, and drizzle's transaction cannot build it CONCURRENTLY",
         "on a large table build it by hand with CREATE INDEX CONCURRENTLY before, and write CREATE INDEX IF NOT EXISTS here";
+    REWRITE_TABLE = "rewrite-table", Lint, Table, Warning,
+        "every row of a table is written anew",
+        "nobody can read or write the table until that is done and drizzle's transaction has ended",
+        "run it by hand when nobody needs the table";
+    LOCK_TABLE = "lock-table", Lint, Table, Warning,
+        "a table is locked",
+        "programs that write to it wait until all pending migrations are done, because drizzle runs them in one transaction",
+        "leave it out: each statement takes the lock that it needs";
     RENAME_TABLE = "rename-table", Lint, Table, Warning,
         "a table, view, sequence or schema is renamed",
         "programs that still run fail",
@@ -218,6 +295,14 @@ rules! {
         "a column is renamed",
         "programs that still run fail",
         "rename it while no program runs, or add a new column, fill both for one release, and drop the old one";
+    RENAME_TYPE = "rename-type", Lint, Type, Warning,
+        "a type, one of its values or one of its attributes is renamed",
+        "programs that still run use the old name and fail",
+        "rename it while no program runs, or add the new value beside the old one for one release";
+    DISABLE_TRIGGER = "disable-trigger", Lint, Table, Error,
+        "triggers are switched off and not on again",
+        "foreign keys are triggers too: rows that break them come in unseen, and what the triggers did is not done",
+        "switch them on again in the same migration: ENABLE TRIGGER";
     DISABLE_RLS = "disable-rls", Lint, Table, Error,
         "row level security is switched off",
         "every role that may read the table sees all of its rows",
@@ -226,6 +311,14 @@ rules! {
         "a row level security policy is dropped",
         "rows appear or disappear for the roles that it was for",
         "create its successor in the same migration; then say so: -- drizzle-pilot-ignore drop-policy";
+    ALTER_POLICY = "alter-policy", Lint, Policy, Warning,
+        "a row level security policy is changed",
+        "rows appear or disappear for the roles that it is for",
+        "read both conditions side by side; then say so: -- drizzle-pilot-ignore alter-policy";
+    GRANT = "grant", Lint, Any, Warning,
+        "a role may do more",
+        "whoever has the role reads or changes what was closed to it, and a role with BYPASSRLS or SUPERUSER is held up by no policy",
+        "make sure that the role needs it; then say so: -- drizzle-pilot-ignore grant";
     UNKNOWN_IGNORE = "unknown-ignore", Lint, Nothing, Warning,
         "an ignore comment names a rule that there is not",
         "it ignores nothing",
@@ -371,9 +464,26 @@ impl Rule {
             sentence: sentence.into(),
             why: self.why.to_owned(),
             what_to_do: self.what_to_do.to_owned(),
+            about: None,
         }
     }
 }
+
+/// The rules whose findings may be accepted once: old faults of the journal and the snapshots that every database has
+/// lived with, and that nobody can mend without changing what is applied.
+pub const ACCEPTABLE: [&Rule; 11] = [
+    &JOURNAL_DUPLICATE_INDEX,
+    &JOURNAL_MISSING_INDEX,
+    &JOURNAL_DUPLICATE_TAG,
+    &JOURNAL_UNLISTED_FILE,
+    &JOURNAL_ORDER,
+    &JOURNAL_AHEAD,
+    &SNAPSHOT_FORK,
+    &SNAPSHOT_CHAIN,
+    &SNAPSHOT_MISSING,
+    &SNAPSHOT_UNLISTED,
+    &PULLED_BASELINE,
+];
 
 /// What the user wants of the rules.
 #[derive(Clone, Copy)]
@@ -382,11 +492,14 @@ pub struct Wishes<'a> {
     pub level: &'a dyn Fn(Named) -> Option<Level>,
     /// Whether nothing is found about an object.
     pub spares: &'a dyn Fn(Named, &ObjectName) -> bool,
+    /// Whether what a rule of [`ACCEPTABLE`] finds about a file is an old fault.
+    pub accepts: &'a dyn Fn(&'static Rule, &Path) -> bool,
 }
 
 impl Wishes<'static> {
     /// Nothing else than the rules say by themselves.
-    pub const NONE: Wishes<'static> = Wishes { level: &|named| named.level(), spares: &|_, _| false };
+    pub const NONE: Wishes<'static> =
+        Wishes { level: &|named| named.level(), spares: &|_, _| false, accepts: &|_, _| false };
 }
 
 #[cfg(test)]

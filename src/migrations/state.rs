@@ -2,7 +2,8 @@
 //!
 //! drizzle-orm up to 0.45 (`pg-core/dialect`, `migrate`) looks at one row of the history, that with the greatest
 //! `created_at`, and runs every entry of the journal whose `when` is greater. It compares no hash and no name. So an entry
-//! that came late with an older `when` is never run, and a file that was edited afterwards is not noticed.
+//! that came late with an older `when` is never run, and a file that was edited afterwards is not noticed. A file that
+//! differs from what was applied in its line ends alone is the same.
 
 use std::cmp::Ordering;
 
@@ -104,6 +105,12 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
     let mark = mark(records);
     let mut free: Vec<bool> = vec![true; records.len()];
     let files: Vec<Option<&SqlFile>> = journal.entries.iter().map(|entry| folder.file(entry)).collect();
+    // Where nothing was recorded, nothing has to be compared.
+    let hashes_of = |file: &Option<&SqlFile>| match file {
+        Some(file) if !records.is_empty() => file.hashes(),
+        _ => Vec::new(),
+    };
+    let hashes: Vec<Vec<String>> = files.iter().map(hashes_of).collect();
     let mut matched: Vec<Option<(Match, usize)>> = vec![None; journal.entries.len()];
     // What fits exactly goes first, so that two files of one content do not take each other's rows.
     for how in [Match::Exact, Match::Time, Match::Hash] {
@@ -113,7 +120,7 @@ pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record])
             }
             let fits = |record: &Record| {
                 let time = record.created_at == Some(entry.when);
-                let hash = files[idx].is_some_and(|file| file.hash == record.hash);
+                let hash = hashes[idx].contains(&record.hash);
                 match how {
                     Match::Exact => time && hash,
                     Match::Time => time,

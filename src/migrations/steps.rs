@@ -1,8 +1,12 @@
 //! Plans in how many runs of drizzle's migrator the pending migrations go, each of which is one transaction. Pure.
 
+use super::folder::{Folder, SqlFile};
 use super::query::{Query, queries};
+use super::run::{Run, Trouble};
+use super::schema::Schema;
 use super::state::{State, Status};
-use crate::sql::transaction::{Why, obstacle};
+use crate::sql::transaction::{Boundary, boundaries};
+use crate::sql::{Dialect, script};
 
 /// What no number of runs gets past.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,32 +20,39 @@ pub enum Obstacle<'a> {
 /// Returns how many entries of the journal each run has: one number where all can run at once.
 ///
 /// A value that is added to an enum cannot be used before the transaction is committed (55P04), so that a history that
-/// was applied step by step does not run in one go. drizzle's migrator takes all that is in the journal it is shown: a
-/// shorter journal makes a shorter run.
+/// was applied step by step does not run in one go; from PostgreSQL 17 on it can where the transaction made the enum itself.
+/// drizzle's migrator takes all that is in the journal it is shown: a shorter journal makes a shorter run.
 ///
 /// # Errors
 /// With what cannot run at all.
-pub fn plan<'a>(status: &Status<'a>) -> Result<Vec<usize>, Obstacle<'a>> {
+pub fn plan<'a>(folder: &Folder, status: &Status<'a>, server: Option<u32>) -> Result<Vec<usize>, Obstacle<'a>> {
     let runs = |state: State| matches!(state, State::Pending | State::Repeated);
     let pending = status.migrations.iter().enumerate().filter(|(_, migration)| runs(migration.state));
-    let all: Vec<(usize, Query)> = pending
-        .clone()
-        .filter_map(|(entry_idx, migration)| Some((entry_idx, migration.file?)))
-        .flat_map(|(entry_idx, file)| queries(file).map(move |query| (entry_idx, query)))
-        .collect();
-    let texts: Vec<String> = all.iter().map(|(_, query)| query.text.to_owned()).collect();
-    let (mut cuts, mut start) = (Vec::new(), 0);
-    while let Some(found) = obstacle(&texts[start..]) {
-        let at = start + found.statement_idx;
-        let (entry_idx, query) = all[at];
-        match found.why {
-            Why::Alone { what } => return Err(Obstacle::Alone { query, what }),
-            Why::NewValue { added_idx, .. } if all[start + added_idx].0 != entry_idx => {
-                cuts.push(entry_idx);
-                start = all.iter().position(|(other, _)| *other == entry_idx).unwrap_or(at);
-            }
-            // The server takes it, or says itself what is wrong with it.
-            Why::NewValue { .. } | Why::Control { .. } | Why::Unreadable => start = at + 1,
+    let mut cuts = Vec::new();
+    let mut schema = Schema::empty(Dialect::Postgres);
+    // Where a snapshot says what is there before, what made it need not be read.
+    let first = pending.clone().next().map_or(0, |(idx, _)| idx);
+    let file = status.migrations.get(first).and_then(|migration| migration.file);
+    let snapshot = file.and_then(|file| folder.snapshot_before(file)).filter(|snapshot| snapshot.is_readable());
+    let begin = match snapshot {
+        Some(snapshot) => {
+            schema.complete(snapshot);
+            first
+        }
+        None => 0,
+    };
+    let mut run = Run::on(server);
+    for (entry_idx, migration) in status.migrations.iter().enumerate().skip(begin) {
+        let Some(file) = migration.file else { continue };
+        if !runs(migration.state) {
+            advance(&mut schema, &mut Run::on(server), file, entry_idx)?;
+            continue;
+        }
+        let before = (schema.clone(), run.clone());
+        if advance(&mut schema, &mut run, file, entry_idx)? == Fit::NeedsACommit {
+            cuts.push(entry_idx);
+            (schema, run) = (before.0, Run::on(server));
+            advance(&mut schema, &mut run, file, entry_idx)?;
         }
     }
     for cut in &cuts {
@@ -55,12 +66,38 @@ pub fn plan<'a>(status: &Status<'a>) -> Result<Vec<usize>, Obstacle<'a>> {
     Ok(cuts)
 }
 
-/// Returns what in a query begins or ends a transaction itself.
-pub fn control(query: &Query) -> Option<&'static str> {
-    match obstacle(&[query.text.to_owned()])?.why {
-        Why::Control { what } => Some(what),
-        Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+/// Whether a migration can run with those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    WithOthers,
+    NeedsACommit,
+}
+
+/// Goes through a migration. What the server itself has to judge is no obstacle.
+fn advance<'a>(schema: &mut Schema, run: &mut Run, file: &'a SqlFile, entry_idx: usize) -> Result<Fit, Obstacle<'a>> {
+    let mut fit = Fit::WithOthers;
+    schema.begin();
+    for query in queries(file) {
+        let script = script::read(query.text, Dialect::Postgres);
+        for stated in &script.statements {
+            let sql = &query.text[stated.place.clone()];
+            for trouble in run.look(schema, stated, sql, script.statements.len() - 1, entry_idx) {
+                match trouble {
+                    Trouble::Alone { what } => return Err(Obstacle::Alone { query, what }),
+                    Trouble::NewValue { by, .. } if by != entry_idx => fit = Fit::NeedsACommit,
+                    Trouble::NewValue { .. } | Trouble::Control { .. } => {}
+                }
+            }
+            stated.steps.iter().for_each(|step| schema.apply(step));
+        }
     }
+    Ok(fit)
+}
+
+/// Returns what in a query ends the transaction around it.
+pub fn control(query: &Query) -> Option<&'static str> {
+    let ends = |boundary: Boundary| matches!(boundary, Boundary::Ends | Boundary::Chains);
+    boundaries(query.text).into_iter().find(|(_, boundary)| ends(*boundary)).map(|(what, _)| what)
 }
 
 #[cfg(test)]
@@ -73,6 +110,11 @@ mod tests {
     /// Checks in which steps migrations of these times and texts run.
     #[track_caller]
     fn check(migrations: &[(i64, &str)], expected: Result<&[usize], &str>) {
+        check_on(150_000, migrations, expected);
+    }
+
+    #[track_caller]
+    fn check_on(server: u32, migrations: &[(i64, &str)], expected: Result<&[usize], &str>) {
         let entries = migrations
             .iter()
             .enumerate()
@@ -83,7 +125,7 @@ mod tests {
         let contents = files.chain([("meta/_journal.json".to_owned(), journal.into_bytes())]).collect();
         let folder = Folder::of(Path::new("drizzle"), contents, Vec::new()).expect("the folder can be read");
         let status = state::compare(&folder, folder.journal().expect("it is a journal"), &[]);
-        let found = plan(&status).map_err(|obstacle| match obstacle {
+        let found = plan(&folder, &status, Some(server)).map_err(|obstacle| match obstacle {
             Obstacle::Alone { query, what } => format!("{}: {what}", query.file.name),
             Obstacle::Order { tag } => format!("{tag}: order"),
         });
@@ -139,6 +181,39 @@ mod tests {
             ],
             Ok(&[2]),
         );
-        check(&[(1, "COMMIT"), (2, ADD), (3, USE)], Ok(&[2, 3]));
+        // A word of the language, and no value.
+        check(&[(1, CREATE), (2, ADD), (3, "CREATE TABLE sad (m mood); COMMENT ON TABLE sad IS 'sad'")], Ok(&[3]));
+        check(&[(1, CREATE), (2, ADD), (3, "ALTER TABLE t ADD COLUMN x text DEFAULT 'sad'")], Ok(&[3]));
+    }
+
+    #[test]
+    fn what_follows_a_commit_is_no_transaction_any_more() {
+        let concurrently = "CREATE INDEX CONCURRENTLY i ON t (m)";
+        check(&[(1, CREATE), (2, "COMMIT"), (3, ADD), (4, USE)], Ok(&[4]));
+        check(&[(1, CREATE), (2, &format!("COMMIT;--> statement-breakpoint\n{concurrently}"))], Ok(&[2]));
+        check(&[(1, CREATE), (2, "COMMIT"), (3, concurrently)], Ok(&[3]));
+        check(
+            &[
+                (1, CREATE),
+                (2, &format!("COMMIT;--> statement-breakpoint\nBEGIN;--> statement-breakpoint\n{concurrently}")),
+            ],
+            Err("m1.sql: CREATE INDEX CONCURRENTLY"),
+        );
+        // Several statements in one query are a transaction as well.
+        check(&[(1, CREATE), (2, &format!("COMMIT; {concurrently}"))], Err("m1.sql: CREATE INDEX CONCURRENTLY"));
+        check(&[(1, CREATE), (2, ADD), (3, &format!("COMMIT;--> statement-breakpoint\n{USE}"))], Ok(&[3]));
+    }
+
+    #[test]
+    fn a_server_that_lets_an_enum_of_its_own_be_used_needs_no_step() {
+        check_on(170_000, &[(1, CREATE), (2, ADD), (3, USE)], Ok(&[3]));
+        check_on(160_009, &[(1, CREATE), (2, ADD), (3, USE)], Ok(&[2, 3]));
+        // Made in another transaction: at the beginning of a new step it is an enum as any other.
+        check_on(
+            180_000,
+            &[(1, CREATE), (2, "COMMIT;--> statement-breakpoint\nBEGIN"), (3, ADD), (4, USE)],
+            Ok(&[3, 4]),
+        );
+        check_on(180_000, &[(1, "CREATE TABLE t (m mood)"), (2, ADD), (3, USE)], Ok(&[2, 3]));
     }
 }

@@ -119,6 +119,24 @@ impl Place {
     }
 }
 
+/// Returns the text of a policy that accepts these old faults as well, each a line of `[check] accepted`; none where the
+/// text cannot be edited so.
+pub fn accept(text: &str, lines: &[String]) -> Option<String> {
+    let start = if text.trim().is_empty() { "version = 1\n" } else { text };
+    let mut draft = Draft { text: start.to_owned() };
+    let elements: String = lines.iter().map(|line| format!("\n  {},", toml_string(line))).collect();
+    match draft.find(&["check", "accepted"])?.leaf {
+        Some((_, Leaf::Array(span, _))) => {
+            let has_line = draft.text[span.start + 1..].trim_start_matches([' ', '\t']).starts_with(['\n', '\r']);
+            let end = if has_line { "" } else { "\n  " };
+            draft.text.insert_str(span.start + 1, &format!("{elements}{end}"));
+        }
+        Some(_) => return None,
+        None => draft.set(&["check", "accepted"], &format!("[{elements}\n]"))?,
+    }
+    file::parse(Path::new(FILE_NAME), &draft.text).ok().map(|_| draft.text)
+}
+
 /// The text of a policy while it is edited. Every edit leaves a file that parses, or fails.
 pub(super) struct Draft {
     text: String,
@@ -421,4 +439,35 @@ fn common_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     }
     common.extend((0..n_tail).map(|idx| (old.len() - n_tail + idx, new.len() - n_tail + idx)));
     common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_faults_are_accepted_in_the_file_as_it_is_laid_out() {
+        let check = |text: &str, expected: &str| {
+            let line = "journal-order drizzle/0001_a.sql".to_owned();
+            assert_eq!(accept(text, &[line]).as_deref(), Some(expected), "{text}");
+        };
+        let line = "\n  \"journal-order drizzle/0001_a.sql\",";
+        check("", &format!("version = 1\n\n[check]\naccepted = [{line}\n]\n"));
+        check("version = 1 # yes\n", &format!("version = 1 # yes\n\n[check]\naccepted = [{line}\n]\n"));
+        check(
+            "version = 1\n[check]\nfail_on = \"error\" # of all\n",
+            &format!("version = 1\n[check]\naccepted = [{line}\n]\nfail_on = \"error\" # of all\n"),
+        );
+        check(
+            "version = 1\n[check]\naccepted = [\n  # from 2023\n  \"snapshot-missing drizzle/0000_a.sql\",\n]\n",
+            &format!(
+                "version = 1\n[check]\naccepted = [{line}\n  # from 2023\n  \"snapshot-missing drizzle/0000_a.sql\",\n]\n"
+            ),
+        );
+        check(
+            "version = 1\n[check]\naccepted = [\"snapshot-missing drizzle/0000_a.sql\"]\n",
+            &format!("version = 1\n[check]\naccepted = [{line}\n  \"snapshot-missing drizzle/0000_a.sql\"]\n"),
+        );
+        assert_eq!(accept("version = 1\n[check]\naccepted = 1\n", &["journal-order a.sql".to_owned()]), None);
+    }
 }

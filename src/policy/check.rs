@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::file::Reader;
 use super::model::closest;
 use super::name::{ObjectName, Pattern, Shape};
 use crate::migrations::Level;
-use crate::migrations::rule::{Named, NoRule, RULES, Wishes, squawks};
+use crate::migrations::rule::{ACCEPTABLE, Family, Named, NoRule, RULES, Rule, Wishes, squawks};
 use crate::sql::hazard::Object;
 
 /// What the policy says about findings.
@@ -23,6 +24,15 @@ pub struct Check {
     migrations: Option<Vec<String>>,
     fail_on: Option<Level>,
     rules: BTreeMap<&'static str, Line>,
+    accepted: Vec<Accepted>,
+}
+
+/// An old fault of a journal or a snapshot that is not told any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Accepted {
+    rule: &'static Rule,
+    /// The file that it is about, as seen from the project.
+    file: PathBuf,
 }
 
 /// What it says about one rule.
@@ -60,7 +70,15 @@ impl Check {
         let spares = |named: Named, object: &ObjectName| {
             self.rules.get(named.id()).is_some_and(|line| line.except.iter().any(|pattern| pattern.matches(object)))
         };
-        then(Wishes { level: &level, spares: &spares })
+        let accepts = |rule: &'static Rule, file: &Path| {
+            self.accepted.iter().any(|accepted| accepted.rule == rule && file.ends_with(&accepted.file))
+        };
+        then(Wishes { level: &level, spares: &spares, accepts: &accepts })
+    }
+
+    /// Writes an old fault as the policy names it.
+    pub fn accepted_line(rule_id: &str, file: &Path) -> String {
+        format!("{rule_id} {}", file.display())
     }
 }
 
@@ -71,6 +89,10 @@ pub(super) struct CheckEntry {
     /// The migrations folders, instead of the one that drizzle's config names. Then `check` needs neither config nor node.
     #[schemars(with = "Vec<String>", length(min = 1))]
     migrations: Option<Spanned<Vec<String>>>,
+    /// Old faults of journals and snapshots that are not told any more, each as a rule and a file: `journal-order
+    /// drizzle/0001_users.sql`. `drizzle-pilot check --accept-old` writes them.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    accepted: Option<Spanned<Vec<Spanned<String>>>>,
     /// How bad a finding must be to end `check` with 2.
     #[schemars(with = "LevelEntry")]
     fail_on: Option<Spanned<LevelEntry>>,
@@ -165,6 +187,9 @@ pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry
             LevelEntry::Error => Level::Error,
         });
     }
+    if let Some(accepted) = &entry.accepted {
+        check.accepted = accepted.get_ref().iter().filter_map(|line| accept(reader, line)).collect();
+    }
     for (key, entry) in &entry.rules {
         let Some(named) = rule(reader, key) else { continue };
         let line = match entry.get_ref() {
@@ -176,6 +201,27 @@ pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry
             check.rules.insert(named.id(), line);
         }
     }
+}
+
+fn accept(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Accepted> {
+    let form =
+        "write a rule and a file, as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old does";
+    let (id, file) = match line.get_ref().split_once(' ') {
+        Some((id, file)) if !file.trim().is_empty() => (id, file.trim()),
+        _ => {
+            reader.problem(line.span(), "it is not said what is accepted").hint(form);
+            return None;
+        }
+    };
+    if let Some(rule) = ACCEPTABLE.into_iter().find(|rule| rule.id == id) {
+        return Some(Accepted { rule, file: PathBuf::from(file) });
+    }
+    let problem = reader.problem(line.span(), format!("`{id}` is no rule whose findings can be accepted"));
+    match closest(id, ACCEPTABLE.iter().map(|rule| rule.id)) {
+        Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
+        None => problem.hint("old faults of the journal and the snapshots can be; statements have ignore comments"),
+    };
+    None
 }
 
 fn rule(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Named> {
@@ -225,9 +271,15 @@ fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, tab
     let except = match (&table.except, shape) {
         (None, _) => Vec::new(),
         (Some(except), None) => {
-            reader
-                .problem(except.span(), format!("`{}` is about no object that could be named", named.id()))
-                .hint("use a level alone, or an ignore comment in the migration");
+            reader.problem(except.span(), format!("`{}` is about no object that could be named", named.id())).hint(
+                match named {
+                    Named::Ours(rule) if ACCEPTABLE.contains(&rule) => {
+                        "use a level alone, or let drizzle-pilot check --accept-old name those that are there"
+                    }
+                    Named::Ours(Rule { family: Family::Journal | Family::Drift, .. }) => "use a level alone",
+                    Named::Ours(_) | Named::Squawk(..) => "use a level alone, or an ignore comment in the migration",
+                },
+            );
             return None;
         }
         (Some(except), Some(shape)) => {
@@ -329,7 +381,7 @@ drop-table = "warning"
             3,
             28,
             "`journal-order` is about no object that could be named",
-            "use a level alone, or an ignore comment in the migration",
+            "use a level alone, or let drizzle-pilot check --accept-old name those that are there",
         );
         check(
             "[check]\nmigrations = []",

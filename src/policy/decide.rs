@@ -84,12 +84,24 @@ pub enum Count {
     Tables(u64),
 }
 
+impl Count {
+    /// Returns the number in words, as one of rows.
+    pub fn rows(self) -> String {
+        let (about, count) = match self {
+            Count::Rows(count) | Count::Tables(count) => ("", count),
+            Count::AtLeast(count) => ("at least ", count),
+            Count::About(count) => ("about ", count),
+        };
+        format!("{about}{count} {}", if count == 1 { "row" } else { "rows" })
+    }
+}
+
 /// The consent of the policy to stakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// The rule for each stake. Those come first that allow what is refused where no rule speaks.
     pub because: Vec<RuleRef>,
-    /// One for each stake.
+    /// One for each stake; what several say alike is said once.
     pub warnings: Vec<String>,
     n_grave: usize,
 }
@@ -148,8 +160,49 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
             set_hazard(policy, draft, *hazard, &widened(own_rule(policy, *hazard), &concerned, scope))
         })
     });
-    let what = what.map(|what| one_line(&what)).collect::<Vec<_>>().join("\n");
+    // Several statements may have one hazard, as those do that build an enum again: it is said once.
+    let mut lines: Vec<String> = Vec::new();
+    for line in what.map(|what| one_line(&what)) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let what = lines.join("\n");
     Err(Refusal { what, because: Some(because.clone()), allow: allow.into_iter().collect() })
+}
+
+/// Returns the lines that let columns change their type in one transaction, each by an expression for its values, and without
+/// the truncates that drizzle-kit may put before.
+pub fn conversions(
+    policy: &Policy,
+    conversions: &[(ObjectName, String)],
+    skips_truncate: bool,
+    scope: &Scope<'_>,
+) -> Option<Allow> {
+    let all: Vec<Stake> = conversions
+        .iter()
+        .map(|(column, _)| Stake {
+            hazard: Hazard::ChangeType,
+            objects: Objects::All(vec![column.clone()]),
+            count: None,
+            note: None,
+        })
+        .collect();
+    let all: Vec<&Stake> = all.iter().collect();
+    Allow::of(policy.source(), "for push --apply transaction", |draft| {
+        for (column, using) in conversions.iter().rev() {
+            draft
+                .set(&layered(policy.profile(), &["using", &scope.spelled(column).to_string()]), &toml_string(using))?;
+        }
+        if all.iter().any(|stake| judge(policy, stake, scope).is_err()) {
+            let rule = widened(own_rule(policy, Hazard::ChangeType), &all, scope);
+            set_hazard(policy, draft, Hazard::ChangeType, &rule)?;
+        }
+        if skips_truncate && policy.skips_truncate().is_none() {
+            set_hazard(policy, draft, Hazard::Truncate, &HazardRule::Skip)?;
+        }
+        Some(())
+    })
 }
 
 /// Returns the rule that allows a stake.
@@ -602,7 +655,10 @@ fn set_hazard(policy: &Policy, draft: &mut Draft, hazard: Hazard, rule: &HazardR
 
 impl Consent {
     fn add(&mut self, stake: &Stake, rule: RuleRef) {
-        self.warnings.push(one_line(&format!("{} ({rule})", stake.accepted())));
+        let warning = one_line(&format!("{} ({rule})", stake.accepted()));
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
         let is_grave = stake.hazard.class().refused_by_default();
         let position = if is_grave { self.n_grave } else { self.because.len() };
         self.n_grave += usize::from(is_grave);
@@ -755,6 +811,9 @@ impl Stake {
     /// Says what would happen.
     fn feared(&self) -> String {
         let feared = match self.counted() {
+            Some(count) if self.hazard == Hazard::DropPrimaryKey => {
+                format!("{self} would leave {count} without a primary key")
+            }
             Some(count) => format!("{self} would {} {count}", self.verb()),
             None if self.hazard == Hazard::Unclassified => {
                 "unclassified: something would happen that is not understood".to_owned()
@@ -774,6 +833,9 @@ impl Stake {
     /// Says what happens.
     fn accepted(&self) -> String {
         let accepted = match self.counted() {
+            Some(count) if self.hazard == Hazard::DropPrimaryKey => {
+                format!("{self} leaves {count} without a primary key")
+            }
             Some(count) => format!("{self} {}s {count}", self.verb()),
             None => format!("{self}: {}", self.hazard.meaning()),
         };
@@ -789,6 +851,10 @@ impl Stake {
     }
 
     fn counted(&self) -> Option<String> {
+        // A plain view holds no rows, and loses more than that.
+        if self.hazard == Hazard::DropView && self.count == Some(Count::Rows(0)) {
+            return None;
+        }
         let (about, count, one, many) = match (self.count?, self.hazard) {
             (Count::Tables(count), _) => ("", count, "table", "tables"),
             (Count::Rows(count), Hazard::DropColumn | Hazard::ChangeType) => ("", count, "value", "values"),
@@ -1254,7 +1320,7 @@ refused: drop_table public.posts would delete 1 row
             (LossKind::Unknown, None),
         ]);
         let none = r#"refused: drop_table public.t would delete 1 row
-refused: drop_view public.v needs consent: a materialised view is dropped, or a view with what depends on it
+refused: drop_view public.v needs consent: a view is dropped, materialised or not
 refused: drop_schema s would delete 2 tables
 refused: change_type would convert 4 values
 refused: truncate would delete 4 rows

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::conflicts;
 use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
 use super::file::beside;
 use super::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
@@ -137,7 +138,7 @@ pub fn summaries(policies: &Policies) -> Vec<Summary> {
 /// Returns what is allowed to stand in a policy and yet is worth a second look.
 pub fn warnings(policies: &Policies) -> Vec<String> {
     let all = std::iter::once(&policies.base).chain(policies.profiles.values().map(|profile| &profile.policy));
-    all.flat_map(suspicious).collect()
+    all.flat_map(suspicious).chain(conflicts::conflicts(policies)).collect()
 }
 
 /// Returns the rules that speak of nothing in a plan, given the names that the plan has. That does no harm; it may be a

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use globset::GlobBuilder;
 use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -17,23 +16,29 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::check::{self, CheckEntry};
 use super::model::{
-    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule,
-    HostPattern, Layer, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, Rename,
-    RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
+    Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, Layer,
+    Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, RefuseEnv, Rename, RuleRef, Ruled,
+    Section, Source, Then, Using, Variable, closest, quoted,
 };
 use super::name::{ObjectName, Pattern, Shape};
+use crate::files::{self, ReadError};
+use crate::host::Pattern as HostPattern;
 use crate::sql::hazard::{Class, Hazard, Object};
 use crate::sql::rewrite;
 
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The file could not be read.
+    /// The file is there, or was named, and could not be read.
     #[error("reading the policy file {path}")]
-    Read { path: String, source: io::Error },
+    Read { path: String, source: ReadError },
+    /// Somebody else may have put the file there.
+    #[error("the policy file {path} is not used: {why}")]
+    Foreign { path: String, why: &'static str },
     /// The file is not a policy. Shows every problem with its line.
     #[error("{rendered}")]
     Invalid { problems: Vec<Problem>, rendered: String },
@@ -55,42 +60,94 @@ pub struct Problem {
     also: Option<(Range<usize>, &'static str)>,
 }
 
+impl PolicyError {
+    /// Returns what to do about it, where the message does not say that by itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            PolicyError::Read { .. } => {
+                Some("correct that, or take it away: a policy that cannot be read is not taken for none")
+            }
+            PolicyError::Foreign { .. } => {
+                Some("put a policy into the project, or name this one with --policy if it is meant")
+            }
+            PolicyError::Invalid { .. } => None,
+        }
+    }
+}
+
 /// Loads the policy: the file that was named, else the one that [`find`] finds, else the built-in policy.
 pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError> {
-    let Some((path, shown)) = locate(explicit, cwd) else { return Ok(Policies::built_in()) };
-    let text =
-        fs::read_to_string(&path).map_err(|source| PolicyError::Read { path: shown.display().to_string(), source })?;
+    let Some((path, shown)) = locate(explicit, cwd)? else { return Ok(Policies::built_in()) };
+    let text = files::text(&path, files::SETTINGS).map_err(|source| unread(&shown, source))?;
     parse(&shown, &text)
 }
 
 /// Returns the path of the policy file as one would type it in a directory: the file that was named, else the one
 /// that is found from there upward.
-pub fn find(explicit: Option<&Path>, cwd: &Path) -> Option<PathBuf> {
-    locate(explicit, cwd).map(|(_, shown)| shown)
+///
+/// # Errors
+/// When it cannot be known whether there is one, or when it may be somebody else's.
+pub fn find(explicit: Option<&Path>, cwd: &Path) -> Result<Option<PathBuf>, PolicyError> {
+    Ok(locate(explicit, cwd)?.map(|(_, shown)| shown))
 }
 
 /// Returns the path of the policy file, and as one would type it.
-fn locate(explicit: Option<&Path>, cwd: &Path) -> Option<(PathBuf, PathBuf)> {
+fn locate(explicit: Option<&Path>, cwd: &Path) -> Result<Option<(PathBuf, PathBuf)>, PolicyError> {
     match explicit {
-        Some(path) => Some((cwd.join(path), path.to_owned())),
-        None => upward(cwd).map(|path| (path.clone(), seen_from(cwd, &path))),
+        Some(path) => Ok(Some((cwd.join(path), path.to_owned()))),
+        None => upward(cwd, std::env::home_dir().as_deref()),
     }
 }
 
-/// Finds the policy file from a directory upward, to the root of the repository or else of the file system.
-fn upward(cwd: &Path) -> Option<PathBuf> {
-    let cwd = std::path::absolute(cwd).ok()?;
-    for directory in cwd.ancestors() {
-        let path = directory.join(FILE_NAME);
-        if path.is_file() {
-            return Some(path);
+fn unread(shown: &Path, source: ReadError) -> PolicyError {
+    PolicyError::Read { path: shown.display().to_string(), source }
+}
+
+/// Finds the policy file from a project's folder upward: to the root of its repository, or where there is none, to the home
+/// directory, and no further than the folders that nobody else may write.
+///
+/// Above the project a file counts only if it belongs to us, to root, or to whom the project belongs, who has us run his
+/// config anyway. Where somebody else's is found, nothing is guessed.
+fn upward(cwd: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>, PolicyError> {
+    let absolute = std::path::absolute(cwd).map_err(|error| unread(cwd, error.into()))?;
+    let owner = |path: &Path| fs::metadata(path).map(|found| found.uid()).ok();
+    let trusted = [Some(rustix::process::geteuid().as_raw()), Some(0), owner(&absolute)];
+    let is_trusted = |found: u32| trusted.contains(&Some(found));
+    // In a linked worktree, `.git` is a file.
+    let git = |directory: &Path| fs::symlink_metadata(directory.join(".git")).ok();
+    let root = absolute.ancestors().find(|directory| git(directory).is_some_and(|git| is_trusted(git.uid())));
+    let is_home = |directory: &Path| {
+        let same = |one: fs::Metadata, other: fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+        let home = home.and_then(|home| fs::metadata(home).ok());
+        home.is_some_and(|home| fs::metadata(directory).is_ok_and(|found| same(found, home)))
+    };
+    for directory in absolute.ancestors() {
+        let is_above = directory != absolute;
+        if is_above && root.is_none() && !fs::metadata(directory).is_ok_and(|found| is_ours(&found, is_trusted)) {
+            return Ok(None);
         }
-        // In a linked worktree, `.git` is a file.
-        if directory.join(".git").exists() {
-            return None;
+        let path = directory.join(FILE_NAME);
+        let shown = seen_from(cwd, &path);
+        if files::is_there(&path).map_err(|error| unread(&shown, error.into()))? {
+            // The link may be one person's and the file another's.
+            let mut facts = [fs::symlink_metadata(&path), fs::metadata(&path)].into_iter().flatten();
+            let foreign = |why| PolicyError::Foreign { path: shown.display().to_string(), why };
+            if is_above && !facts.all(|found| is_trusted(found.uid())) {
+                return Err(foreign("it belongs to somebody else and lies above the project"));
+            }
+            return Ok(Some((path, shown)));
+        }
+        if Some(directory) == root || root.is_none() && is_home(directory) {
+            return Ok(None);
         }
     }
-    None
+    Ok(None)
+}
+
+/// Tells whether nobody but those who are trusted may put files into a folder.
+fn is_ours(folder: &fs::Metadata, is_trusted: impl Fn(u32) -> bool) -> bool {
+    const OTHERS_WRITE: u32 = 0o002;
+    is_trusted(folder.uid()) && folder.mode() & OTHERS_WRITE == 0
 }
 
 /// Returns the path of a file in a directory above, as one would type it.
@@ -109,7 +166,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Policies, PolicyError> {
     let path = path.display().to_string();
     let mut reader = Reader { path: &path, text, problems: Vec::new() };
     let policies = match toml::from_str::<File>(text) {
-        Ok(file) => reader.policies(&file),
+        Ok(file) => {
+            reader.lists_for_tables(text);
+            reader.policies(&file)
+        }
         Err(error) => {
             reader.structural(&error);
             None
@@ -483,10 +543,11 @@ struct PromptEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Guard {
-    /// The hosts that `reset` may touch. `*` stands for all.
+    /// The hosts that `reset` may touch; a unix socket by its folder. `*` stands for all.
     #[schemars(with = "Vec<String>")]
     hosts: Option<Vec<Spanned<String>>>,
-    /// `NAME=value`: no command that changes a database runs where such a variable is set.
+    /// `NAME=value`: no command that changes a database runs where such a variable is set, but for those that the profile
+    /// which applies names under `commands`.
     #[schemars(with = "Vec<String>")]
     refuse_env: Option<Vec<Spanned<String>>>,
 }
@@ -704,7 +765,7 @@ impl Reader<'_> {
         }
         for section in Section::ALL {
             let renames = self.renames(section, &layer, sections.renames.of(section));
-            policy.renames.retain(|old| !renames.iter().any(|new| new.section == section && new.old == old.old));
+            policy.renames.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
             policy.renames.extend(renames);
             if let Some(patterns) = sections.create.of(section) {
                 let create = self.create(section, &layer, patterns);
@@ -748,7 +809,7 @@ impl Reader<'_> {
                 let rule = self.rule(&layer, "guard.refuse_env", variable.span());
                 self.variable(variable).map(|value| Ruled { value, rule })
             });
-            policy.refuse_env = Some(ruled.collect());
+            policy.refuse_env = Some(RefuseEnv { lines: ruled.collect(), layer: layer.clone() });
         }
         if let Some(then) = &sections.reset.then {
             policy.reset.then = Some(match then.get_ref() {
@@ -1024,14 +1085,14 @@ impl Reader<'_> {
     }
 
     fn host(&mut self, text: &Spanned<String>) -> Option<HostPattern> {
-        if text.get_ref().is_empty() {
+        if text.get_ref().trim().is_empty() {
             self.problem(text.span(), "a host cannot be empty").hint("write \"*\" for all hosts");
             return None;
         }
-        match GlobBuilder::new(text.get_ref()).case_insensitive(true).build() {
-            Ok(glob) => Some(HostPattern(glob.compile_matcher())),
+        match HostPattern::parse(text.get_ref()) {
+            Ok(pattern) => Some(pattern),
             Err(error) => {
-                self.problem(text.span(), format!("`{}` is not a glob: {}", text.get_ref(), error.kind()));
+                self.problem(text.span(), format!("`{}` is not a glob: {error}", text.get_ref()));
                 None
             }
         }
@@ -1039,8 +1100,12 @@ impl Reader<'_> {
 
     fn variable(&mut self, text: &Spanned<String>) -> Option<Variable> {
         match text.get_ref().split_once('=') {
-            Some((name, value)) if !name.is_empty() => {
-                Some(Variable { name: name.to_owned(), value: value.to_owned() })
+            Some((name, value)) if !name.trim().is_empty() => {
+                let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+                if name.contains(char::is_whitespace) {
+                    self.problem(text.span(), format!("`{name}` is not the name of a variable"));
+                }
+                Some(Variable { name, value })
             }
             _ => {
                 self.problem(text.span(), format!("`{}` does not say which value counts", text.get_ref()))
@@ -1066,6 +1131,9 @@ impl Reader<'_> {
         // serde's sentence: unknown field `x`, expected one of `a`, `b`
         let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         match names.as_slice() {
+            [DATE, ..] => {
+                self.problem(span, "a date is not possible here");
+            }
             [unknown, known @ ..] if message.starts_with("unknown field") => {
                 let problem = self.problem(span, format!("there is no key `{unknown}` here"));
                 match closest(unknown, known.iter().copied()) {
@@ -1081,9 +1149,41 @@ impl Reader<'_> {
                 self.problem(span, format!("the key `{missing}` is missing"));
             }
             _ => {
-                self.problem(span, message);
+                self.problem(span, in_plain_words(message));
             }
         }
+    }
+
+    /// Reports what is a list and must be a table. serde takes the elements of a list for the keys of a struct, in their order.
+    fn lists_for_tables(&mut self, text: &str) {
+        const TABLES: [&str; 8] = ["renames", "create", "push", "migrate", "guard", "reset", "check", "when"];
+        let Ok(file) = DeTable::parse(text) else { return };
+        let mut layers = vec![file.get_ref()];
+        if let Some(profiles) = file.get_ref().get("profiles").and_then(|profiles| profiles.get_ref().as_table()) {
+            for profile in profiles.values() {
+                match profile.get_ref() {
+                    DeValue::Table(profile) => layers.push(profile),
+                    DeValue::Array(_) => self.no_table(profile.span()),
+                    _ => {}
+                }
+            }
+        }
+        for layer in layers {
+            for (key, value) in layer.iter() {
+                match value.get_ref() {
+                    DeValue::Array(_) if TABLES.contains(&key.get_ref().as_ref()) => self.no_table(value.span()),
+                    DeValue::Array(prompts) if key.get_ref() == "prompts" => {
+                        let lists = prompts.iter().filter(|prompt| matches!(prompt.get_ref(), DeValue::Array(_)));
+                        lists.for_each(|list| self.no_table(list.span()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn no_table(&mut self, span: Range<usize>) {
+        self.problem(span, format!("this is a list, and must be {TABLE}"));
     }
 
     pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
@@ -1102,6 +1202,44 @@ impl Problem {
         self.also = Some((span, label));
     }
 }
+
+const TABLE: &str = "a table: lines `key = value` below a heading, or between { and }";
+
+/// Says what serde found of the wrong type, in the words of the file.
+fn in_plain_words(message: &str) -> String {
+    let types = ["invalid type: ", "invalid value: "].iter().find_map(|start| message.strip_prefix(start));
+    let Some((found, expected)) = types.and_then(|types| types.split_once(", expected ")) else {
+        return match message {
+            // An enum takes a word alone.
+            wanted if wanted.starts_with("wanted ") => "this must be one word between quotes".to_owned(),
+            // What TOML's own parser says.
+            other => other.trim_end_matches(", expected nothing").to_owned(),
+        };
+    };
+    let expected = match expected {
+        "u64" => "a whole number without quotes, not below 0",
+        "i64" => "a whole number without quotes",
+        "a string" => "a text between quotes",
+        "a boolean" => "true or false, without quotes",
+        "a sequence" => "a list, as in [\"a\", \"b\"]",
+        "a map" => TABLE,
+        name if name.starts_with("struct ") || name.ends_with(" spanned value") => TABLE,
+        words => words,
+    };
+    let value = found.split('`').nth(1);
+    let found = match (found, value) {
+        ("map", _) => "a table".to_owned(),
+        ("sequence", _) => "a list".to_owned(),
+        (text, _) if text.contains(DATE) => "a date".to_owned(),
+        (text, _) if text.starts_with("string ") => format!("the text {}", text.trim_start_matches("string ")),
+        (_, Some(value)) => value.to_owned(),
+        (other, None) => other.to_owned(),
+    };
+    format!("this is {found}, and must be {expected}")
+}
+
+/// What the TOML parser calls the one key of a date.
+const DATE: &str = "$__toml_private_datetime";
 
 /// Reads the name of an object that replaces another. A single part stays where the other is.
 pub(super) fn beside(section: Section, other: &ObjectName, value: &str) -> Result<ObjectName, String> {
@@ -1184,12 +1322,12 @@ mod tests {
         assert!(base.wants_rows(Hazard::DropColumn) && !base.wants_rows(Hazard::DropTable));
         let production = policies.select(None, &production, None).expect("one condition holds");
         assert_eq!(
-            production.bans_command("push").map(ToString::to_string).as_deref(),
+            production.bans_command("push").map(|ban| ban.rule.to_string()).as_deref(),
             Some("p.toml:34 profiles.production.commands")
         );
         assert!(production.bans_command("migrate").is_none());
         assert!(
-            production.refuse_env.as_ref().is_some_and(Vec::is_empty)
+            production.refuse_env.as_ref().is_some_and(|refuse| refuse.lines.is_empty())
                 && production.guarded_hosts().contains(&"db".to_owned()),
             "keys merge one by one"
         );
@@ -1508,11 +1646,11 @@ data_loss = \"skip\"";
             ("version = 1\nversion = 1", "error: duplicate key\n --> p.toml:2:1\n  |\n2 | version = 1\n  | ^^^^^^^"),
             (
                 "version = 1\nhazards.drop_table = [1]",
-                "error: invalid type: sequence, expected \"refuse\", \"approve\" or a table with `only` or `max_rows`\n --> p.toml:2:22\n  |\n2 | hazards.drop_table = [1]\n  |                      ^^^",
+                "error: this is a list, and must be \"refuse\", \"approve\" or a table with `only` or `max_rows`\n --> p.toml:2:22\n  |\n2 | hazards.drop_table = [1]\n  |                      ^^^",
             ),
             (
                 "version = 1\nhazards.drop_table = { max_rows = -1 }",
-                "error: invalid value: integer `-1`, expected u64\n --> p.toml:2:35\n  |\n2 | hazards.drop_table = { max_rows = -1 }\n  |                                   ^^",
+                "error: this is -1, and must be a whole number without quotes, not below 0\n --> p.toml:2:35\n  |\n2 | hazards.drop_table = { max_rows = -1 }\n  |                                   ^^",
             ),
             (
                 "version = 1\n[[prompts]]\ndecline = true",
@@ -1572,6 +1710,99 @@ data_loss = \"skip\"";
     }
 
     #[test]
+    fn naming_another_profile_is_no_way_around_what_one_bans_that_applies() {
+        let text = "[guard]
+            hosts = [\"localhost\"]
+            refuse_env = [\"STAGE=live\"]
+            [profiles.dev]
+            guard = { hosts = [\"*\"], refuse_env = [] }
+            [profiles.production]
+            when = { env = [\"NODE_ENV=production\"], hosts = [\"*.prod\"] }
+            commands = [\"migrate\"]
+            accept_data_loss = false
+            [profiles.live]
+            when.env = [\"STAGE=live\"]";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let check = |env: &[(&str, &str)], host: Option<&str>, banned: &[&str]| {
+            let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            let dev = policies.select(Some("dev"), &env, host).expect("the profile exists");
+            assert_eq!(dev.profile(), Some("dev"));
+            let by = dev.bans_command("push").map(|ban| (ban.profile.to_owned(), "push"));
+            let loss = dev.bans_accepting_data_loss().map(|rule| (rule.path.clone(), "loss"));
+            let by_variable = dev.bans_environment(&env).map(|(rule, _)| (rule.path.clone(), "environment"));
+            let found: Vec<String> =
+                [by, loss, by_variable].into_iter().flatten().map(|(by, what)| format!("{what}: {by}")).collect();
+            assert_eq!(found, banned, "{host:?}");
+            let others = if banned.is_empty() { Vec::new() } else { vec![vec!["localhost".to_owned()]] };
+            assert_eq!(dev.guarded_hosts_of_others(), others, "a reset needs the host there as well");
+        };
+        let banned = ["push: production", "loss: profiles.production.accept_data_loss"];
+        check(&[], None, &[]);
+        check(&[("NODE_ENV", "PROD ")], None, &banned);
+        check(&[], Some("db.prod"), &banned);
+        check(&[("STAGE", "live")], None, &["environment: guard.refuse_env"]);
+    }
+
+    #[test]
+    fn what_a_profile_names_runs_where_it_applies_and_a_reset_stays_refused() {
+        let text = "guard.refuse_env = [\"NODE_ENV=production\"]
+            [profiles.production]
+            when.env = [\"NODE_ENV=production\"]
+            commands = [\"migrate\", \"reset\"]
+            [profiles.other]
+            [profiles.own]
+            commands = [\"migrate\"]
+            guard.refuse_env = [\"NODE_ENV=production\"]";
+        let policies = parse(Path::new("p.toml"), text).unwrap_or_else(|error| panic!("{error}"));
+        let env = |name: &str| (name == "NODE_ENV").then(|| "production".to_owned());
+        let check = |profile: Option<&str>, expected: Option<&str>| {
+            let policy = policies.select(profile, &env, None).expect("the profile exists");
+            assert_eq!(policy.bans_environment(&env).map(|(rule, _)| rule.path.as_str()), expected, "{profile:?}");
+            assert!(!policy.bans_emptying(&env).is_empty());
+        };
+        check(None, None);
+        check(Some("production"), None);
+        check(Some("other"), Some("guard.refuse_env"));
+        check(Some("own"), Some("profiles.own.guard.refuse_env"));
+    }
+
+    #[test]
+    fn a_value_has_several_spellings_and_no_other() {
+        let policies = |line: &str| {
+            let text = format!("guard.refuse_env = [\"{line}\"]");
+            parse(Path::new("p.toml"), &text).unwrap_or_else(|error| panic!("{error}"))
+        };
+        let is_refused = |line: &str, value: &str| {
+            let env = |name: &str| (name == "X").then(|| value.to_owned());
+            let policy = policies(line).select(None, &env, None).expect("there is no profile");
+            policy.bans_environment(&env).is_some()
+        };
+        for line in ["X=production", "X=prod", " X = PRODUCTION "] {
+            for value in ["production", "PRODUCTION", "Prod", "prd", " production\n"] {
+                assert!(is_refused(line, value), "{line} {value:?}");
+            }
+            for value in ["", "preproduction", "production-eu", "1"] {
+                assert!(!is_refused(line, value), "{line} {value:?}");
+            }
+        }
+        for line in ["X=true", "X=1"] {
+            for value in ["1", "TRUE", "yes", "on"] {
+                assert!(is_refused(line, value), "{line} {value:?}");
+            }
+            assert!(!is_refused(line, "0") && !is_refused(line, "false") && !is_refused(line, ""));
+        }
+        assert!(is_refused("X=", "") && is_refused("X=", " ") && !is_refused("X=", "a"));
+        check(
+            "guard.refuse_env = [\"NODE ENV=production\"]",
+            "error: `NODE ENV` is not the name of a variable
+ --> p.toml:2:21
+  |
+2 | guard.refuse_env = [\"NODE ENV=production\"]
+  |                     ^^^^^^^^^^^^^^^^^^^^^",
+        );
+    }
+
+    #[test]
     fn a_profile_overrides_key_by_key_and_a_kind_wins_over_its_class() {
         let text = "version = 1
 [hazards]
@@ -1596,6 +1827,26 @@ truncate = \"refuse\"";
     }
 
     #[test]
+    fn a_rename_is_replaced_by_one_of_the_same_kind_alone() {
+        // Each kind takes one of these two names; so kinds share them, in the file and between it and its profile.
+        let lines = |new: &str| {
+            let line = |section: Section| {
+                let old = if section.shape().parse("auth").is_ok() { "auth" } else { "auth.users" };
+                format!("renames.{}.\"{old}\" = \"{new}\"\n", section.key())
+            };
+            Section::ALL.map(line).concat()
+        };
+        let text = format!("version = 1\n{}[profiles.all]\n{}", lines("identity"), lines("people"));
+        let policies = parse(Path::new("p.toml"), &text).unwrap_or_else(|error| panic!("{error}"));
+        for (profile, new) in [(None, "identity"), (Some("all"), "people")] {
+            let policy = policies.select(profile, &|_| None, None).expect("the profile exists");
+            let renamed = |rule: &Rename| (rule.section, rule.new.last().to_owned());
+            let renamed: Vec<(Section, String)> = policy.renames.iter().map(renamed).collect();
+            assert_eq!(renamed, Section::ALL.map(|section| (section, new.to_owned())));
+        }
+    }
+
+    #[test]
     fn the_file_is_searched_upward_to_the_root_of_the_repository() {
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         let inner = root.path().join("repo/packages/größe db");
@@ -1612,6 +1863,199 @@ truncate = \"refuse\"";
         let error = load(Some(Path::new("no.toml")), &inner).expect_err("the file is not there");
         assert_eq!(error.to_string(), "reading the policy file no.toml");
         assert!(std::error::Error::source(&error).is_some());
+    }
+
+    /// A project in a folder of a given mode, with nothing around it but what is written there.
+    fn project_in(mode: u32) -> (tempfile::TempDir, PathBuf) {
+        use std::os::unix::fs::PermissionsExt;
+        let above = tempfile::tempdir().expect("a temporary directory can be made");
+        let project = above.path().join("app");
+        fs::create_dir(&project).expect("the directory is ours");
+        fs::set_permissions(above.path(), fs::Permissions::from_mode(mode)).expect("the directory is ours");
+        (above, project)
+    }
+
+    /// Returns what is found from a project, or why nothing is.
+    fn found(project: &Path, home: Option<&Path>) -> String {
+        match upward(project, home) {
+            Ok(Some((_, shown))) => shown.display().to_string(),
+            Ok(None) => "none".to_owned(),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{error}{cause}").replace(&project.display().to_string(), ".")
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_repository_nothing_is_taken_from_folders_that_others_may_write() {
+        for (mode, expected) in [(0o755, "../drizzle-pilot.toml"), (0o1777, "none"), (0o757, "none")] {
+            let (above, project) = project_in(mode);
+            fs::write(above.path().join(FILE_NAME), "version = 1").expect("the directory is ours");
+            assert_eq!(found(&project, None), expected, "{mode:o}");
+            // It is the project's own, and so is all of a repository.
+            assert_eq!(found(above.path(), None), "drizzle-pilot.toml", "{mode:o}");
+            fs::create_dir(above.path().join(".git")).expect("the directory is ours");
+            assert_eq!(found(&project, None), "../drizzle-pilot.toml", "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn without_a_repository_the_search_ends_at_home() {
+        let (above, project) = project_in(0o755);
+        let inner = project.join("inner");
+        fs::create_dir(&inner).expect("the directory is ours");
+        fs::write(above.path().join(FILE_NAME), "version = 1").expect("the directory is ours");
+        assert_eq!(found(&inner, Some(&project)), "none");
+        assert_eq!(found(&inner, Some(above.path())), "../../drizzle-pilot.toml");
+        fs::create_dir(above.path().join(".git")).expect("the directory is ours");
+        assert_eq!(found(&inner, Some(&project)), "../../drizzle-pilot.toml");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_above_the_project_is_not_used() {
+        let (above, project) = project_in(0o755);
+        fs::create_dir(above.path().join(".git")).expect("the directory is ours");
+        let file = above.path().join(FILE_NAME);
+        fs::write(&file, "version = 1").expect("the directory is ours");
+        assert_eq!(found(&project, None), "../drizzle-pilot.toml");
+        // Root alone can give files away.
+        if std::os::unix::fs::chown(&file, Some(65534), None).is_ok() {
+            let refused = "the policy file ../drizzle-pilot.toml is not used: it belongs to somebody else and lies above the project";
+            assert_eq!(found(&project, None), refused);
+            assert_eq!(found(above.path(), None), "drizzle-pilot.toml", "the project's own is its own affair");
+            fs::rename(&file, above.path().join("theirs")).expect("the directory is ours");
+            std::os::unix::fs::symlink("theirs", &file).expect("the directory is ours");
+            assert_eq!(found(&project, None), refused, "a link of ours to a file of theirs");
+            std::os::unix::fs::chown(&project, Some(65534), None).expect("we are root");
+            assert_eq!(found(&project, None), "../drizzle-pilot.toml", "they own the project as well");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_not_taken_for_none() {
+        let (above, project) = project_in(0o755);
+        fs::create_dir(above.path().join(".git")).expect("the directory is ours");
+        for folder in [&*project, above.path()] {
+            let path = folder.join(FILE_NAME);
+            let shown = path.strip_prefix(above.path()).map(|_| seen_from(&project, &path)).expect("it lies there");
+            let said = || {
+                let error = load(None, &project).expect_err("it cannot be read");
+                let cause = std::error::Error::source(&error).expect("it has a reason");
+                assert!(error.hint().is_some());
+                format!("{error}: {cause}")
+            };
+            fs::create_dir(&path).expect("the directory is ours");
+            assert_eq!(said(), format!("reading the policy file {}: it is a folder", shown.display()));
+            fs::remove_dir(&path).expect("it is empty");
+            std::os::unix::fs::symlink("/nonexistent/policy.toml", &path).expect("the directory is ours");
+            let dangling = "it is a link to /nonexistent/policy.toml, which does not exist";
+            assert_eq!(said(), format!("reading the policy file {}: {dangling}", shown.display()));
+            fs::remove_file(&path).expect("the directory is ours");
+            std::os::unix::fs::symlink("/dev/zero", &path).expect("the directory is ours");
+            assert_eq!(said(), format!("reading the policy file {}: it is larger than 1 MiB", shown.display()));
+            fs::remove_file(&path).expect("the directory is ours");
+            fs::write(&path, b"version = 1 # \xff").expect("the directory is ours");
+            assert_eq!(said(), format!("reading the policy file {}: it is not UTF-8 text", shown.display()));
+            fs::remove_file(&path).expect("the directory is ours");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_in_the_words_of_the_file() {
+        let keys = [
+            "version",
+            "renames",
+            "renames.otherwise",
+            "renames.tables",
+            "renames.tables.a",
+            "create",
+            "create.tables",
+            "hazards",
+            "hazards.drop_table",
+            "hazards.drop_table.only",
+            "hazards.drop_table.max_rows",
+            "push",
+            "push.apply",
+            "migrate",
+            "migrate.skipped",
+            "using",
+            "using.a",
+            "prompts",
+            "guard",
+            "guard.hosts",
+            "guard.refuse_env",
+            "reset",
+            "reset.then",
+            "reset.before",
+            "check",
+            "check.migrations",
+            "check.fail_on",
+            "check.rules",
+            "check.rules.drop-column",
+            "check.rules.drop-column.except",
+            "profiles",
+            "profiles.p",
+            "profiles.p.when",
+            "profiles.p.when.env",
+            "profiles.p.commands",
+            "profiles.p.accept_data_loss",
+            "profiles.p.guard",
+        ];
+        let values = [
+            "-1",
+            "1.5",
+            "true",
+            "\"x\"",
+            "[1]",
+            "[[\"a\"]]",
+            "{ a = 1 }",
+            "2020-01-01",
+            "inf",
+            "99999999999999999999",
+        ];
+        for key in keys {
+            for value in values {
+                let Err(error) = parse(Path::new("p.toml"), &format!("{key} = {value}\n")) else { continue };
+                let PolicyError::Invalid { problems, .. } = error else { panic!("{key} = {value}: {error}") };
+                for Problem { message, .. } in problems {
+                    let jargon =
+                        ["u64", "i64", "i128", "struct", "sequence", "map", "variant", "floating", "spanned", "$_"];
+                    let found = jargon.iter().find(|word| message.contains(**word));
+                    assert_eq!(found, None, "{key} = {value}: {message}");
+                }
+            }
+        }
+        let said = |line: &str| match parse(Path::new("p.toml"), line) {
+            Err(PolicyError::Invalid { problems, .. }) => problems.into_iter().map(|problem| problem.message).collect(),
+            other => panic!("{line}: {other:?}"),
+        };
+        let check = |line: &str, expected: &str| {
+            let said: Vec<String> = said(line);
+            assert_eq!(said, [expected], "{line}");
+        };
+        let table = "a table: lines `key = value` below a heading, or between { and }";
+        check(
+            "hazards.drop_table.max_rows = \"10\"",
+            "this is the text \"10\", and must be a whole number without quotes, not below 0",
+        );
+        check("hazards.drop_table.max_rows = -1", "this is -1, and must be a whole number without quotes, not below 0");
+        check("version = \"1\"", "this is the text \"1\", and must be a whole number without quotes");
+        check(
+            "guard.hosts = \"localhost\"",
+            "this is the text \"localhost\", and must be a list, as in [\"a\", \"b\"]",
+        );
+        check("guard.hosts = [1]", "this is 1, and must be a text between quotes");
+        check(
+            "profiles.p.accept_data_loss = \"no\"",
+            "this is the text \"no\", and must be true or false, without quotes",
+        );
+        check("guard = true", &format!("this is true, and must be {table}"));
+        check("guard = [[\"*\"]]", &format!("this is a list, and must be {table}"));
+        check("prompts = [[\"a\", \"b\"]]", &format!("this is a list, and must be {table}"));
+        check("push.apply = 1", "this must be one word between quotes");
+        check("hazards.drop_table = 2020-01-01", "a date is not possible here");
+        check("a = 1_", "`_` may only go between digits");
     }
 
     #[test]

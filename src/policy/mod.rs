@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod check;
+mod conflicts;
 pub mod decide;
 pub mod explain;
 pub mod file;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use globset::GlobMatcher;
 use regex::Regex;
 
 use super::check::Check;
 use super::name::{ObjectName, Pattern, Shape};
+use crate::host::Pattern as HostPattern;
 use crate::kit::prompt::Entity;
 use crate::sql::hazard::{Class, Hazard, Object};
 
@@ -19,12 +19,15 @@ pub const FILE_NAME: &str = "drizzle-pilot.toml";
 pub const COMMANDS: [&str; 9] = ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
 
 /// What says that this is production, where no file says what does.
-const PRODUCTION: [(&str, &str); 5] = [
+const PRODUCTION: [(&str, &str); 8] = [
     ("NODE_ENV", "production"),
     ("VERCEL_ENV", "production"),
     ("APP_ENV", "production"),
     ("RAILWAY_ENVIRONMENT_NAME", "production"),
     ("CONTEXT", "production"), // Netlify
+    ("ENVIRONMENT", "production"),
+    ("ENV", "production"),
+    ("STAGE", "production"),
 ];
 
 /// What a reset does beside emptying the database.
@@ -83,11 +86,13 @@ pub struct Policy {
     pub(super) prompts: Prompts,
     pub(super) hosts: Vec<HostPattern>,
     /// None: no line of the file speaks of it.
-    pub(super) refuse_env: Option<Vec<Ruled<Variable>>>,
+    pub(super) refuse_env: Option<RefuseEnv>,
     pub(super) reset: Reset,
     pub(super) commands: Option<Ruled<Vec<String>>>,
     pub(super) accept_data_loss: Option<Ruled<bool>>,
     pub(super) check: Check,
+    /// The policies of other profiles that the environment or the host calls for. What they ban is banned.
+    pub(super) called_for: Vec<Policy>,
 }
 
 /// Where a policy comes from.
@@ -284,16 +289,26 @@ pub(super) enum PromptAnswer {
     Decline,
 }
 
-/// A variable of the environment and the value that counts.
+/// The variables under which no database is changed.
+#[derive(Debug, Clone)]
+pub(super) struct RefuseEnv {
+    pub(super) lines: Vec<Ruled<Variable>>,
+    pub(super) layer: Layer,
+}
+
+/// A profile that bans something, and its line.
+#[derive(Debug, Clone, Copy)]
+pub struct Ban<'a> {
+    pub profile: &'a str,
+    pub rule: &'a RuleRef,
+}
+
+/// A variable of the environment and the value that counts, in each of its [usual spellings](is_value).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     pub(super) name: String,
     pub(super) value: String,
 }
-
-/// A host name, perhaps with a glob.
-#[derive(Debug, Clone)]
-pub(super) struct HostPattern(pub(super) GlobMatcher);
 
 /// Why no policy could be picked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -341,7 +356,8 @@ impl Policies {
         self.profiles.values().any(|profile| !profile.hosts.is_empty())
     }
 
-    /// Picks the policy: that of the profile named, else that of the one profile whose `when` holds, else the base.
+    /// Picks the policy: that of the profile named, else that of the one profile whose `when` holds, else the base. Naming
+    /// another profile is no way around what one bans whose `when` holds.
     pub fn select(
         &self,
         explicit: Option<&str>,
@@ -354,7 +370,9 @@ impl Policies {
                 source_name: self.source().to_string(),
                 known: self.profiles.keys().cloned().collect(),
             })?;
-            return Ok(profile.policy.clone());
+            let others = self.matching(env, host).into_iter().filter(|found| found.profile != name);
+            let called_for = others.map(|found| self.profiles[&found.profile].policy.clone()).collect();
+            return Ok(Policy { called_for, ..profile.policy.clone() });
         }
         let matching = self.matching(env, host);
         match matching.as_slice() {
@@ -364,10 +382,13 @@ impl Policies {
         }
     }
 
-    /// Returns the profile whose `when` holds and which bans a command, if one does, whichever was named explicitly.
-    pub fn bans(&self, command: &str, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Option<Match> {
-        let bans = |found: &Match| self.profiles[&found.profile].policy.bans_command(command).is_some();
-        self.matching(env, host).into_iter().find(bans)
+    /// Returns the names of the variables by which the environment decides.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let all = std::iter::once(&self.base).chain(self.profiles.values().map(|profile| &profile.policy));
+        let refused = all.flat_map(|policy| &policy.refuse_env).flat_map(|refuse| &refuse.lines);
+        let conditions = self.profiles.values().flat_map(|profile| &profile.env);
+        let usual = PRODUCTION.iter().map(|(name, _)| *name);
+        refused.map(|line| &line.value).chain(conditions).map(|variable| &*variable.name).chain(usual)
     }
 
     /// Returns the policies of which one will apply, whatever the host turns out to be.
@@ -439,6 +460,7 @@ impl Policy {
             commands: None,
             accept_data_loss: None,
             check: Check::default(),
+            called_for: Vec::new(),
         }
     }
 
@@ -499,31 +521,54 @@ impl Policy {
         matches!(self.hazard(hazard).0, HazardRule::Limit { max_rows: Some(_), .. })
     }
 
-    /// Returns the rule that bans a command, if one does.
-    pub fn bans_command(&self, command: &str) -> Option<&RuleRef> {
-        let commands = self.commands.as_ref()?;
-        (!commands.value.iter().any(|allowed| allowed == command)).then_some(&commands.rule)
+    /// Returns this policy and those of the other profiles that are called for.
+    fn all(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(self).chain(&self.called_for)
+    }
+
+    /// Returns the profile that bans a command, if one does.
+    pub fn bans_command(&self, command: &str) -> Option<Ban<'_>> {
+        self.all().find_map(|policy| {
+            let commands = policy.commands.as_ref()?;
+            let is_named = commands.value.iter().any(|allowed| allowed == command);
+            (!is_named).then(|| Ban { profile: policy.profile().unwrap_or_default(), rule: &commands.rule })
+        })
     }
 
     /// Returns the rule that bans commands which change a database in this environment, and the variable it names.
+    ///
+    /// What the profile names under `commands` is meant to run where the profile applies. There the lines outside of it do
+    /// not count, as a ban of the command has been looked for before.
     pub fn bans_environment(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<(&RuleRef, &Variable)> {
-        let banned = self.refuse_env.iter().flatten().find(|variable| variable.value.is_set(env))?;
-        Some((&banned.rule, &banned.value))
+        self.all().find_map(|policy| {
+            let refuse = policy.refuse_env.as_ref()?;
+            if policy.commands.is_some() && refuse.layer.is_none() {
+                return None;
+            }
+            let banned = refuse.lines.iter().find(|variable| variable.value.is_set(env))?;
+            Some((&banned.rule, &banned.value))
+        })
     }
 
     /// Returns everything in this environment that says that a database must not be emptied, with the rule. Where no file
-    /// speaks of it, the usual words for production do.
+    /// speaks of it, the usual words for production do. No profile's `commands` lifts it.
     pub fn bans_emptying(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<(Variable, RuleRef)> {
-        let ruled = match &self.refuse_env {
-            Some(lines) => lines.iter().map(|line| (line.value.clone(), line.rule.clone())).collect(),
-            None => PRODUCTION
-                .map(|(name, value)| {
-                    let variable = Variable { name: name.to_owned(), value: value.to_owned() };
-                    (variable, RuleRef::built_in("guard.refuse_env"))
-                })
-                .to_vec(),
+        let usual = || {
+            PRODUCTION.map(|(name, value)| {
+                let variable = Variable { name: name.to_owned(), value: value.to_owned() };
+                (variable, RuleRef::built_in("guard.refuse_env"))
+            })
         };
-        ruled.into_iter().filter(|(variable, _)| variable.is_set(env)).collect()
+        let mut ruled: Vec<(Variable, RuleRef)> = Vec::new();
+        for policy in self.all() {
+            match &policy.refuse_env {
+                Some(refuse) => ruled.extend(refuse.lines.iter().map(|line| (line.value.clone(), line.rule.clone()))),
+                None => ruled.extend(usual()),
+            }
+        }
+        ruled.retain(|(variable, _)| variable.is_set(env));
+        ruled.dedup();
+        ruled
     }
 
     /// Returns what a reset does beside emptying.
@@ -533,12 +578,18 @@ impl Policy {
 
     /// Returns the rule that bans `--accept-data-loss`, if one does.
     pub fn bans_accepting_data_loss(&self) -> Option<&RuleRef> {
-        self.accept_data_loss.as_ref().filter(|accept| !accept.value).map(|accept| &accept.rule)
+        let banned = self.all().filter_map(|policy| policy.accept_data_loss.as_ref()).find(|accept| !accept.value);
+        banned.map(|accept| &accept.rule)
     }
 
     /// Returns the patterns of `guard.hosts`: what `reset` may touch.
     pub fn guarded_hosts(&self) -> Vec<String> {
         self.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
+    }
+
+    /// Returns those of the other profiles that are called for: each list must have the host as well.
+    pub fn guarded_hosts_of_others(&self) -> Vec<Vec<String>> {
+        self.called_for.iter().map(Policy::guarded_hosts).collect()
     }
 
     /// Returns the line of the file that speaks of a hazard.
@@ -671,25 +722,37 @@ impl HazardKey {
     }
 }
 
+/// Words that mean the same value.
+const SAME: [&[&str]; 6] = [
+    &["production", "prod", "prd"],
+    &["development", "dev"],
+    &["staging", "stage", "stg"],
+    &["test", "testing"],
+    &["true", "1", "yes", "on"],
+    &["false", "0", "no", "off"],
+];
+
+/// Tells whether a variable has a value, in any of its usual spellings: without regard to case and blanks around it, and with
+/// the words of [`SAME`] for one another.
+fn is_value(found: &str, wanted: &str) -> bool {
+    let (found, wanted) = (found.trim().to_lowercase(), wanted.trim().to_lowercase());
+    found == wanted || SAME.iter().any(|words| words.contains(&&*found) && words.contains(&&*wanted))
+}
+
 impl Variable {
-    fn is_set(&self, env: &dyn Fn(&str) -> Option<String>) -> bool {
-        env(&self.name).is_some_and(|value| value == self.value)
+    pub(super) fn is_set(&self, env: &dyn Fn(&str) -> Option<String>) -> bool {
+        env(&self.name).is_some_and(|value| is_value(&value, &self.value))
+    }
+
+    /// Tells whether both name one variable and one value.
+    pub(super) fn is_same(&self, other: &Variable) -> bool {
+        self.name == other.name && is_value(&self.value, &other.value)
     }
 }
 
 impl fmt::Display for Variable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.name, self.value)
-    }
-}
-
-impl HostPattern {
-    pub(super) fn text(&self) -> &str {
-        self.0.glob().glob()
-    }
-
-    pub(super) fn matches(&self, host: &str) -> bool {
-        self.0.is_match(host)
     }
 }
 

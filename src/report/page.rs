@@ -164,6 +164,7 @@ mod tests {
                 line: Some(1),
                 hint: some(),
             }),
+            counted: None,
             steps: vec![Step { name: text.to_owned(), outcome: "ok".to_owned(), summary: text.to_owned(), ms: 1200.0 }],
             timings: Timings { total_ms: 2000.0, config_ms: Some(1.0), preflight_ms: Some(2.0) },
         }

@@ -2,16 +2,11 @@
 
 use std::fmt::Write;
 
-use anstyle::{AnsiColor, Style};
-
 use super::{Hazard, Judgement, Report, Statement};
+use crate::term::paint::{Paint, Painted};
 
 /// A hazard of a statement, with the statement.
 type At<'a> = (&'a Hazard, &'a Statement);
-
-const REFUSED: Style = AnsiColor::Red.on_default().bold();
-const ALLOWED: Style = AnsiColor::Green.on_default();
-const SQL: Style = AnsiColor::Blue.on_default();
 
 /// The classes, the gravest first, with what a reader calls them.
 const CLASSES: [(&str, &str); 6] = [
@@ -40,21 +35,22 @@ impl Report {
     }
 
     /// Returns the plan for people: the statements by hazard, with rows, and with the rule that decides.
-    pub fn plan_text(&self) -> String {
-        let mut text = self.head() + &self.asked();
+    pub fn plan_text(&self) -> Painted {
+        let mut text = self.head();
+        text.plain(&self.asked());
         for (name, groups) in self.by_class() {
             let _ = writeln!(text, "\n{name}");
             for (hazard, statement) in groups {
-                let style = if hazard.verdict == Judgement::Refused { REFUSED } else { ALLOWED };
-                let word = hazard.verdict.word();
-                let _ = writeln!(text, "  {style}{word}{style:#}  {}   [{}]", hazard.text(), hazard.rule);
+                text.plain("  ");
+                text.add(hazard.verdict.paint(), hazard.verdict.word());
+                let _ = writeln!(text, "  {}   [{}]", hazard.text(), hazard.rule);
                 push_sql(&mut text, statement);
             }
         }
         let harmless: Vec<&Statement> =
             self.statements.iter().filter(|statement| statement.hazards.is_empty()).collect();
         if !harmless.is_empty() {
-            text += "\nno hazard\n";
+            text.plain("\nno hazard\n");
             harmless.iter().for_each(|statement| push_sql(&mut text, statement));
         }
         text
@@ -113,9 +109,11 @@ impl Report {
     }
 }
 
-fn push_sql(text: &mut String, statement: &Statement) {
+fn push_sql(text: &mut Painted, statement: &Statement) {
     for line in statement.sql.lines() {
-        let _ = writeln!(text, "      {SQL}{line}{SQL:#}");
+        text.plain("      ");
+        text.add(Paint::Sql, line);
+        text.plain("\n");
     }
 }
 

@@ -74,6 +74,28 @@ pub struct Defined {
     pub not_null: bool,
 }
 
+/// Code of the database that a statement runs, by the name that it is called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// A function, with its schema where the statement says it.
+    Function {
+        schema: Option<String>,
+        name: String,
+    },
+    Operator(String),
+    /// Casts to and from a type, and what a domain checks.
+    Type(ObjectName),
+    /// A view runs what stands in it.
+    Relation(ObjectName),
+}
+
+/// Code that a statement runs for the rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub table: ObjectName,
+    pub code: Code,
+}
+
 /// One thing that a statement does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -86,6 +108,23 @@ pub enum Effect {
         kind: Kind,
         name: ObjectName,
         reach: Reach,
+        /// `IF EXISTS`: that there is none is no failure.
+        if_exists: bool,
+    },
+    /// The sequence of an identity column is dropped, whatever its name is.
+    DropIdentity {
+        column: ObjectName,
+    },
+    /// An index gets the name of the constraint that it is for.
+    NameIndex {
+        name: ObjectName,
+        of: ObjectName,
+        proof: Proof,
+    },
+    /// A column gets a type, by words that the server must know.
+    UseType {
+        column: ObjectName,
+        of: TypeText,
     },
     /// A rename, or a move to another schema.
     Rename {
@@ -114,6 +153,13 @@ pub enum Effect {
         column: ObjectName,
     },
     DropDefault {
+        column: ObjectName,
+    },
+    SetDefault {
+        column: ObjectName,
+    },
+    /// A column may be NULL from now on.
+    AllowNull {
         column: ObjectName,
     },
     AddUnique {
@@ -186,12 +232,13 @@ pub struct Reading {
     pub kind: String,
     /// Empty where a statement is known and does nothing that anything here asks about.
     pub effects: Vec<Effect>,
+    pub runs: Vec<Run>,
 }
 
 impl Reading {
     /// Returns the reading of a statement that is not understood.
     pub fn unknown(kind: impl Into<String>) -> Reading {
-        Reading { kind: kind.into(), effects: vec![Effect::Unknown] }
+        Reading { kind: kind.into(), effects: vec![Effect::Unknown], runs: Vec::new() }
     }
 }
 
@@ -202,9 +249,12 @@ impl Effect {
             Effect::Create { name, .. } | Effect::Drop { name, .. } | Effect::CreateEnum { name, .. } => vec![name],
             Effect::Rename { from, to, .. } => vec![from, to],
             Effect::RenameValue { of } => vec![of],
-            Effect::ChangeType { column, .. } | Effect::RequireValue { column } | Effect::DropDefault { column } => {
-                vec![column]
-            }
+            Effect::ChangeType { column, .. }
+            | Effect::RequireValue { column }
+            | Effect::DropDefault { column }
+            | Effect::SetDefault { column }
+            | Effect::AllowNull { column }
+            | Effect::DropIdentity { column } => vec![column],
             Effect::AddUnique { table }
             | Effect::AddPrimaryKey { table }
             | Effect::AddForeignKey { table }
@@ -220,7 +270,7 @@ impl Effect {
             | Effect::DisableRls { table } => vec![table],
             Effect::AlterPolicy { policy } => vec![policy],
             Effect::Grant { on } | Effect::Revoke { on } => on.iter().collect(),
-            Effect::Unknown => Vec::new(),
+            Effect::NameIndex { .. } | Effect::UseType { .. } | Effect::Unknown => Vec::new(),
         }
     }
 }

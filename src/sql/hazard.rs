@@ -91,7 +91,7 @@ const TABLE: [Row; 33] = [
     row(Hazard::DropSchema, "drop_schema", Class::DataLoss, Object::Schema, "a schema is dropped, with everything in it"),
     row(Hazard::DropTable, "drop_table", Class::DataLoss, Object::Table, "a table is dropped, empty or not"),
     row(Hazard::DropColumn, "drop_column", Class::DataLoss, Object::Column, "a column is dropped"),
-    row(Hazard::DropView, "drop_view", Class::DataLoss, Object::View, "a materialised view is dropped, or a view with what depends on it"),
+    row(Hazard::DropView, "drop_view", Class::DataLoss, Object::View, "a view is dropped, materialised or not"),
     row(Hazard::DropSequence, "drop_sequence", Class::DataLoss, Object::Sequence, "a sequence is dropped, and with it where it stood"),
     row(Hazard::DropType, "drop_type", Class::DataLoss, Object::Type, "a type is dropped"),
     row(Hazard::RecreateEnum, "recreate_enum", Class::DataLoss, Object::Type, "an enum is built again, usually without a value"),

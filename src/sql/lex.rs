@@ -108,7 +108,58 @@ fn postgres(text: &str) -> Result<Vec<Token>, Trouble> {
         tokens.push(Token { sort, start, end });
         start = end;
     }
-    if start == text.len() { Ok(tokens) } else { Err(Trouble { at: start, why: "the text ends in the middle" }) }
+    if start != text.len() {
+        return Err(Trouble { at: start, why: "the text ends in the middle" });
+    }
+    join_bodies(text, &mut tokens);
+    Ok(tokens)
+}
+
+/// Makes the `;` within the body of a function that is written in the standard's form (`BEGIN ATOMIC … END`) a sign like
+/// others, as the server and psql (psqlscan.l) read it: the statement goes on behind it.
+fn join_bodies(text: &str, tokens: &mut [Token]) {
+    let words: Vec<usize> = (0..tokens.len()).filter(|idx| tokens[*idx].sort == Sort::Word).collect();
+    let word = |tokens: &[Token], idx: usize| text[tokens[idx].start..tokens[idx].end].to_ascii_lowercase();
+    if !words.iter().any(|idx| word(tokens, *idx) == "atomic") {
+        return;
+    }
+    // The first words of the statement, how deep it is within parentheses, and how many bodies and CASEs are open.
+    let (mut first, mut n_open, mut depth): (Vec<String>, usize, usize) = (Vec::new(), 0, 0);
+    let mut last = String::new();
+    for idx in 0..tokens.len() {
+        match tokens[idx].sort {
+            Sort::Semicolon if depth > 0 => tokens[idx].sort = Sort::Sign,
+            Sort::Semicolon => (first, n_open) = (Vec::new(), 0),
+            Sort::Open => n_open += 1,
+            Sort::Close => n_open = n_open.saturating_sub(1),
+            Sort::Word => {
+                let now = word(tokens, idx);
+                if first.len() < 4 {
+                    first.push(now.clone());
+                }
+                match now.as_str() {
+                    "atomic" if last == "begin" && depth == 0 && n_open == 0 && makes_routine(&first) => depth = 1,
+                    "case" if depth > 0 => depth += 1,
+                    "end" if depth > 0 => depth -= 1,
+                    _ => {}
+                }
+                last = now;
+                continue;
+            }
+            Sort::Trivia => continue,
+            Sort::Literal | Sort::Comma | Sort::Sign => {}
+        }
+        last.clear();
+    }
+}
+
+/// Tells whether a statement that begins with these words creates a function or a procedure.
+fn makes_routine(first: &[String]) -> bool {
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    matches!(
+        first.as_slice(),
+        ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure"]
+    )
 }
 
 fn mysql(text: &str) -> Result<Vec<Token>, Trouble> {
@@ -146,7 +197,10 @@ fn located(text: &str, mut tokenizer: Tokenizer<'_>) -> Result<Vec<Token>, Troub
         let sort = match token.token {
             // A name in one place of the dialects here, a string in none of them.
             Other::DollarQuotedString(_) => return trouble("a dollar quote stands in it"),
-            Other::Whitespace(Whitespace::SingleLineComment { comment, .. }) if comment.contains('\r') => {
+            // At the end of a line it belongs to that; before, the server may take it for one.
+            Other::Whitespace(Whitespace::SingleLineComment { comment, .. })
+                if comment.trim_end_matches('\n').trim_end_matches('\r').contains('\r') =>
+            {
                 return trouble("a comment holds a carriage return");
             }
             Other::Whitespace(_) => Sort::Trivia,
@@ -166,7 +220,73 @@ fn located(text: &str, mut tokenizer: Tokenizer<'_>) -> Result<Vec<Token>, Troub
         last_end = end;
         tokens.push(Token { sort, start, end });
     }
-    if last_end == text.len() { Ok(tokens) } else { Err(Trouble { at: last_end, why: "the text ends in the middle" }) }
+    if last_end != text.len() {
+        return Err(Trouble { at: last_end, why: "the text ends in the middle" });
+    }
+    join_blocks(text, &mut tokens);
+    Ok(tokens)
+}
+
+/// Makes one thing of the body of a trigger (in MySQL of a routine as well): its `BEGIN` and its `END` open and close it
+/// like parentheses, and a `;` within ends no statement around it.
+fn join_blocks(text: &str, tokens: &mut [Token]) {
+    let words: Vec<(usize, String)> = (0..tokens.len())
+        .filter(|idx| tokens[*idx].sort == Sort::Word)
+        .map(|idx| (idx, text[tokens[idx].start..tokens[idx].end].to_ascii_lowercase()))
+        .collect();
+    let mut word_idx = 0;
+    while word_idx < words.len() {
+        let ends =
+            |from: usize| tokens[from..].iter().position(|token| token.sort == Sort::Semicolon).map(|n| from + n);
+        let statement_end = ends(words[word_idx].0).unwrap_or(tokens.len());
+        let own: Vec<&str> =
+            words[word_idx..].iter().take_while(|(at, _)| *at < statement_end).map(|(_, word)| word.as_str()).collect();
+        let body = own.iter().position(|word| *word == "begin").filter(|_| has_body(&own)).map(|n| word_idx + n);
+        let block = body.and_then(|begin| Some((words[begin].0, words[block_end(tokens, &words, begin)?].0)));
+        let mut end = statement_end;
+        if let Some((begin, last)) = block {
+            for token in &mut tokens[begin..last] {
+                if token.sort == Sort::Semicolon {
+                    token.sort = Sort::Comma;
+                }
+            }
+            (tokens[begin].sort, tokens[last].sort) = (Sort::Open, Sort::Close);
+            end = last;
+        }
+        let next = words[word_idx..].iter().position(|(at, _)| *at > end).map(|n| word_idx + n);
+        word_idx = next.unwrap_or(words.len());
+    }
+}
+
+/// Tells whether a statement with these words creates something that has a body.
+fn has_body(words: &[&str]) -> bool {
+    let is_made = |word: &&str| matches!(*word, "trigger" | "procedure" | "function" | "event");
+    // Before it may stand who defines it, and that it is temporary.
+    words.first() == Some(&"create") && words.iter().take(6).any(is_made)
+}
+
+/// Returns the word that ends what the `BEGIN` at another begins.
+fn block_end(tokens: &[Token], words: &[(usize, String)], begin: usize) -> Option<usize> {
+    let is_beside = |idx: usize, next: usize| {
+        let mut between = tokens[words[idx].0 + 1..words[next].0].iter();
+        between.all(|token| token.sort == Sort::Trivia)
+    };
+    let mut depth = 0;
+    for (idx, (_, word)) in words.iter().enumerate().skip(begin) {
+        let ends_case = word == "case" && words[idx - 1].1 == "end" && is_beside(idx - 1, idx);
+        let after = words.get(idx + 1).filter(|_| is_beside(idx, idx + 1)).map_or("", |(_, word)| word.as_str());
+        match word.as_str() {
+            "begin" => depth += 1,
+            "case" if !ends_case => depth += 1,
+            // What has such an end begins with a word that is not counted.
+            "end" if !matches!(after, "if" | "loop" | "while" | "repeat") => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(idx);
+        }
+    }
+    None
 }
 
 /// Goes through a text and turns lines and columns into bytes.

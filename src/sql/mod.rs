@@ -4,6 +4,7 @@
 //! and [`plan::assess`] turns the effects of a whole plan into [hazards](hazard). What is not fully understood on the way is
 //! an error or [`Hazard::Unclassified`], never a guess.
 
+pub mod action;
 pub mod dialect;
 pub mod effect;
 pub mod hazard;
@@ -22,10 +23,12 @@ pub mod script;
 pub mod sqlite;
 pub mod statement;
 pub mod transaction;
+pub mod twice;
+pub mod types;
 
 pub use dialect::Dialect;
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
-pub use plan::{Assessed, Facts, Found, Rebuilt, Reference, Replaced, assess, read, weigh};
+pub use plan::{Assessed, Change, Facts, Found, Reference, Replaced, assess, read, weigh};
 pub use postgres::{RowPolicy, row_policy};
 pub use statement::{SplitError, split};

@@ -45,6 +45,12 @@ impl ObjectName {
         Some(ObjectName::new(new.parts().iter().chain(rest).cloned()))
     }
 
+    /// Returns the name as PostgreSQL keeps it: of each part the first 63 bytes, and no half of a character.
+    pub fn clipped(&self) -> ObjectName {
+        const LONGEST: usize = 63; // NAMEDATALEN - 1
+        ObjectName::new(self.0.iter().map(|part| &part[..part.floor_char_boundary(LONGEST)]))
+    }
+
     /// Returns the name as drizzle-kit shows it: joined with dots, without `public`.
     pub fn shown(&self) -> String {
         match self.0.as_slice() {

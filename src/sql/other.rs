@@ -11,7 +11,9 @@ use sqlparser::ast::{
     TableConstraint, TableFactor, TableObject, Truncate, Value, helpers::stmt_create_table::CreateTableBuilder,
 };
 use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
 
 use super::dialect::Dialect;
 use super::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
@@ -21,26 +23,27 @@ use super::name::{ObjectName, PUBLIC};
 /// Reads a statement.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {
     let Some(statement) = parse_one(sql, dialect) else {
-        if let Some(effects) = altered_column(sql, dialect) {
-            return Reading { kind: "alter_table".to_owned(), effects };
+        if switch_of_keys(sql, dialect).is_some() {
+            return Reading { kind: "pragma".to_owned(), effects: Vec::new(), runs: Vec::new() };
         }
-        let is_switch = matches!(dialect, Dialect::Sqlite | Dialect::Turso) && is_switch_of_keys(sql, dialect);
-        return if is_switch {
-            Reading { kind: "pragma".to_owned(), effects: Vec::new() }
-        } else {
-            Reading::unknown("unknown")
+        let altered = altered_column(sql, dialect).and_then(|altered| altered.effects());
+        return match altered {
+            Some(effects) => Reading { kind: "alter_table".to_owned(), effects, runs: Vec::new() },
+            None => Reading::unknown("unknown"),
         };
     };
     let kind = kind(&statement);
     match effects(&statement) {
-        Some(effects) => Reading { kind: kind.to_owned(), effects },
+        Some(effects) => Reading { kind: kind.to_owned(), effects, runs: Vec::new() },
         None => Reading::unknown(kind),
     }
 }
 
 /// Tells whether a text is exactly one statement.
 pub(super) fn is_one(sql: &str, dialect: Dialect) -> bool {
-    parse_one(sql, dialect).is_some() || altered_column(sql, dialect).is_some()
+    parse_one(sql, dialect).is_some()
+        || switch_of_keys(sql, dialect).is_some()
+        || altered_column(sql, dialect).is_some()
 }
 
 pub(super) fn parse_one(sql: &str, dialect: Dialect) -> Option<Statement> {
@@ -87,7 +90,7 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
         Statement::CreateView(view) => create_view(view),
         Statement::Drop {
             object_type,
-            if_exists: _,
+            if_exists,
             names,
             cascade,
             restrict: _,
@@ -103,7 +106,8 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
             };
             let reach = if *cascade { Reach::Cascade } else { Reach::Alone };
             let names = names.iter().map(relation).collect::<Option<Vec<_>>>()?;
-            (!names.is_empty()).then(|| names.into_iter().map(|name| Effect::Drop { kind, name, reach }).collect())
+            let drop = |name| Effect::Drop { kind, name, reach, if_exists: *if_exists };
+            (!names.is_empty()).then(|| names.into_iter().map(drop).collect())
         }
         Statement::Truncate(truncate) => truncate_table(truncate),
         Statement::Delete(delete) => delete_rows(delete),
@@ -112,55 +116,68 @@ fn effects(statement: &Statement) -> Option<Vec<Effect>> {
     }
 }
 
-/// Tells whether a statement switches foreign keys off or on, as drizzle-kit does while it builds a table of SQLite again.
-/// sqlparser does not know these words as values.
-fn is_switch_of_keys(sql: &str, dialect: Dialect) -> bool {
-    let Ok(tokens) = lex::tokens(sql, dialect) else { return false };
-    let words = tokens.iter().filter(|token| token.sort != Sort::Trivia).map(|token| &sql[token.start..token.end]);
-    let words: Vec<String> = words.filter(|word| *word != ";").map(str::to_ascii_lowercase).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(words.as_slice(), ["pragma", "foreign_keys", "=", "on" | "off"])
-}
-
-/// Reads what only libSQL has: `ALTER TABLE t ALTER COLUMN a TO a text …`, which defines a column anew and leaves the rows as
-/// they are. sqlparser reads the parts of it, in statements that it knows.
-fn altered_column(sql: &str, dialect: Dialect) -> Option<Vec<Effect>> {
-    if dialect != Dialect::Turso {
+/// Tells whether a statement switches foreign keys off or on, as drizzle-kit does while it builds a table of SQLite again;
+/// none where it does neither. sqlparser does not know these words as values.
+pub(super) fn switch_of_keys(sql: &str, dialect: Dialect) -> Option<bool> {
+    if !matches!(dialect, Dialect::Sqlite | Dialect::Turso) {
         return None;
     }
     let tokens = lex::tokens(sql, dialect).ok()?;
-    let tokens: Vec<&lex::Token> = tokens.iter().filter(|token| token.sort != Sort::Trivia).collect();
-    let [alter, on, table, again, what, old, to, first, ..] = tokens.as_slice() else { return None };
-    let is = |token: &lex::Token, word: &str| sql[token.start..token.end].eq_ignore_ascii_case(word);
-    let words = [(alter, "alter"), (on, "table"), (again, "alter"), (what, "column"), (to, "to")];
-    if !words.iter().all(|(token, word)| is(token, word)) {
-        return None;
-    }
-    let (table, old, definition) = (&sql[table.start..table.end], &sql[old.start..old.end], &sql[first.start..]);
-    let operation = |text: &str| match parse_one(&format!("ALTER TABLE {table} {text}"), dialect)? {
-        Statement::AlterTable(mut alter) if alter.operations.len() == 1 => Some((alter.name, alter.operations.pop()?)),
+    let words = tokens.iter().filter(|token| token.sort != Sort::Trivia).map(|token| &sql[token.start..token.end]);
+    let words: Vec<String> = words.filter(|word| *word != ";").map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["pragma", "foreign_keys", "=", "on"] => Some(true),
+        ["pragma", "foreign_keys", "=", "off"] => Some(false),
         _ => None,
-    };
-    let (name, AlterTableOperation::DropColumn { column_names, .. }) = operation(&format!("DROP COLUMN {old}"))? else {
-        return None;
-    };
-    let (_, AlterTableOperation::AddColumn { column_def, .. }) = operation(&format!("ADD COLUMN {definition}"))? else {
-        return None;
-    };
-    let [old] = column_names.as_slice() else { return None };
-    let table = relation(&name)?;
-    let (column, made) = (table.child(&old.value), self::column(&table, &column_def, Proof::New)?);
-    let to = TypeText { text: column_def.data_type.to_string(), name: None };
-    let mut effects = vec![Effect::ChangeType { column: column.clone(), to, using: Using::Assignment }];
-    if column_def.options.iter().any(|option| option.option == ColumnOption::NotNull) {
-        effects.push(Effect::RequireValue { column: column.clone() });
     }
-    let is_other = |effect: &Effect| !matches!(effect, Effect::Create { .. } | Effect::RequireValue { .. });
-    effects.extend(made.into_iter().filter(is_other));
-    if old.value != column_def.name.value {
-        effects.push(Effect::Rename { kind: Kind::Column, from: column, to: table.child(&column_def.name.value) });
+}
+
+/// libSQL's own statement, which defines a column anew: `ALTER TABLE a ALTER COLUMN b TO b text NOT NULL`. What is in the
+/// rows stays as it is.
+pub(super) struct AlteredColumn {
+    pub(super) table: ObjectName,
+    pub(super) column: Ident,
+    pub(super) to: ColumnDef,
+}
+
+/// Reads libSQL's statement that defines a column anew. sqlparser knows its parts alone.
+pub(super) fn altered_column(sql: &str, dialect: Dialect) -> Option<AlteredColumn> {
+    if !matches!(dialect, Dialect::Sqlite | Dialect::Turso) {
+        return None;
     }
-    Some(effects)
+    lex::tokens(sql, dialect).ok().filter(|tokens| lex::is_shallow(tokens))?;
+    let mut parser = Parser::new(&SQLiteDialect {}).try_with_sql(sql).ok()?;
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::TABLE]).ok()?;
+    let table = relation(&parser.parse_object_name(false).ok()?)?;
+    parser.expect_keywords(&[Keyword::ALTER, Keyword::COLUMN]).ok()?;
+    let column = parser.parse_identifier().ok()?;
+    parser.expect_keywords(&[Keyword::TO]).ok()?;
+    let to = parser.parse_column_def().ok()?;
+    let _ = parser.consume_token(&Token::SemiColon);
+    (parser.peek_token().token == Token::EOF).then_some(AlteredColumn { table, column, to })
+}
+
+impl AlteredColumn {
+    /// Returns what it does; nothing where a part of it is not known.
+    fn effects(&self) -> Option<Vec<Effect>> {
+        let column = self.table.child(&self.column.value);
+        let to = TypeText { text: self.to.data_type.to_string(), name: None };
+        let mut effects = vec![Effect::ChangeType { column: column.clone(), to, using: Using::Assignment }];
+        for option in self.to.options.iter().map(|option| &option.option) {
+            match option {
+                ColumnOption::NotNull => effects.push(Effect::RequireValue { column: column.clone() }),
+                ColumnOption::ForeignKey(_) => effects.push(Effect::AddForeignKey { table: self.table.clone() }),
+                ColumnOption::Null | ColumnOption::Default(_) => {}
+                _ => return None,
+            }
+        }
+        if self.column.value != self.to.name.value {
+            let to = self.table.child(&self.to.name.value);
+            effects.push(Effect::Rename { kind: Kind::Column, from: column, to });
+        }
+        Some(effects)
+    }
 }
 
 fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
@@ -202,15 +219,20 @@ fn alter_table(alter: &AlterTable) -> Option<Vec<Effect>> {
     (!effects.is_empty()).then_some(effects)
 }
 
+fn constraint_dropped(name: ObjectName, behavior: Option<&DropBehavior>, if_exists: bool) -> Effect {
+    Effect::Drop { kind: Kind::Constraint, name, reach: reach(behavior), if_exists }
+}
+
 fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) -> Option<Vec<Effect>> {
     let child = |name: &Ident| table.child(&name.value);
     let effects = match operation {
         AlterTableOperation::AddColumn { column_keyword: _, if_not_exists, column_def, column_position: None } => {
             column(table, column_def, if *if_not_exists { Proof::Unproven } else { Proof::New })?
         }
-        AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists: _, drop_behavior } => {
+        AlterTableOperation::DropColumn { has_column_keyword: _, column_names, if_exists, drop_behavior } => {
             let reach = reach(drop_behavior.as_ref());
-            let drop = |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach };
+            let drop =
+                |name: &Ident| Effect::Drop { kind: Kind::Column, name: child(name), reach, if_exists: *if_exists };
             column_names.iter().map(drop).collect()
         }
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
@@ -220,16 +242,18 @@ fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) ->
             vec![Effect::Rename { kind: Kind::Table, from: table.clone(), to: relation(to)? }]
         }
         AlterTableOperation::AddConstraint { constraint, not_valid: false } => add_constraint(table, constraint)?,
-        AlterTableOperation::DropConstraint { if_exists: _, name, drop_behavior }
-        | AlterTableOperation::DropForeignKey { name, drop_behavior } => {
-            vec![Effect::Drop { kind: Kind::Constraint, name: child(name), reach: reach(drop_behavior.as_ref()) }]
+        AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
+            vec![constraint_dropped(child(name), drop_behavior.as_ref(), *if_exists)]
+        }
+        AlterTableOperation::DropForeignKey { name, drop_behavior } => {
+            vec![constraint_dropped(child(name), drop_behavior.as_ref(), false)]
         }
         AlterTableOperation::DropPrimaryKey { drop_behavior } => {
             vec![Effect::DropPrimaryKey { table: table.clone(), reach: reach(drop_behavior.as_ref()) }]
         }
         AlterTableOperation::DropIndex { name } => {
             let name = table.parent()?.child(&name.value);
-            vec![Effect::Drop { kind: Kind::Index, name, reach: Reach::Alone }]
+            vec![Effect::Drop { kind: Kind::Index, name, reach: Reach::Alone, if_exists: false }]
         }
         AlterTableOperation::ModifyColumn { col_name, data_type, options, column_position: None } => {
             redefined(table, child(col_name), data_type.to_string(), options)?
@@ -255,7 +279,7 @@ fn alter_table_operation(table: &ObjectName, operation: &AlterTableOperation) ->
     Some(effects)
 }
 
-fn reach(behavior: Option<&DropBehavior>) -> Reach {
+pub(super) fn reach(behavior: Option<&DropBehavior>) -> Reach {
     match behavior {
         Some(DropBehavior::Cascade) => Reach::Cascade,
         Some(DropBehavior::Restrict) | None => Reach::Alone,
@@ -436,7 +460,7 @@ fn insert_rows(insert: &Insert) -> Option<Vec<Effect>> {
     Some(vec![Effect::InsertRows { table: relation(table)?, copied: Some(copied) }])
 }
 
-fn relation(name: &Name) -> Option<ObjectName> {
+pub(super) fn relation(name: &Name) -> Option<ObjectName> {
     let part = |part: &ObjectNamePart| match part {
         ObjectNamePart::Identifier(name) => Some(name.value.clone()).filter(|name| !name.is_empty()),
         ObjectNamePart::Function(_) => None,

@@ -11,7 +11,7 @@ use regex::Regex;
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
 
 use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::effect::{Code, Effect, Kind, Proof, Reach, Reading, Run, TypeText, Using};
 use super::idle::Setting;
 use super::lex;
 use super::name::{ObjectName, PUBLIC};
@@ -31,7 +31,7 @@ pub(super) fn read_tree(statement: &SyntaxNode) -> Reading {
         return wrapped(statement).unwrap_or_else(|| Reading::unknown(kind));
     }
     match effects(statement) {
-        Some(effects) => Reading { kind, effects },
+        Some(effects) => Reading { kind, effects, runs: runs(statement) },
         None => Reading::unknown(kind),
     }
 }
@@ -78,7 +78,7 @@ fn wrapped(statement: &SyntaxNode) -> Option<Reading> {
             *proof = Proof::Unproven;
         }
     }
-    Some(Reading { kind: format!("{:?}", statement.kind()).to_lowercase(), effects })
+    Some(Reading { kind: format!("{:?}", statement.kind()).to_lowercase(), effects, runs: runs(&statement) })
 }
 
 /// The end of a statement that changes the type of one column and does nothing else.
@@ -126,19 +126,6 @@ pub(super) fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
     Some((column, setting))
 }
 
-/// Returns the columns that an UPDATE gives values; none for other statements.
-pub(super) fn updated(statement: &SyntaxNode) -> Vec<ObjectName> {
-    if statement.kind() != K::UPDATE {
-        return Vec::new();
-    }
-    let name = statement.descendants().find(|node| node.kind() == K::RELATION_NAME_REF);
-    let name = name.or_else(|| child(statement, K::RELATION_NAME));
-    let Some(table) = name.and_then(|name| relation(&name)) else { return Vec::new() };
-    let targets = statement.descendants().filter(|node| node.kind() == K::COLUMN_TARGET);
-    let names = targets.filter_map(|target| child(&target, K::COLUMN_NAME_REF).and_then(|name| single(&name)));
-    names.map(|name| table.child(&name)).collect()
-}
-
 /// Returns what a statement does; nothing where a part of it is not known.
 fn effects(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     match statement.kind() {
@@ -181,6 +168,71 @@ fn effects(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     }
 }
 
+/// Returns the code that a statement runs for rows that are there: of the values that it gives to columns, of what it checks
+/// and sorts, and of what it keeps the result of. The default of a column that exists and the query of a view run later.
+fn runs(statement: &SyntaxNode) -> Vec<Run> {
+    let on = |kind| child(statement, kind).and_then(|name| relation(&name));
+    let (table, parts): (Option<ObjectName>, Vec<SyntaxNode>) = match statement.kind() {
+        K::ALTER_TABLE => {
+            let actions = statement.children().flat_map(|action| match action.kind() {
+                K::ADD_COLUMN => vec![action],
+                K::ALTER_COLUMN => child(&action, K::SET_TYPE).into_iter().collect(),
+                K::ADD_CONSTRAINT => {
+                    let checks = action.children().filter(|constraint| constraint.kind() == K::CHECK_CONSTRAINT);
+                    checks.filter(|check| child(check, K::NOT_VALID).is_none()).collect()
+                }
+                _ => Vec::new(),
+            });
+            (on(K::TABLE_RELATION_NAME), actions.collect())
+        }
+        K::CREATE_INDEX => (on(K::TABLE_RELATION_NAME), vec![statement.clone()]),
+        K::CREATE_MATERIALIZED_VIEW if child(statement, K::WITH_NO_DATA).is_none() => {
+            (on(K::VIEW), vec![statement.clone()])
+        }
+        _ => return Vec::new(),
+    };
+    let Some(table) = table else { return Vec::new() };
+    let code = parts.iter().flat_map(code);
+    code.map(|code| Run { table: table.clone(), code }).collect()
+}
+
+/// Returns the code that a part of a statement names.
+fn code(part: &SyntaxNode) -> Vec<Code> {
+    let of_node = |node: SyntaxNode| match node.kind() {
+        K::CALL_EXPR => node.children().next().and_then(|callee| function(&callee)),
+        K::RELATION_NAME_REF => relation(&node).map(Code::Relation),
+        K::CUSTOM_OP | K::OP => Some(Code::Operator(signs(&node.text().to_string()))),
+        K::BIN_EXPR | K::PREFIX_EXPR | K::POSTFIX_EXPR => {
+            let tokens = node.children_with_tokens().filter_map(SyntaxElement::into_token);
+            let text: String = tokens.map(|token| token.text().to_owned()).collect();
+            Some(Code::Operator(signs(&text)))
+        }
+        _ => type_text(&node)?.name.map(Code::Type),
+    };
+    let mut code: Vec<Code> = Vec::new();
+    for one in part.descendants().filter_map(of_node) {
+        if one != Code::Operator(String::new()) && !code.contains(&one) {
+            code.push(one);
+        }
+    }
+    code
+}
+
+/// Returns the function that is called; none for what is a part of the language, such as `EXTRACT`.
+fn function(callee: &SyntaxNode) -> Option<Code> {
+    let mut parts = match callee.kind() {
+        K::NAME_REF | K::FIELD_EXPR => parts_of_name(callee)?,
+        _ => return None,
+    };
+    let name = parts.pop()?;
+    Some(Code::Function { schema: parts.pop(), name })
+}
+
+/// Returns what an operator can consist of.
+fn signs(text: &str) -> String {
+    text.chars().filter(|char| "+-*/<>=~!@#%^&|`?".contains(*char)).collect()
+}
+
 fn create_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     // Left out on purpose: temporary tables hide others, `LIKE`, `INHERITS` and partitions have what is elsewhere.
     let known = [K::CREATE_KW, K::TABLE_KW, K::IF_NOT_EXISTS, K::TABLE_NAME, K::TABLE_ARG_LIST, K::SEMICOLON];
@@ -190,12 +242,16 @@ fn create_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     let arguments = Parts::of(parts.node(K::TABLE_ARG_LIST)?, &[&known, CONSTRAINTS].concat())?;
     let mut effects = vec![Effect::Create { kind: Kind::Table, name: table.clone(), proof: parts.proof() }];
     for argument in arguments.all_nodes() {
-        // Nothing is at stake in a table that is new, but what is in it must be understood.
         let inside = match argument.kind() {
             K::COLUMN => column(&table, argument, Proof::New)?,
             _ => add_constraint(&table, argument)?,
         };
-        effects.extend(inside.into_iter().filter(|effect| matches!(effect, Effect::Refer { .. })));
+        // Nothing is at stake in a table that is new, but what is in it must be understood.
+        effects.extend(inside.into_iter().filter_map(|effect| match effect {
+            Effect::Refer { .. } | Effect::UseType { .. } => Some(effect),
+            Effect::NameIndex { name, of, .. } => Some(Effect::NameIndex { name, of, proof: parts.proof() }),
+            _ => None,
+        }));
     }
     Some(effects)
 }
@@ -224,7 +280,7 @@ fn alter_table_action(table: &ObjectName, action: &SyntaxNode) -> Option<Vec<Eff
             let known = [K::DROP_KW, K::COLUMN_KW, K::IF_EXISTS, K::COLUMN_NAME_REF, K::CASCADE, K::RESTRICT];
             let parts = Parts::of(action, &known)?;
             let name = table.child(&single(parts.node(K::COLUMN_NAME_REF)?)?);
-            vec![Effect::Drop { kind: Kind::Column, name, reach: parts.reach() }]
+            vec![parts.drop(Kind::Column, name)]
         }
         K::ALTER_COLUMN => alter_column(table, action)?,
         K::ADD_CONSTRAINT => {
@@ -236,7 +292,7 @@ fn alter_table_action(table: &ObjectName, action: &SyntaxNode) -> Option<Vec<Eff
             let known = [K::DROP_KW, K::CONSTRAINT_KW, K::IF_EXISTS, K::CONSTRAINT_NAME_REF, K::CASCADE, K::RESTRICT];
             let parts = Parts::of(action, &known)?;
             let name = table.child(&single(parts.node(K::CONSTRAINT_NAME_REF)?)?);
-            vec![Effect::Drop { kind: Kind::Constraint, name, reach: parts.reach() }]
+            vec![parts.drop(Kind::Constraint, name)]
         }
         K::RENAME_COLUMN => {
             let known = [K::RENAME_KW, K::COLUMN_KW, K::COLUMN_NAME_REF, K::TO_KW, K::COLUMN_NAME];
@@ -283,15 +339,10 @@ fn alter_column(table: &ObjectName, action: &SyntaxNode) -> Option<Vec<Effect>> 
         K::SET_NOT_NULL => vec![Effect::RequireValue { column }],
         // The values stay; what is new gets none.
         K::DROP_DEFAULT | K::DROP_EXPRESSION => vec![Effect::DropDefault { column }],
-        // The sequence goes as well, and with it where it stood. PostgreSQL's and drizzle's own name for it is this one.
-        K::DROP_IDENTITY => {
-            let parts = column.parent().map(|table| table.parts().to_vec()).unwrap_or_default();
-            let [schema, table] = parts.as_slice() else { return None };
-            let name = ObjectName::new([schema.clone(), format!("{table}_{}_seq", column.last())]);
-            let sequence = Effect::Drop { kind: Kind::Sequence, name, reach: Reach::Alone };
-            vec![Effect::DropDefault { column }, sequence]
-        }
-        K::DROP_NOT_NULL | K::SET_DEFAULT => Vec::new(),
+        // The sequence goes as well, and with it where it stood.
+        K::DROP_IDENTITY => vec![Effect::DropDefault { column: column.clone() }, Effect::DropIdentity { column }],
+        K::DROP_NOT_NULL => vec![Effect::AllowNull { column }],
+        K::SET_DEFAULT => vec![Effect::SetDefault { column }],
         K::ADD_GENERATED => {
             let known = [
                 K::ADD_KW,
@@ -375,8 +426,12 @@ fn add_constraint(table: &ObjectName, constraint: &SyntaxNode) -> Option<Vec<Eff
         _ => return None,
     };
     if let Some(clause) = child(constraint, K::CONSTRAINT_NAME_CLAUSE) {
-        let name = table.child(&single(&child(&clause, K::CONSTRAINT_NAME)?)?);
-        effects.push(Effect::Create { kind: Kind::Constraint, name, proof: Proof::New });
+        let name = single(&child(&clause, K::CONSTRAINT_NAME)?)?;
+        if matches!(constraint.kind(), K::PRIMARY_KEY_CONSTRAINT | K::UNIQUE_CONSTRAINT) {
+            let index = table.parent()?.child(&name);
+            effects.push(Effect::NameIndex { name: index, of: table.clone(), proof: Proof::New });
+        }
+        effects.push(Effect::Create { kind: Kind::Constraint, name: table.child(&name), proof: Proof::New });
     }
     Some(effects)
 }
@@ -403,6 +458,9 @@ fn column(table: &ObjectName, definition: &SyntaxNode, proof: Proof) -> Option<V
     let of_type = type_text(of_type)?;
     let name = table.child(&single(parts.node(K::COLUMN_NAME)?)?);
     let mut effects = vec![Effect::Create { kind: Kind::Column, name: name.clone(), proof }];
+    if !is_serial(&of_type) {
+        effects.push(Effect::UseType { column: name.clone(), of: of_type.clone() });
+    }
     let mut has_value = is_serial(&of_type);
     // A value that differs from row to row is written into every row; one that does not is kept beside the table.
     let mut rewrites = has_value;
@@ -464,7 +522,7 @@ const SAME_FOR_EVERY_ROW: [&str; 12] = [
 ];
 
 /// Tells whether an expression may have another value for every row.
-fn may_differ(expression: &SyntaxNode) -> bool {
+pub(super) fn may_differ(expression: &SyntaxNode) -> bool {
     expression.descendants().filter(|node| node.kind() == K::CALL_EXPR).any(|call| {
         let name = child(&call, K::NAME_REF).and_then(|name| single(&name));
         !name.is_some_and(|name| SAME_FOR_EVERY_ROW.contains(&name.as_str()))
@@ -543,7 +601,7 @@ fn create_type(statement: &SyntaxNode) -> Option<Vec<Effect>> {
 }
 
 /// Returns the values of an enum, as they are between plain quotes.
-fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
+pub(super) fn labels(body: &SyntaxNode) -> Option<Vec<String>> {
     let tokens = body.descendants_with_tokens().filter_map(SyntaxElement::into_token);
     let strings = tokens.filter(|token| token.text().contains('\''));
     strings.map(|token| Some(token.text().strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))).collect()
@@ -722,7 +780,7 @@ fn drop_policy(statement: &SyntaxNode) -> Option<Vec<Effect>> {
     let parts = Parts::of(statement, &known)?;
     let name = policy_of(&parts, K::POLICY_REF)?;
     // Nothing can depend on a policy: the word that drizzle-kit writes here reaches nothing.
-    Some(vec![Effect::Drop { kind: Kind::Policy, name, reach: Reach::Alone }])
+    Some(vec![Effect::Drop { kind: Kind::Policy, name, reach: Reach::Alone, if_exists: parts.has(K::IF_EXISTS) }])
 }
 
 /// What a role may, and whether a word gives it or takes it.
@@ -825,8 +883,7 @@ fn drop(statement: &SyntaxNode, keyword: K, reference: K, kind: Kind) -> Option<
     };
     let names = parts.nodes(reference).map(name).collect::<Option<Vec<_>>>()?;
     // The parser accepts a statement that names nothing.
-    let drop = |name| Effect::Drop { kind, name, reach: parts.reach() };
-    (!names.is_empty()).then(|| names.into_iter().map(drop).collect())
+    (!names.is_empty()).then(|| names.into_iter().map(|name| parts.drop(kind, name)).collect())
 }
 
 /// Reads `RENAME TO name` and `SET SCHEMA schema`.
@@ -842,7 +899,7 @@ fn renamed(kind: Kind, from: &ObjectName, action: &SyntaxNode) -> Option<Effect>
     Some(Effect::Rename { kind, from: from.clone(), to })
 }
 
-fn type_text(node: &SyntaxNode) -> Option<TypeText> {
+pub(super) fn type_text(node: &SyntaxNode) -> Option<TypeText> {
     let text = node.text().to_string();
     let text = text.trim().to_owned();
     let name = match node.kind() {
@@ -917,6 +974,10 @@ impl Parts {
     fn reach(&self) -> Reach {
         if self.has(K::CASCADE) { Reach::Cascade } else { Reach::Alone }
     }
+
+    fn drop(&self, kind: Kind, name: ObjectName) -> Effect {
+        Effect::Drop { kind, name, reach: self.reach(), if_exists: self.has(K::IF_EXISTS) }
+    }
 }
 
 fn proof(node: &SyntaxNode) -> Proof {
@@ -932,7 +993,7 @@ fn child_token(node: &SyntaxNode, kind: K) -> bool {
 }
 
 /// Reads the name of what lives in a schema.
-fn relation(node: &SyntaxNode) -> Option<ObjectName> {
+pub(super) fn relation(node: &SyntaxNode) -> Option<ObjectName> {
     let mut parts = parts_of_name(node)?;
     match parts.len() {
         1 => parts.insert(0, PUBLIC.to_owned()),
@@ -944,7 +1005,7 @@ fn relation(node: &SyntaxNode) -> Option<ObjectName> {
 }
 
 /// Reads a name without a schema.
-fn single(node: &SyntaxNode) -> Option<String> {
+pub(super) fn single(node: &SyntaxNode) -> Option<String> {
     let mut parts = parts_of_name(node)?;
     (parts.len() == 1).then(|| parts.pop()).flatten()
 }
@@ -966,7 +1027,7 @@ fn parts_of_name(node: &SyntaxNode) -> Option<Vec<String>> {
 
 /// Returns the name that a token stands for: as it is between quotes, in lower case without.
 /// Names with escapes (`U&"…"`) are refused: drizzle-kit writes none, and what they say cannot be seen.
-fn identifier(token: &SyntaxToken) -> Option<String> {
+pub(super) fn identifier(token: &SyntaxToken) -> Option<String> {
     let text = token.text();
     if let Some(quoted) = text.strip_prefix('"') {
         let name = quoted.strip_suffix('"')?;

@@ -92,7 +92,7 @@ fn copied(reading: &Reading) -> Option<(&ObjectName, &Copied)> {
 
 fn dropped(reading: &Reading) -> Option<&ObjectName> {
     match reading.effects.as_slice() {
-        [Effect::Drop { kind: Kind::Table, name, reach: Reach::Alone }] => Some(name),
+        [Effect::Drop { kind: Kind::Table, name, reach: Reach::Alone, .. }] => Some(name),
         _ => None,
     }
 }

@@ -66,6 +66,8 @@ fn without_using(statement: &str) -> Reading {
             *using = Using::Assignment;
         }
     }
+    // What the expression runs is the policy's own.
+    reading.runs.clear();
     reading
 }
 

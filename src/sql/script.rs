@@ -8,9 +8,10 @@ use std::ops::Range;
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{Parse, SourceFile, SyntaxKind, SyntaxNode};
 
+use super::action::literal::{Literal, literals};
+use super::action::{self, Step};
 use super::dialect::Dialect;
 use super::effect::Reading;
-use super::name::ObjectName;
 use super::{lex, other, postgres, statement};
 
 /// A file of statements, as it was read.
@@ -31,6 +32,8 @@ pub struct Script<'a> {
 pub struct Stated {
     pub place: Range<usize>,
     pub reading: Reading,
+    /// What it does, as far as that can be read.
+    pub steps: Vec<Step>,
     /// Its tree, for PostgreSQL.
     pub tree: Option<SyntaxNode>,
 }
@@ -78,7 +81,8 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
                 Ok(places) => {
                     let read = |place: Range<usize>| {
                         let reading = other::read(&text[place.clone()], dialect);
-                        Stated { place, reading, tree: None }
+                        let steps = action::of_text(&text[place.clone()], &place, dialect);
+                        Stated { place, reading, steps, tree: None }
                     };
                     script.statements = places.into_iter().map(read).collect();
                 }
@@ -93,9 +97,14 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
 }
 
 impl Stated {
-    /// Returns the columns that the statement gives values, if it is an UPDATE of PostgreSQL.
-    pub fn updates(&self) -> Vec<ObjectName> {
-        self.tree.as_ref().map(postgres::updated).unwrap_or_default()
+    /// Returns what in a block of code ends the transaction around it.
+    pub fn ends_within(&self) -> Option<&'static str> {
+        self.tree.as_ref().and_then(action::ends_within)
+    }
+
+    /// Returns the strings that are values of something, for PostgreSQL.
+    pub fn literals(&self) -> Vec<Literal> {
+        self.tree.as_ref().map(literals).unwrap_or_default()
     }
 }
 
@@ -116,8 +125,11 @@ impl Script<'_> {
             let whole = usize::from(node.text_range().end());
             let place = start..start + self.text[start..whole].trim_end().len();
             let is_whole = !self.faults.iter().any(|fault| (place.start..=place.end).contains(&fault.at));
-            let reading = if is_whole { postgres::read_tree(&node) } else { Reading::unknown("unknown") };
-            self.statements.push(Stated { place, reading, tree: Some(node) });
+            let (reading, steps) = match is_whole {
+                true => (postgres::read_tree(&node), action::of_node(&node)),
+                false => (Reading::unknown("unknown"), Vec::new()),
+            };
+            self.statements.push(Stated { place, reading, steps, tree: Some(node) });
         }
         self.tree = Some(parse);
     }
@@ -166,18 +178,6 @@ mod tests {
             &[],
         );
         check("SELECT 1;\nDROP TABLE (a;", Dialect::Sqlite, &[], &[(10, "a statement ends within a parenthesis")]);
-    }
-
-    #[test]
-    fn an_update_says_which_columns_it_fills() {
-        let check = |sql: &str, expected: &[&str]| {
-            let script = read(sql, Dialect::Postgres);
-            let found: Vec<String> = script.statements[0].updates().iter().map(ToString::to_string).collect();
-            assert_eq!(found, expected, "{sql}");
-        };
-        check("UPDATE a SET b = 1, \"C\" = (SELECT 2) WHERE b IS NULL;", &["public.a.b", "public.a.C"]);
-        check("UPDATE ONLY s.a AS x SET (b, c) = (1, 2) FROM d WHERE d.e = x.b", &["s.a.b", "s.a.c"]);
-        check("DELETE FROM a", &[]);
     }
 
     #[test]

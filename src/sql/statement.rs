@@ -300,6 +300,47 @@ mod tests {
     }
 
     #[test]
+    fn the_body_of_a_function_is_a_part_of_its_statement() {
+        let body = "CREATE OR REPLACE FUNCTION f(n int DEFAULT 1) RETURNS int LANGUAGE sql\nBEGIN ATOMIC\n  DELETE FROM a;\n  SELECT CASE WHEN n > 1 THEN 2 END;\nEND;";
+        check(Dialect::Postgres, &format!("{body} DROP TABLE b;"), &[body, "DROP TABLE b;"]);
+        let procedure = "create procedure p() begin atomic insert into a values (1); end";
+        check(
+            Dialect::Postgres,
+            &format!("DROP TABLE a;{procedure};\nCOMMIT;"),
+            &["DROP TABLE a;", &format!("{procedure};"), "COMMIT;"],
+        );
+        // Words that only look like it.
+        check(Dialect::Postgres, "BEGIN; DROP TABLE atomic; END;", &["BEGIN;", "DROP TABLE atomic;", "END;"]);
+        check(
+            Dialect::Postgres,
+            "CREATE TABLE \"begin\" (atomic int); DROP TABLE a;",
+            &["CREATE TABLE \"begin\" (atomic int);", "DROP TABLE a;"],
+        );
+    }
+
+    #[test]
+    fn the_body_of_a_trigger_is_a_part_of_its_statement() {
+        let trigger = "CREATE TRIGGER IF NOT EXISTS `t_ai` AFTER INSERT ON `t` BEGIN\n  INSERT INTO `f` (`a`)\n  VALUES (json_extract(new.`a`, '$'));\n  UPDATE `g` SET `n` = CASE WHEN 1 THEN 2 END;\nEND;";
+        for dialect in [Dialect::Sqlite, Dialect::Turso, Dialect::MySql] {
+            check(dialect, &format!("{trigger}\nDROP TABLE `t`;\n{trigger}"), &[trigger, "DROP TABLE `t`;", trigger]);
+        }
+        let routine = "create definer = root@localhost procedure p()\nbegin\n  if a then\n    delete from b;\n  end if;\n  begin select 1; end;\n  case a when 1 then select 2; end case;\nend";
+        check(Dialect::MySql, &format!("{routine};\nDROP TABLE a;"), &[&format!("{routine};"), "DROP TABLE a;"]);
+        // Words that only look like it, and a body that nothing ends.
+        check(Dialect::Sqlite, "BEGIN; DROP TABLE a; END;", &["BEGIN;", "DROP TABLE a;", "END;"]);
+        check(
+            Dialect::MySql,
+            "CREATE TABLE `trigger` (`begin` int); DROP TABLE a; SELECT 'end';",
+            &["CREATE TABLE `trigger` (`begin` int);", "DROP TABLE a;", "SELECT 'end';"],
+        );
+        check(
+            Dialect::Sqlite,
+            "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; DROP TABLE a;",
+            &["CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b;", "DROP TABLE a;"],
+        );
+    }
+
+    #[test]
     fn each_dialect_quotes_in_its_own_way() {
         let text = "SELECT 'a\\'; DROP TABLE b; -- ';";
         check(Dialect::MySql, text, &[text]);
@@ -371,6 +412,31 @@ mod tests {
                 if let Ok(statements) = split(&text, dialect) {
                     prop_assert!(statements.iter().all(|statement| text.contains(statement.as_str())));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_comment_ends_where_every_server_ends_it() {
+        for dialect in [Dialect::Sqlite, Dialect::MySql] {
+            check(dialect, "-- a\r\nDROP TABLE b;\r\n", &["DROP TABLE b;"]);
+            check_error(dialect, "-- a\rDROP TABLE b;\n", "line 1: a comment holds a carriage return");
+        }
+    }
+
+    #[test]
+    fn a_statement_of_sqlite_without_a_semicolon_is_split_from_the_next() {
+        let create = "CREATE TABLE `__new_t` (`id` integer);";
+        for (first, second) in [
+            ("delete from `t`", create),
+            ("delete from `t`", "ALTER TABLE `t` ADD `a` text;"),
+            ("DELETE FROM `t`", "DROP TABLE `u`"),
+            ("DROP TABLE `t`", "delete from `u`"),
+            ("PRAGMA foreign_keys=OFF", "DROP TABLE `t`;"),
+            ("ALTER TABLE `t` ALTER COLUMN \"a\" TO \"a\" text", "DROP TABLE `t`;"),
+        ] {
+            for dialect in [Dialect::Sqlite, Dialect::Turso] {
+                check(dialect, &format!("{first}\n{second}"), &[first, second]);
             }
         }
     }

@@ -58,6 +58,37 @@ pub fn obstacles<S: AsRef<str>>(statements: &[S]) -> impl Iterator<Item = Obstac
     })
 }
 
+/// What a statement does to the transaction around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// One begins, unless there is one.
+    Begins,
+    /// It ends, and what follows runs in a transaction of its own each.
+    Ends,
+    /// It ends, and another begins.
+    Chains,
+    /// It goes on: a part of it is marked or undone.
+    Stays,
+}
+
+/// Returns what a text begins, ends or divides, statement by statement.
+pub fn boundaries(sql: &str) -> Vec<(&'static str, Boundary)> {
+    let pieces = pieces(sql).unwrap_or_default();
+    let controls = pieces.iter().filter_map(|piece| match piece.control()? {
+        Why::Control { what } => Some((what, piece.boundary(what))),
+        Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+    });
+    controls.collect()
+}
+
+/// Returns what in a text PostgreSQL runs outside of transaction blocks only (SQLSTATE 25001).
+pub fn alone(sql: &str) -> Option<&'static str> {
+    pieces(sql)?.iter().find_map(|piece| match piece.alone()? {
+        Why::Alone { what } => Some(what),
+        Why::Control { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+    })
+}
+
 /// Tells whether a text adds a value to an enum.
 pub fn adds_value(sql: &str) -> bool {
     pieces(sql).is_some_and(|pieces| pieces.iter().any(Piece::adds_value))
@@ -210,6 +241,21 @@ impl Piece {
         ];
         let (_, what) = controls.into_iter().find(|(words, _)| self.begins(words))?;
         Some(Why::Control { what })
+    }
+
+    fn boundary(&self, what: &str) -> Boundary {
+        match what {
+            "BEGIN" | "START TRANSACTION" => Boundary::Begins,
+            _ if self.begins(&["rollback", "to"])
+                || self.begins(&["rollback", "work", "to"])
+                || self.begins(&["rollback", "transaction", "to"]) =>
+            {
+                Boundary::Stays
+            }
+            "SAVEPOINT" | "RELEASE SAVEPOINT" | "SET TRANSACTION" => Boundary::Stays,
+            _ if self.has("chain") && !self.has("no") => Boundary::Chains,
+            _ => Boundary::Ends,
+        }
     }
 
     /// The statements in which PostgreSQL calls `PreventInTransactionBlock`.
@@ -418,9 +464,6 @@ mod tests {
         for sql in plan {
             check(&[sql], "none");
         }
-        // The body of such a function is cut at its `;`, and its last word is not told from one that ends a transaction.
-        let function = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END";
-        check(&[function], "1: END would take over the transaction");
     }
 
     const ADD: &str = "ALTER TYPE \"public\".\"mood\" ADD VALUE 'so so' BEFORE 'sad';";
@@ -484,6 +527,26 @@ mod tests {
         for sql in others {
             check(&[ADD, sql], "none");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_function_ends_no_transaction() {
+        let function = "CREATE FUNCTION two() RETURNS integer LANGUAGE sql\nBEGIN ATOMIC\n  SELECT 2;\nEND;";
+        check(&[function], "none");
+        check(&[&format!("{function} COMMIT;")], "1: COMMIT would take over the transaction");
+        check(&["SELECT 1; END;"], "1: END would take over the transaction");
+    }
+
+    #[test]
+    fn what_ends_a_transaction_is_told_from_what_divides_it() {
+        let check = |sql: &str, expected: &[(&str, Boundary)]| assert_eq!(boundaries(sql), expected, "{sql}");
+        check("COMMIT;", &[("COMMIT", Boundary::Ends)]);
+        check("commit and chain", &[("COMMIT", Boundary::Chains)]);
+        check("ROLLBACK AND NO CHAIN;", &[("ROLLBACK", Boundary::Ends)]);
+        check("ROLLBACK TO SAVEPOINT a;", &[("ROLLBACK", Boundary::Stays)]);
+        check("SAVEPOINT a; RELEASE a;", &[("SAVEPOINT", Boundary::Stays), ("RELEASE SAVEPOINT", Boundary::Stays)]);
+        check("COMMIT; BEGIN;", &[("COMMIT", Boundary::Ends), ("BEGIN", Boundary::Begins)]);
+        check("SELECT 1;", &[]);
     }
 
     #[test]

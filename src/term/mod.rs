@@ -1,10 +1,11 @@
 //! A terminal without a human: keys, the drawn screen, the transcript, and the pseudo-terminal behind them.
 //!
-//! Knows nothing of drizzle-kit. `keys`, `screen` and `film` are pure; the others do IO.
+//! Knows nothing of drizzle-kit. `keys`, `paint`, `redact`, `screen` and `film` are pure; the others do IO.
 
 pub mod film;
 pub mod interrupts;
 pub mod keys;
+pub mod paint;
 pub mod pty;
 pub mod redact;
 pub mod screen;

@@ -233,7 +233,10 @@ impl Screen {
     fn last_line(&self) -> Option<String> {
         let screen = self.drawing.screen();
         let (last, _) = screen.cursor_position();
-        let drawn = screen.contents_between(last.saturating_sub(1), 0, last, self.columns.get());
+        // A line that is wider than the screen is taken whole: a secret in it is not known by its end.
+        let above = last.saturating_sub(1);
+        let first = (0..above).rev().take_while(|row| screen.row_wrapped(*row)).last().unwrap_or(above);
+        let drawn = screen.contents_between(first, 0, last, self.columns.get());
         drawn.lines().rev().map(str::trim_end).find(|line| !line.is_empty()).map(str::to_owned)
     }
 

@@ -156,6 +156,37 @@ fn what_is_no_sql_is_told_once_for_each_block() {
 }
 
 #[test]
+fn a_name_is_taken_for_the_migrations_after_it_until_it_is_given_up() {
+    let place = Place::new();
+    let finds = |second: &str, expected: &[&str]| {
+        let table = "CREATE TABLE \"users\" (\"id\" serial PRIMARY KEY NOT NULL);\n--> statement-breakpoint\nCREATE TABLE \"one\" (\"s\" text);\n";
+        place.write(
+            "drizzle/0000_init.sql",
+            &format!("{table}--> statement-breakpoint\nCREATE INDEX \"shared\" ON \"one\" (\"s\");\n"),
+        );
+        place.write("drizzle/0001_more.sql", second);
+        place.write("drizzle/meta/0001_snapshot.json", &snapshot("b", "a"));
+        place.journal(&["0000_init", "0001_more"]);
+        let output = place.check(&[]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let found: Vec<&str> = said.lines().filter(|line| line.ends_with("[name-twice]")).collect();
+        assert_eq!(found, expected, "{second}\n{said}");
+    };
+    let table = "CREATE TABLE \"two\" (\"s\" text, CONSTRAINT \"shared\" UNIQUE(\"s\"));\n";
+    finds(
+        table,
+        &[
+            "drizzle/0001_more.sql:1:1: error: the name public.shared is given to an index or constraint of public.one and to one of \
+           public.two, first in drizzle/0000_init.sql [name-twice]",
+        ],
+    );
+    for given_up in ["DROP INDEX \"shared\";", "DROP TABLE \"one\";", "ALTER TABLE \"one\" DROP COLUMN \"s\";"] {
+        finds(&format!("{given_up}\n--> statement-breakpoint\n{table}"), &[]);
+    }
+    finds(&table.replace("\"two\" ", "\"other\".\"two\" "), &[]);
+}
+
+#[test]
 fn the_policy_says_what_matters() {
     let place = Place::new();
     place.add_drop();
@@ -208,6 +239,100 @@ fn the_statements_of_what_the_branch_adds_are_looked_at() {
     assert_eq!(unknown.status.code(), Some(64));
     let without = place.check(&["--since", "main"]);
     assert_eq!(without.status.code(), Some(127));
+}
+
+#[test]
+fn a_checkout_with_other_line_ends_is_no_edit() {
+    let place = Place::new();
+    place.git(&["init", "-q"]);
+    place.commit();
+    place.git(&["checkout", "-q", "-b", "work"]);
+    place.write("drizzle/0000_init.sql", &place.read("drizzle/0000_init.sql").replace('\n', "\r\n"));
+    let since = ["--migrations", "drizzle", "--since", "main"];
+    told(&place.checked_by_git(&since), 0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
+    place.write("drizzle/0000_init.sql", "CREATE TABLE \"people\" ();\r\n");
+    let said = place.checked_by_git(&since);
+    assert_eq!(said.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&said.stdout).contains("[edited-migration]"));
+}
+
+#[test]
+fn old_faults_are_accepted_once_and_new_ones_are_told() {
+    let place = Place::new();
+    place.git(&["init", "-q"]);
+    place.write("drizzle/0001_late.sql", "SELECT 1;\n");
+    place.write("drizzle/0002_more.sql", "SELECT 2;\n");
+    let journal = |whens: [u64; 3]| {
+        let entry = |(idx, when)| {
+            let tag = ["0000_init", "0001_late", "0002_more"][idx];
+            serde_json::json!({ "idx": idx, "version": "7", "when": when, "tag": tag, "breakpoints": true })
+        };
+        let entries: Vec<Value> = whens.into_iter().enumerate().map(entry).collect();
+        let journal = serde_json::json!({ "version": "7", "dialect": "postgresql", "entries": entries });
+        place.write("drizzle/meta/_journal.json", &format!("{journal:#}"));
+    };
+    journal([200, 100, 300]);
+    place.commit();
+    let policy = "version = 1\n\n[check] # of all folders\nfail_on = \"warning\"\n";
+    place.write("drizzle-pilot.toml", policy);
+    let since = ["--migrations", "drizzle", "--since", "HEAD"];
+    let found = |args: &[&str]| {
+        let said = place.checked_by_git(&[args, &["--format", "json"]].concat());
+        let report: Value = serde_json::from_slice(&said.stdout).expect("the report is JSON");
+        let findings = report["findings"].as_array().expect("there are findings");
+        let ids = findings.iter().map(|finding| finding["id"].as_str().unwrap_or_default().to_owned());
+        (said.status.code(), ids.collect::<Vec<_>>())
+    };
+    let old = ["journal-order", "snapshot-missing", "snapshot-missing"].map(str::to_owned).to_vec();
+    assert_eq!(found(&since), (Some(2), old));
+    let accepted = "version = 1\n\n[check] # of all folders\naccepted = [
+  \"journal-order drizzle/0001_late.sql\",
+  \"snapshot-missing drizzle/0001_late.sql\",
+  \"snapshot-missing drizzle/0002_more.sql\",
+]\nfail_on = \"warning\"\n";
+    let said = place.check(&["--accept-old"]);
+    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(place.read("drizzle-pilot.toml"), accepted);
+    assert_eq!(found(&since), (Some(0), Vec::new()));
+    // Once more there is nothing to accept, and the file stays.
+    assert_eq!(place.check(&["--accept-old"]).status.code(), Some(0));
+    assert_eq!(place.read("drizzle-pilot.toml"), accepted);
+    // The same rule about another migration is new.
+    journal([200, 100, 150]);
+    assert_eq!(found(&since), (Some(2), vec!["journal-order".to_owned()]));
+    // What git left in the journal can be mended, and is no old fault.
+    place.write("drizzle/meta/_journal.json", "<<<<<<< HEAD\n{}\n=======\n>>>>>>> other\n");
+    assert_eq!(place.check(&["--accept-old"]).status.code(), Some(65));
+    assert_eq!(place.check(&["--accept-old", "--since", "HEAD"]).status.code(), Some(64));
+}
+
+#[test]
+fn a_policy_that_is_not_there_is_made_of_what_is_accepted() {
+    let place = Place::new();
+    std::fs::remove_file(place.path().join("drizzle/meta/0000_snapshot.json")).expect("it was written");
+    let said = place.check(&["--accept-old"]);
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "check: 1 old fault is accepted in drizzle-pilot.toml\n  policy   built-in\n"
+    );
+    assert_eq!(
+        place.read("drizzle-pilot.toml"),
+        "version = 1\n\n[check]\naccepted = [\n  \"snapshot-missing drizzle/0000_init.sql\",\n]\n"
+    );
+    told(&place.check(&[]), 0, "check: nothing found in 1 migration\n  policy   drizzle-pilot.toml\n", "");
+}
+
+#[test]
+fn a_dialect_that_is_not_read_is_not_called_clean() {
+    let place = Place::new();
+    place.write("drizzle/meta/_journal.json", &place.read("drizzle/meta/_journal.json").replace("postgresql", "gel"));
+    let said = place.check(&[]);
+    assert_eq!(said.status.code(), Some(2));
+    let stdout = String::from_utf8_lossy(&said.stdout);
+    assert!(
+        stdout.contains("the statements of gel are not read: nothing that stands in the migrations was looked at"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use drizzle_pilot::migrations::journal::Surroundings;
 use drizzle_pilot::migrations::rule::{Family, RULES, SQUAWKS, Wishes};
 use drizzle_pilot::migrations::{Folder, journal, lint};
 
@@ -42,12 +43,14 @@ fn folder(files: Files, newer: Vec<String>) -> Folder {
 
 /// Returns the names of the rules that find something.
 fn found(folder: &Folder) -> Vec<&'static str> {
-    let mut found = journal::check(folder, Wishes::NONE);
+    // Some time after the journals of the examples.
+    let surroundings = Surroundings { now: 1_900_000_000_000, snapshots: None };
+    let mut found = journal::check(folder, surroundings, Wishes::NONE);
     found.extend(lint::run(folder, &|_| true, Wishes::NONE));
     found.iter().map(|finding| finding.id).collect()
 }
 
-fn journal_of(tags: &[String]) -> String {
+fn journal_of(tags: &[String], dialect: &str) -> String {
     let entry = |(idx, tag): (usize, &String)| {
         format!(
             "{{\"idx\":{idx},\"version\":\"7\",\"when\":{},\"tag\":\"{tag}\",\"breakpoints\":true}}",
@@ -55,13 +58,13 @@ fn journal_of(tags: &[String]) -> String {
         )
     };
     let entries: Vec<String> = tags.iter().enumerate().map(entry).collect();
-    format!("{{\"version\":\"7\",\"dialect\":\"postgresql\",\"entries\":[{}]}}", entries.join(","))
+    format!("{{\"version\":\"7\",\"dialect\":\"{dialect}\",\"entries\":[{}]}}", entries.join(","))
 }
 
 /// Makes the folder of an example about the journal, from what differs.
 fn of_journal(example: &str) -> Folder {
     let tags: Vec<String> = ["0000_init", "0001_users", "0002_posts"].map(str::to_owned).to_vec();
-    let mut files = Files::from([("meta/_journal.json".to_owned(), journal_of(&tags))]);
+    let mut files = Files::from([("meta/_journal.json".to_owned(), journal_of(&tags, "postgresql"))]);
     for tag in &tags {
         files.insert(format!("{tag}.sql"), "SELECT 1;".to_owned());
     }
@@ -90,7 +93,9 @@ fn of_statements(example: &str) -> Folder {
         }
     }
     let tags: Vec<String> = migrations.iter().map(|(tag, _)| tag.clone()).collect();
-    let mut files = Files::from([("meta/_journal.json".to_owned(), journal_of(&tags))]);
+    // SQLite has its names between other quotes.
+    let dialect = if example.contains('`') { "sqlite" } else { "postgresql" };
+    let mut files = Files::from([("meta/_journal.json".to_owned(), journal_of(&tags, dialect))]);
     let mut before = ORIGIN.to_owned();
     for (idx, (tag, text)) in migrations.into_iter().enumerate() {
         files.insert(format!("{tag}.sql"), text);

@@ -216,6 +216,110 @@ fn a_guard_is_77_before_anything_is_started() {
     quiet_push().policy(guard).env("NODE_ENV", "test").run().expect(0, None);
 }
 
+#[test]
+fn naming_another_profile_is_no_way_around_a_guard() {
+    let production = "[profiles.production]\nwhen = { env = [\"STAGE=prod\"], hosts = [\"db.live\"] }\n\
+                      commands = [\"migrate\"]\naccept_data_loss = false\n[profiles.dev]\n";
+    let named = |run: Run, args: &[&str]| run.policy(production).args(&["--profile", "dev"]).args(args).run();
+    named(quiet_push(), &[]).expect(0, None);
+    for stage in ["prod", "PRODUCTION", " Production "] {
+        let says = ["the profile production does not allow `push`", "--profile is no way around"];
+        named(quiet_push().env("STAGE", stage), &[]).expect(77, Some(UNCHANGED)).says(&says);
+    }
+    let at = |host: &str, args: &[&str]| {
+        let url = format!("mysql://app@{host}/shop");
+        let config = serde_json::json!({ "dialect": "mysql", "dbCredentials": { "url": url } });
+        named(Run::push(&Script { mail: Mail::Config(config), ..kit::push([out(NO_CHANGES)]) }), args)
+    };
+    at("db.test", &[]).expect(0, None);
+    for host in ["db.live", "DB.Live", "db.live."] {
+        at(host, &[]).expect(77, Some(UNCHANGED)).says(&["the profile production does not allow `push`"]);
+    }
+}
+
+/// drizzle-kit reads `.env` by itself before it loads its config.
+#[test]
+fn a_variable_that_drizzle_kits_process_has_is_guarded_like_one_of_ours() {
+    let push = |variables: Value, policy: &str| {
+        let config = serde_json::json!({ "dialect": "sqlite", "dbCredentials": { "url": "file:app.db" }, "variables": variables });
+        let script = Script { mail: Mail::Config(config), ..kit::push([out(NO_CHANGES)]) };
+        Run::push(&script).policy(policy)
+    };
+    let live = || serde_json::json!({ "STAGE": "live" });
+    let production = "[profiles.production]\nwhen = { env = [\"STAGE=live\"] }\ncommands = [\"migrate\"]\n";
+    push(live(), production).run().expect(77, Some(UNCHANGED)).says(&["does not allow `push`"]);
+    let refuse = "[guard]\nrefuse_env = [\"STAGE=live\"]\n";
+    push(live(), refuse).run().expect(77, Some(UNCHANGED)).says(&["`push` does not run under STAGE=live"]);
+    push(serde_json::json!({ "OTHER": "live" }), refuse).run().expect(0, None);
+}
+
+#[test]
+fn a_url_is_read_as_the_driver_reads_it_that_drizzle_kit_has_found() {
+    let push = |package: &str, url: &str| {
+        let credentials = serde_json::json!({ "url": url });
+        let config = serde_json::json!({ "dialect": "postgresql", "dbCredentials": credentials, "client": package });
+        Run::push(&Script { mail: Mail::Config(config), ..kit::push([out(NO_CHANGES)]) }).run()
+    };
+    let refused = |package: &str, parameter: &str, says: &str| {
+        let url = format!("postgres://app:secret@127.0.0.1:1/shop?{parameter}");
+        let ended = push(package, &url).expect(78, Some(UNCHANGED));
+        drop(ended.says(&["dbCredentials of drizzle's config: ", &format!("drizzle-kit's driver `{package}`"), says]));
+    };
+    refused("postgres", "database=prod", "the parameter `database`");
+    refused("postgres", "search_path=tenant", "the parameter `search_path`");
+    refused("@neondatabase/serverless", "port=77", "the parameter `port`");
+    // What `pg` makes of these is known, and nobody listens there.
+    for parameter in ["database=prod", "search_path=tenant", "port=2"] {
+        let port = parameter.strip_prefix("port=").unwrap_or("1");
+        let url = format!("postgres://app:secret@127.0.0.1:1/shop?{parameter}");
+        push("pg", &url).expect(69, Some(UNCHANGED)).says(&[&format!("127.0.0.1:{port}")]);
+    }
+}
+
+/// Memory is bounded, and what is there counts.
+#[test]
+fn a_file_that_cannot_be_read_or_never_ends_is_told() {
+    let link = |run: Run, name: &str, to: &str| {
+        std::os::unix::fs::symlink(to, run.path(name)).expect("the folder is ours");
+        run
+    };
+    let dangling = "it is a link to /nonexistent/file, which does not exist";
+    let endless = "it is larger than ";
+    for (name, args, code) in [
+        ("drizzle-pilot.toml", &["push"][..], 78),
+        ("drizzle-pilot.toml", &["policy", "check"], 78),
+        ("drizzle-pilot.toml", &["init", "--dry-run"], 78),
+        ("drizzle.config.ts", &["status"], 78),
+        (".env", &["status"], 78),
+        (".env.local", &["status"], 78),
+        ("package.json", &["init", "--dry-run"], 78),
+        ("drizzle", &["next", "--url", "postgres://app@127.0.0.1:1/shop"], 65),
+        ("drizzle", &["check", "--migrations", "drizzle"], 65),
+    ] {
+        let run = link(Run::new(args), name, "/nonexistent/file");
+        let run = if name == "package.json" { run } else { run.file("package.json", "{}") };
+        let ended = run.run();
+        assert!(ended.code == code && format!("{ended}").contains(name), "{name} {args:?}: {ended}");
+        let is_folder = name == "drizzle";
+        assert!(is_folder || format!("{ended}").contains(dangling), "{name} {args:?}: {ended}");
+    }
+    for (args, code) in [
+        (&["push", "--plan", "/dev/zero"][..], 64),
+        (&["push", "--policy", "/dev/zero"], 78),
+        (&["policy", "check", "/dev/zero"], 78),
+        (&["policy", "check", "--plan", "/dev/zero"], 64),
+        (&["plan", "--out", "/dev/zero"], 64),
+    ] {
+        let ended = Run::new(args).run();
+        assert!(ended.code == code && format!("{ended}").contains(endless), "{args:?}: {ended}");
+    }
+    check(&["replay", "/dev/zero"], 64, &["/dev/zero: ", "it has a line of more than 16 MiB"]);
+    let run = link(quiet_push(), "drizzle.config.ts", "/nonexistent/file");
+    run.run().expect(78, Some(UNCHANGED)).says(&["drizzle.config.ts", dangling]);
+    let run = link(Run::new(&["status"]), ".env", "/dev/zero");
+    run.run().expect(78, Some(UNCHANGED)).says(&[".env: it is larger than 1 MiB"]);
+}
+
 /// A guard that depends on the host waits for drizzle's config; the rest of it does not.
 #[test]
 fn what_no_host_could_allow_is_refused_before_anything_is_started() {

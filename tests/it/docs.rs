@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory, Parser};
 use drizzle_pilot::cli::Cli;
+use drizzle_pilot::commands::policy::STARTER;
 use drizzle_pilot::exit::{self, Row};
 use drizzle_pilot::policy::decide::{self, Count, Objects, Stake};
-use drizzle_pilot::policy::{Policies, Scope};
+use drizzle_pilot::policy::{Policies, Scope, explain};
 use drizzle_pilot::sql::{self, Class, Dialect, Facts, Hazard};
 use drizzle_pilot::{policy, report};
 use regex::Regex;
@@ -199,7 +200,7 @@ fn every_safety_rule_names_a_test_that_exists() {
     let rules: Vec<&str> = page.split("\n## ").skip(1).collect();
     let rules: Vec<&str> =
         rules.into_iter().filter(|rule| rule.starts_with(|first: char| first.is_numeric())).collect();
-    assert_eq!(rules.len(), 16);
+    assert_eq!(rules.len(), 20);
     for rule in rules {
         let title = rule.lines().next().unwrap_or_default();
         let falls: Vec<&str> = rule.lines().filter(|line| line.starts_with("| `")).collect();
@@ -217,14 +218,41 @@ fn every_safety_rule_names_a_test_that_exists() {
 fn the_policies_in_the_pages_are_policies() {
     let mut n_read = 0;
     for (file, page) in pages() {
-        for block in blocks(&page, "toml").into_iter().filter(|block| block.contains("version = 1")) {
-            if let Err(error) = policy::file::parse(Path::new("drizzle-pilot.toml"), block) {
-                panic!("{}: {error}\n{block}", file.display());
-            }
+        for block in blocks(&page, "toml") {
+            // A line that belongs under a heading is shown alone where the text says which.
+            let heading = if block.starts_with("drop_column") { "[hazards]\n" } else { "" };
+            let text = format!("{heading}{block}");
+            let policies = policy::file::parse(Path::new("drizzle-pilot.toml"), &text)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{block}", file.display()));
+            let warnings = explain::warnings(&policies);
+            // One of the hazards' lines is there to be warned of.
+            assert!(warnings.is_empty() || file.ends_with("hazards.md"), "{}: {warnings:?}\n{block}", file.display());
+            what_a_profile_names_runs_where_it_applies(&policies, block);
             n_read += 1;
         }
     }
-    assert!(n_read > 0, "there are examples");
+    assert!(n_read > 10, "there are examples");
+    let starter = policy::file::parse(Path::new("drizzle-pilot.toml"), STARTER).expect("the starter is a policy");
+    assert_eq!(explain::warnings(&starter), [""; 0]);
+    what_a_profile_names_runs_where_it_applies(&starter, STARTER);
+}
+
+/// Checks that nothing in a policy refuses the commands that its profiles name, where these apply.
+fn what_a_profile_names_runs_where_it_applies(policies: &Policies, text: &str) {
+    for summary in explain::summaries(policies) {
+        let Some(commands) = &summary.commands else { continue };
+        for condition in &summary.when {
+            let host = condition.strip_prefix("host ").map(|host| host.replace('*', "db"));
+            let env = |name: &str| Some(condition.split_once('=').filter(|(known, _)| *known == name)?.1.to_owned());
+            let policy = policies.select(None, &env, host.as_deref()).expect("one condition holds");
+            assert_eq!(policy.profile(), summary.profile.as_deref(), "{condition}\n{text}");
+            for command in commands {
+                let banned = policy.bans_command(command).map(|ban| ban.rule.to_string());
+                let refused = policy.bans_environment(&env).map(|(rule, _)| rule.to_string());
+                assert_eq!((banned, refused), (None, None), "{command} with {condition}\n{text}");
+            }
+        }
+    }
 }
 
 #[test]

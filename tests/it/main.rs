@@ -1,7 +1,12 @@
 //! The program against recordings, and against a fake drizzle-kit in a real pseudo-terminal. No node, no PostgreSQL.
 
+#[allow(dead_code, reason = "the rest is for the tests with servers")]
+#[path = "../support/corpus.rs"]
+mod corpus_of_labels;
 #[path = "../support/processes.rs"]
 mod processes;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/script.rs"]
 mod script;
 #[path = "../support/wait.rs"]
@@ -27,6 +32,7 @@ mod architecture;
 mod check_command;
 mod checks;
 mod command_line;
+mod corpus;
 mod docs;
 mod hazards;
 mod init_command;

@@ -246,6 +246,52 @@ fn rule_9_secrets_are_shown_nowhere() {
     }
 }
 
+/// … nor in a command line that is quoted, or in what is cut.
+#[test]
+fn rule_9_what_is_quoted_and_cut_has_no_beginning_of_a_secret() {
+    let ended = Run::new(&["push", "postgres://u:shibboleth@h/d"]).run();
+    assert_eq!(ended.code, 64, "{ended}");
+    assert!(ended.stderr.contains("'postgres://u:[REDACTED]@h/d'"), "{ended}");
+    // Lines of drizzle-kit are cut at 400 characters, and statements at 160.
+    for width in 0..14 {
+        let line = format!("error: {}open-sesame-77 and more", "x ".repeat(193 + width / 2) + &"y".repeat(width % 2));
+        let statement = format!("ALTER TABLE \"{}open-sesame-77\" ADD \"a\" text;", "x".repeat(140 + width));
+        let asked = Step::Menu(Menu { above: kit::block(&[&statement]), ..execute() });
+        let script = kit::push([asked, out(&format!("{line}\n")), Step::Exit(1)]);
+        let ended = Run::push(&script).env("API_TOKEN", "open-sesame-77").run();
+        for text in [&ended.stdout, &ended.stderr] {
+            assert!(!text.contains("open-s") && !text.contains("same-77"), "{width}\n{ended}");
+        }
+    }
+}
+
+/// Text from outside acts nowhere: no line of a log is a command to the program that reads it.
+#[test]
+fn rule_20_text_from_outside_is_no_command_in_a_log() {
+    let hostile = "x\n::set-output name=a::b\n  ::error::c\n##[set-env name=a]b ##vso[task.setvariable variable=a]b";
+    let statement = format!("ALTER TABLE \"users\" ADD \"nick\" text DEFAULT '{hostile}';");
+    let asked = || Step::Menu(Menu { above: kit::block(&[&statement]), ..execute() });
+    let check = |arguments: &[&str], rest: &str| {
+        let script = kit::push([asked(), out(rest)]);
+        let run = Run::new(&arguments[..1]).fake(&script).args(&arguments[1..]).env("GITHUB_ACTIONS", "true");
+        let ended = run.args(&["-v", "--report", "report.json"]).run();
+        let is_ours = |line: &str| {
+            ["::warning title=drizzle-pilot ", "::error title=drizzle-pilot "].iter().any(|ours| line.starts_with(ours))
+        };
+        for line in ended.stdout.lines().chain(ended.stderr.lines()) {
+            assert!(!line.trim_start().starts_with("::") || is_ours(line), "{line:?} of {arguments:?}\n{ended}");
+            assert!(!line.contains("##[") && !line.contains("##vso["), "{line:?} of {arguments:?}\n{ended}");
+        }
+        let report: serde_json::Value = serde_json::from_str(&ended.file("report.json")).expect("it is JSON");
+        assert_eq!(report["statements"][0]["sql"], statement, "the report has it to the letter");
+    };
+    for form in ["text", "json", "markdown", "sql"] {
+        check(&["plan", "--format", form], "");
+    }
+    check(&["push"], APPLIED);
+    check(&["push"], &format!("error: {hostile}\n"));
+}
+
 /// Memory is bounded: a flood is stopped, and no piece of it is kept whole.
 #[test]
 fn rule_10_memory_is_bounded() {

@@ -150,7 +150,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
         entry
     };
     project.write("drizzle/meta/0002_snapshot.json", &likes_snapshot);
-    let behind = 10_000_000;
+    let behind = 60_000;
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
     check(&project, kit, "forked");
 
@@ -222,7 +222,8 @@ fn a_forgotten_migration_is_found_and_nothing_is_written(kit: &str) {
 
 fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(kit: &str) {
     let database = Database::create();
-    database.sql("CREATE TABLE users (id serial PRIMARY KEY, fax text)");
+    database
+        .sql("CREATE TABLE users (id serial PRIMARY KEY, fax text); CREATE STATISTICS by_fax ON id, fax FROM users");
     // drizzle-kit repeats a default of an array and NULL for these columns at every push; 0.22 cannot write the default.
     let (sql, default) = if kit == NEWEST { ("DEFAULT '{}'", ".default([])") } else { ("", "") };
     database.sql(&format!("CREATE TABLE likes (a integer, b integer, tags text[] {sql}, PRIMARY KEY (a, b))"));
@@ -240,7 +241,7 @@ fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(
         "check: 2 errors in 1 migration",
         "drizzle.config.ts:1:1: error: a push would run: CREATE TABLE ",
         "drizzle.config.ts:1:1: error: a push would run: ALTER TABLE \"users\" DROP COLUMN ",
-        "[schema-drift]",
+        "; the drop of public.users.fax takes the statistics object public.by_fax along [schema-drift]",
     ]);
     // drizzle-kit asks whether it was renamed; that it asks says enough.
     database.sql("ALTER TABLE users RENAME TO people");
@@ -251,4 +252,18 @@ fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(
     let nowhere = project.pilot(&["check", "--push", "--url", "postgres://app:x@127.0.0.1:1/none"]).run();
     nowhere.expect(69).says(&["127.0.0.1:1 refused the connection"]);
     look(&["--url", database.url().as_str()]).expect(0).says(&["check: nothing found in 1 migration"]);
+}
+
+#[test]
+fn a_project_that_pushes_has_no_folder_to_check() {
+    let database = Database::create();
+    let project = Project::new(NEWEST, &database);
+    project.schema(USERS);
+    let look = || project.pilot(&["check", "--push"]).run();
+    look().expect(2).says(&["check: 1 error\n", "a push would run: CREATE TABLE "]);
+    project.push().expect(0);
+    look().expect(0).says(&["check: nothing found\n"]);
+    // A folder that is asked for has to be there.
+    project.pilot(&["check", "--push", "--migrations", "drizzle"]).run().expect(65);
+    project.pilot(&["check"]).run().expect(65);
 }

@@ -89,6 +89,11 @@ fn the_action_fails_for_findings_unless_they_are_said_to_be_fine() {
     check("check", "--migrations drizzle", "perhaps", 64, "changes is ok or fail");
     check("reset", "", "", 64, "the command is plan, check, push, migrate or status");
     check("check", "--no-such-flag; touch injected", "", 64, "no-such-flag");
+    check("check", " \n", "", 2, "::");
+    // Without them it would be another command.
+    for open in ["--migrations 'drizzle", "--migrations \"drizzle", "'", "--migrations drizzle\\\" --since 'main"] {
+        check("check", open, "ok", 64, "the arguments cannot be told apart: xargs: unmatched");
+    }
     assert!(!project.path("injected").exists(), "an input is no piece of a script");
 }
 

@@ -52,6 +52,22 @@ fn the_entrypoint_migrates_and_becomes_the_application() {
 }
 
 #[test]
+fn what_init_writes_lets_a_container_migrate_in_production_and_nothing_else() {
+    let dockerfile = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/docker/Dockerfile"));
+    assert!(dockerfile.is_ok_and(|text| text.contains("ENV NODE_ENV=production ")), "the image says production");
+    let database = Database::create();
+    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
+    project.write("drizzle-pilot.toml", drizzle_pilot::commands::policy::STARTER);
+    let in_production = |step: &str| entrypoint(&project, step, &[]).env("NODE_ENV", "production").run();
+    let ran = in_production("push");
+    assert_eq!(ran.code, 77, "{ran}");
+    ran.says(&["the profile production does not allow `push`", "Nothing was executed."]);
+    let ran = in_production("migrate");
+    assert_eq!(ran.code, 0, "{ran}");
+    ran.says(&["1 migration applied"]);
+}
+
+#[test]
 fn where_the_database_is_not_brought_up_to_date_no_application_starts() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database).without_policy();

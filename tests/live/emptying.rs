@@ -140,11 +140,27 @@ fn the_migrations_build_again_what_was_emptied() {
     migrations::folder(&project, &migrations);
     let ran = reset().expect(0).says(&["4 migrations applied"]);
     assert!(!ran.stderr.contains("stays, and"), "{ran}");
-    let warning = format!("role {role} stays, and 0003_m.sql creates it");
-    let says = [warning.as_str(), "the database was emptied, and migrate failed", "42710"];
-    let ran = reset().expect(6).says(&says);
+    let says = format!("role {role} stays, and 0003_m.sql creates it");
+    let before = database.everything();
+    for dry in [&[][..], &["--dry-run"]] {
+        let run = project.pilot(&["reset", "--yes"]).arguments(dry).run();
+        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied after this"]);
+        assert_eq!(database.everything(), before, "{ran}");
+    }
+    project
+        .pilot(&["reset", "--yes", "--then", "none"])
+        .run()
+        .expect(0)
+        .says(&[&says, "a migrate after this fails there"]);
     database.sql(&format!("DROP ROLE {role}"));
-    assert_eq!(ran.report["error"]["file"], "drizzle/0003_m.sql", "{ran}");
+    reset().expect(0).says(&["4 migrations applied"]);
+    database.sql(&format!("DROP ROLE {role}"));
+    // Neither can what is kept be created again.
+    let kept = ["--keep", "moods", "--keep", "mood"];
+    let ran = project.pilot(&["reset", "--yes"]).arguments(&kept).run().expect(3).database("unchanged");
+    let says =
+        ["type public.mood stays, and 0000_m.sql creates it", "table public.moods stays, and 0000_m.sql creates it"];
+    drop(ran.says(&says));
 }
 
 #[test]
@@ -187,6 +203,51 @@ fn a_reset_runs_the_steps_of_the_policy_in_their_order_and_reports_them_once() {
     let ran = project.pilot(&["reset", "--yes"]).run().expect(6).database("changed").says(&["ended with 3"]);
     assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
     assert_eq!(ran.report["steps"].as_array().map(Vec::len), Some(2), "{ran}");
+}
+
+#[test]
+fn the_commands_of_a_reset_find_the_database_that_was_emptied_wherever_it_was_named() {
+    let database = Database::create();
+    let url = database.url();
+    let (host, port, user) = ("127.0.0.1", url.port().expect("it has one").to_string(), url.username());
+    let name = database.value("SELECT current_database()");
+    let password = url.password().expect("it has one");
+    let seed = "printf '%s\\n' \"$DATABASE_URL\" \"$PGHOST $PGPORT $PGDATABASE $PGUSER ${PGSERVICE-none}\" >> seen\n";
+    // Other programs are to be told what a URL would have told them.
+    let plain = format!("postgres://{user}:{password}@{host}:{port}/{name}?sslmode=disable");
+    let check = |config: &str, args: &[&str], variables: &[(&str, &str)], told: &str| {
+        let project = Project::without_database(NEWEST);
+        let credentials = |credentials: &str| {
+            project.config(&format!(
+                "export default {{ dialect: 'postgresql', schema: './s.ts', dbCredentials: {credentials} }};"
+            ));
+        };
+        match config {
+            "" => std::fs::remove_file(project.path("drizzle.config.ts")).expect("it was written"),
+            config => credentials(config),
+        }
+        project.write("seed.sh", seed);
+        project.policy(&format!("{HERE}[reset]\nbefore = ['sh seed.sh']\nafter = ['sh seed.sh']\n"));
+        let run = project.pilot(&[&["reset", "--yes"], args].concat()).env("PGSERVICE", "elsewhere");
+        let ran = variables.iter().fold(run, |run, (name, value)| run.env(name, value)).run().expect(0);
+        let seen = std::fs::read_to_string(project.path("seen")).expect("both commands ran");
+        let variables = format!("{host} {port} {name} {user} none");
+        assert_eq!(seen.lines().collect::<Vec<_>>(), [told, &variables, told, &variables], "{ran}");
+    };
+    let elsewhere = [("PGHOST", "elsewhere.example.com"), ("PGDATABASE", "elsewhere"), ("PGUSER", "nobody")];
+    check(&format!("{{ url: '{url}' }}"), &[], &elsewhere, url.as_str());
+    let parts = format!(
+        "{{ host: '{host}', port: {port}, user: '{user}', password: '{password}', database: '{name}', ssl: false }}"
+    );
+    check(&parts, &[], &elsewhere, &plain);
+    check(&parts, &["--url", url.as_str()], &elsewhere, url.as_str());
+    // postgres.js would go to the other one.
+    let both = format!("{url}?database=elsewhere");
+    check("", &["--url", &both], &elsewhere, &plain);
+    check("", &[], &[("DATABASE_URL", url.as_str())], url.as_str());
+    let libpq =
+        [("PGHOST", host), ("PGPORT", &*port), ("PGDATABASE", &*name), ("PGUSER", user), ("PGPASSWORD", password)];
+    check("", &[], &libpq, &plain);
 }
 
 #[test]

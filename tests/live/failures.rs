@@ -203,3 +203,22 @@ fn the_deadline_of_the_run_ends_every_look() {
         ran.expect(124).says(&["did not answer", "Nothing was executed."]).database("unchanged");
     }
 }
+
+#[test]
+fn the_statement_that_failed_is_named_with_the_driver_postgres_as_well() {
+    let database = Database::create();
+    let project = Project::new("postgres-js", &database);
+    project.schema(
+        "import { jsonb } from 'drizzle-orm/pg-core';
+         export const a = pgTable('a', { id: integer('id').primaryKey() });
+         export const b = pgTable('b', { id: integer('id').primaryKey(), choice: jsonb('choice').default('none' as any) });
+",
+    );
+    let ran = project.push().expect(6).says(&[
+        "invalid input syntax for type json (22P02)",
+        "statement: CREATE TABLE \"b\"",
+        "Token \"none\" is invalid",
+    ]);
+    // What is known of an enum is no help here.
+    ran.never_says("UPDATE <table>");
+}

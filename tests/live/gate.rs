@@ -124,10 +124,21 @@ fn every_kit_has_sixty_changes(kit: &str) {
 /// They are stopped before consent.
 const BROKEN: [&str; 2] = ["check_with_semicolon", "enum_with_dollars"];
 
-/// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
-/// What would leave the column as text is seen beforehand, by the rows that have the value.
-const HALF_BUILT: &str = "enum_value_in_use";
+/// What fails in the server for a reason that the catalog or the rows tell beforehand, with what is said then.
+const FORESEEN: [(&str, &str); 7] = [
+    ("drop_referenced", "_fk, which is gone by then: it goes with public.referenced, in statement"),
+    (
+        "enum_value_in_use",
+        "1 row has a value in public.table_of_enum.kind that the new public.enum_in_use has not: 'c'",
+    ),
+    ("not_null_with_nulls", "public.not_null_with_nulls.v must have a value, and 1 row has none"),
+    ("text_to_bytea", "text_to_bytea.v"),
+    ("text_to_integer", "public.text_to_integer.v does not become integer from text by itself"),
+    ("text_to_jsonb", "public.text_to_jsonb.v does not become jsonb from text by itself"),
+    ("time_with_precision", "the server knows no type"),
+];
 
+/// Each of these changes fails in the server; what it was told by then is the beginning of what was shown.
 fn failing_changes(kit: &str) {
     for theme in Theme::read(kit, FAILING).each() {
         let name = &theme.changes[0].name;
@@ -139,9 +150,12 @@ fn failing_changes(kit: &str) {
             keep("blocks", kit, &format!("failing/{name}.sql"), &shown);
             continue;
         }
-        if name == HALF_BUILT {
-            let ran = ran.expect(3).database("unchanged").says(&["--apply transaction"]);
-            assert!(told.is_empty(), "{told:#?}\n{ran}");
+        if let Some((_, says)) = FORESEEN.iter().find(|(foreseen, _)| foreseen == name) {
+            project.policy("[hazards]\nunclassified = 'approve'\n");
+            let approved = project.pilot(&["push", "--accept-data-loss"]).run();
+            drop(approved.expect(3).database("unchanged").says(&[says]).offers_no_lines());
+            let ran = ran.expect(3).database("unchanged").says(&[says]).offers_no_lines();
+            assert!(told.is_empty(), "{name}: {told:#?}\n{ran}");
             keep("blocks", kit, &format!("failing/{name}.sql"), &shown);
             continue;
         }

@@ -10,6 +10,7 @@ on_every_kit! {
     a_rename_without_a_rule_is_refused
     a_schema_that_is_broken_fails
     no_credentials_are_needed
+    what_drizzle_will_pass_over_is_told_when_it_is_written
 }
 
 const USERS: &str = "export const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') });\n";
@@ -91,4 +92,37 @@ fn no_credentials_are_needed(kit: &str) {
     project.pilot(&["run", "--", "check"]).run().expect(0).says(&["did what was asked"]).database("unchanged");
     // Who connects needs them still.
     project.push().expect(78).says(&["dbCredentials"]);
+}
+
+fn what_drizzle_will_pass_over_is_told_when_it_is_written(kit: &str) {
+    let project = project(kit);
+    generate(&project).expect(0);
+    let path = project.path("drizzle/meta/_journal.json");
+    let text = std::fs::read_to_string(&path).expect("there is a journal");
+    let mut journal: serde_json::Value = serde_json::from_str(&text).expect("a journal is JSON");
+    journal["entries"][0]["when"] = 4_102_444_800_000_i64.into();
+    std::fs::write(&path, journal.to_string()).expect("the folder is ours");
+    project.pilot(&["check"]).without_report().run().expect(2).says(&["is ahead of the clock [journal-ahead]"]);
+    project.schema(&format!("{USERS}export const posts = pgTable('posts', {{ id: integer('id') }});\n"));
+    let ran = generate(&project).expect(65).database("unchanged");
+    ran.says(&["drizzle would pass over it for ever", "drizzle/meta/_journal.json the `when` 4102444800001"]);
+    assert_eq!(migrations(&project).len(), 2);
+}
+
+/// drizzle-kit prints a line and ends with 0.
+#[test]
+fn snapshots_that_drizzle_kit_cannot_read_are_named_and_nothing_was_written() {
+    let project = project(crate::NEWEST);
+    generate(&project).expect(0);
+    let path = project.path("drizzle/meta/0000_snapshot.json");
+    let text = std::fs::read_to_string(&path).expect("there is a snapshot");
+    project.schema(&format!("{USERS}export const posts = pgTable('posts', {{ id: integer('id') }});\n"));
+    for (version, says) in [("6", "run -- up"), ("9", "update drizzle-kit")] {
+        let other = text.replacen("\"version\": \"7\"", &format!("\"version\": \"{version}\""), 1);
+        assert_ne!(other, text, "a snapshot says its version");
+        std::fs::write(&path, other).expect("the folder is ours");
+        let ran = generate(&project).expect(65).database("unchanged");
+        ran.says(&[&format!("nothing was written: 0000_snapshot.json is of form {version}"), says]);
+    }
+    assert_eq!(migrations(&project).len(), 1);
 }

@@ -60,6 +60,7 @@ impl Session {
         let versions = [
             (r"\bv\d+\.\d+\.\d+ \(.*/node\)", "v22.12.0 (/usr/bin/node)"),
             (r"PostgreSQL \d+\.\d+", "PostgreSQL 17.2"),
+            (r"counted  [-0-9]+T[:0-9]+Z", "counted  2026-03-12T09:30:00Z"),
         ];
         versions.iter().fold(text, |text, (pattern, shown)| {
             Regex::new(pattern).expect("the pattern is right").replace_all(&text, *shown).into_owned()

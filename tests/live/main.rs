@@ -21,10 +21,18 @@ macro_rules! on_every_kit {
     };
 }
 
+#[allow(dead_code, reason = "the rest is for the tests without servers")]
+#[path = "../support/corpus.rs"]
+mod corpus_of_labels;
+mod random {
+    pub(crate) use crate::support::Random;
+}
+
 mod apply;
 mod cast;
 mod casting;
 mod changes;
+mod corpus;
 mod fingerprint;
 mod foreign;
 mod gate;
@@ -34,8 +42,10 @@ mod lease;
 mod left_out;
 mod migrations;
 mod next;
+mod obstacles;
 mod plan;
 mod reach;
+mod recheck;
 mod refusals;
 mod renames;
 mod reset;
@@ -60,5 +70,7 @@ mod npm;
 mod check;
 mod drivers;
 mod pglite;
+mod readings;
 mod remote;
+mod secrets;
 mod sqlite;

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::NEWEST;
 use crate::lease::take_away;
-use crate::support::{Database, Gate, Project, Ran, Signal, gone_within, transaction_pooler, until};
+use crate::support::{Database, Gate, Project, Ran, Server, Signal, gone_within, transaction_pooler, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.
 pub(crate) type Migration<'a> = (i64, &'a str);
@@ -295,6 +295,56 @@ fn a_history_that_one_transaction_cannot_replay_runs_in_steps() {
     project.pilot(&["run", "--", "migrate"]).run().expect(6).says(&["unsafe use of new value"]);
     project.pilot(&["migrate"]).run().expect(0).says(&["run in 2 steps", "3 migrations applied"]);
     assert_eq!(database.list(HISTORY), ["10", "20", "30"]);
+}
+
+/// PostgreSQL 17 lets a transaction use the values of an enum that it made itself.
+#[test]
+fn what_the_server_takes_in_one_run_is_all_or_nothing() {
+    let migrations = [
+        (10, "CREATE TYPE mood AS ENUM ('ok');--> statement-breakpoint\nCREATE TABLE t (m mood);"),
+        (20, "ALTER TYPE mood ADD VALUE 'sad';"),
+        (30, "ALTER TABLE t ALTER COLUMN m SET DEFAULT 'sad';"),
+        (40, "SELECT 1/0;"),
+    ];
+    let database = Database::create_on(Server::Postgres18);
+    let project = project(NEWEST, &database, &migrations);
+    project.pilot(&["migrate"]).run().expect(1).says(&["division by zero"]).database("unchanged");
+    assert_eq!(database.list(HISTORY), Vec::<String>::new());
+    assert_eq!(database.value("SELECT count(*) FROM pg_type WHERE typname IN ('mood', 't')"), "0");
+    folder(&project, &migrations[..3]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["3 migrations applied"]).never_says("steps");
+    // A word of the language is no value, on any server.
+    let database = Database::create();
+    let project = self::project(
+        NEWEST,
+        &database,
+        &[migrations[0], migrations[1], (30, "CREATE TABLE sad (url text DEFAULT 'https://sad.example.com');")],
+    );
+    project.pilot(&["migrate"]).run().expect(0).says(&["3 migrations applied"]).never_says("steps");
+}
+
+#[test]
+fn what_follows_a_commit_may_be_built_concurrently() {
+    let database = Database::create();
+    let concurrently = "COMMIT;--> statement-breakpoint\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON a (id);";
+    let project = project(NEWEST, &database, &[(10, "CREATE TABLE a (id int);"), (20, concurrently)]);
+    project.pilot(&["migrate"]).run().expect(0).says(&["2 migrations applied"]);
+    assert_eq!(database.value("SELECT count(*) FROM pg_indexes WHERE indexname = 'i'"), "1");
+}
+
+#[test]
+fn a_checkout_with_other_line_ends_is_what_was_applied() {
+    let (unix, windows) = ("CREATE TABLE a (\n\tid int\n);\n", "CREATE TABLE a (\r\n\tid int\r\n);\r\n");
+    for (applied, checked_out) in [(unix, windows), (windows, unix)] {
+        let database = Database::create();
+        let project = project(NEWEST, &database, &[(10, applied)]);
+        project.pilot(&["migrate"]).run().expect(0);
+        folder(&project, &[(10, checked_out), (20, "CREATE TABLE b ();")]);
+        let ran = project.pilot(&["status"]).run().expect(2);
+        assert_eq!(states(&ran), ["applied", "pending"]);
+        project.pilot(&["sync", "--to", "0000_m"]).run().expect(0).says(&["there is nothing to write"]);
+        project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
+    }
 }
 
 #[test]

@@ -143,6 +143,104 @@ fn a_project_without_migrations_pushes_and_a_database_that_is_not_there_is_69() 
     next(project.pilot(&["next", "--url", nowhere])).expect(64).says(&["--url is for their history alone"]);
 }
 
+/// Writes a snapshot of a migration of `hand_made`.
+fn snapshot(project: &Project, number: usize, id: &str, before: &str, columns: &[&str]) {
+    let column = |name: &str| {
+        let column = serde_json::json!({ "name": name, "type": "text", "primaryKey": false, "notNull": false });
+        (name.to_owned(), column)
+    };
+    let columns: std::collections::BTreeMap<_, _> = columns.iter().map(|name| column(name)).collect();
+    let table = serde_json::json!({ "name": "t", "schema": "", "columns": columns, "indexes": {}, "foreignKeys": {},
+        "compositePrimaryKeys": {}, "uniqueConstraints": {}, "policies": {}, "checkConstraints": {}, "isRLSEnabled": false });
+    let text = serde_json::json!({ "id": id, "prevId": before, "version": "7", "dialect": "postgresql",
+        "tables": { "public.t": table }, "enums": {}, "schemas": {}, "sequences": {}, "roles": {}, "policies": {}, "views": {},
+        "_meta": { "columns": {}, "schemas": {}, "tables": {} } });
+    project.write(&format!("drizzle/meta/{number:04}_snapshot.json"), &text.to_string());
+}
+
+const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Two branches that met, before and after a database had both of their migrations.
+#[test]
+fn what_the_database_has_is_not_to_be_deleted() {
+    let database = Database::create();
+    let migrations = [
+        (10, "CREATE TABLE t (k text);"),
+        (20, "ALTER TABLE t ADD COLUMN a text;"),
+        (30, "ALTER TABLE t ADD COLUMN b text;"),
+    ];
+    let project = hand_made(NEWEST, &database, &migrations);
+    project.schema("export const t = pgTable('t', { k: text('k'), a: text('a'), b: text('b') });\n");
+    snapshot(&project, 0, "s0", ORIGIN, &["k"]);
+    snapshot(&project, 1, "s1", "s0", &["k", "a"]);
+    snapshot(&project, 2, "s2", "s0", &["k", "b"]);
+    check(&database, &project, "conflict", None, &["delete 0002_m with its entry", "keep 0001_m"]);
+    project.pilot(&["migrate"]).run().expect(0);
+    let both = ["the database has 0001_m and 0002_m: keep both", "0002_snapshot.json write \"s1\" as the \"prevId\""];
+    check(&database, &project, "conflict", None, &both);
+    // As it says, drizzle-kit goes on from there.
+    snapshot(&project, 2, "s2", "s1", &["k", "b"]);
+    let edited = ["ALTER TABLE \"t\" ADD COLUMN \"a\" text;"];
+    check(&database, &project, "edited-schema", Some("drizzle-pilot generate"), &edited);
+}
+
+#[test]
+fn old_faults_are_notes_and_can_be_accepted() {
+    let database = Database::create();
+    let project = hand_made(NEWEST, &database, &[(10, "CREATE TABLE t (k text);"), (20, "SELECT 1;")]);
+    project.schema("export const t = pgTable('t', { k: text('k') });\n");
+    snapshot(&project, 0, "s0", ORIGIN, &["k"]);
+    snapshot(&project, 1, "s1", "lost", &["k"]);
+    project.pilot(&["migrate"]).run().expect(0);
+    check(
+        &database,
+        &project,
+        "clean",
+        None,
+        &["0001_snapshot.json was made from a snapshot that is not there", "check --accept-old"],
+    );
+    project.pilot(&["check", "--accept-old"]).without_report().run().expect(0).says(&["1 old fault is accepted"]);
+    let ran = project.pilot(&["next"]).without_report().run().expect(0);
+    assert!(!ran.stdout.contains("old faults"), "{ran}");
+    // A migration without a snapshot is one that was not compared.
+    std::fs::remove_file(project.path("drizzle/meta/0001_snapshot.json")).expect("it was written");
+    check(
+        &database,
+        &project,
+        "clean",
+        None,
+        &["nothing is pending", "0001_m has no snapshot: whether the schema files"],
+    );
+}
+
+#[test]
+fn snapshots_of_another_drizzle_kit_and_a_folder_of_pull_are_known() {
+    let (database, project) = migrated(USERS);
+    let path = project.path("drizzle/meta/0000_snapshot.json");
+    let text = std::fs::read_to_string(&path).expect("there is a snapshot");
+    std::fs::write(&path, text.replacen("\"version\": \"7\"", "\"version\": \"6\"", 1)).expect("the folder is ours");
+    check(
+        &database,
+        &project,
+        "stale-snapshots",
+        Some("drizzle-pilot run -- up"),
+        &["0000_snapshot.json is of form 6"],
+    );
+
+    let database = Database::create();
+    database.sql("CREATE TABLE t (id integer); CREATE TABLE u (id integer)");
+    let project = Project::new(NEWEST, &database);
+    project.pilot(&["run", "--", "pull"]).run().expect(0);
+    std::fs::copy(project.path("drizzle/schema.ts"), project.path("schema.ts")).expect("it was pulled");
+    let pulled = ["2 tables and no history: drizzle-kit pull has taken it over"];
+    check(&database, &project, "push-built", Some("drizzle-pilot sync --dry-run"), &pulled);
+    project.pilot(&["sync"]).run().expect(0).says(&["1 row of the history written"]);
+    check(&database, &project, "clean", None, &["say the same (1 applied)"]);
+    // An empty database needs the statements themselves.
+    database.sql("DROP TABLE t, u; DROP SCHEMA drizzle CASCADE");
+    check(&database, &project, "astray", None, &["and the database is empty", "remove the lines"]);
+}
+
 #[test]
 fn on_a_terminal_it_offers_the_command_and_runs_it_on_a_yes() {
     let (database, project) = generated(USERS);

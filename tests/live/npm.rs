@@ -81,6 +81,49 @@ fn a_refused_push_ends_with_3_through_npm_and_pnpm() {
 }
 
 #[test]
+fn a_printed_command_is_started_as_this_one_was() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "add_column", &database);
+    std::fs::create_dir(project.path("app")).expect("the folder is ours");
+    install(&project, &database, &npm());
+    let policy = "version = 1\n[hazards]\n";
+    project.write("app/lax policy.toml", policy);
+    let bin = "node_modules/.bin/drizzle-pilot";
+    let plan = ["plan", "--policy", "lax policy.toml", "--out", "push.plan.json", "--accept-data-loss"];
+    let check = |command: &[&str], says: &str| {
+        let ran = project.command("app", command).run();
+        assert_eq!(ran.code, 2, "{command:?} {ran}");
+        ran.says(&[&format!("{says} push --policy 'lax policy.toml' --plan push.plan.json --accept-data-loss\n")]);
+    };
+    let with = |starter: &[&'static str]| [starter, &plan].concat();
+    check(&with(&["npx", "drizzle-pilot"]), "hint: execute exactly this: npx drizzle-pilot");
+    check(&with(&[bin]), "hint: execute exactly this: npx drizzle-pilot");
+    for (file, text, starter) in [
+        ("pnpm-lock.yaml", "", "pnpm exec drizzle-pilot"),
+        ("yarn.lock", "", "yarn drizzle-pilot"),
+        ("bun.lock", "", "bunx drizzle-pilot"),
+    ] {
+        std::fs::remove_file(project.path("app/package-lock.json")).ok();
+        project.write(&format!("app/{file}"), text);
+        check(&with(&[bin]), &format!("this: {starter}"));
+        std::fs::remove_file(project.path(&format!("app/{file}"))).expect("it was written");
+    }
+    // Whoever has it on the PATH needs nobody's help.
+    let path = format!("{}:{}", project.path("app/bin").display(), std::env::var("PATH").expect("cargo has a PATH"));
+    std::fs::create_dir(project.path("app/bin")).expect("the folder is ours");
+    let link = project.path("app/bin/drizzle-pilot");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_drizzle-pilot"), link).expect("the folder is empty");
+    let ran = project.command("app", &with(&["npx", "drizzle-pilot"])).env("PATH", &path).run();
+    assert_eq!(ran.code, 2, "{ran}");
+    let line = ran.says(&["this: drizzle-pilot push"]);
+    // The printed line is run as it is.
+    let hint = line.stderr.lines().chain(line.stdout.lines()).find_map(|line| line.split_once("exactly this: "));
+    let line = hint.expect("it was said").1.to_owned();
+    let ran = project.command("app", &["sh", "-c", &line]).env("PATH", &path).run();
+    assert_eq!(ran.code, 0, "{line} {ran}");
+}
+
+#[test]
 fn a_signal_to_the_starter_ends_all_of_it() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);

@@ -92,7 +92,7 @@ fn a_command_that_needs_a_server_says_what_does_its_work_with_pglite() {
         let ran = ran.says(&["PGlite, a folder that only node can open", "drizzle-pilot run -- migrate"]);
         assert!(!ran.stderr.contains("postgres://"), "{ran}");
     }
-let doctor = project.pilot(&["doctor"]).without_report().run().expect(0);
+    let doctor = project.pilot(&["doctor"]).without_report().run().expect(0);
     assert!(doctor.stdout.contains("PGlite, a folder that only node can open"), "{doctor}");
     drop(project.pilot(&["run", "--", "migrate"]).run().expect(0));
     assert_eq!(value(&project, "SELECT to_regclass('a') IS NOT NULL"), "true");

@@ -371,3 +371,17 @@ fn no_plan_is_written_of_what_is_refused_or_of_nothing() {
     assert!(!project.path("push.plan.json").exists(), "{ran}");
     project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(64).says(&["reading the plan push.plan.json"]);
 }
+
+/// A database that is made anew under the same name has rows of its own.
+#[test]
+fn a_plan_does_not_fit_a_database_that_was_made_anew() {
+    let database = Database::create();
+    let project = Project::fixture(NEWEST, "drop_column", &database);
+    drop(project.pilot(&["plan", "--out", "push.plan.json"]).run().expect(2));
+    database.make_anew();
+    drop(Project::fixture(NEWEST, "drop_column", &database));
+    let state = database.state();
+    let ran = project.pilot(&["push", "--plan", "push.plan.json"]).run().expect(5).database("unchanged");
+    drop(ran.says(&["and the plan was made for database"]));
+    assert_eq!(database.state(), state);
+}

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use drizzle_pilot::db::Dsn;
 use drizzle_pilot::db::fingerprint::{self, Fingerprint};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use url::Url;
 
@@ -25,7 +26,7 @@ const OURS: &str = "live-test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL server of the laboratory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Postgres13,
     Postgres15,
@@ -77,6 +78,13 @@ impl Database {
         self.connection = Connection::open(&self.url());
     }
 
+    /// Drops it, and makes an empty one of the same name.
+    pub(crate) fn make_anew(&self) {
+        let server = Connection::open(&self.server);
+        server.rows(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        server.rows(&format!("CREATE DATABASE {}", self.name));
+    }
+
     /// Returns the URL as a drizzle config has it, password included.
     pub(crate) fn url(&self) -> Url {
         named(&self.server, &self.name)
@@ -95,10 +103,25 @@ impl Database {
         self.connection.rows(statements);
     }
 
+    /// Runs a statement in a transaction that is rolled back, and returns what the server says against it.
+    pub(crate) fn fails(&self, statement: &str) -> Option<String> {
+        self.connection.rows("BEGIN");
+        let client = self.connection.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = self.connection.runtime.block_on(client.simple_query(statement)).err();
+        drop(client);
+        self.connection.rows("ROLLBACK");
+        error.map(|error| error.as_db_error().map_or_else(|| error.to_string(), |answer| answer.message().to_owned()))
+    }
+
     /// Returns the rows of all the statements, each value as PostgreSQL writes it.
     #[track_caller]
     pub(crate) fn rows(&self, query: &str) -> Vec<Vec<String>> {
         self.connection.rows(query)
+    }
+
+    /// Runs a query, and returns the SQLSTATE where it fails.
+    pub(crate) fn attempt(&self, query: &str) -> Result<(), String> {
+        self.connection.attempt(query)
     }
 
     /// Returns the first column of the rows.
@@ -193,7 +216,11 @@ impl Database {
         let (is_ended, counted) = (Arc::clone(&ended), Arc::clone(&n_done));
         let thread = thread::spawn(move || {
             while !is_ended.load(Ordering::SeqCst) {
-                if connection.runtime.block_on(connection.client.simple_query(query)).is_ok() {
+                if connection
+                    .runtime
+                    .block_on(connection.client.lock().unwrap_or_else(PoisonError::into_inner).simple_query(query))
+                    .is_ok()
+                {
                     counted.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -329,26 +356,100 @@ fn named(server: &Url, database: &str) -> Url {
     url
 }
 
+/// A copy of a database, dropped with the value.
+pub(super) struct Copy {
+    server: Connection,
+    url: Url,
+}
+
+impl Copy {
+    /// Copies a database of the laboratory; nothing where somebody is at work in it, or it is none of ours. Connections of ours
+    /// that do nothing are ended, and open again by themselves.
+    pub(super) fn of(url: &Url) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = url.path().trim_start_matches('/');
+        // Only what is made by `Database::create` is a name that needs no quotes, and on a server that is here.
+        let is_ours =
+            name.strip_prefix('t').is_some_and(|rest| rest.split('_').all(|part| part.parse::<u64>().is_ok()));
+        let server = [Server::Postgres13, Server::Postgres15, Server::Postgres18]
+            .into_iter()
+            .map(Server::url)
+            .find(|server| server.port() == url.port())?;
+        if !is_ours {
+            return None;
+        }
+        let server = Connection::open(server);
+        let busy = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND (state <> 'idle' OR application_name <> '{OURS}')"
+        );
+        if server.rows(&busy)[0][0] != "0" {
+            return None;
+        }
+        server.rows(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+        let copy = format!("pasted{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        server.rows(&format!("CREATE DATABASE {copy} TEMPLATE {name}"));
+        let mut url = url.clone();
+        url.set_path(&copy);
+        Some(Self { server, url })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        self.server.rows(&format!("DROP DATABASE {} WITH (FORCE)", self.url.path().trim_start_matches('/')));
+    }
+}
+
 struct Connection {
+    url: Url,
     runtime: Runtime,
-    client: Client,
+    client: Mutex<Client>,
 }
 
 impl Connection {
     fn open(url: &Url) -> Self {
         let runtime =
             Builder::new_current_thread().enable_all().build().expect("a runtime without threads needs little");
+        let client = Mutex::new(Self::connect(&runtime, url));
+        Self { url: url.clone(), runtime, client }
+    }
+
+    fn connect(runtime: &Runtime, url: &Url) -> Client {
         let mut config: Config = url.as_str().parse().expect("scripts/lab prints plain URLs");
         config.application_name(OURS);
         let (client, connection) =
             runtime.block_on(config.connect(NoTls)).expect("the laboratory's PostgreSQL answers: run scripts/test");
         runtime.spawn(connection);
-        Self { runtime, client }
+        client
     }
 
     #[track_caller]
+    fn attempt(&self, query: &str) -> Result<(), String> {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.runtime.block_on(client.simple_query(query));
+        let code = |error: tokio_postgres::Error| match error.code() {
+            Some(code) => code.code().to_owned(),
+            None => panic!("{query}: {error:?}"),
+        };
+        done.map(|_| ()).map_err(code)
+    }
+
     fn rows(&self, query: &str) -> Vec<Vec<String>> {
-        let messages = match self.runtime.block_on(self.client.simple_query(query)) {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = self.runtime.block_on(client.simple_query(query));
+        // Whoever copies the database ends the sessions that do nothing there: what is sent then reaches nobody.
+        let was_ended = |error: &tokio_postgres::Error| {
+            error.is_closed() || error.code().is_some_and(|code| *code == SqlState::ADMIN_SHUTDOWN)
+        };
+        if answer.as_ref().is_err_and(was_ended) {
+            *client = Self::connect(&self.runtime, &self.url);
+            answer = self.runtime.block_on(client.simple_query(query));
+        }
+        let messages = match answer {
             Ok(messages) => messages,
             Err(error) => panic!("{query}: {error:?}"),
         };

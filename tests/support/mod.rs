@@ -4,6 +4,7 @@
 
 mod change;
 mod database;
+mod paste;
 mod processes;
 mod project;
 mod proxy;

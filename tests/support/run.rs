@@ -16,6 +16,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::paste;
 use super::processes::{self, MARKER, Signal};
 use super::wait::gone_within;
 use super::watchdog::Watchdog;
@@ -34,6 +35,7 @@ pub(crate) struct Run {
     instead: Option<Vec<OsString>>,
     arguments: Vec<OsString>,
     report: bool,
+    paste: bool,
     around: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -45,6 +47,7 @@ impl Run {
             instead: None,
             arguments: arguments.iter().map(OsString::from).collect(),
             report: true,
+            paste: true,
             around: Vec::new(),
             environment: Vec::new(),
         }
@@ -91,14 +94,26 @@ impl Run {
         self
     }
 
-    /// Runs to the end, without a terminal: stdin is empty, stdout and stderr are pipes.
+    /// Leaves the lines of a refusal where they are.
+    pub(crate) fn without_paste(mut self) -> Self {
+        self.paste = false;
+        self
+    }
+
+    /// Runs to the end, without a terminal: stdin is empty, stdout and stderr are pipes. The lines of a refusal are tried.
     #[track_caller]
     pub(crate) fn run(self) -> Ran {
-        self.spawn().finish()
+        let ran = self.spawn().finish();
+        if self.paste && self.instead.is_none() {
+            let arguments: Vec<String> =
+                self.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            paste::check(&self.project, &arguments, &self.environment, &ran);
+        }
+        ran
     }
 
     /// Starts without a terminal and returns at once.
-    pub(crate) fn spawn(self) -> Running {
+    pub(crate) fn spawn(&self) -> Running {
         let scratch = Scratch::new();
         let mut words = self.words(&scratch).into_iter();
         let mut child = Command::new(words.next().expect("a command line has a program"))
@@ -346,6 +361,14 @@ impl Ran {
     pub(crate) fn database(self, word: &str) -> Self {
         assert_eq!(self.report["database"], word, "the report's database\n{self}");
         self
+    }
+
+    /// Checks that the run was refused, and that no line of the policy is offered for it.
+    #[track_caller]
+    pub(crate) fn offers_no_lines(self) -> Self {
+        let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(!refusals.is_empty() && refusals.iter().all(|refusal| refusal["allow_with"].is_null()), "{self}");
+        self.never_says("to allow exactly this")
     }
 
     /// Returns the policy lines that would have allowed what was refused, after a look that a reader gets them too.

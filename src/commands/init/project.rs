@@ -6,6 +6,7 @@ use walkdir::WalkDir;
 
 use super::package_json::PackageJson;
 use crate::exit::Exit;
+use crate::files;
 use crate::report::Verdict;
 
 /// Who installs the packages.
@@ -111,9 +112,9 @@ pub struct Project {
 /// With the verdict, where there is no package.json that can be read, or where nobody can say whose lock file counts.
 pub fn look(cwd: &Path) -> Result<Project, Verdict> {
     let package_path = cwd.join("package.json");
-    let package = match std::fs::read_to_string(&package_path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_package(cwd)),
+    let package = match files::text_if_there(&package_path, files::SETTINGS) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(no_package(cwd)),
         Err(error) => {
             return Err(Verdict::nothing(Exit::Config, format!("reading {}: {error}", package_path.display())));
         }
@@ -131,6 +132,13 @@ pub fn look(cwd: &Path) -> Result<Project, Verdict> {
     let (manager, managed_by, has_lock) = managed(&own, &json)?;
     let root = git_root.clone().or_else(|| workspace.clone()).unwrap_or_else(|| cwd.to_owned());
     Ok(Project { package_path, package, manager, managed_by, has_lock, workspace, root, in_git: git_root.is_some() })
+}
+
+/// Returns who manages the project of a folder, as far as that can be told.
+pub fn manager(cwd: &Path) -> Manager {
+    let found =
+        cwd.ancestors().find(|folder| folder.join("package.json").is_file()).and_then(|folder| look(folder).ok());
+    found.map_or(Manager::Npm, |project| project.manager)
 }
 
 /// Reads a package.json.
@@ -159,7 +167,7 @@ pub fn is_workspace(folder: &Path) -> bool {
     if folder.join("pnpm-workspace.yaml").is_file() {
         return true;
     }
-    let text = std::fs::read_to_string(folder.join("package.json")).unwrap_or_default();
+    let text = files::text(&folder.join("package.json"), files::SETTINGS).unwrap_or_default();
     PackageJson::read(&text).is_ok_and(|package| package.has_workspaces())
 }
 
@@ -178,7 +186,7 @@ fn managed(folders: &[&Path], package: &PackageJson<'_>) -> Result<(Manager, Str
         _ => None,
     };
     let above = folders.iter().skip(1).find_map(|folder| {
-        let text = std::fs::read_to_string(folder.join("package.json")).ok()?;
+        let text = files::text(&folder.join("package.json"), files::SETTINGS).ok()?;
         PackageJson::read(&text).ok()?.package_manager()
     });
     if let Some(said) = package.package_manager().or(above) {
@@ -215,7 +223,7 @@ fn managed(folders: &[&Path], package: &PackageJson<'_>) -> Result<(Manager, Str
 /// Returns the drizzle configs of a folder: files called `drizzle.config.ts`, `drizzle-auth.config.ts`, `drizzle.config.dev.ts`.
 pub fn configs(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter(|entry| entry.path().is_file());
+    let names = entries.filter(|entry| !entry.path().is_dir());
     let mut names: Vec<String> =
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| is_config(name)).collect();
     names.sort();

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::source::Source;
+use super::source::{Found, Source};
+use crate::migrations::pulled;
 use crate::migrations::query::BREAKPOINT;
 use crate::migrations::rule::{MISPLACED_BREAKPOINT, MISSING_BREAKPOINT, Named};
 
@@ -17,10 +18,29 @@ pub(super) fn masked(text: &str) -> String {
     text.replace(BREAKPOINT, &format!(";{}", " ".repeat(BREAKPOINT.len() - 1)))
 }
 
+/// Tells whether what surrounds a breakpoint is no SQL once drizzle has cut there.
+fn is_misplaced(source: &Source<'_>, place: &Range<usize>) -> bool {
+    let text = source.script.text;
+    let inside = |around: &&Range<usize>| around.start < place.start && place.start < around.end;
+    if let Some(comment) = source.script.comments.iter().find(inside) {
+        // Behind one in a comment up to the end of the line, the rest of the line is SQL. drizzle-kit itself writes
+        // such a line with nothing behind it.
+        let is_line = !text[comment.clone()].starts_with("/*");
+        let rest = text[place.end..].lines().next().unwrap_or_default().trim();
+        return !is_line || !(rest.is_empty() || rest.starts_with("--"));
+    }
+    // Within a string or a name, or within a statement that has statements in it.
+    source.script.literals.iter().any(|literal| inside(&literal))
+        || source.script.statements.iter().any(|stated| {
+            let is_end = text[place.end..stated.place.end.max(place.end)].trim().is_empty();
+            inside(&&stated.place) && !is_end && source.script.faults.is_empty()
+        })
+}
+
 pub(super) fn check(source: &mut Source<'_>) {
     for place in source.breakpoints.clone() {
-        let inside = |around: &Range<usize>| around.start < place.start && place.start < around.end;
-        if source.script.literals.iter().chain(&source.script.comments).any(inside) {
+        // What drizzle-kit pull writes is meant to be a comment, and told as that.
+        if is_misplaced(source, &place) && !pulled::is_pulled(source.text) {
             let sentence = "a breakpoint stands within a string, a name or a comment";
             source.report_at(Named::Ours(&MISPLACED_BREAKPOINT), place.start, None, |place, level| {
                 MISPLACED_BREAKPOINT.finding(level, place, sentence)
@@ -46,6 +66,7 @@ pub(super) fn check(source: &mut Source<'_>) {
     }
     for (second, n_statements) in crowds {
         let sentence = format!("{n_statements} statements stand between two breakpoints");
-        source.report(&MISSING_BREAKPOINT, second, None, sentence);
+        let at = source.script.statements[second].place.start;
+        source.report(Found { rule: Named::Ours(&MISSING_BREAKPOINT), at, object: None, sentence });
     }
 }

@@ -1,31 +1,67 @@
-//! Changes of a type that leave it to PostgreSQL how values are converted.
+//! Changes of a type: those that leave it to PostgreSQL how values are converted, and those to a type that holds less.
 
-use super::source::Source;
-use crate::migrations::rule::TYPE_CHANGE_WITHOUT_USING;
-use crate::sql::effect::{Effect, TypeText, Using};
-use crate::sql::{Hazard, ObjectName};
+use super::Seen;
+use super::source::Found;
+use crate::migrations::rule::{CHANGE_EXPRESSION, NARROWER_TYPE, TYPE_CHANGE_WITHOUT_USING};
+use crate::sql::action::{Action, Value};
+use crate::sql::types::SqlType;
+use crate::sql::{Dialect, ObjectName, rewrite};
 
-pub(super) fn check(source: &mut Source<'_>) {
-    if source.script.tree.is_none() {
-        return; // USING is a word of PostgreSQL.
-    }
-    let mut found: Vec<(usize, ObjectName, String)> = Vec::new();
-    for (statement_idx, effect) in source.effects() {
-        let Effect::ChangeType { column, to, using: Using::Assignment } = effect else { continue };
-        let is_at_stake = source.hazards[statement_idx]
-            .iter()
-            .any(|found| found.hazard == Hazard::ChangeType && found.objects.contains(column));
-        if is_at_stake && !takes_everything(to) {
-            found.push((statement_idx, column.clone(), to.text.clone()));
+pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
+    match seen.action() {
+        Action::SetType { column, to, using } => {
+            let from = seen.schema.column(column).and_then(|known| known.of.as_ref());
+            // That the type is none is told by a rule of its own.
+            let fails = rewrite::meant_type(&to.to_string()).is_none()
+                && seen.dialect == Dialect::Postgres
+                && !using
+                && needs_using(seen, from, to);
+            if fails {
+                let of = from.map_or_else(String::new, |from| format!(" ({from})"));
+                let sentence = format!("column {column}{of} becomes {to} without USING");
+                found.push(seen.found(&TYPE_CHANGE_WITHOUT_USING, Some(column), sentence));
+            }
+            let lost =
+                from.filter(|_| !fails && holds_rows(seen, column)).and_then(|from| Some((from, from.loses(to)?)));
+            if let Some((from, lost)) = lost {
+                let sentence = format!("column {column} ({from}) becomes {to}, which does not hold {lost}");
+                found.push(seen.found(&NARROWER_TYPE, Some(column), sentence));
+            }
         }
-    }
-    for (statement_idx, column, to) in found {
-        let sentence = format!("column {column} becomes {to} without USING");
-        source.report(&TYPE_CHANGE_WITHOUT_USING, statement_idx, Some(&column), sentence);
+        Action::SetExpression { column } if holds_rows(seen, column) => {
+            let sentence = format!("column {column} is computed in another way");
+            found.push(seen.found(&CHANGE_EXPRESSION, Some(column), sentence));
+        }
+        Action::DropExpression { column } if holds_rows(seen, column) => {
+            let is_generated =
+                seen.schema.column(column).is_none_or(|known| known.value == Value::Generated || known.of.is_none());
+            if is_generated {
+                let sentence = format!("column {column} is not computed any more");
+                found.push(seen.found(&CHANGE_EXPRESSION, Some(column), sentence));
+            }
+        }
+        _ => {}
     }
 }
 
-/// Tells whether PostgreSQL makes a value of this type of any other by itself.
-fn takes_everything(to: &TypeText) -> bool {
-    matches!(to.text.to_ascii_lowercase().as_str(), "text" | "varchar" | "character varying")
+fn holds_rows(seen: &Seen<'_>, column: &ObjectName) -> bool {
+    column.parent().is_none_or(|table| !seen.schema.is_empty(&table))
+}
+
+/// Tells whether PostgreSQL refuses a change of a type that does not say how. It does, also where there are no rows.
+fn needs_using(seen: &Seen<'_>, from: Option<&SqlType>, to: &SqlType) -> bool {
+    let is_enum = |of: &SqlType| of.own.as_ref().is_some_and(|own| seen.schema.labels(own).is_some());
+    match from {
+        Some(from) if from.name == to.name && from.is_array == to.is_array => false,
+        Some(from) => match from.becomes(to) {
+            Some(becomes) => !becomes,
+            // Nothing becomes an enum by itself; of other types of the project's own nothing is known.
+            None => !from.is_array && !to.is_array && is_enum(to),
+        },
+        // A string takes everything.
+        None => match &to.own {
+            Some(_) => is_enum(to),
+            None => to.is_array || !to.is_string(),
+        },
+    }
 }

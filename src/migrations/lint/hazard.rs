@@ -5,7 +5,7 @@ use crate::migrations::rule::{
     BLOCKING_INDEX, DELETE_ROWS, DISABLE_RLS, DROP_COLUMN, DROP_POLICY, DROP_PRIMARY_KEY, DROP_SCHEMA, DROP_SEQUENCE,
     DROP_TABLE, DROP_TYPE, DROP_VIEW, RECREATE_ENUM, RENAME_COLUMN, RENAME_TABLE, Rule, TRUNCATE,
 };
-use crate::sql::effect::{Effect, Kind};
+use crate::sql::effect::{Effect, Kind, Reach};
 use crate::sql::{Found, Hazard, ObjectName};
 
 /// Returns the rule for a hazard, and what happens to its objects; none for what is told otherwise, or is the usual work of
@@ -89,6 +89,11 @@ fn is_part_of_more(source: &Source<'_>, statement_idx: usize, found: &Found, obj
             let succeeds = |effect: &Effect| matches!(effect, Effect::CreateEnum { name, .. } if name == before);
             dropped == object && dropped != before && source.effects().any(|(_, effect)| succeeds(effect))
         }),
+        // What a plain view showed is told by the migrations before.
+        Hazard::DropView => {
+            let is_plain = |effect: &Effect| matches!(effect, Effect::Drop { kind: Kind::View, name, reach: Reach::Alone, .. } if name == object);
+            effects.any(|(idx, effect)| idx == statement_idx && is_plain(effect))
+        }
         _ => false,
     }
 }

@@ -3,15 +3,15 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::breakpoint;
 use super::ignore::{self, Ignore};
-use crate::migrations::finding::{Finding, Place, Position};
+use super::{breakpoint, squawk};
+use crate::migrations::finding::{Finding, Level, Place, Position};
 use crate::migrations::folder::{Folder, SqlFile};
 use crate::migrations::journal_file::JournalFile;
-use crate::migrations::rule::{Named, Rule, Wishes};
-use crate::sql::effect::{Effect, Reading};
+use crate::migrations::rule::{Named, Wishes};
+use crate::sql::action::{Action, Step};
 use crate::sql::script::{self, Script};
-use crate::sql::{self, Dialect, Facts, Found, ObjectName};
+use crate::sql::{Dialect, ObjectName};
 
 /// A migration that is looked at.
 pub(super) struct Source<'a> {
@@ -19,8 +19,6 @@ pub(super) struct Source<'a> {
     /// The file as it is.
     pub(super) text: &'a str,
     pub(super) script: Script<'a>,
-    /// The hazards of each statement, as far as it is understood.
-    pub(super) hazards: Vec<Vec<Found>>,
     /// Where each breakpoint stands.
     pub(super) breakpoints: Vec<Range<usize>>,
     /// Whether the project has breakpoints at all.
@@ -28,6 +26,34 @@ pub(super) struct Source<'a> {
     pub(super) ignores: Vec<Ignore>,
     pub(super) wishes: Wishes<'a>,
     findings: Vec<(usize, Finding)>,
+}
+
+/// Something that a rule found, before anybody asks who wants to hear it.
+pub(super) struct Found {
+    pub(super) rule: Named,
+    /// Where, in bytes.
+    pub(super) at: usize,
+    pub(super) object: Option<ObjectName>,
+    pub(super) sentence: String,
+}
+
+/// The steps of a file, in their order.
+pub(super) struct Steps<'s> {
+    pub(super) all: Vec<&'s Step>,
+    /// The statement of each.
+    pub(super) statements: Vec<usize>,
+}
+
+impl Steps<'_> {
+    /// Tells whether something is done later in the file.
+    pub(super) fn later(&self, idx: usize, wanted: impl Fn(&Action) -> bool) -> bool {
+        self.all[idx + 1..].iter().any(|step| wanted(&step.action))
+    }
+
+    /// Tells whether something is done before in the file.
+    pub(super) fn before(&self, idx: usize, wanted: impl Fn(&Action) -> bool) -> bool {
+        self.all[..idx].iter().any(|step| wanted(&step.action))
+    }
 }
 
 impl<'a> Source<'a> {
@@ -40,12 +66,6 @@ impl<'a> Source<'a> {
         wishes: Wishes<'a>,
     ) -> Source<'a> {
         let script = script::read(masked, dialect);
-        // What is not understood does nothing that anybody could speak of.
-        let understood = |reading: &Reading| Reading {
-            kind: reading.kind.clone(),
-            effects: reading.effects.iter().filter(|effect| **effect != Effect::Unknown).cloned().collect(),
-        };
-        let readings: Vec<Reading> = script.statements.iter().map(|stated| understood(&stated.reading)).collect();
         let entry = match &folder.journal {
             JournalFile::Read(journal) => journal.entries.iter().find(|entry| entry.tag == file.tag()),
             JournalFile::Missing | JournalFile::Conflicted { .. } | JournalFile::Broken { .. } => None,
@@ -53,7 +73,6 @@ impl<'a> Source<'a> {
         Source {
             path: folder.path.join(&file.name),
             text: &file.text,
-            hazards: sql::weigh(&readings, &Facts::default()).into_iter().map(|weighed| weighed.hazards).collect(),
             breakpoints: breakpoint::places(&file.text),
             has_breakpoints: entry.is_none_or(|entry| entry.breakpoints),
             ignores: ignore::read(&script),
@@ -63,27 +82,35 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns the texts of the statements.
-    pub(super) fn statements(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.script.statements.iter().map(|stated| &self.script.text[stated.place.clone()])
+    /// Returns how many other statements the server gets in one query with this one.
+    pub(super) fn n_beside(&self, statement_idx: usize) -> usize {
+        let query_of = |at: usize| self.breakpoints.partition_point(|breakpoint| breakpoint.start < at);
+        let statements = &self.script.statements;
+        let own = query_of(statements[statement_idx].place.start);
+        statements.iter().filter(|stated| query_of(stated.place.start) == own).count() - 1
     }
 
-    /// Returns everything that the file does, with the index of the statement.
-    pub(super) fn effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
-        let statements = self.script.statements.iter().enumerate();
-        statements.flat_map(|(idx, stated)| stated.reading.effects.iter().map(move |effect| (idx, effect)))
+    /// Tells whether drizzle cuts a statement in two.
+    pub(super) fn is_cut(&self, statement_idx: usize) -> bool {
+        let place = &self.script.statements[statement_idx].place;
+        self.breakpoints.iter().any(|breakpoint| place.start < breakpoint.start && breakpoint.end < place.end)
     }
 
-    /// Takes a finding of a rule about an object of a statement, unless nobody wants to hear it.
-    pub(super) fn report(
-        &mut self,
-        rule: &'static Rule,
-        statement_idx: usize,
-        object: Option<&ObjectName>,
-        sentence: String,
-    ) {
-        let at = self.script.statements[statement_idx].place.start;
-        self.report_at(Named::Ours(rule), at, object, |place, level| rule.finding(level, place, sentence));
+    /// Returns everything that the file does.
+    pub(super) fn steps(&self) -> Steps<'_> {
+        let of_statement = self.script.statements.iter().enumerate();
+        let placed = of_statement.flat_map(|(idx, stated)| stated.steps.iter().map(move |step| (step, idx)));
+        let (all, statements) = placed.unzip();
+        Steps { all, statements }
+    }
+
+    /// Takes what a rule found, unless nobody wants to hear it.
+    pub(super) fn report(&mut self, found: Found) {
+        let Found { rule, at, object, sentence } = found;
+        self.report_at(rule, at, object.as_ref(), |place, level| match rule {
+            Named::Ours(rule) => rule.finding(level, place, sentence),
+            Named::Squawk(id, _) => squawk::finding(id, level, place, sentence),
+        });
     }
 
     /// Takes a finding at a place in the text, unless nobody wants to hear it.
@@ -92,7 +119,7 @@ impl<'a> Source<'a> {
         named: Named,
         at: usize,
         object: Option<&ObjectName>,
-        finding: impl FnOnce(Place, crate::migrations::Level) -> Finding,
+        finding: impl FnOnce(Place, Level) -> Finding,
     ) {
         let Some(level) = (self.wishes.level)(named) else { return };
         if object.is_some_and(|object| (self.wishes.spares)(named, object))

@@ -1,42 +1,34 @@
-//! The rules of squawk, a linter for PostgreSQL: those that know something we do not, and those that speak for a rule of
-//! ours where our own reading of a statement is incomplete.
+//! The rules of squawk, a linter for PostgreSQL: those that know something we do not.
 
 use std::collections::BTreeSet;
 
 use squawk_linter::{Linter, LinterSettings, Rule as SquawkRule, Violation};
 
 use super::source::Source;
-use crate::migrations::finding::Finding;
-use crate::migrations::rule::{
-    BLOCKING_INDEX, DROP_COLUMN, DROP_POLICY, DROP_SCHEMA, DROP_SEQUENCE, DROP_TABLE, DROP_TYPE, Named, OURS,
-    RENAME_COLUMN, RENAME_TABLE, Rule, SQUAWKS, TRUNCATE, squawks,
-};
-use crate::sql::effect::Effect;
-use crate::sql::script::Stated;
+use crate::migrations::finding::{Finding, Level, Place};
+use crate::migrations::rule::{Named, SQUAWKS, squawks};
 
-/// The rules of ours for which squawk's may speak: what they find is in the statement itself.
-const SPOKEN_FOR: [&Rule; 10] = [
-    &DROP_TABLE,
-    &DROP_COLUMN,
-    &DROP_SCHEMA,
-    &DROP_SEQUENCE,
-    &DROP_TYPE,
-    &DROP_POLICY,
-    &TRUNCATE,
-    &RENAME_TABLE,
-    &RENAME_COLUMN,
-    &BLOCKING_INDEX,
-];
+/// Of this one we know more: which tables have rows, and what a column holds.
+pub(super) const ADDED_VALUE: (&str, SquawkRule) = ("adding-field-with-default", SquawkRule::AddingFieldWithDefault);
+
+/// Makes a finding of a rule of squawk's that we look for ourselves.
+pub(super) fn finding(id: &'static str, level: Level, place: Place, sentence: String) -> Finding {
+    Finding {
+        id,
+        level,
+        place,
+        sentence,
+        why: "every row is written anew with its own value, and nobody can read or write the table until that is done"
+            .to_owned(),
+        what_to_do: "add the column without the value, fill it in portions, and set the default then".to_owned(),
+        about: None,
+    }
+}
 
 pub(super) fn check(source: &mut Source<'_>) {
     let Some(tree) = source.script.tree.clone() else { return };
-    let wanted = squawks().iter().map(|(id, rule)| (Named::Squawk(id, *rule), *rule));
-    let mut rules: Vec<SquawkRule> =
-        wanted.filter(|(named, _)| (source.wishes.level)(*named).is_some()).map(|(_, rule)| rule).collect();
-    let is_unknown = |stated: &Stated| stated.reading.effects.contains(&Effect::Unknown);
-    if source.script.statements.iter().any(is_unknown) {
-        rules.extend(OURS.iter().filter(|(_, ours)| SPOKEN_FOR.contains(ours)).map(|(rule, _)| *rule));
-    }
+    let wanted = squawks().iter().filter(|(id, rule)| (source.wishes.level)(Named::Squawk(id, **rule)).is_some());
+    let rules: Vec<SquawkRule> = wanted.map(|(_, rule)| *rule).filter(|rule| *rule != ADDED_VALUE.1).collect();
     if rules.is_empty() {
         return;
     }
@@ -49,20 +41,14 @@ pub(super) fn check(source: &mut Source<'_>) {
         let statement = source.script.statements.iter().rposition(|stated| stated.place.start <= at);
         let Some(statement_idx) = statement else { continue };
         if said.insert((statement_idx, violation.code.to_string(), violation.message.clone())) {
-            take(source, &violation, statement_idx, is_unknown);
+            take(source, &violation);
         }
     }
 }
 
-fn take(source: &mut Source<'_>, violation: &Violation, statement_idx: usize, is_unknown: impl Fn(&Stated) -> bool) {
+fn take(source: &mut Source<'_>, violation: &Violation) {
     let at = usize::from(violation.text_range.start());
     let message = violation.message.trim_end_matches('.').to_owned();
-    if let Some((_, ours)) = OURS.iter().find(|(rule, _)| *rule == violation.code) {
-        if is_unknown(&source.script.statements[statement_idx]) {
-            source.report(ours, statement_idx, None, ours.means.to_owned());
-        }
-        return;
-    }
     let Some((id, rule)) = squawks().iter().find(|(_, rule)| **rule == violation.code) else { return };
     let own = SQUAWKS.iter().find(|squawk| squawk.id == id);
     let (sentence, why) = match own {
@@ -77,5 +63,6 @@ fn take(source: &mut Source<'_>, violation: &Violation, statement_idx: usize, is
         sentence,
         why,
         what_to_do,
+        about: None,
     });
 }

@@ -1,41 +1,54 @@
 //! What drizzle's transaction does not bear. drizzle runs all pending migrations in one (drizzle-orm, `PgDialect.migrate`).
 
-use super::source::Source;
-use crate::migrations::rule::{ENUM_VALUE_IN_FILE, ENUM_VALUE_IN_RUN, OUTSIDE_TRANSACTION, TRANSACTION_CONTROL};
-use crate::sql::transaction::{Obstacle, Why, obstacles};
+use super::source::{Found, Source};
+use crate::migrations::folder::SqlFile;
+use crate::migrations::rule::{ENUM_VALUE_IN_FILE, ENUM_VALUE_IN_RUN, Named, OUTSIDE_TRANSACTION, TRANSACTION_CONTROL};
+use crate::migrations::run::{Run, Trouble, Use};
+use crate::migrations::schema::Schema;
 
-pub(super) fn check(sources: &mut [Source<'_>]) {
-    let mut statements: Vec<&str> = Vec::new();
-    // The source and the statement in it, by the index in the run.
-    let mut places: Vec<(usize, usize)> = Vec::new();
-    for (source_idx, source) in sources.iter().enumerate() {
-        for (statement_idx, sql) in source.statements().enumerate() {
-            statements.push(sql);
-            places.push((source_idx, statement_idx));
+/// A run of all migrations on an empty database.
+#[derive(Default)]
+pub(super) struct Runs {
+    run: Run,
+    /// The names of the files, in their order.
+    files: Vec<String>,
+}
+
+/// Tells whether a migration changes what a later one may do in the same run.
+pub(super) fn matters(file: &SqlFile) -> bool {
+    let text = file.text.to_ascii_lowercase();
+    ["value", "commit", "create type"].iter().any(|word| text.contains(word)) && text.contains("type")
+        || text.contains("commit")
+}
+
+impl Runs {
+    /// Looks at a statement of a file.
+    pub(super) fn look(&mut self, source: &Source<'_>, statement_idx: usize, schema: &Schema, found: &mut Vec<Found>) {
+        let name = source.path.file_name().unwrap_or_default().to_string_lossy();
+        if self.files.last().is_none_or(|last| *last != name) {
+            self.files.push(name.into_owned());
         }
-    }
-    let obstacles: Vec<Obstacle> = obstacles(&statements).collect();
-    for Obstacle { statement_idx, why } in obstacles {
-        let (source_idx, at) = places[statement_idx];
-        let (rule, sentence) = match why {
-            Why::Alone { what } => (
-                &OUTSIDE_TRANSACTION,
-                format!("{what} cannot run inside the transaction in which drizzle runs migrations"),
-            ),
-            Why::Control { what } => (&TRANSACTION_CONTROL, format!("{what} takes over drizzle's transaction")),
-            Why::NewValue { value, added_idx } => {
-                let value = value.map_or_else(|| "a value".to_owned(), |value| format!("the value '{value}'"));
-                let (added_in, _) = places[added_idx];
-                if added_in == source_idx {
-                    (&ENUM_VALUE_IN_FILE, format!("{value} is used in the file that adds it to an enum"))
-                } else {
-                    let file = sources[added_in].path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    (&ENUM_VALUE_IN_RUN, format!("{value} may be used here, and {file} adds it to an enum"))
-                }
-            }
-            // A syntax error already.
-            Why::Unreadable => continue,
-        };
-        sources[source_idx].report(rule, at, None, sentence);
+        let own = self.files.len() - 1;
+        let stated = &source.script.statements[statement_idx];
+        let sql = &source.script.text[stated.place.clone()];
+        for trouble in self.run.look(schema, stated, sql, source.n_beside(statement_idx), own) {
+            let (rule, sentence) = match trouble {
+                Trouble::Alone { what } => (
+                    &OUTSIDE_TRANSACTION,
+                    format!("{what} cannot run inside the transaction in which drizzle runs migrations"),
+                ),
+                Trouble::Control { what } => (&TRANSACTION_CONTROL, format!("{what} takes over drizzle's transaction")),
+                Trouble::NewValue { how: Use::ByRows, .. } => continue,
+                Trouble::NewValue { value, of, by, .. } if by == own => (
+                    &ENUM_VALUE_IN_FILE,
+                    format!("the value '{value}' is used in the file that adds it to the enum {of}"),
+                ),
+                Trouble::NewValue { value, of, by, .. } => (
+                    &ENUM_VALUE_IN_RUN,
+                    format!("the value '{value}' is used here, and {} adds it to the enum {of}", self.files[by]),
+                ),
+            };
+            found.push(Found { rule: Named::Ours(rule), at: stated.place.start, object: None, sentence });
+        }
     }
 }
