@@ -25,8 +25,6 @@ pub struct About<'a> {
 /// empty: the text is then searched for one. `text` is the error as shown, with its detail and hint if they are there.
 pub fn advice(code: &str, text: &str, about: &About) -> Option<String> {
     let advice = match code {
-        // Only of an enum is it known what to do: any type has texts that are none of its values.
-        "22P02" if !text.contains("for enum") => return None,
         "42804" => cast(text),
         "23505" => duplicates(text),
         "2BP01" => dependents(text),

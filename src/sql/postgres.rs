@@ -250,6 +250,9 @@ fn create_table(statement: &SyntaxNode) -> Option<Vec<Effect>> {
         effects.extend(inside.into_iter().filter_map(|effect| match effect {
             Effect::Refer { .. } | Effect::UseType { .. } => Some(effect),
             Effect::NameIndex { name, of, .. } => Some(Effect::NameIndex { name, of, proof: parts.proof() }),
+            Effect::Create { kind: kind @ Kind::Constraint, name, .. } => {
+                Some(Effect::Create { kind, name, proof: parts.proof() })
+            }
             _ => None,
         }));
     }

@@ -99,10 +99,8 @@ impl Names {
             for (space, name, table) in claims(effect, reading) {
                 let owner = Owner { statement_idx, written: name.clone(), table };
                 let found = self.claim(space, owner);
-                // A constraint with an index is told by the name of that.
-                let is_told = |found: &Twice| {
-                    space == Space::Constraint && twice.last().is_some_and(|told| told.name.last() == found.name.last())
-                };
+                // A constraint with an index is told by the name of that, and the type of a table by the table.
+                let is_told = |found: &Twice| twice.last().is_some_and(|told| told.name.last() == found.name.last());
                 twice.extend(found.filter(|found| !is_told(found)));
             }
         }

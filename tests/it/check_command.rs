@@ -177,7 +177,7 @@ fn a_name_is_taken_for_the_migrations_after_it_until_it_is_given_up() {
         table,
         &[
             "drizzle/0001_more.sql:1:1: error: the name public.shared is given to an index or constraint of public.one and to one of \
-           public.two, first in drizzle/0000_init.sql [name-twice]",
+           public.two, first in 0000_init.sql [name-twice]",
         ],
     );
     for given_up in ["DROP INDEX \"shared\";", "DROP TABLE \"one\";", "ALTER TABLE \"one\" DROP COLUMN \"s\";"] {

@@ -1,7 +1,5 @@
 //! Names that two things cannot both have, and types whose schema drizzle-kit has lost: the migration cannot run.
 
-use std::path::PathBuf;
-
 use super::source::{Found, Source};
 use crate::migrations::rule::{LOST_SCHEMA, NAME_TWICE, Named};
 use crate::sql::effect::Effect;
@@ -13,17 +11,18 @@ use crate::sql::twice::{Names, Twice};
 pub(super) struct Clashes {
     names: Names,
     /// The file of each statement that was read.
-    files: Vec<PathBuf>,
+    files: Vec<String>,
 }
 
 impl Clashes {
     /// Looks at the next file.
     pub(super) fn look(&mut self, source: &Source<'_>, found: &mut Vec<Found>) {
+        let file = source.path.file_name().unwrap_or_default().to_string_lossy();
         for stated in &source.script.statements {
             let at = stated.place.start;
-            self.files.push(source.path.clone());
+            self.files.push(file.to_string());
             for twice in self.names.read(&stated.reading) {
-                let sentence = self.sentence(&twice, source);
+                let sentence = self.sentence(&twice, &file);
                 found.push(Found { rule: Named::Ours(&NAME_TWICE), at, object: Some(twice.name), sentence });
             }
             for effect in &stated.reading.effects {
@@ -37,7 +36,7 @@ impl Clashes {
         }
     }
 
-    fn sentence(&self, twice: &Twice, source: &Source<'_>) -> String {
+    fn sentence(&self, twice: &Twice, file: &str) -> String {
         let Twice { first_idx, name, tables, is_clipped, .. } = twice;
         let clipped = if *is_clipped { ", of which PostgreSQL keeps 63 bytes" } else { "" };
         let given = match tables {
@@ -46,7 +45,7 @@ impl Clashes {
             None => "to two things".to_owned(),
         };
         let first = &self.files[*first_idx];
-        let before = if *first == source.path { String::new() } else { format!(", first in {}", first.display()) };
+        let before = if first == file { String::new() } else { format!(", first in {first}") };
         format!("the name {name}{clipped} is given {given}{before}")
     }
 }
