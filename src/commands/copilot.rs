@@ -949,22 +949,6 @@ impl<'a> Copilot<'a> {
         self.driver = config.driver.clone().or_else(|| config.client.clone());
         self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
         (_, self.migrations_table) = config.migrations_table();
-        // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
-        let is_pulled = self.mission.command == "run" && config.dialect() == "gel";
-        if !is_pulled && (config.dialect.is_some() || config.driver.is_some()) {
-            engines::known(config, self.kit_version.as_ref())?;
-        }
-        match engine::of(config) {
-            Ok(engine) => {
-                self.engine = engine;
-                if engine == Some(Engine::Pglite) && self.holds() {
-                    let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
-                    self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
-                }
-            }
-            Err(unheld) if self.holds() && self.mission.connects() => return Err(engines::not_held(&unheld)),
-            Err(_) => {}
-        }
         let whereabouts = whereabouts::of(config);
         let target = reported(config, dsn.as_ref(), &whereabouts);
         let host = target.host.clone();
@@ -981,6 +965,22 @@ impl<'a> Copilot<'a> {
                 return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
             }
             self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
+        }
+        // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
+        let is_pulled = self.mission.command == "run" && config.dialect() == "gel";
+        if !is_pulled && (config.dialect.is_some() || config.driver.is_some()) {
+            engines::known(config, self.kit_version.as_ref())?;
+        }
+        match engine::of(config) {
+            Ok(engine) => {
+                self.engine = engine;
+                if engine == Some(Engine::Pglite) && self.holds() {
+                    let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
+                    self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
+                }
+            }
+            Err(unheld) if self.holds() && self.mission.connects() => return Err(engines::not_held(&unheld)),
+            Err(_) => {}
         }
         self.refuse_what_is_not_there(dsn.as_ref())?;
         let mut env = match &dsn {

@@ -7,9 +7,9 @@ use sqlparser::ast::{
     UnaryOperator, Visit, Visitor,
 };
 
-use super::super::dialect::Dialect;
-use super::super::lex::{self, Sort};
-use super::super::other;
+use crate::sql::dialect::Dialect;
+use crate::sql::lex::{self, Sort};
+use crate::sql::other;
 
 /// The functions that drizzle-kit's queries call (0.20 to 0.31). All are built in, and none of them writes.
 const FUNCTIONS: [&str; 2] = ["char", "count"];
