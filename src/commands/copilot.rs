@@ -1095,6 +1095,10 @@ impl<'a> Copilot<'a> {
         if dsn.is_some() || !self.mission.connects() {
             return Ok(());
         }
+        let executes = self.mission.asks == Asks::BeforeExecuting && !self.mission.only_plans();
+        if executes && self.engine == Some(Engine::LibSql) {
+            engines::commits_in_vain(self.dialect, self.kit_version.as_ref())?;
+        }
         let usage = |summary: String, hint: &str| Err(Verdict::nothing(Exit::Usage, summary).hint(hint));
         let name = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
         if self.mission.asks == Asks::BeforeExecuting && self.apply() == Apply::Transaction {

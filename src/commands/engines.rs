@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::kit::config::Config;
 use crate::kit::engine::{self, Unheld};
 use crate::report::Verdict;
+use crate::sql::Dialect;
 
 /// The dialects that drizzle-kit 0.20 to 0.31 pushes to.
 const DIALECTS: [&str; 5] = ["postgresql", "mysql", "sqlite", "turso", "singlestore"];
@@ -81,6 +82,26 @@ pub fn known(config: &Config, version: Option<&Version>) -> Result<(), Verdict> 
     };
     Err(Verdict::nothing(Exit::Config, summary)
         .hint(format!("write one of these as `dialect`: {}", DIALECTS.join(", "))))
+}
+
+/// Looks whether drizzle-kit's push can come to its end on a server of libSQL.
+///
+/// # Errors
+/// With the verdict, for the versions that put BEGIN and COMMIT around the statements.
+pub fn commits_in_vain(dialect: Option<Dialect>, version: Option<&Version>) -> Result<(), Verdict> {
+    let (first, mended) = (Version::new(0, 25, 0), Version::new(0, 30, 6));
+    match version.filter(|version| (first..mended).contains(version) && dialect == Some(Dialect::Sqlite)) {
+        Some(version) => {
+            let summary = format!(
+                "drizzle-kit {version} puts BEGIN and COMMIT around what it pushes with the dialect sqlite, and on a server of libSQL \
+                 each is a session of its own: the statements would run, and the push fail after them"
+            );
+            Err(Verdict::nothing(Exit::Config, summary).hint(
+                "write dialect: 'turso' in drizzle's config, or update drizzle-kit: 0.30.6 is the first that does not",
+            ))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Says why drizzle-kit is not let at a database by a driver that nothing holds.

@@ -303,7 +303,7 @@ fn every_hazard_has_an_entry_whose_statement_has_it() {
                 // Which columns refer to the rows that go, only the database tells.
                 Hazard::ClearColumn => has(assessed, Hazard::DropTable),
                 // Several statements are one change, which is told once.
-                Hazard::RebuildTable => has(assessed, hazard) == (assessed.kind == "drop"),
+                Hazard::RebuildTable => has(assessed, hazard) == (assessed.kind == "drop_table"),
                 // The new enum itself has nothing to lose.
                 _ => has(assessed, hazard) || assessed.kind == "create_type",
             };

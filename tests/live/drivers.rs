@@ -1,5 +1,6 @@
 //! A statement that fails is told in the words of the driver, whatever drizzle-kit prints of it.
 
+use crate::support::commands::{self, Core};
 use crate::support::{Database, Project};
 
 /// The primary key that a table with two equal rows cannot have.
@@ -26,4 +27,13 @@ fn a_failed_statement_is_told_in_the_drivers_words() {
     project.libsql(&["CREATE TABLE a (id integer)", "INSERT INTO a VALUES (1), (1)"]);
     let ran = project.push().expect(6).database("maybe").says(&["UNIQUE constraint failed: a.id"]);
     assert!(ran.report["error"]["statement"].as_str().is_some_and(|sql| sql.contains("CREATE UNIQUE INDEX")), "{ran}");
+}
+
+/// The other engines are held against it: docs/engines.md.
+#[test]
+fn every_command_works_on_postgresql() {
+    let database = Database::create();
+    let project = Project::new("0.31.11", &database);
+    project.policy("[guard]\nhosts = ['127.0.0.1']\n");
+    commands::check("postgresql", &project, Core::Pg);
 }

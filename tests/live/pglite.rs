@@ -1,5 +1,6 @@
 //! PGlite: a PostgreSQL within node, which nobody else can open.
 
+use crate::support::commands::{self, Core};
 use crate::support::{Project, Ran};
 
 fn project() -> Project {
@@ -84,16 +85,10 @@ fn a_statement_that_fails_in_pglite_is_told_in_its_words() {
 #[test]
 fn a_command_that_needs_a_server_says_what_does_its_work_with_pglite() {
     let project = project();
-    project.schema(A);
-    drop(project.pilot(&["generate"]).run().expect(0));
-    for command in ["migrate", "status", "next"] {
-        let run = project.pilot(&[command]);
-        let ran = if command == "next" { run.without_report() } else { run }.run().expect(78);
-        let ran = ran.says(&["PGlite, a folder that only node can open", "drizzle-pilot run -- migrate"]);
-        assert!(!ran.stderr.contains("postgres://"), "{ran}");
-    }
+    commands::check("pglite", &project, Core::Pg);
+    let ran = project.pilot(&["status"]).run().expect(78);
+    drop(ran.says(&["PGlite, a folder that only node can open", "drizzle-pilot run -- migrate"]));
     let doctor = project.pilot(&["doctor"]).without_report().run().expect(0);
     assert!(doctor.stdout.contains("PGlite, a folder that only node can open"), "{doctor}");
-    drop(project.pilot(&["run", "--", "migrate"]).run().expect(0));
-    assert_eq!(value(&project, "SELECT to_regclass('a') IS NOT NULL"), "true");
+    assert_eq!(value(&project, "SELECT to_regclass('a') IS NOT NULL AND to_regclass('b') IS NOT NULL"), "true");
 }

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::NEWEST;
+use crate::support::commands::{self, Core};
 use crate::support::{Project, Remote};
 
 on_every_kit! {
@@ -91,6 +93,28 @@ fn what_is_sent_to_libsql_is_held_and_rows_that_refer_are_named(kit: &str) {
         if dialect == "turso" {
             project.pilot(&["plan"]).env("TOKEN", "other").run().expect(69).says(&["401"]);
         }
+        if dialect == "sqlite" && kit == "0.28.1" {
+            let ran = project.push().expect(78).database("unchanged");
+            let ran = ran.says(&["puts BEGIN and COMMIT around what it pushes", "dialect: 'turso'"]);
+            assert_eq!(project.libsql(&[CHILD_ROWS]), json!([[3]]), "{ran}");
+            continue;
+        }
         check(&project);
     }
+}
+
+#[test]
+fn what_only_postgresql_has_is_declined_for_d1_and_a_server_of_libsql() {
+    let project = Project::empty(NEWEST);
+    let remote = project.remote("secret");
+    let out = "schema: './schema.ts', out: './drizzle', ";
+    project.config(&d1(&remote, "").replace("schema: './schema.ts',", out));
+    commands::check("d1", &project, Core::Sqlite);
+    let project = Project::empty(NEWEST);
+    let remote = project.remote("secret");
+    project.config(&format!(
+        "export default {{ dialect: 'turso', {out}dbCredentials: {{ url: 'http://127.0.0.1:{}', authToken: 'secret' }} }};",
+        remote.port
+    ));
+    commands::check("turso", &project, Core::Sqlite);
 }

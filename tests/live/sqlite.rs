@@ -4,13 +4,13 @@ use serde_json::json;
 
 use crate::NEWEST;
 use crate::support::Project;
+use crate::support::commands::{self, Core};
 
 on_every_kit! {
     rows_that_refer_to_a_table_outlive_its_rebuild_or_are_named
     a_migration_takes_no_rows_along_that_it_does_not_name
     what_differs_from_what_was_approved_is_not_sent_to_a_file
     a_file_that_cannot_be_used_is_unavailable
-    a_command_for_postgresql_says_what_does_its_work
 }
 
 fn users(schema: &str) -> Project {
@@ -308,39 +308,23 @@ fn a_file_that_cannot_be_used_is_unavailable(kit: &str) {
     drop(project.push().expect(69).database("unchanged"));
 }
 
-fn a_command_for_postgresql_says_what_does_its_work(kit: &str) {
-    let project = users_of(kit, WITHOUT_LEGACY);
-    migration(&project);
-    let cases: [(&[&str], &str); 6] = [
-        (&["migrate"], "for sqlite: drizzle-pilot run -- migrate"),
-        (&["status"], "drizzle-pilot check"),
-        (&["sync"], "drizzle-pilot check"),
-        (&["next"], "drizzle-pilot run -- migrate"),
-        (&["reset", "--yes"], "delete the file"),
-        (&["check", "--database"], "without --database"),
-    ];
-    for (arguments, says) in cases {
-        let run = project.pilot(arguments);
-        let ran = if arguments == ["next"] { run.without_report() } else { run }.run().expect(78);
-        let ran = ran.says(&[says, "is for PostgreSQL, and drizzle.config.ts is for sqlite"]);
-        assert!(!ran.stderr.contains("postgres://"), "{ran}");
-    }
-    for arguments in [
-        &["plan", "--apply", "transaction"][..],
-        &["push", "--apply", "transaction"],
-        &["push", "--lock-timeout", "1s"],
-    ] {
+#[test]
+fn what_only_postgresql_has_is_declined_for_a_file() {
+    let file = Project::sqlite(NEWEST);
+    file.config(
+        "export default { dialect: 'sqlite', schema: './schema.ts', out: './drizzle', dbCredentials: { url: 'file:app.db' } };",
+    );
+    commands::check("sqlite-libsql", &file, Core::Sqlite);
+    let project = users(WITHOUT_LEGACY);
+    for arguments in [&["plan", "--apply", "transaction"][..], &["push", "--lock-timeout", "1s"]] {
         drop(project.pilot(arguments).run().expect(64).database("unchanged").says(&["PostgreSQL"]));
     }
-    project
-        .config("export default { dialect: 'oracle', schema: './schema.ts', dbCredentials: { url: 'file:app.db' } };");
+    let oracle = "export default { dialect: 'oracle', schema: './schema.ts', dbCredentials: { url: 'file:app.db' } };";
+    project.config(oracle);
     project.push().expect(78).says(&["the dialect oracle, which is not supported"]);
-    if ["0.21.4", "0.22.8"].contains(&kit) {
-        project.config(
-            "export default { dialect: 'turso', schema: './schema.ts', dbCredentials: { url: 'file:app.db' } };",
-        );
-        project.push().expect(78).says(&["does not know the dialect turso", "0.25 is the first"]);
-    }
+    let project = users_of("0.22.8", WITHOUT_LEGACY);
+    project.config(&oracle.replace("oracle", "turso"));
+    project.push().expect(78).says(&["does not know the dialect turso", "0.25 is the first"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! `scripts/test` installs the kits, starts PostgreSQL and says through the environment where they are.
 
 mod change;
+pub(crate) mod commands;
 mod database;
 mod paste;
 mod processes;

@@ -18,8 +18,10 @@ const toHrana = (value) => {
   return { type: 'text', value: String(value) };
 };
 
+const ofHrana = ({ type, value }) => (type === 'null' ? null : type === 'text' ? value : Number(value));
+
 // Rows as arrays, and the columns of a statement that has some.
-const run = (database, sql) => {
+const run = (database, sql, values) => {
   const statement = database.prepare(sql);
   let returnsRows = true;
   try {
@@ -27,15 +29,15 @@ const run = (database, sql) => {
   } catch {
     returnsRows = false;
   }
-  if (returnsRows) return { columns: statement.columns(), rows: statement.all() };
-  statement.run();
+  if (returnsRows) return { columns: statement.columns(), rows: statement.all(...values) };
+  statement.run(...values);
   return { columns: [], rows: [] };
 };
 
 const hrana = (database, { requests }) => {
   const texts = new Map();
-  const execute = ({ sql, sql_id: id }) => {
-    const { columns, rows } = run(database, sql ?? texts.get(id));
+  const execute = ({ sql, sql_id: id, args = [] }) => {
+    const { columns, rows } = run(database, sql ?? texts.get(id), args.map(ofHrana));
     const cols = columns.map(({ name, type }) => ({ name, decltype: type }));
     return { cols, rows: rows.map((row) => row.map(toHrana)), affected_row_count: 0, last_insert_rowid: null };
   };
@@ -90,11 +92,11 @@ const hrana = (database, { requests }) => {
   return { baton: null, base_url: null, results };
 };
 
-const d1 = (database, { sql }, isRaw) => {
+const d1 = (database, { sql, params }, isRaw) => {
   try {
     // The references are checked at the end of it, and the switch is no longer one.
     database.exec('BEGIN');
-    const { columns: described, rows } = run(database, sql);
+    const { columns: described, rows } = run(database, sql, params ?? []);
     database.exec('COMMIT');
     const columns = described.map(({ name }) => name);
     const results = isRaw
