@@ -60,7 +60,7 @@ fn pattern(pattern: &str) -> Regex {
 
 /// Compares a generated part of a page with the page, or writes it there.
 #[track_caller]
-fn check_generated(file: &str, name: &str, generated: &str) {
+pub(crate) fn check_generated(file: &str, name: &str, generated: &str) {
     let page = read(file);
     let begin = format!("<!-- {name}:begin, generated: UPDATE_DOCS=1 cargo test --test it docs -->\n");
     let end = format!("<!-- {name}:end -->");
