@@ -6,6 +6,7 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use crate::db::cast::Convertible;
+use crate::db::names;
 use crate::db::reach::{self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted};
 use crate::sql::effect::{self, Kind, Reach, Using};
 use crate::sql::{self, Assessed, Change, Dialect, ObjectName, rewrite, twice};
@@ -418,6 +419,26 @@ impl ChangedType {
 pub fn given_twice(statements: &[String]) -> Vec<String> {
     let readings: Vec<effect::Reading> = statements.iter().map(|sql| sql::read(sql, Dialect::Postgres)).collect();
     twice::twice(&readings).iter().map(told_twice).collect()
+}
+
+/// Says which names the statements give that drizzle-kit cannot be let at again ([`crate::db::names`]): after this push
+/// there would be no other.
+pub fn unsafe_names(statements: &[String]) -> Vec<String> {
+    let given = |effect: effect::Effect| match effect {
+        effect::Effect::Create { kind, name, .. } | effect::Effect::Rename { kind, to: name, .. } => Some((kind, name)),
+        effect::Effect::CreateEnum { name, .. } => Some((Kind::Type, name)),
+        _ => None,
+    };
+    let names = statements.iter().flat_map(|sql| sql::read(sql, Dialect::Postgres).effects).filter_map(given);
+    let is_unsafe = |(kind, name): &(Kind, ObjectName)| name.parts().iter().any(|part| names::is_unsafe(*kind, part));
+    let told = |(kind, name): (Kind, ObjectName)| {
+        format!(
+            "{} {name} would have quotes or control characters in its name, and drizzle-kit puts names into its SQL as they are: \
+             no push after this one could be trusted; give it another name in the schema files",
+            word(kind)
+        )
+    };
+    names.filter(is_unsafe).map(told).collect()
 }
 
 /// Says that a name is given twice, and the way out.

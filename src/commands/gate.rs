@@ -241,6 +241,7 @@ impl Gate<'_> {
         }));
         if dialect == Dialect::Postgres {
             obstacles.extend(foresight::given_twice(statements));
+            obstacles.extend(foresight::unsafe_names(statements));
             obstacles.extend(facts.iter().flat_map(|facts| questions.obstacles(facts)));
             if !self.in_transaction {
                 obstacles.extend(questions.doubts(facts.as_ref()));

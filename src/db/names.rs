@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::connect::ConnectError;
 use super::visit::Visit;
+use crate::sql::effect::Kind;
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,18 @@ pub struct UnsafeName {
 const ANYWHERE: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"]"#;
 /// Schemas and relations stand between single quotes as well.
 const IN_LITERALS: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"']"#;
+
+/// Tells whether drizzle-kit cannot be let at a name, as the patterns above do.
+pub fn is_unsafe(kind: Kind, name: &str) -> bool {
+    let in_literals = matches!(kind, Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
+    let acts = |char: char| {
+        char == '"'
+            || char == '\'' && in_literals
+            || matches!(char, '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}')
+            || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    name.chars().any(acts)
+}
 
 /// Returns what is named in these schemas so that drizzle-kit cannot be trusted with it: names with quotes or control
 /// characters, and functions of the search path that have the name of a built-in one that drizzle-kit calls.
@@ -123,4 +136,20 @@ pub fn row_policies(visit: &Visit, schemas: &[String], deadline: Duration) -> Re
         let row = client.query_typed_one(POLICIES, &[(&schemas, Type::TEXT_ARRAY)]).await?;
         Ok(row.get::<_, i64>(0).unsigned_abs())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_act_in_the_sql_of_drizzle_kit_are_told() {
+        assert!(is_unsafe(Kind::Table, "it's") && !is_unsafe(Kind::Column, "it's"));
+        for kind in [Kind::Schema, Kind::Table, Kind::Column, Kind::Constraint, Kind::Policy, Kind::Type] {
+            assert!(!is_unsafe(kind, "größe of.all*"), "{kind:?}");
+            for name in ["a\"b", "a\u{1b}[2J", "a\nb", "a\u{202e}b"] {
+                assert!(is_unsafe(kind, name), "{kind:?} {name:?}");
+            }
+        }
+    }
 }

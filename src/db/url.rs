@@ -1,9 +1,10 @@
 //! Reads what drizzle-kit connects with, and reads it as the driver does that drizzle-kit has found. Pure: text in, [`Dsn`] out.
 //!
-//! This file reads as node-pg does, which drizzle-kit prefers; [`driver`] has the others. The reference is the code that drizzle-kit runs: pg-connection-string 2.14.1 `index.js` (a URL to its parts), pg
-//! 8.16.3 `connection-parameters.js` (defaults from the environment) and `connection.js` (TLS), drizzle-kit 0.31.11
-//! `preparePostgresDB` (credentials in parts). Where libpq differs, libpq is wrong here: a check of another database,
-//! or with weaker TLS, than the one drizzle-kit will use proves nothing.
+//! This file reads as node-pg does, which drizzle-kit prefers; `driver` has the others. The reference is the code that
+//! drizzle-kit runs: pg-connection-string 2.14.1 `index.js` (a URL to its parts), pg 8.16.3 `connection-parameters.js`
+//! (defaults from the environment) and `connection.js` (TLS), drizzle-kit 0.31.11 `preparePostgresDB` (credentials in
+//! parts). Where libpq differs, libpq is wrong here: a check of another database, or with weaker TLS, than the one
+//! drizzle-kit will use proves nothing.
 
 use std::fmt;
 use std::mem;

@@ -303,7 +303,7 @@ pub struct Ban<'a> {
     pub rule: &'a RuleRef,
 }
 
-/// A variable of the environment and the value that counts, in each of its [usual spellings](is_value).
+/// A variable of the environment and the value that counts, in each of its usual spellings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     pub(super) name: String,

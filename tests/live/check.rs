@@ -140,7 +140,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     assert!(git(&project, &["checkout", "-q", "--ours", "drizzle/meta/0001_snapshot.json"]));
     write(vec![init.clone(), likes.clone(), posts.clone()]);
     check(&project, kit, "duplicated");
-    status(2, &["1 skipped, 2 applied", "drizzle-pilot sync --repair-order"]);
+    status(2, &["1 skipped, 2 applied", "drizzle-pilot sync --migrations drizzle --url URL --repair-order"]);
 
     // The one is numbered anew, and its snapshot still knows nothing of the other.
     let numbered = |entry: &serde_json::Value, idx: u64, when: i64| {

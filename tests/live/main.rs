@@ -38,6 +38,7 @@ mod foreign;
 mod gate;
 mod generate;
 mod hold;
+mod hunt;
 mod lease;
 mod left_out;
 mod migrations;

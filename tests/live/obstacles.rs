@@ -46,6 +46,18 @@ fn one_name_for_indexes_of_two_tables_stops_the_plan() {
 }
 
 #[test]
+fn a_name_that_drizzle_kit_could_not_be_let_at_again_stops_the_plan() {
+    check_stopped(
+        "SELECT 1",
+        "export const t = pgTable(\"o'clock\", { id: integer('id') });",
+        &[
+            "table public.\"o'clock\" would have quotes or control characters in its name",
+            "give it another name in the schema files",
+        ],
+    );
+}
+
+#[test]
 fn what_stands_on_a_column_stops_its_change_of_type() {
     check_stopped(
         "CREATE TABLE s (c integer); CREATE SCHEMA r; CREATE VIEW r.v AS SELECT c FROM s",

@@ -210,15 +210,15 @@ impl Database {
     }
 
     /// Lets an application run a query over and over, whatever comes of it, until it is ended.
-    pub(crate) fn busy(&self, query: &'static str) -> Busy {
-        let connection = Connection::open(&self.url());
+    pub(crate) fn busy(&self, query: impl Into<String>) -> Busy {
+        let (connection, query) = (Connection::open(&self.url()), query.into());
         let (ended, n_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (is_ended, counted) = (Arc::clone(&ended), Arc::clone(&n_done));
         let thread = thread::spawn(move || {
             while !is_ended.load(Ordering::SeqCst) {
                 if connection
                     .runtime
-                    .block_on(connection.client.lock().unwrap_or_else(PoisonError::into_inner).simple_query(query))
+                    .block_on(connection.client.lock().unwrap_or_else(PoisonError::into_inner).simple_query(&query))
                     .is_ok()
                 {
                     counted.fetch_add(1, Ordering::SeqCst);

@@ -148,6 +148,10 @@ fn kind_of(name: &str) -> Option<Kind> {
         return None;
     }
     let words = words(name);
+    // A demand, as `require_auth` of libpq.
+    if words.first().is_some_and(|word| word == "REQUIRE") {
+        return None;
+    }
     let last = words.iter().rposition(|word| kind_of_word(word).is_some())?;
     if words[last + 1..].iter().any(|word| ABOUT.contains(&word.as_str())) {
         return None;
@@ -446,6 +450,7 @@ mod tests {
             ("GIT_AUTHOR_NAME", "Jo-Ann 1"),
             ("XAUTHORITY", "/root/.Xauthority"),
             ("POSTGRES_HOST_AUTH_METHOD", "scram-sha-256"),
+            ("require_auth", "scram-sha-256"),
             ("TOKEN_TTL", "3600-000"),
             ("SESSION_TIMEOUT", "6000000"),
             ("NEXTAUTH_URL", "https://example.com/auth"),
