@@ -156,7 +156,7 @@ const CAUSES: &[(&str, &str, &str)] = &[
     // guc.c; reached through start-up options.
     ("22023", "invalid value for parameter", "correct the value of the setting that the message names"),
     ("22P02", "invalid input value for enum", "change the values that the new type does not know before changing the type: UPDATE <table> SET <column> = <new> WHERE <column> = <old>"),
-    ("22P02", "invalid input syntax", "correct the value that the message quotes, in the statement or in the rows of <table>: it is none of that type"),
+    ("22P02", "invalid input syntax", "correct the value that the message quotes, in the statement or in the rows: it is none of that type"),
     ("23502", "contains null values", "fill the empty values first, or give the column a default: UPDATE <table> SET <column> = <value> WHERE <column> IS NULL"),
     ("23502", "null value in column", "give <column> a value in the statement, or a default in <table>"),
     ("23503", "is still referenced", "remove or change the rows that refer to these first: the message names their table"),
