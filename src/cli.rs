@@ -208,10 +208,10 @@ pub struct PushArgs {
     /// Execute exactly the statements of this plan, or nothing
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
-    /// How long to wait for another run that changes the same database; for sessions that hold what is to be changed, 10s at
-    /// most
-    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = span)]
-    pub lock_timeout: Duration,
+    /// How long to wait for another run that changes the same database (PostgreSQL, MySQL), 30s where it is not said; for
+    /// sessions that hold what is to be changed, 10s at most
+    #[arg(long, value_name = "DUR", value_parser = span)]
+    pub lock_timeout: Option<Duration>,
     /// Arguments for drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,

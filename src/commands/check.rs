@@ -280,7 +280,7 @@ fn database(
     };
     let cwd = logbook::project(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
-    let ground = Ground::find(shared, &place, &cwd, console, log)?;
+    let ground = Ground::find(COMMAND, shared, &place, &cwd, console, log)?;
     // Now that the host is known, a profile may say that nothing is looked at there.
     migrations::guard(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use semver::Version;
+use tempfile::TempDir;
 
 use crate::commands::casting;
-use crate::commands::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::engines;
+use crate::commands::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::commands::gate::sqlite::{Knows, Switch};
 use crate::commands::gate::{self, Gate};
 use crate::commands::lock;
 use crate::commands::logbook;
@@ -34,8 +37,10 @@ use crate::kit::approved::Approved;
 use crate::kit::block;
 use crate::kit::config::{Config, ConfigError, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::engine::{self, Engine};
 use crate::kit::listing::Unlisted;
-use crate::kit::mailbox::Go;
+use crate::kit::mailbox::{Go, Questions};
+use crate::kit::mariadb;
 use crate::kit::prompt::{Kind, Prompt};
 use crate::kit::schema_files;
 use crate::kit::session::Answer;
@@ -109,8 +114,22 @@ pub struct Copilot<'a> {
     server: Option<Server>,
     /// How many sessions of drizzle-kit were seen to be in the same place.
     n_sessions: usize,
-    /// Whether drizzle-kit's sessions are with PostgreSQL, over sockets.
+    /// Whether drizzle-kit works on a database, so that a session of it must be seen.
     has_sessions: bool,
+    /// Through what drizzle-kit speaks to the database.
+    engine: Option<Engine>,
+    /// The driver by its name in the config, or the package.
+    driver: Option<String>,
+    /// What the database has, where it is one of SQLite and its session told.
+    catalog: Option<sql::sqlite::Catalog>,
+    /// The table in which drizzle's migrator keeps its records, without its schema.
+    migrations_table: String,
+    /// The version of drizzle-orm.
+    orm: Option<Version>,
+    /// The folder of the socket by which we look into a database within node.
+    bridge: Option<TempDir>,
+    /// What the server is, where it is one of MySQL or its kin.
+    mysql: Option<sql::mysql::Server>,
     /// The schema files, and what they import, as drizzle-kit has loaded them.
     loaded: BTreeSet<PathBuf>,
     /// What the project's own files have printed, and nobody was shown.
@@ -195,6 +214,13 @@ impl<'a> Copilot<'a> {
             server: None,
             n_sessions: 0,
             has_sessions: false,
+            engine: None,
+            driver: None,
+            catalog: None,
+            migrations_table: String::new(),
+            orm: None,
+            bridge: None,
+            mysql: None,
             loaded: BTreeSet::new(),
             printed: String::new(),
             row_policies: Vec::new(),
@@ -432,6 +458,22 @@ impl<'a> Copilot<'a> {
         }
     }
 
+    /// Says what may still run in a server that nothing here can ask, after drizzle-kit was stopped.
+    pub fn tell_of_leftovers(&mut self) {
+        let is_hosted = matches!(self.engine, Some(Engine::MySql | Engine::LibSql | Engine::D1));
+        let may_run = match &self.approved {
+            Some(approved) => approved.n_sent() > 0,
+            None => !self.holds() && self.n_sessions > 0,
+        };
+        if is_hosted && may_run {
+            let how = match self.engine {
+                Some(Engine::MySql) => "; SHOW PROCESSLIST lists what runs, and KILL QUERY ends it",
+                _ => "",
+            };
+            self.warn(format!("whether a statement of drizzle-kit still runs in the server is not known{how}"));
+        }
+    }
+
     /// Finds out why the database cannot be used, where drizzle-kit did not say.
     pub fn diagnose(&self) -> Option<Verdict> {
         // The connection of the lock may be gone for the same reason; a new one says why.
@@ -545,7 +587,7 @@ impl<'a> Copilot<'a> {
     fn preflight(&mut self, config: &Config, dsn: &Dsn) -> Result<Vec<(&'static str, String)>, Verdict> {
         let started = Instant::now();
         let visit = match self.mission.lock {
-            Locking::Take(_) => lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?,
+            Locking::Take { .. } => lock::visit(dsn, &self.run_id, CLIENT_CHECK, &self.clock)?,
             Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", self.run_id), CLIENT_CHECK)
                 .map_err(|error| self.unseen(&error))?,
         };
@@ -654,7 +696,7 @@ impl<'a> Copilot<'a> {
 
     /// Takes the lock, where this run is to have it and nobody holds it for it already.
     fn take_lock(&mut self, visit: Visit) -> Result<(), Verdict> {
-        let Locking::Take(wait) = self.mission.lock else { return Ok(()) };
+        let Locking::Take { wait, .. } = self.mission.lock else { return Ok(()) };
         self.lease = Some(lock::take(visit, wait, &self.clock, self.console)?);
         Ok(())
     }
@@ -765,7 +807,7 @@ impl<'a> Copilot<'a> {
     fn lock(&self) -> Option<&Lease> {
         match self.mission.lock {
             Locking::Held(lease) => Some(lease),
-            Locking::Take(_) => self.lease.as_ref(),
+            Locking::Take { .. } => self.lease.as_ref(),
             Locking::None => None,
         }
     }
@@ -773,7 +815,10 @@ impl<'a> Copilot<'a> {
     /// Answers the last question, to which the policy consents with these warnings.
     fn consent(&mut self, prompt: &Prompt, choice: usize, warnings: Vec<String>) -> Answer {
         let executes = self.apply() == Apply::Kit && !self.mission.only_plans();
-        let is_recounted = executes && self.recheck.as_ref().is_some_and(|recheck| !recheck.basis.tables.is_empty());
+        // Nobody else writes into PGlite, and its one session has a transaction at a time.
+        let has_others = self.engine != Some(Engine::Pglite);
+        let is_at_stake = self.recheck.as_ref().is_some_and(|recheck| !recheck.basis.tables.is_empty());
+        let is_recounted = executes && has_others && is_at_stake;
         // What is counted again is told by the second count.
         if !is_recounted {
             warnings.into_iter().for_each(|warning| self.warn(warning));
@@ -793,9 +838,8 @@ impl<'a> Copilot<'a> {
             return self.decline_because("allowed; the lock on the database was lost");
         }
         if self.has_sessions && self.n_sessions == 0 {
-            return Answer::Unclear(
-                "drizzle-kit asks for consent, and no session of its own with the server was seen".to_owned(),
-            );
+            self.verdict = Some(unseen_session(self.driver.as_deref().unwrap_or_default()));
+            return self.decline_because("allowed; nothing holds what drizzle-kit sends");
         }
         let recheck = self.recheck.take();
         match (self.apply(), self.dsn.as_ref(), self.seen.as_ref(), recheck) {
@@ -803,7 +847,9 @@ impl<'a> Copilot<'a> {
                 let recheck = recheck.filter(|_| is_recounted);
                 let answer = recheck.map_or(Answer::Choose(choice), |recheck| self.recounted(choice, &recheck));
                 if let Answer::Choose(_) = answer {
-                    self.approved = block::find(&prompt.printed).ok().map(|block| Approved::new(&block));
+                    let dialect = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
+                    let block = block::find(&prompt.printed).ok();
+                    self.approved = block.map(|block| Approved::new(&block).with_around(&dialect));
                 }
                 answer
             }
@@ -900,6 +946,9 @@ impl<'a> Copilot<'a> {
         };
         self.is_where_the_lock_is(dsn.as_ref())?;
         self.console.hide(|secrets| secrets::add_config(secrets, config, dsn.as_ref()));
+        self.driver = config.driver.clone().or_else(|| config.client.clone());
+        self.orm = config.orm.as_deref().and_then(|version| version.parse().ok());
+        (_, self.migrations_table) = config.migrations_table();
         let whereabouts = whereabouts::of(config);
         let target = reported(config, dsn.as_ref(), &whereabouts);
         let host = target.host.clone();
@@ -917,6 +966,23 @@ impl<'a> Copilot<'a> {
             }
             self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
         }
+        // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
+        let is_pulled = self.mission.command == "run" && config.dialect() == "gel";
+        if !is_pulled && (config.dialect.is_some() || config.driver.is_some()) {
+            engines::known(config, self.kit_version.as_ref())?;
+        }
+        match engine::of(config) {
+            Ok(engine) => {
+                self.engine = engine;
+                if engine == Some(Engine::Pglite) && self.holds() {
+                    let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
+                    self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
+                }
+            }
+            Err(unheld) if self.holds() && self.mission.connects() => return Err(engines::not_held(&unheld)),
+            Err(_) => {}
+        }
+        self.refuse_what_is_not_there(dsn.as_ref())?;
         let mut env = match &dsn {
             Some(dsn) if self.mission.connects() => self.preflight(config, dsn)?,
             _ => Vec::new(),
@@ -924,13 +990,180 @@ impl<'a> Copilot<'a> {
         // What the schema files may ask for is the database that is meant as well.
         let named = self.overlay.db_credentials.as_ref().and_then(|credentials| credentials.get("url")?.as_str());
         env.extend(named.map(|url| (DATABASE_URL, url.to_owned())));
-        self.has_sessions = dsn.is_some() && self.mission.connects();
+        self.has_sessions = self.mission.connects();
         self.see(dsn.as_ref())?;
         let unlocked = dsn.as_ref().filter(|_| self.lock().is_none());
         let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
         self.visit = visit.map_err(|error| self.unseen(&error))?;
         self.dsn = dsn;
         Ok(env)
+    }
+
+    /// Returns what is known of a database of SQLite; nothing for another one.
+    fn knows(&self) -> Option<Knows<'_>> {
+        let (dialect, version) = (self.dialect?, self.kit_version.as_ref());
+        let is_since = |first: (u64, u64, u64)| {
+            version.is_some_and(|version| (version.major, version.minor, version.patch) >= first)
+        };
+        let migrates = self.mission.kit_command() == "migrate";
+        let by = self.driver.as_deref().unwrap_or_default();
+        let is_migrated_without = self.orm.as_ref().is_some_and(|orm| *orm >= Version::new(0, 36, 4));
+        let switch = match (dialect, self.engine) {
+            (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
+            (_, Some(Engine::SqliteFile)) if migrates && by == "@libsql/client" && is_migrated_without => Switch::Off,
+            (_, Some(Engine::SqliteFile)) if migrates => {
+                Switch::Idle("the migrations run in one transaction, in which it has no effect")
+            }
+            (Dialect::Turso, Some(Engine::SqliteFile)) => Switch::Off,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) if is_since((0, 30, 6)) => Switch::Works,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Idle(
+                "drizzle-kit before 0.30.6 executes the statements in a transaction, in which it has no effect",
+            ),
+            (_, Some(Engine::D1)) => {
+                Switch::Idle("D1 executes every statement in a transaction, in which it has no effect")
+            }
+            (Dialect::Sqlite | Dialect::Turso, _) => {
+                Switch::Idle("a server of libSQL executes every statement in a session of its own")
+            }
+        };
+        Some(Knows { catalog: self.catalog.as_ref(), switch })
+    }
+
+    /// Takes what a session is that is not one of PostgreSQL over a socket.
+    fn other_session(&mut self, session: &KitSession) -> Result<(), Held> {
+        let unknown = || {
+            let error = session.error.as_deref().unwrap_or("its answer cannot be read");
+            Held::Session(format!("a session of drizzle-kit cannot be asked what it is: {error}"))
+        };
+        match self.dialect {
+            Some(Dialect::Postgres) => {
+                let told = session.answers.as_deref().and_then(Server::of).ok_or_else(unknown)?;
+                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
+                    return Err(Held::Meaning(reason));
+                }
+                self.look_through_bridge(&told);
+                self.server = Some(told);
+            }
+            Some(Dialect::MySql | Dialect::SingleStore) => {
+                let told = session.answers.as_deref().and_then(sql::mysql::Server::of).ok_or_else(unknown)?;
+                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
+                    return Err(Held::Meaning(reason));
+                }
+                if told.is_locked_by_another {
+                    let summary = "another run that changes this database did not end in time";
+                    self.verdict = Some(
+                        Verdict::nothing(Exit::Locked, summary)
+                            .hint("wait for it, or give it longer with --lock-timeout"),
+                    );
+                    return Err(Held::Session(summary.to_owned()));
+                }
+                if told.is_mariadb() && self.mysql.is_none() && self.reads_catalog() {
+                    self.warn(format!(
+                        "the server is MariaDB ({}), which drizzle-kit takes for MySQL: what did not change may still look changed",
+                        told.version
+                    ));
+                }
+                self.mysql = Some(told);
+            }
+            Some(Dialect::Sqlite | Dialect::Turso) | None => {
+                let told = session.catalog.clone().unwrap_or_default();
+                let counted = |table: &str, column: &str| {
+                    let count = told.counts.iter().find(|count| count.table == table && count.column == column)?;
+                    let rows = count.rows.as_ref()?;
+                    rows.as_u64().or_else(|| rows.as_str()?.parse().ok())
+                };
+                self.catalog = self.catalog.take().or_else(|| sql::sqlite::Catalog::of(&told.answers, &counted));
+                if self.n_sessions == 0 && self.mission.kit_command() == "migrate" {
+                    self.judge_pending()?;
+                }
+            }
+        }
+        self.n_sessions += 1;
+        Ok(())
+    }
+
+    /// Returns how long drizzle-kit's own session waits for the lock; none where it takes none.
+    fn lock_wait(&self) -> Option<Duration> {
+        match self.mission.lock {
+            Locking::Take { wait, .. } if self.dialect == Some(Dialect::MySql) => Some(wait.min(self.clock.rest())),
+            Locking::Take { .. } | Locking::Held(_) | Locking::None => None,
+        }
+    }
+
+    /// Refuses what only PostgreSQL has, where that was asked for.
+    fn refuse_what_is_not_there(&self, dsn: Option<&Dsn>) -> Result<(), Verdict> {
+        if dsn.is_some() || !self.mission.connects() {
+            return Ok(());
+        }
+        let executes = self.mission.asks == Asks::BeforeExecuting && !self.mission.only_plans();
+        if executes && self.engine == Some(Engine::LibSql) {
+            engines::commits_in_vain(self.dialect, self.kit_version.as_ref())?;
+        }
+        let usage = |summary: String, hint: &str| Err(Verdict::nothing(Exit::Usage, summary).hint(hint));
+        let name = self.target.as_ref().map(|target| target.dialect.clone()).unwrap_or_default();
+        if self.mission.asks == Asks::BeforeExecuting && self.apply() == Apply::Transaction {
+            return usage(
+                format!("--apply transaction is for PostgreSQL over a socket, and drizzle's config is for {name}"),
+                "leave it out, or set apply = \"kit\" in the policy: drizzle-kit executes the statements one by one",
+            );
+        }
+        if let (Locking::Take { is_asked: true, .. }, None) = (self.mission.lock, self.lock_wait()) {
+            return usage(
+                format!("--lock-timeout is for PostgreSQL and MySQL: there is no lock for {name}"),
+                "leave it out, and see to it that no two runs change the same database",
+            );
+        }
+        Ok(())
+    }
+
+    /// Has our own looks go to the database within node, by the socket that it has for us.
+    fn look_through_bridge(&mut self, told: &Server) {
+        let Some(folder) = self.bridge.as_ref().map(|bridge| bridge.path().display().to_string()) else { return };
+        let parts = serde_json::json!({ "host": folder, "ssl": false, "user": told.current_user, "database": told.current_database });
+        let dsn = Dsn::from_credentials("postgresql", &parts, &|_| None).and_then(Result::ok);
+        self.visit = dsn.and_then(|dsn| Visit::to(&dsn, OURSELVES, "").ok());
+    }
+
+    /// Judges what the migrations that are not applied yet take along without naming it. What they name is theirs to do: a
+    /// reviewer has seen it.
+    fn judge_pending(&mut self) -> Result<(), Held> {
+        let (Some(dialect), Some(knows), Some(policy)) = (self.dialect, self.knows(), self.policy.as_ref()) else {
+            return Ok(());
+        };
+        let Ok(folder) = Folder::read(&self.out) else { return Ok(()) };
+        let last = knows.catalog.and_then(|catalog| catalog.last_migration);
+        let entries = folder.journal().map(|journal| journal.entries.as_slice()).unwrap_or_default();
+        let pending = entries.iter().filter(|entry| last.is_none_or(|last| entry.when > last));
+        let (mut statements, mut unread) = (Vec::new(), Vec::new());
+        for entry in pending {
+            match folder.file(entry).map(|file| sql::split(&file.text, dialect)) {
+                Some(Ok(split)) => statements.extend(split),
+                Some(Err(error)) => {
+                    unread.push(format!("{} cannot be read, so what it takes along is not known: {error}", entry.tag))
+                }
+                None => {}
+            }
+        }
+        let stakes = gate::sqlite::taken_along(&sql::assess(&statements, dialect, &sql::Facts::default()), knows);
+        let scope = self.scope(&|_| None);
+        let decision = policy::decide::stakes(policy, &stakes, &scope);
+        for warning in unread {
+            self.warn(warning);
+        }
+        match decision {
+            Ok(consent) => {
+                for warning in consent.warnings {
+                    self.warn(warning);
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                let reason = "the migrations that are not applied yet would take rows along that they do not name";
+                self.refusals.push(report::Refusal::of(&refusal));
+                self.verdict = Some(Verdict::nothing(Exit::Refused, reason));
+                Err(Held::Query(reason.to_owned()))
+            }
+        }
     }
 
     /// Reads where drizzle-kit will connect, with the environment it will have; none where that is not PostgreSQL.
@@ -961,7 +1194,15 @@ impl Pilot for Copilot<'_> {
                     }
                 };
                 let (config, secrets) = (self.overlay.clone(), self.console.secrets().clone());
-                let go = Box::new(Go { env, config, question: QUESTION, holds: self.holds() });
+                let questions = Questions {
+                    postgres: QUESTION,
+                    mysql: sql::mysql::question(self.lock_wait()),
+                    sqlite: sql::sqlite::questions(&self.migrations_table),
+                    references: sql::sqlite::REFERENCES,
+                    most: sql::sqlite::MOST,
+                };
+                let bridge = self.bridge.as_ref().map(|bridge| bridge.path().to_owned());
+                let go = Box::new(Go { env, config, questions, holds: self.holds(), bridge });
                 Clearance::Go { go, leash, secrets }
             }
             Err(verdict) => {
@@ -1018,6 +1259,7 @@ impl Pilot for Copilot<'_> {
                     said
                 },
                 is_in_schema: &|table| schema_files::mention(self.cwd, self.schema.as_ref(), table.last()),
+                sqlite: self.knows(),
             };
             let (decision, statements, basis) = gate.answer(prompt);
             let truncated = gate::chosen_truncation(prompt, &decision, &scope);
@@ -1093,6 +1335,9 @@ impl Pilot for Copilot<'_> {
     }
 
     fn session(&mut self, session: &KitSession) -> Result<(), Held> {
+        if session.driver.is_some() {
+            return self.other_session(session);
+        }
         let told = session.answers.as_deref().and_then(Server::of).ok_or_else(|| {
             let error = session.error.as_deref().unwrap_or("its answer cannot be read");
             Held::Session(format!("a session of drizzle-kit cannot be asked where it is: {error}"))
@@ -1134,7 +1379,10 @@ impl Pilot for Copilot<'_> {
                 "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
             ))
         })?;
-        Ok(self.unlisted.without(query))
+        match &self.mysql {
+            Some(server) if server.is_mariadb() => Ok(mariadb::as_mysql(query)),
+            _ => Ok(self.unlisted.without(query)),
+        }
     }
 
     fn is_executing(&mut self, consented: bool) -> bool {
@@ -1220,6 +1468,20 @@ pub fn postgres_target(dsn: &Dsn) -> report::Target {
         user: Some(address.user.clone()),
         schemas: Vec::new(),
     }
+}
+
+/// Says that drizzle-kit works on a database past what holds it.
+fn unseen_session(driver: &str) -> Verdict {
+    let driver = if driver.is_empty() { "its driver".to_owned() } else { format!("the driver {driver}") };
+    Verdict::nothing(
+        Exit::Config,
+        format!(
+            "no session of drizzle-kit with the database was seen, so nothing holds what it sends through {driver}"
+        ),
+    )
+    .hint(
+        "use a driver and a version that docs/engines.md names, or apply migrations with drizzle-pilot run -- migrate",
+    )
 }
 
 /// Says which names keep drizzle-kit from being let at a database.

@@ -12,7 +12,7 @@ use crate::cli::Shared;
 use crate::commands::logbook::{self, Logbook};
 use crate::commands::look::{self, Clock};
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{answer, copilot, flight};
+use crate::commands::{answer, copilot, engines, flight};
 use crate::console::Console;
 use crate::db::connect::{self, CLIENT_CHECK, Server};
 use crate::db::url::Env;
@@ -157,8 +157,13 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Err(verdict) => Check::problem("config", verdict.clone()),
     }));
     let drizzle = loaded.and_then(|loaded| loaded.ok().flatten());
-    let is_postgres = drizzle.as_ref().is_none_or(|drizzle| drizzle.config.dialect() == "postgresql");
-    let place = if is_postgres { Some(target::settle(drizzle, None, &cwd, console)) } else { None };
+    let other = drizzle.as_ref().map_or(Ok(None), engines::other);
+    let is_postgres = matches!(other, Ok(None));
+    checks.extend(match other {
+        Ok(found) => found.map(|found| Check::ok("target", found)),
+        Err(verdict) => Some(Check::problem("target", verdict)),
+    });
+    let place = if is_postgres { Some(target::settle("doctor", drizzle, None, &cwd, console)) } else { None };
     let mut drizzle = None;
     let dsn = match place {
         Some(Ok(place)) => {

@@ -92,7 +92,11 @@ pub enum Locking<'a> {
     /// Others may.
     None,
     /// The run takes the lock before drizzle-kit connects, waits so long for another to end, and keeps it to its own end.
-    Take(Duration),
+    Take {
+        wait: Duration,
+        /// It was asked for on the command line, and is no default.
+        is_asked: bool,
+    },
     /// The lock is held for this run by who started it.
     Held(&'a Lease),
 }
@@ -103,7 +107,7 @@ impl Locking<'_> {
         /// However long it waits for another run: nobody else can write meanwhile.
         const MOST: Duration = Duration::from_secs(10);
         match self {
-            Locking::Take(wait) => wait.min(MOST),
+            Locking::Take { wait, .. } => wait.min(MOST),
             Locking::None | Locking::Held(_) => MOST,
         }
     }
@@ -292,6 +296,9 @@ fn attempt(
     let flight = flown
         .unwrap_or_else(|panic| resume_unwind(panic))
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
+    if !matches!(flight.ending, Ending::Finished(_)) {
+        copilot.tell_of_leftovers();
+    }
     copilot.name_left_out();
     let verdict = verdict::judge(mission, shared, &flight, &mut copilot);
     if let Err(error) = &flight.recording {

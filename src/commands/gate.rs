@@ -3,8 +3,11 @@
 //! drizzle-kit announces some losses above its last question. They are held against the statements: they bring the
 //! number of rows along, and what no statement explains is judged as it is announced.
 
+pub mod sqlite;
+
 use std::collections::BTreeSet;
 
+use self::sqlite::Knows;
 use crate::commands::foresight::{self, Asked, Questions};
 use crate::commands::recheck::Basis;
 use crate::db::reach::{self, Reached, Relation, Rows, Thing, Wanted};
@@ -39,6 +42,8 @@ pub struct Gate<'a> {
     pub whose: &'a dyn Fn(&ObjectName) -> Option<String>,
     /// Tells whether the schema files may have a table.
     pub is_in_schema: &'a dyn Fn(&ObjectName) -> bool,
+    /// What is known of a database of SQLite; none for every other one.
+    pub sqlite: Option<Knows<'a>>,
 }
 
 /// The statements of a plan, judged.
@@ -55,6 +60,7 @@ pub struct Judged {
 }
 
 /// A stake, and the statement it comes from; none for an announced loss that no statement explains.
+#[derive(Debug)]
 struct Held {
     statement_idx: Option<usize>,
     stake: Stake,
@@ -206,11 +212,22 @@ impl Gate<'_> {
         }
         let mut held = self.held(&assessed, &questions, facts.as_ref());
         held.extend(unseen(&assessed, dialect, blind.as_deref()));
+        let in_sqlite = match dialect {
+            Dialect::Sqlite | Dialect::Turso => {
+                let nothing = Knows { catalog: None, switch: sqlite::Switch::Works };
+                sqlite::find(&assessed, self.sqlite.unwrap_or(nothing))
+            }
+            Dialect::Postgres | Dialect::MySql | Dialect::SingleStore => rebuilt_unseen(&assessed),
+        };
+        held.extend(in_sqlite.held);
+        held.retain(|held| !in_sqlite.unchanged.iter().any(|unchanged| unchanged.is(held)));
         for loss in losses {
             self.explain(loss, &mut held);
         }
         self.settle(&mut held);
         let mut obstacles = self.forbidden(&assessed, facts.as_ref());
+        obstacles.extend(in_sqlite.forbidden);
+        obstacles.extend(losses.iter().filter_map(only_a_width));
         let policies = assessed.iter().filter_map(|statement| self.without_condition(&statement.sql));
         obstacles.extend(policies.map(|(policy, _)| {
             let conditions: Vec<&str> = [&policy.using, &policy.with_check].into_iter().flatten().map(String::as_str).collect();
@@ -343,6 +360,10 @@ impl Gate<'_> {
         let formerly = (object != before).then(|| format!("it was {before} before this plan"));
         let whose = match hazard {
             // drizzle-kit drops what is not in the schema files, and truncates only what is.
+            Hazard::DropTable if sqlite::is_left_over(before) => Some(
+                "left by a rebuild that did not come to its end: look whether it has rows that are nowhere else"
+                    .to_owned(),
+            ),
             Hazard::DropTable | Hazard::DropView => self.owner(before, facts).or_else(|| (self.whose)(before)),
             Hazard::Truncate => self.owner(before, facts),
             _ => None,
@@ -550,33 +571,36 @@ fn more(own: Option<Count>, announced: Option<Count>) -> Option<Count> {
 /// Returns what is in doubt because the database could not be looked into, or cannot be for this dialect.
 fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str>) -> Vec<Held> {
     let mut held = Vec::new();
-    let mut checks_references = true;
     for (statement_idx, statement) in assessed.iter().enumerate() {
-        let words = statement.sql.to_lowercase();
-        if statement.kind == "pragma" && words.contains("foreign_keys") {
-            checks_references = !words.contains("off");
-        }
         for found in &statement.hazards {
-            match (dialect, found.hazard, blind) {
-                // Without a look nobody can tell a primary key from another constraint.
-                (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) => {
-                    let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
-                    let note =
-                        format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
-                    held.push(Held::in_doubt(statement_idx, note));
-                }
-                // SQLite deletes the rows of a dropped table one by one, and with them those that refer to them.
-                (Dialect::Sqlite | Dialect::Turso, Hazard::DropTable | Hazard::DeleteRows, _) if checks_references => {
-                    let note = "rows of other tables that refer to these with ON DELETE CASCADE go as well";
-                    let (hazard, note) = (Hazard::DeleteRows, Some(note.to_owned()));
-                    let stake = Stake { hazard, objects: Objects::Unknown, count: None, note };
-                    held.push(Held::by(Some(statement_idx), stake));
-                }
-                _ => {}
+            // Without a look nobody can tell a primary key from another constraint.
+            if let (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) = (dialect, found.hazard, blind) {
+                let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
+                let note = format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
+                held.push(Held::in_doubt(statement_idx, note));
             }
         }
     }
     held
+}
+
+/// Outside of SQLite nobody knows the columns of a table that is built anew.
+fn rebuilt_unseen(assessed: &[Assessed]) -> sqlite::Found {
+    let replaced = assessed.iter().enumerate().filter_map(|(idx, statement)| Some((idx, statement.replaced.as_ref()?)));
+    let note = |table: &ObjectName| format!("{table} is built anew, and which of its columns go is not known");
+    let held = replaced.map(|(idx, replaced)| Held::in_doubt(idx, note(&replaced.before))).collect();
+    sqlite::Found { held, ..sqlite::Found::default() }
+}
+
+/// drizzle-kit empties a table for a type that does not change.
+fn only_a_width(loss: &Loss) -> Option<String> {
+    let LossKind::ChangeType { column, from, to } = &loss.kind else { return None };
+    sql::mysql::differ_in_width_alone(from, to).then(|| {
+        format!(
+            "drizzle-kit would empty the table of {column} to change {from} into {to}, which is the same type: MariaDB, and MySQL \
+             before 8.0.19, list the width in which a number is shown"
+        )
+    })
 }
 
 /// Returns the relations whose rows would be lost, by the names from before the plan.

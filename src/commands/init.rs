@@ -20,7 +20,7 @@ use crate::cli::{Ci, Format, InitArgs, Shared};
 use crate::commands::look::Clock;
 use crate::commands::policy::STARTER;
 use crate::commands::target::{self, Drizzle};
-use crate::commands::{answer, flight, forgotten, logbook};
+use crate::commands::{answer, engines, flight, forgotten, logbook};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::files::{self, ReadError};
@@ -305,6 +305,7 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
         has_lock: project.has_lock,
         config: config.map(|config| format!(" --config {}", shell_words::quote(&config))).unwrap_or_default(),
         migrations: is_there(&cwd.join(out).join("meta/_journal.json"))?.then(|| out.to_owned()),
+        is_postgres: drizzle.is_none_or(|drizzle| matches!(engines::other(drizzle), Ok(None))),
         has_dockerfile: is_there(&project.root.join("Dockerfile"))?,
     })
 }

@@ -67,7 +67,7 @@ fn attempt(
     unready(args)?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let policy = migrations::guard(COMMAND, Changes::Database, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());

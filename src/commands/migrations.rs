@@ -39,13 +39,14 @@ impl Ground {
     /// # Errors
     /// With the verdict, where one of them is not there or cannot be read.
     pub fn find(
+        command: &str,
         shared: &Shared,
         args: &PlaceArgs,
         cwd: &Path,
         console: &mut Console,
         log: &mut Logbook,
     ) -> Result<Ground, Verdict> {
-        let place = target::find(shared, args.url.as_deref(), cwd, console)?;
+        let place = target::find(command, shared, args.url.as_deref(), cwd, console)?;
         log.target = Some(copilot::postgres_target(&place.dsn));
         Ground::of(place, args.migrations.as_deref(), cwd)
     }

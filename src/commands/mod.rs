@@ -8,6 +8,7 @@ pub mod confine;
 pub mod copilot;
 pub mod doctor;
 pub mod drift;
+pub mod engines;
 pub mod filters;
 pub mod findings;
 pub mod flight;

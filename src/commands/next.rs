@@ -244,7 +244,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     let lines = Lines { shared, place: args };
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
+    let place = target::find("next", shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(copilot::postgres_target(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
     let policy = migrations::guard("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;

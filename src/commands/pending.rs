@@ -72,6 +72,7 @@ pub fn weigh(
         },
         whose: &|_| None,
         is_in_schema: &|_| true,
+        sqlite: None,
     };
     let unread = unread.into_iter().filter(|stated| !sql::adds_only(&stated.sql));
     let all: Vec<Stated> = read.into_iter().chain(unread).collect();

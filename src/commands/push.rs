@@ -6,6 +6,7 @@ use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::plan;
 use crate::commands::plan_file::{PlanError, PlanFile};
+use crate::commands::run;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
@@ -28,7 +29,10 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
         apply: args.apply,
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
-        lock: Locking::Take(args.lock_timeout),
+        lock: Locking::Take {
+            wait: args.lock_timeout.unwrap_or(run::LOCK_WAIT),
+            is_asked: args.lock_timeout.is_some(),
+        },
     };
     match &plan {
         Ok(_) => flight::fly(shared, &mission, console),

@@ -89,6 +89,7 @@ impl Recheck {
             look_up: &|_| Ok(facts.clone()),
             whose: &|table| self.whose.get(table).cloned().flatten(),
             is_in_schema: &|table| !self.whose.contains_key(table),
+            sqlite: None,
         };
         let Judged { statements, obstacles, decision, .. } = gate.judge(&self.basis.statements, &self.basis.losses);
         *self.judged.borrow_mut() = Some(statements);

@@ -133,6 +133,7 @@ impl Answers<'_> {
             look_up: &|wanted| Ok(no_more_than_named(wanted)),
             whose: &|_| None,
             is_in_schema: &|_| true,
+            sqlite: None,
         };
         let (decision, statements, _) = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);

@@ -74,7 +74,7 @@ fn attempt(
         let policy = log.select(&policies, &variable, None, shared)?;
         guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
-    let place = target::find(shared, args.url.as_deref(), &cwd, console)?;
+    let place = target::find("reset", shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
     log.target = Some(copilot::postgres_target(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());

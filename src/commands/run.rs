@@ -21,7 +21,7 @@ const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// How long another run that changes the database is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(30);
+pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
@@ -57,7 +57,11 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         apply: Some(Apply::Kit),
         accept_data_loss: false,
         overlay: Overlay::default(),
-        lock: if serves || touches != Touches::Database { Locking::None } else { Locking::Take(LOCK_WAIT) },
+        lock: if serves || touches != Touches::Database {
+            Locking::None
+        } else {
+            Locking::Take { wait: LOCK_WAIT, is_asked: false }
+        },
     };
     flight::fly(shared, &mission, console)
 }

@@ -32,7 +32,7 @@ fn attempt(
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);

@@ -39,7 +39,7 @@ fn attempt(
     log.promise(shared, COMMAND, console.secrets())?;
     let cwd = logbook::project(shared)?;
     let policies = log.load_policy(shared, &cwd, console)?;
-    let ground = Ground::find(shared, &args.place, &cwd, console, log)?;
+    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
     migrations::guard(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;

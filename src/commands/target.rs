@@ -11,7 +11,7 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::commands::{flight, secrets, verdict};
+use crate::commands::{engines, flight, secrets, verdict};
 use crate::console::Console;
 use crate::db::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
@@ -76,7 +76,13 @@ impl Drizzle {
 ///
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
-pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Console) -> Result<Place, Verdict> {
+pub fn find(
+    command: &str,
+    shared: &Shared,
+    url: Option<&str>,
+    cwd: &Path,
+    console: &mut Console,
+) -> Result<Place, Verdict> {
     let drizzle = match (load(shared, cwd, console), url) {
         // The address is known without drizzle-kit, and what else the config would tell has its defaults.
         (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
@@ -85,7 +91,7 @@ pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Consol
         }
         (drizzle, _) => drizzle?,
     };
-    settle(drizzle, url, cwd, console)
+    settle(command, drizzle, url, cwd, console)
 }
 
 /// Finds the PostgreSQL database where drizzle's config was loaded already.
@@ -93,6 +99,7 @@ pub fn find(shared: &Shared, url: Option<&str>, cwd: &Path, console: &mut Consol
 /// # Errors
 /// As [`find`].
 pub fn settle(
+    command: &str,
     drizzle: Option<Drizzle>,
     url: Option<&str>,
     cwd: &Path,
@@ -104,14 +111,8 @@ pub fn settle(
     let place = match (url, &drizzle) {
         (Some(url), _) => (read_url(url, driver, "--url", &env)?, "--url".to_owned()),
         (None, Some(drizzle)) => {
-            let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?.ok_or_else(|| {
-                let dialect = drizzle.config.dialect();
-                Verdict::nothing(
-                    Exit::Config,
-                    format!("{} connects to no PostgreSQL server ({dialect})", drizzle.name()),
-                )
-                .hint("name the database with --url postgres://…")
-            })?;
+            let dsn = of_config(&drizzle.config, drizzle.kit.version.as_ref(), cwd, &env)?
+                .ok_or_else(|| engines::not_postgres(command, drizzle))?;
             if let Some(other) = ours(DATABASE_URL)
                 && let Ok(other) = read_url(&other, driver, DATABASE_URL, &env)
                 && other.address() != dsn.address()
@@ -205,7 +206,7 @@ pub fn of_config(config: &Config, version: Option<&Version>, cwd: &Path, env: En
 pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
     // 0.20 has no choice (`drizzleForPostgres`).
     let has_choice = version.is_none_or(|version| (version.major, version.minor) >= (0, 21));
-    let found = config.pg_package.as_deref().filter(|_| has_choice);
+    let found = config.client.as_deref().filter(|_| has_choice);
     found.and_then(Driver::of_package).unwrap_or_default()
 }
 

@@ -37,7 +37,7 @@ pub fn run(
         application_name: &application_name,
         lock: match (mission.lock, &apart.lease) {
             (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
-            (Locking::Take(_) | Locking::None, None) => Hold::Take,
+            (Locking::Take { .. } | Locking::None, None) => Hold::Take,
         },
         lock_timeout: mission.lock.wait().min(rest),
         statement_timeout: Some(rest),

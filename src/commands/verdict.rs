@@ -190,11 +190,14 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
                     || planned.any(|statement| failed.statement.contains(statement.sql.trim()))
             };
             let refused = flight.failed.as_ref().filter(is_planned);
-            let told = refused.map(FailedStatement::error);
+            // Where drizzle-kit says nothing, or nothing was sent yet, it is what ended it; but not once it was told yes.
+            let ends_it = |failed: &&FailedStatement| error.is_none() || failed.statement.is_empty();
+            let ended_it = flight.failed.as_ref().filter(|failed| !consented && ends_it(failed));
+            let told = refused.or(ended_it).map(FailedStatement::error);
             let statement = refused.map(|failed| failed.statement.as_str());
             let verdict = failed(mission, (told.or(error), statement), ended, database, consented, text, copilot);
             match (verdict.error, refused) {
-                (Some(error), Some(failed)) => {
+                (Some(error), Some(failed)) if !failed.statement.is_empty() => {
                     let error = Box::new(report::Error { statement: Some(failed.statement.clone()), ..*error });
                     Verdict { error: Some(error), ..verdict }
                 }
@@ -245,7 +248,11 @@ fn failed(
         _ => Exit::Partial,
     };
     let Some(error) = error else {
-        let when = if consented { "after consent" } else { "before anything was asked to be executed" };
+        let when = match (consented, database) {
+            (true, _) => "after consent",
+            (false, Database::Unchanged) => "before anything was asked to be executed",
+            (false, Database::Maybe | Database::Changed) => "and what it has done until then is not known",
+        };
         let words = if text.iter().all(|line| line.trim().is_empty()) { ", and said nothing" } else { "" };
         return Verdict { database, ..Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}")) };
     };

@@ -9,12 +9,45 @@ pub struct Approved {
     /// None once everything was sent.
     rest: Option<String>,
     n_sent: usize,
+    around: &'static [(&'static str, When)],
 }
+
+/// When something may be sent that was not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    After,
+    /// It undoes what was sent, or ends what stood around it.
+    Anytime,
+}
+
+/// What drizzle-kit 0.25 to 0.30.5 sends around the statements for SQLite (`sqlitePush`).
+const SQLITE: [(&str, When); 3] = [("begin", When::Before), ("commit", When::After), ("rollback", When::Anytime)];
+
+/// What @libsql/client 0.8 to 0.15 sends around the statements for a file (`Sqlite3Client.migrate`), which drizzle-kit calls
+/// with the dialect `turso` (`libSQLPush`).
+const TURSO: [(&str, When); 5] = [
+    ("PRAGMA foreign_keys=off", When::Before),
+    ("BEGIN DEFERRED", When::Before),
+    ("COMMIT", When::After),
+    ("ROLLBACK", When::Anytime),
+    ("PRAGMA foreign_keys=on", When::Anytime),
+];
 
 impl Approved {
     /// Takes the text that was shown, and that consent was given to.
     pub fn new(shown: &str) -> Approved {
-        Approved { rest: Some(shown.to_owned()), n_sent: 0 }
+        Approved { rest: Some(shown.to_owned()), n_sent: 0, around: &[] }
+    }
+
+    /// Takes what is known to be sent around the text as well, by the name of the dialect.
+    pub fn with_around(self, dialect: &str) -> Approved {
+        let around: &[(&str, When)] = match dialect {
+            "sqlite" => &SQLITE,
+            "turso" => &TURSO,
+            _ => &[],
+        };
+        Approved { around, ..self }
     }
 
     /// Returns how many queries were sent.
@@ -24,6 +57,14 @@ impl Approved {
 
     /// Takes a query that is about to be sent, and tells whether it is the next one that was approved.
     pub fn take(&mut self, query: &str) -> bool {
+        let is_when = |when: When| match when {
+            When::Before => self.n_sent == 0,
+            When::After => self.rest.is_none(),
+            When::Anytime => true,
+        };
+        if self.around.iter().any(|(word, when)| *word == query && is_when(*when)) {
+            return true;
+        }
         let Some(rest) = &self.rest else { return false };
         // Line ends at the end of the whole are not shown.
         let is_last = rest.trim_end_matches('\n') == query.trim_end_matches('\n');
@@ -61,6 +102,24 @@ mod tests {
         check("A;\nB;", &["A;", "B;", "C;"], 2);
         check("A;", &["A;", ""], 1);
         check("DROP COLUMN \"legacy\";", &["DROP COLUMN \"leg\u{1b}[0macy\";"], 0);
+    }
+
+    #[test]
+    fn what_stands_around_is_known_and_has_its_place() {
+        let check = |dialect: &str, sent: &[&str], expected: bool| {
+            let mut approved = Approved::new("A;\nB;").with_around(dialect);
+            assert_eq!(sent.iter().all(|query| approved.take(query)), expected, "{dialect} {sent:?}");
+        };
+        check("sqlite", &["begin", "A;", "B;", "commit"], true);
+        check("sqlite", &["begin", "A;", "rollback"], true);
+        check("sqlite", &["A;", "commit"], false);
+        check("sqlite", &["A;", "begin"], false);
+        check("sqlite", &["PRAGMA foreign_keys=off"], false);
+        let all = ["PRAGMA foreign_keys=off", "BEGIN DEFERRED", "A;", "B;", "COMMIT", "PRAGMA foreign_keys=on"];
+        check("turso", &all, true);
+        check("turso", &["A;", "PRAGMA foreign_keys=off"], false);
+        check("turso", &["A;", "ROLLBACK", "PRAGMA foreign_keys=on"], true);
+        check("postgresql", &["begin"], false);
     }
 
     #[test]

@@ -87,9 +87,12 @@ pub struct Config {
     pub migrations: Option<Migrations>,
     #[serde(default)]
     pub db_credentials: serde_json::Value,
-    /// The npm package by which drizzle-kit connects to PostgreSQL: the first that it finds.
+    /// The npm package by which drizzle-kit connects: the first of its dialect's that it finds.
     #[serde(default)]
-    pub pg_package: Option<String>,
+    pub client: Option<String>,
+    /// The version of drizzle-orm, whose migrators drizzle-kit calls.
+    #[serde(default)]
+    pub orm: Option<String>,
     /// The variables that drizzle-kit's dotenv and the config have set, or taken away.
     #[serde(default)]
     pub variables: BTreeMap<String, Option<String>>,
@@ -116,10 +119,11 @@ impl std::fmt::Debug for Config {
             tables_filter,
             migrations,
             db_credentials: _,
-            pg_package,
+            client,
+            orm,
             variables: _,
         } = self;
-        let (drivers, filters) = ((driver, pg_package), (schema_filter, tables_filter));
+        let (drivers, filters) = ((driver, client, orm), (schema_filter, tables_filter));
         write!(f, "Config {{ {dialect:?}, {drivers:?}, {out:?}, {schema:?}, {filters:?}, {migrations:?} }}")
     }
 }
@@ -256,7 +260,7 @@ pub enum Mail {
     Error(ConfigError),
     /// A statement failed.
     Failed { failed: Box<FailedStatement> },
-    /// A session with PostgreSQL began; it waits for our word before its first query.
+    /// A session began; it waits for our word before its first query.
     Session { session: Box<KitSession> },
     /// A query waits for our word before it is sent.
     Query { query: String },
@@ -290,10 +294,30 @@ impl std::fmt::Debug for ConfigError {
 /// What one of drizzle-kit's own sessions is, as the server told it within that session.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct KitSession {
+    /// The package that the session is of; none for every driver of PostgreSQL over a socket.
+    pub driver: Option<String>,
     /// The values of the question that came with the clearance; none where the server gave no answer.
     pub answers: Option<Vec<Option<String>>>,
     /// Why the server gave none.
     pub error: Option<String>,
+    /// What a database of SQLite has.
+    pub catalog: Option<KitCatalog>,
+}
+
+/// What a database of SQLite answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct KitCatalog {
+    /// The rows of each of the questions that came with the clearance; none where one failed.
+    pub answers: Vec<Option<Vec<Vec<serde_json::Value>>>>,
+    pub counts: Vec<KitCount>,
+}
+
+/// How many rows of a table refer to another by a column.
+#[derive(Debug, Clone, Deserialize)]
+pub struct KitCount {
+    pub table: String,
+    pub column: String,
+    pub rows: Option<serde_json::Value>,
 }
 
 /// The drizzle-kit that a command starts.

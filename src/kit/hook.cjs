@@ -6,7 +6,8 @@
 // 2. A session with the server begins: it is asked, within itself, where it is and what it is set to.
 // 3. A query is about to be sent: it is held until it is known to be a read, or the very one that was approved.
 //
-// The last two stand where bytes leave for the socket, which is the same place for every driver and every version.
+// The last two stand where bytes leave for the socket, which is the same place for every driver and every version. Where
+// there is no socket, or what leaves there cannot be read, they stand at the driver's own calls (the folder hook).
 // Mail goes out through one named pipe and comes back through another: plain blocking reads, no event loop.
 'use strict';
 
@@ -83,13 +84,43 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   const { bun, deno } = process.versions;
   if (bun || deno) refuse(`drizzle-kit runs under ${bun ? `bun ${bun}` : `deno ${deno}`} and not under node`);
 
+  let cleared; // what drizzle-pilot let go on; until then nothing goes to a server
+
+  // What the adaptors of the drivers have.
+  const line = {
+    get cleared() {
+      return cleared;
+    },
+    send,
+    exchange,
+    refuse,
+    // Waits until a query may be sent. Returns what is sent instead of it, if something is.
+    hold: (query) => {
+      if (!cleared) refuse('drizzle-kit sends a query before its config was seen');
+      return cleared.hold ? (exchange({ query }).instead ?? undefined) : undefined;
+    },
+    failed: (text, error) => {
+      const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
+      send({ failed: { statement, ...error } });
+    },
+    // The rows of SQLite that lose something when those that they refer to are deleted: each has table, target, column and
+    // action, as `pragma_foreign_key_list` tells them.
+    counts: (answers) => {
+      const name = (text) => `"${text.replaceAll('"', '""')}"`;
+      const references = (answers[cleared.references] ?? []).filter(([, , , action]) => /CASCADE|SET/i.test(action));
+      return references.map(([table, , column]) => ({
+        table,
+        column,
+        sql: `SELECT count(*) FROM (SELECT 1 FROM ${name(table)} WHERE ${name(column)} IS NOT NULL LIMIT ${cleared.most})`,
+      }));
+    },
+  };
+
   // --- Sessions with PostgreSQL -----------------------------------------------------------------------------------------
   // Frames of the protocol, version 3 (PostgreSQL's documentation, "Message Formats"): a letter, a length that counts
   // itself, and the rest. The first message of a client has no letter.
 
   const PROTOCOL_3 = 3; // the upper half of the start-up message's number; requests for TLS and the like have 1234
-  let cleared; // what drizzle-pilot let go on; until then nothing goes to a server
-
   // Cuts whole frames off a stream of pieces, and hands each over with its letter.
   const frames = (take) => {
     let rest = Buffer.alloc(0);
@@ -189,9 +220,9 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
     pass(letter, frame) {
       const text = letter === 'Q' ? cString(frame, 5) : letter === 'P' ? cString(frame, frame.indexOf(0, 5) + 1) : undefined;
-      if (cleared.hold && (text !== undefined || letter === 'F')) {
-        const { instead } = exchange({ query: text ?? '(a function by its number)' });
-        if (instead) frame = replaced(letter, frame, instead);
+      if (text !== undefined || letter === 'F') {
+        const instead = line.hold(text ?? '(a function by its number)');
+        if (instead !== undefined) frame = replaced(letter, frame, instead);
       }
       if (letter === 'P') this.statements.set(cString(frame, 5), text);
       if (letter === 'B') {
@@ -222,16 +253,16 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     failed(error) {
       const text = this.running[0];
       if (text === undefined) return; // a login; or the server ends the session
-      const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
-      send({ failed: { statement, ...error } });
+      line.failed(text, error);
     }
   }
 
+  const mysql = require(path.join(mail, 'mysql.cjs'))(line);
   const sessions = new WeakMap();
   const write = net.Socket.prototype.write;
   const begin = (socket, bytes) => {
     const isStartUp = bytes.length >= 9 && bytes.readUInt32BE(0) === bytes.length && bytes.readUInt16BE(4) === PROTOCOL_3;
-    if (!isStartUp) return false;
+    if (!isStartUp) return mysql.begin(socket, bytes, write, () => sessions.delete(socket));
     if (!cleared) refuse('drizzle-kit connects to PostgreSQL before its config was seen');
     return new Session(socket, write);
   };
@@ -241,7 +272,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
       session = begin(this, bytes);
       // A request for TLS has eight bytes and is followed by the start-up message, here or within TLS.
-      if (session || bytes.length !== 8) sessions.set(this, session);
+      if (session || (bytes.length !== 8 && !mysql.isUpgrade(bytes))) sessions.set(this, session);
       return write.apply(this, arguments);
     }
     if (!session) return write.apply(this, arguments);
@@ -259,26 +290,61 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     return end.call(this, typeof encoding === 'function' ? encoding : callback);
   };
 
+  // --- Drivers without a socket, or above it ---------------------------------------------------------------------------
+
+  // An import from drizzle-kit's own place: finds what drizzle-kit finds, and is done before an import that begins later.
+  const importing = (name) => {
+    const importer = new Module(path.join(path.dirname(real(process.argv[1])), 'drizzle-pilot.cjs'));
+    importer.filename = importer.id;
+    importer._compile('module.exports = (name) => import(name);', importer.id);
+    return importer.exports(name);
+  };
+  const sqlite = require(path.join(mail, 'sqlite.cjs'))(line);
+  const libsql = require(path.join(mail, 'libsql.cjs'))(line);
+  const pglite = require(path.join(mail, 'pglite.cjs'))(line, { frames, cString, framed, fields, complaint, replaced });
+  require(path.join(mail, 'd1.cjs'))(line);
+  const holdDriver = ({ dialect, driver, dbCredentials }) => {
+    if (driver === 'pglite') pglite(importing);
+    const isRemote = /^(?:libsql|https?):/i.test(dbCredentials?.url ?? '');
+    if (isRemote && ['sqlite', 'turso', undefined].includes(dialect)) libsql(importing);
+  };
+
   // --- The config -----------------------------------------------------------------------------------------------------
 
   const kit = real(process.argv[1]);
   const required = Module.createRequire(kit);
-  // drizzle-kit imports its drivers from its own place and takes the first that it finds (`preparePostgresDB`). An import
-  // knows no NODE_PATH, in which package managers list what is no dependency of anybody here.
-  const isInstalled = (name) => {
+  // drizzle-kit imports its drivers from its own place. An import knows no NODE_PATH, in which package managers list what is
+  // no dependency of anybody here.
+  const placeOf = (name) => {
     if (process.versions.pnp) {
       try {
-        return Boolean(required.resolve(name));
-      } catch {
-        return false;
+        return required.resolve(`${name}/package.json`);
+      } catch (error) {
+        // What a package does not export is there.
+        return error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? '' : undefined;
       }
     }
     for (let folder = path.dirname(kit); ; folder = path.dirname(folder)) {
-      if (fs.existsSync(path.join(folder, 'node_modules', name, 'package.json'))) return true;
-      if (folder === path.dirname(folder)) return false;
+      const place = path.join(folder, 'node_modules', name, 'package.json');
+      if (fs.existsSync(place)) return place;
+      if (folder === path.dirname(folder)) return undefined;
     }
   };
-  const drivers = ['pg', 'postgres', '@vercel/postgres', '@neondatabase/serverless'];
+  // In the order of drizzle-kit's `preparePostgresDB` and its siblings, which take the first that they find.
+  const clients = {
+    postgresql: ['pg', 'postgres', '@vercel/postgres', '@neondatabase/serverless'],
+    mysql: ['mysql2', '@planetscale/database'],
+    singlestore: ['mysql2'],
+    sqlite: ['@libsql/client', 'better-sqlite3'],
+    turso: ['@libsql/client'],
+  };
+  const installed = (dialect = 'postgresql') => {
+    const place = placeOf('drizzle-orm');
+    return {
+      client: clients[dialect]?.find((name) => placeOf(name) !== undefined),
+      orm: place ? JSON.parse(fs.readFileSync(place, 'utf8')).version : undefined,
+    };
+  };
   // What drizzle-kit's dotenv and the config have set or taken away: the drivers fill gaps from it.
   const before = { ...process.env };
   const changed = () => {
@@ -288,7 +354,8 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   const clear = (config) => {
     const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
     const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
-    const reply = exchange({ config: { ...known, pgPackage: drivers.find(isInstalled), variables: changed() } });
+    const { client, orm } = installed(dialect);
+    const reply = exchange({ config: { ...known, client, orm, variables: changed() } });
     Object.assign(process.env, reply.env);
     delete process.env.DRIZZLE_PILOT_MAIL;
     delete process.env.DRIZZLE_PILOT_CONFIG;
@@ -298,7 +365,8 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     const ours = ` --require ${JSON.stringify(path.join(mail, 'hook.cjs'))}`;
     process.env.NODE_OPTIONS = (process.env.NODE_OPTIONS ?? '').replace(ours, '');
     // Both ends are open: from here on nobody else can have the pipes.
-    for (const name of ['up', 'down', 'hook.cjs']) fs.unlinkSync(path.join(mail, name));
+    // They are unlinked one by one: after fs.rmSync of a pipe node believes that the next file that it looks at is none.
+    for (const name of fs.readdirSync(mail)) fs.unlinkSync(path.join(mail, name));
     fs.rmdirSync(mail);
     return reply;
   };
@@ -344,6 +412,18 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   let told = false;
   const { load: loadFile } = Module.prototype;
   Module.prototype.load = function (filename) {
+    // By its number a server of MySQL tells what the driver has a name for.
+    if (/[\\/]mysql2[\\/]lib[\\/]constants[\\/]errors\.js$/.test(filename)) {
+      const result = loadFile.call(this, filename);
+      line.mysqlErrors = this.exports;
+      return result;
+    }
+    if (/[\\/](?:better-sqlite3|libsql)[\\/]/.test(filename)) {
+      const result = loadFile.call(this, filename);
+      const { name } = packageOf(filename);
+      if (name === 'better-sqlite3' || name === 'libsql') this.exports = sqlite(name, this.exports);
+      return result;
+    }
     if (!told || filename.includes(`${path.sep}node_modules${path.sep}`)) return loadFile.call(this, filename);
     send({ loaded: filename });
     return ofProject(() => loadFile.call(this, filename));
@@ -371,6 +451,8 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     if (!told) {
       told = true;
       cleared = clear(config);
+      // With the parts that are replaced, as drizzle-kit will have it.
+      holdDriver({ ...config, ...cleared.config });
     }
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.

@@ -17,14 +17,38 @@ pub struct Go {
     pub env: Vec<(&'static str, String)>,
     /// The parts of its config that are replaced.
     pub config: Overlay,
-    /// What each of its sessions with PostgreSQL is asked before its first query.
-    pub question: &'static str,
+    /// What each of its sessions is asked before its first query.
+    pub questions: Questions,
     /// Whether every query waits for our word.
     pub holds: bool,
+    /// The folder in which a database within node is to have a socket, for us to look into it.
+    pub bridge: Option<PathBuf>,
 }
 
-/// The script that node loads before drizzle-kit.
-const HOOK: &str = include_str!("hook.cjs");
+/// What sessions are asked, by engine.
+#[derive(Debug, Clone)]
+pub struct Questions {
+    /// One row, of PostgreSQL.
+    pub postgres: &'static str,
+    /// One row, of MySQL and its kin.
+    pub mysql: String,
+    /// All of SQLite's, one after the other.
+    pub sqlite: Vec<String>,
+    /// Which of these is answered with the references between tables, whose rows are counted.
+    pub references: usize,
+    /// How far they are counted.
+    pub most: u64,
+}
+
+/// The script that node loads before drizzle-kit, and those that it loads: one for each kind of driver.
+const SCRIPTS: [(&str, &str); 6] = [
+    ("hook.cjs", include_str!("hook.cjs")),
+    ("mysql.cjs", include_str!("hook/mysql.cjs")),
+    ("sqlite.cjs", include_str!("hook/sqlite.cjs")),
+    ("libsql.cjs", include_str!("hook/libsql.cjs")),
+    ("d1.cjs", include_str!("hook/d1.cjs")),
+    ("pglite.cjs", include_str!("hook/pglite.cjs")),
+];
 
 /// A private directory with the hook and the pipes; gone when dropped.
 #[derive(Debug)]
@@ -41,7 +65,9 @@ impl Mailbox {
     /// When the temporary directory cannot be written.
     pub fn create() -> std::io::Result<(Mailbox, File)> {
         let dir = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir()?;
-        std::fs::write(dir.path().join("hook.cjs"), HOOK)?;
+        for (name, script) in SCRIPTS {
+            std::fs::write(dir.path().join(name), script)?;
+        }
         let open = |name: &str| -> std::io::Result<File> {
             let path = dir.path().join(name);
             mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
@@ -70,7 +96,11 @@ impl Mailbox {
     pub fn clear(&mut self, go: &Go) -> std::io::Result<()> {
         let env: serde_json::Map<String, serde_json::Value> =
             go.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
-        let reply = serde_json::json!({ "env": env, "config": go.config, "question": go.question, "hold": go.holds });
+        let Questions { postgres, mysql, sqlite, references, most } = &go.questions;
+        let reply = serde_json::json!({
+            "env": env, "config": go.config, "hold": go.holds, "question": postgres, "mysqlQuestion": mysql,
+            "catalog": sqlite, "references": references, "most": most, "bridge": go.bridge,
+        });
         self.reply(&reply)
     }
 

@@ -71,10 +71,36 @@ impl KitError {
             "EHOSTUNREACH",
             "ENETUNREACH",
             "EPIPE",
+            // MySQL and mysql2
+            "ER_ACCESS_DENIED_ERROR",
+            "ER_ACCESS_DENIED_NO_PASSWORD_ERROR",
+            "ER_DBACCESS_DENIED_ERROR",
+            "ER_BAD_DB_ERROR",
+            "ER_CON_COUNT_ERROR",
+            "ER_HOST_IS_BLOCKED",
+            "ER_HOST_NOT_PRIVILEGED",
+            "ER_NOT_SUPPORTED_AUTH_MODE",
+            "ER_SERVER_SHUTDOWN",
+            "HANDSHAKE_NO_SSL_SUPPORT",
+            "PROTOCOL_CONNECTION_LOST",
+            // SQLite and libSQL
+            "SQLITE_AUTH",
+            "SQLITE_CANTOPEN",
+            "SQLITE_NOTADB",
         ];
-        self.code
-            .as_deref()
-            .is_some_and(|code| code.starts_with("08") || code.starts_with("28") || codes.contains(&code))
+        // drizzle-kit prints these without a code: libsql 0.3 to 0.5, better-sqlite3, node's fetch, D1.
+        let sentences = [
+            "Unable to open connection to local database",
+            "Failed to connect to database:",
+            "Cannot open database because",
+            "fetch failed",
+            "Server returned HTTP status 401",
+            "Server returned HTTP status 403",
+            "10000: Authentication error",
+        ];
+        let says = |sentence: &&str| self.message.contains(*sentence);
+        let is_known = |code: &str| code.starts_with("08") || code.starts_with("28") || codes.contains(&code);
+        self.code.as_deref().is_some_and(is_known) || sentences.iter().any(says)
     }
 
     /// Returns everything that was said, for looking for causes.
@@ -246,6 +272,30 @@ mod tests {
         assert_eq!(check("introspect:pg", &ready, ok, false, false), Outcome::Done);
         assert_eq!(check("introspect", &["[✓] 1 tables fetched"], ok, false, false), Outcome::Unproven);
         assert_eq!(check("push:pg", &["[✓] Changes applied"], ok, true, false), Outcome::Done);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_reached_is_known_for_every_driver() {
+        let check = |message: &str, code: Option<&str>, expected: bool| {
+            let error = KitError { message: message.to_owned(), code: code.map(str::to_owned), ..KitError::default() };
+            assert_eq!(error.is_connection(), expected, "{error:?}");
+        };
+        for code in ["ECONNREFUSED", "28P01", "3D000", "ER_ACCESS_DENIED_ERROR", "ER_BAD_DB_ERROR", "SQLITE_NOTADB"] {
+            check("some words", Some(code), true);
+        }
+        for sentence in [
+            "ConnectionFailed(\"Unable to open connection to local database no/such/x.db: 14\")",
+            "Failed to connect to database: `no/such/x.db`",
+            "Cannot open database because the directory does not exist",
+            "fetch failed",
+            "10000: Authentication error",
+        ] {
+            check(sentence, None, true);
+        }
+        for code in ["42P01", "ER_NO_SUCH_TABLE", "SQLITE_ERROR"] {
+            check("some words", Some(code), false);
+        }
+        check("some words", None, false);
     }
 
     #[test]

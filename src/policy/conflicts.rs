@@ -274,7 +274,7 @@ mod tests {
             &["p.toml:6 prompts[1] asks for what p.toml:3 prompts[0] asks for: where they differ, the run stops"],
         );
         check(
-            "[hazards]\nblocking = \"refuse\"\nbuild_index = \"approve\"\nrewrite_table = \"approve\"",
+            "[hazards]\nblocking = \"refuse\"\nbuild_index = \"approve\"\nrewrite_table = \"approve\"\nrebuild_table = \"approve\"",
             &["p.toml:2 hazards.blocking has no effect: each of its kinds has a line of its own"],
         );
     }

@@ -57,6 +57,23 @@ pub enum Using {
     Expression,
 }
 
+/// The rows of a table, copied into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    pub from: ObjectName,
+    /// The columns that they go to, and those that they come from; none where all go one by one, in their order.
+    pub columns: Option<Vec<(String, String)>>,
+}
+
+/// A column as `CREATE TABLE` defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defined {
+    pub name: String,
+    /// Its type as it is written.
+    pub kind: String,
+    pub not_null: bool,
+}
+
 /// Code of the database that a statement runs, by the name that it is called by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
@@ -184,6 +201,13 @@ pub enum Effect {
     /// Rows come in: what was new is not empty any more.
     InsertRows {
         table: ObjectName,
+        /// Where they come from, where all that is done is that they are copied.
+        copied: Option<Copied>,
+    },
+    /// The columns of a table that is created.
+    Define {
+        table: ObjectName,
+        columns: Vec<Defined>,
     },
     DisableRls {
         table: ObjectName,
@@ -241,7 +265,8 @@ impl Effect {
             | Effect::RewriteTable { table }
             | Effect::Truncate { table, .. }
             | Effect::DeleteRows { table }
-            | Effect::InsertRows { table }
+            | Effect::InsertRows { table, .. }
+            | Effect::Define { table, .. }
             | Effect::DisableRls { table } => vec![table],
             Effect::AlterPolicy { policy } => vec![policy],
             Effect::Grant { on } | Effect::Revoke { on } => on.iter().collect(),

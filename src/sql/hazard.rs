@@ -16,6 +16,7 @@ pub enum Hazard {
     ChangeType,
     DropPrimaryKey,
     DeleteRows,
+    ClearColumn,
     DisableRls,
     DropPolicy,
     AlterPolicy,
@@ -30,6 +31,7 @@ pub enum Hazard {
     AddPrimaryKey,
     BuildIndex,
     RewriteTable,
+    RebuildTable,
     RenameTable,
     RenameColumn,
     RenameType,
@@ -85,7 +87,7 @@ const fn row(hazard: Hazard, name: &'static str, class: Class, object: Object, m
 
 /// Every hazard, in the order of the documentation.
 #[rustfmt::skip]
-const TABLE: [Row; 31] = [
+const TABLE: [Row; 33] = [
     row(Hazard::DropSchema, "drop_schema", Class::DataLoss, Object::Schema, "a schema is dropped, with everything in it"),
     row(Hazard::DropTable, "drop_table", Class::DataLoss, Object::Table, "a table is dropped, empty or not"),
     row(Hazard::DropColumn, "drop_column", Class::DataLoss, Object::Column, "a column is dropped"),
@@ -97,6 +99,7 @@ const TABLE: [Row; 31] = [
     row(Hazard::ChangeType, "change_type", Class::DataLoss, Object::Column, "a column changes its type"),
     row(Hazard::DropPrimaryKey, "drop_primary_key", Class::DataLoss, Object::Table, "a table loses its primary key, perhaps for good"),
     row(Hazard::DeleteRows, "delete_rows", Class::DataLoss, Object::Table, "rows are deleted"),
+    row(Hazard::ClearColumn, "clear_column", Class::DataLoss, Object::Column, "values of a column are replaced by NULL or its default, because the rows that they name are deleted"),
     row(Hazard::DisableRls, "disable_rls", Class::Access, Object::Table, "row level security is switched off"),
     row(Hazard::DropPolicy, "drop_policy", Class::Access, Object::Policy, "a row level security policy is dropped"),
     row(Hazard::AlterPolicy, "alter_policy", Class::Access, Object::Policy, "a row level security policy is changed"),
@@ -111,6 +114,7 @@ const TABLE: [Row; 31] = [
     row(Hazard::AddPrimaryKey, "add_primary_key", Class::MayFail, Object::Table, "fails where values repeat or are NULL"),
     row(Hazard::BuildIndex, "build_index", Class::Blocking, Object::Table, "blocks writes while the index is built"),
     row(Hazard::RewriteTable, "rewrite_table", Class::Blocking, Object::Table, "blocks everything while the table is rewritten"),
+    row(Hazard::RebuildTable, "rebuild_table", Class::Blocking, Object::Table, "a table is built anew under another name, and takes the place of the old one"),
     row(Hazard::RenameTable, "rename_table", Class::Breaking, Object::Table, "breaks running programs that use the old name"),
     row(Hazard::RenameColumn, "rename_column", Class::Breaking, Object::Column, "breaks running programs that use the old name"),
     row(Hazard::RenameType, "rename_type", Class::Breaking, Object::Type, "breaks running programs that use the old name"),

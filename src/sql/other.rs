@@ -16,7 +16,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
 use super::lex::{self, Sort};
 use super::name::{ObjectName, PUBLIC};
 
@@ -198,7 +198,13 @@ fn create_table(table: &CreateTable) -> Option<Vec<Effect>> {
         add_constraint(&name, constraint)?;
     }
     let proof = if table.if_not_exists { Proof::Unproven } else { Proof::New };
-    Some(vec![Effect::Create { kind: Kind::Table, name, proof }])
+    let columns = table.columns.iter().map(|column| Defined {
+        name: column.name.value.clone(),
+        kind: column.data_type.to_string(),
+        not_null: column.options.iter().any(|option| option.option == ColumnOption::NotNull),
+    });
+    let define = Effect::Define { table: name.clone(), columns: columns.collect() };
+    Some(vec![Effect::Create { kind: Kind::Table, name, proof }, define])
 }
 
 fn alter_table(alter: &AlterTable) -> Option<Vec<Effect>> {
@@ -421,21 +427,37 @@ fn delete_rows(delete: &Delete) -> Option<Vec<Effect>> {
     known.contains(&written).then(|| relation(name)).flatten().map(|table| vec![Effect::DeleteRows { table }])
 }
 
-/// Reads the copy of a table into the one that takes its place: `INSERT INTO new(…) SELECT … FROM old`.
+/// Reads the copy of a table into the one that takes its place: `INSERT INTO new(…) SELECT … FROM old`, and before
+/// drizzle-kit 0.25 `INSERT INTO new SELECT * FROM old`.
 fn insert_rows(insert: &Insert) -> Option<Vec<Effect>> {
     let TableObject::TableName(table) = &insert.table else { return None };
     let query = insert.source.as_ref()?;
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [from] = select.from.as_slice() else { return None };
     let TableFactor::Table { name: from, .. } = &from.relation else { return None };
-    let column = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.to_string()),
-        _ => None,
+    let (known, columns) = if insert.columns.is_empty() {
+        (format!("INSERT INTO {table} SELECT * FROM {from}"), None)
+    } else {
+        let column = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let columns = select.projection.iter().map(column).collect::<Option<Vec<_>>>()?;
+        let list = |names: Vec<String>| names.join(", ");
+        let into = list(insert.columns.iter().map(ToString::to_string).collect());
+        let known = format!(
+            "INSERT INTO {table} ({into}) SELECT {} FROM {from}",
+            list(columns.iter().map(Ident::to_string).collect())
+        );
+        let into = insert.columns.iter().map(|name| name.0.last()?.as_ident().map(|name| name.value.clone()));
+        let pairs = into.zip(&columns).map(|(into, from)| Some((into?, from.value.clone())));
+        (known, Some(pairs.collect::<Option<Vec<_>>>()?).filter(|pairs| pairs.len() == columns.len()))
     };
-    let columns = select.projection.iter().map(column).collect::<Option<Vec<_>>>()?.join(", ");
-    let into = insert.columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let known = format!("INSERT INTO {table} ({into}) SELECT {columns} FROM {from}");
-    (insert.to_string() == known).then(|| relation(table)).flatten().map(|table| vec![Effect::InsertRows { table }])
+    if insert.to_string() != known {
+        return None;
+    }
+    let copied = Copied { from: relation(from)?, columns };
+    Some(vec![Effect::InsertRows { table: relation(table)?, copied: Some(copied) }])
 }
 
 pub(super) fn relation(name: &Name) -> Option<ObjectName> {

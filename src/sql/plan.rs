@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dialect::Dialect;
-use super::effect::{Code, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use super::effect::{Code, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
 use super::hazard::{Class, Hazard};
 use super::name::ObjectName;
+use super::rebuild::{self, Part};
 use super::{other, postgres};
 
 /// What a statement is, and why it needs consent.
@@ -28,6 +29,25 @@ pub struct Assessed {
     pub references: Vec<Reference>,
     /// What it does to the objects of the catalog, in its order.
     pub changes: Vec<Change>,
+    /// The table that has been built anew when the statement drops the old one.
+    pub replaced: Option<Replaced>,
+    /// The columns that get this type, each by its name from before the plan.
+    pub retyped: Vec<(ObjectName, String)>,
+}
+
+/// A table that is built anew: created under another name, filled, and put in the place of the old one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    pub table: ObjectName,
+    /// The name that it had before the plan.
+    pub before: ObjectName,
+    /// The columns that it has afterwards, each with the one from before the plan whose values it gets; none where it gets
+    /// none.
+    pub columns: Vec<(Defined, Option<String>)>,
+    /// The values are taken by their places, and not by names.
+    pub in_order: bool,
+    /// Whether any rows are copied.
+    pub is_filled: bool,
 }
 
 /// What a statement does to an object that the catalog lists, or needs of it. The names are those from before the plan; what
@@ -138,8 +158,8 @@ pub fn assess(statements: &[String], dialect: Dialect, facts: &Facts) -> Vec<Ass
                 objects.push(object.clone());
             }
         }
-        let Weighed { hazards, references, changes } = weighed;
-        Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references, changes }
+        let Weighed { hazards, references, changes, replaced, retyped } = weighed;
+        Assessed { sql: sql.clone(), kind: reading.kind, objects, hazards, references, changes, replaced, retyped }
     });
     assessed.collect()
 }
@@ -153,15 +173,40 @@ pub struct Weighed {
     pub references: Vec<Reference>,
     /// As in [`Assessed`].
     pub changes: Vec<Change>,
+    /// As in [`Assessed`].
+    pub replaced: Option<Replaced>,
+    /// As in [`Assessed`].
+    pub retyped: Vec<(ObjectName, String)>,
 }
 
 /// Returns what is at stake in statements that were read, in their order.
 pub fn weigh(readings: &[Reading], facts: &Facts) -> Vec<Weighed> {
     let enums = Enums::find(readings);
+    let parts = rebuild::find(readings);
     let mut state = State::default();
     let mut weighed = Vec::with_capacity(readings.len());
     for (statement_idx, reading) in readings.iter().enumerate() {
         let mut hazards: Vec<Found> = Vec::new();
+        // The table stays the same one, whatever it is called meanwhile.
+        if let Some(part) = parts.get(&statement_idx) {
+            let replaced = match part {
+                Part::Beside => None,
+                Part::Drop(rebuild) => Some(state.replaced(rebuild)),
+            };
+            if let Some(replaced) = &replaced {
+                let kinds = [Some(Hazard::RebuildTable), (!replaced.is_filled).then_some(Hazard::DeleteRows)];
+                for hazard in kinds.into_iter().flatten() {
+                    add(
+                        &mut hazards,
+                        Risk::new(hazard, Space::Relation, [replaced.table.clone()], Reach::Alone),
+                        &state,
+                    );
+                }
+            }
+            let (references, changes, retyped) = (Vec::new(), Vec::new(), Vec::new());
+            weighed.push(Weighed { hazards, references, changes, replaced, retyped });
+            continue;
+        }
         // Everything that one statement does is weighed against what was there before it: PostgreSQL drops columns
         // before it adds any, whatever their order in the statement.
         for effect in &reading.effects {
@@ -178,11 +223,18 @@ pub fn weigh(readings: &[Reading], facts: &Facts) -> Vec<Weighed> {
         // Where there are no rows, nothing runs. Whatever a materialised view is made of runs.
         let runs = reading.runs.iter().filter(|run| !state.is_new(Space::Relation, &run.table));
         let changes = changes.chain(runs.map(|run| Change::Run { code: run.code.clone() })).collect();
+        let retyped = reading.effects.iter().filter_map(|effect| match effect {
+            Effect::ChangeType { column, to, .. } => {
+                Some((state.former(Space::Column, column).unwrap_or_else(|| column.clone()), to.text.clone()))
+            }
+            _ => None,
+        });
+        let retyped = retyped.collect();
         for effect in &reading.effects {
             state.apply(effect);
         }
         let references = reading.effects.iter().filter_map(|effect| state.reference(effect)).collect();
-        weighed.push(Weighed { hazards, references, changes });
+        weighed.push(Weighed { hazards, references, changes, replaced: None, retyped });
     }
     weighed
 }
@@ -240,6 +292,7 @@ fn risks(effect: &Effect, recreated: Option<&ObjectName>, facts: &Facts, state: 
         | Effect::SetDefault { .. }
         | Effect::AllowNull { .. }
         | Effect::InsertRows { .. }
+        | Effect::Define { .. }
         | Effect::Refer { .. } => Vec::new(),
         Effect::DropIdentity { column } => {
             let sequence = sequence_of(column, facts, state);
@@ -459,6 +512,23 @@ impl State {
         Some(parent.child(name.last()))
     }
 
+    fn replaced(&self, rebuild: &rebuild::Rebuild) -> Replaced {
+        let rebuild::Rebuild { table, defined, copied } = rebuild;
+        let before = |space, name: ObjectName| self.former(space, &name).unwrap_or(name);
+        let source = |defined: &Defined| {
+            let pairs = copied.as_ref()?.columns.as_ref()?;
+            let (_, from) = pairs.iter().find(|(into, _)| into.eq_ignore_ascii_case(&defined.name))?;
+            Some(before(Space::Column, table.child(from)).last().to_owned())
+        };
+        Replaced {
+            table: table.clone(),
+            before: before(Space::Relation, table.clone()),
+            columns: defined.iter().map(|defined| (defined.clone(), source(defined))).collect(),
+            in_order: copied.as_ref().is_some_and(|copied| copied.columns.is_none()),
+            is_filled: copied.is_some(),
+        }
+    }
+
     fn reference(&self, effect: &Effect) -> Option<Reference> {
         let Effect::Refer { table, to } = effect else { return None };
         let before = |table: &ObjectName| self.former(Space::Relation, table).unwrap_or_else(|| table.clone());
@@ -544,10 +614,11 @@ impl State {
             Effect::Drop { kind, name, .. } => self.forget(space(*kind), name),
             Effect::Rename { kind, from, to } => self.rename(space(*kind), from, to),
             // The rows may have come from a table that is dropped next.
-            Effect::InsertRows { table } => self.remove_new(Space::Relation, table),
+            Effect::InsertRows { table, .. } => self.remove_new(Space::Relation, table),
             // It may have filled, moved or replaced anything.
             Effect::Unknown => self.new.clear(),
             Effect::RenameValue { .. }
+            | Effect::Define { .. }
             | Effect::NameIndex { .. }
             | Effect::UseType { .. }
             | Effect::DropIdentity { .. }
@@ -1216,21 +1287,70 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_sqlite_that_is_built_again_is_dropped() {
-        check_all(
-            Dialect::Sqlite,
-            &Facts::default(),
-            &[
-                ("PRAGMA foreign_keys=OFF;", ""),
-                ("CREATE TABLE `__new_users` (`id` integer PRIMARY KEY NOT NULL);", ""),
-                ("INSERT INTO `__new_users`(\"id\") SELECT \"id\" FROM `users`;", ""),
-                ("DROP TABLE `users`;", "drop_table public.users"),
-                ("ALTER TABLE `__new_users` RENAME TO `users`;", "rename_table public.__new_users"),
-                ("DROP TABLE users;", "drop_table public.users (formerly public.__new_users)"),
-                ("PRAGMA foreign_keys=ON;", ""),
-                ("PRAGMA writable_schema=ON;", "unclassified"),
-            ],
+    fn a_table_that_is_built_anew_is_one_change_of_it() {
+        let sqlite = |plan: &[(&str, &str)]| check_all(Dialect::Sqlite, &Facts::default(), plan);
+        let (create, copy, drop, rename) = (
+            "CREATE TABLE `__new_users` (`id` integer PRIMARY KEY NOT NULL);",
+            "INSERT INTO `__new_users`(\"id\") SELECT \"id\" FROM `users`;",
+            "DROP TABLE `users`;",
+            "ALTER TABLE `__new_users` RENAME TO `users`;",
         );
+        sqlite(&[
+            ("PRAGMA foreign_keys=OFF;", ""),
+            (create, ""),
+            (copy, ""),
+            (drop, "rebuild_table public.users"),
+            (rename, ""),
+            // It is the same table, and dropping it is a drop.
+            (drop, "drop_table public.users"),
+            ("PRAGMA foreign_keys=ON;", ""),
+            ("PRAGMA writable_schema=ON;", "unclassified"),
+        ]);
+        sqlite(&[
+            ("DELETE FROM `users`;", "delete_rows public.users"),
+            (create, ""),
+            (drop, "rebuild_table public.users; delete_rows public.users"),
+            (rename, ""),
+        ]);
+        // drizzle-kit before 0.25.
+        sqlite(&[
+            ("ALTER TABLE `users` RENAME TO `__old_push_users`;", ""),
+            ("CREATE TABLE `users` (`id` integer PRIMARY KEY NOT NULL);", ""),
+            ("INSERT INTO \"users\" SELECT * FROM \"__old_push_users\";", ""),
+            ("DROP TABLE `__old_push_users`;", "rebuild_table public.users"),
+        ]);
+        let (dropped, renamed) = ("drop_table public.users", "rename_table public.__new_users");
+        // Another table is dropped, filled, or renamed; something stands between; some rows are left out.
+        let other = "INSERT INTO `__new_users`(\"id\") SELECT \"id\" FROM `posts`;";
+        sqlite(&[(create, ""), (other, ""), (drop, dropped), (rename, renamed)]);
+        let other = "ALTER TABLE `__new_users` RENAME TO `people`;";
+        sqlite(&[(create, ""), (copy, ""), (drop, dropped), (other, renamed)]);
+        let index = "CREATE INDEX `i` ON `posts` (`a`);";
+        sqlite(&[(create, ""), (copy, ""), (index, "build_index public.posts"), (drop, dropped), (rename, renamed)]);
+        let some = "INSERT INTO `__new_users`(\"id\") SELECT \"id\" FROM `users` WHERE id > 1;";
+        sqlite(&[(create, ""), (some, "unclassified"), (drop, dropped), (rename, renamed)]);
+        sqlite(&[(create, ""), (copy, ""), (drop, dropped)]);
+    }
+
+    #[test]
+    fn a_column_that_libsql_defines_anew_keeps_its_rows() {
+        let turso = |plan: &[(&str, &str)]| check_all(Dialect::Turso, &Facts::default(), plan);
+        turso(&[
+            (
+                "ALTER TABLE `u` ALTER COLUMN \"a\" TO \"a\" text NOT NULL DEFAULT 'x';",
+                "change_type public.u.a; add_not_null public.u.a",
+            ),
+            (
+                "ALTER TABLE `u` ALTER COLUMN \"a\" TO \"a\" integer REFERENCES o(b) ON DELETE cascade;",
+                "change_type public.u.a; add_foreign_key public.u",
+            ),
+            ("ALTER TABLE `u` ALTER COLUMN \"a\" TO \"b\" text;", "change_type public.u.a; rename_column public.u.a"),
+            ("ALTER TABLE `u` ALTER COLUMN \"a\" TO \"a\" text; DROP TABLE u", "unclassified"),
+            ("ALTER TABLE `u` ALTER COLUMN \"a\" TO", "unclassified"),
+        ]);
+        // With drizzle-kit's dialect `sqlite` it may be libSQL as well; SQLite itself takes it for an error.
+        let text = "ALTER TABLE `u` ALTER COLUMN \"a\" TO \"a\" text;";
+        check_all(Dialect::Sqlite, &Facts::default(), &[(text, "change_type public.u.a")]);
     }
 
     #[test]

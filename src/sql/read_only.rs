@@ -1,6 +1,8 @@
 //! Tells whether a query only reads. Knows the queries by which drizzle-kit looks at a catalog, and takes nothing else for
 //! a read: what a function, a CTE or a locking clause would do cannot be told by a query's first word.
 
+mod other;
+
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::dialect::Dialect;
@@ -102,9 +104,7 @@ pub fn reads(query: &str, dialect: Dialect) -> Result<(), String> {
                 postgres::parse_one(query).ok_or("it is not one statement that can be read with certainty")?;
             statement.descendants().try_for_each(|part| is_harmless(&part))
         }
-        Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => {
-            Err("queries of this dialect are not told apart".to_owned())
-        }
+        Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => other::reads(query, dialect),
     }
 }
 

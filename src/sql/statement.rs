@@ -191,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_without_a_semicolon_ends_with_its_line() {
+        for next in [
+            "ALTER TABLE `t` ADD `a` text NOT NULL;",
+            "ALTER TABLE `t` ALTER COLUMN \"a\" TO \"a\" text NOT NULL;",
+            "delete from `u`",
+            "CREATE TABLE `__new_t` (\n\t`a` text\n);",
+        ] {
+            check(Dialect::Turso, &format!("delete from `t`\n{next}"), &["delete from `t`", next]);
+        }
+    }
+
+    #[test]
     fn a_statement_ends_with_a_semicolon_that_ends_it() {
         let cases: [(&str, &[&str]); 13] = [
             ("", &[]),

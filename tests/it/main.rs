@@ -34,5 +34,6 @@ mod checks;
 mod command_line;
 mod corpus;
 mod docs;
+mod engines;
 mod hazards;
 mod init_command;

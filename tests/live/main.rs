@@ -69,6 +69,9 @@ mod managed;
 mod npm;
 
 mod check;
+mod drivers;
+mod pglite;
 mod readings;
+mod remote;
 mod secrets;
 mod sqlite;

@@ -55,12 +55,36 @@ fn main() -> io::Result<()> {
     if std::env::var_os("DRIZZLE_PILOT_PROBE").is_none() {
         fake.note(&Entry::Started(args[2..].to_vec()))?;
     }
-    fake.hand_over(&script.mail)?;
+    fake.hand_over(&script.mail, args.get(2).is_some_and(|command| command.starts_with("push")))?;
     for step in &script.steps {
         fake.play(step)?;
     }
     fake.end(0)
 }
+
+/// What PGlite answers to the question that every session is asked.
+const PGLITE: [&str; 18] = [
+    "170004",
+    "false",
+    "off",
+    "template1",
+    "postgres",
+    "postgres",
+    "\"$user\", public",
+    "pg_catalog,public",
+    "public",
+    "1",
+    "0",
+    "0",
+    "on",
+    "safe_encoding",
+    "off",
+    "off",
+    "on",
+    "origin",
+];
+/// What MySQL answers.
+const MYSQL: [&str; 5] = ["shop", "app@%", "8.0.36", "", "1"];
 
 struct Fake {
     out: io::Stdout,
@@ -101,12 +125,10 @@ impl Fake {
     }
 
     /// Does what the hook does inside drizzle-kit's node.
-    fn hand_over(&mut self, mail: &Mail) -> io::Result<()> {
+    fn hand_over(&mut self, mail: &Mail, connects: bool) -> io::Result<()> {
         let Some(dir) = std::env::var_os("DRIZZLE_PILOT_MAIL").map(PathBuf::from) else { return Ok(()) };
-        let send = |value: Value| {
-            let mut up = OpenOptions::new().write(true).open(dir.join("up"))?;
-            writeln!(up, "{value}")
-        };
+        let mut up = OpenOptions::new().write(true).open(dir.join("up"))?;
+        let mut send = |value: Value| writeln!(up, "{value}");
         if std::env::var_os("DRIZZLE_PILOT_PROBE").is_some() {
             if !matches!(mail, Mail::Unhooked) {
                 send(serde_json::json!({ "hello": { "version": null, "folder": "/" } }))?;
@@ -119,15 +141,35 @@ impl Fake {
             Mail::Nothing | Mail::Unhooked => return Ok(()),
         }
         let mut down = File::open(dir.join("down"))?;
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while down.read(&mut byte)? == 1 && byte != *b"\n" {
-            line.push(byte[0]);
-        }
+        let mut told = || -> io::Result<Value> {
+            let mut line = Vec::new();
+            let mut byte = [0];
+            while down.read(&mut byte)? == 1 && byte != *b"\n" {
+                line.push(byte[0]);
+            }
+            Ok(serde_json::from_slice(&line)?)
+        };
+        let first = told()?;
         std::fs::remove_dir_all(&dir)?;
-        let told: Value = serde_json::from_slice(&line)?;
-        self.note(&Entry::Told(told.clone()))?;
-        if told.get("stop").is_some() { self.end(1) } else { Ok(()) }
+        self.note(&Entry::Told(first.clone()))?;
+        if first.get("stop").is_some() {
+            return self.end(1);
+        }
+        let Mail::Config(config) = mail else { return Ok(()) };
+        let answers: &[&str] = match (config["dialect"].as_str(), config["driver"].as_str()) {
+            (Some("postgresql"), Some("pglite")) => &PGLITE,
+            (None | Some("postgresql"), _) => return Ok(()),
+            _ => &MYSQL,
+        };
+        if connects && first["hold"] == true {
+            // Of an empty database.
+            let catalog = serde_json::json!({ "answers": [[[1]], [], []], "counts": [] });
+            send(serde_json::json!({ "session": { "driver": "fake", "answers": answers, "catalog": catalog } }))?;
+            if told()?.get("stop").is_some() {
+                return self.end(1);
+            }
+        }
+        Ok(())
     }
 
     fn print(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! `scripts/test` installs the kits, starts PostgreSQL and says through the environment where they are.
 
 mod change;
+pub(crate) mod commands;
 mod database;
 mod paste;
 mod processes;
@@ -17,7 +18,7 @@ mod watchdog;
 pub(crate) use change::{FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};
 pub(crate) use processes::{Signal, signal};
-pub(crate) use project::Project;
+pub(crate) use project::{Project, Remote};
 pub(crate) use proxy::{AtCommit, AtOptions, Gate, Journeys, Silence, pooler, proxy, transaction_pooler};
 pub(crate) use random::Random;
 pub(crate) use run::{Ran, Run, Running};

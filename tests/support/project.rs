@@ -1,7 +1,8 @@
 //! A folder like a user's: drizzle config, schema, policy, and one of the real drizzle-kits in `node_modules`.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use url::Url;
@@ -69,7 +70,8 @@ impl Project {
         project
     }
 
-    fn empty(kit: &str) -> Self {
+    /// Makes a project without a config.
+    pub(crate) fn empty(kit: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("live project ").tempdir().expect("there is a temporary folder");
         let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB")).join(kit).join("node_modules");
         assert!(kit.is_dir(), "{} is missing: run scripts/test", kit.display());
@@ -143,6 +145,22 @@ impl Project {
         self.pilot(&["push"]).run()
     }
 
+    /// Starts what stands in for a server of libSQL and for D1, with `app.db` behind it (`tests/support/remote.cjs`).
+    pub(crate) fn remote(&self, token: &str) -> Remote {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/remote.cjs");
+        let mut child = Command::new("node")
+            .arg(script)
+            .args(["app.db", token])
+            .current_dir(self.dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node is installed");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it is a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("it prints its port");
+        Remote { child, port: line.trim().parse().expect("it prints a number") }
+    }
+
     /// Runs SQL on `app.db` and returns the last result's rows as JSON arrays.
     #[track_caller]
     pub(crate) fn libsql(&self, statements: &[&str]) -> serde_json::Value {
@@ -162,6 +180,19 @@ impl Project {
             .expect("node is installed");
         assert!(output.status.success(), "{statements:?}");
         serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    }
+}
+
+/// A server that ends when dropped.
+pub(crate) struct Remote {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Setting {
     pub migrations: Option<String>,
     /// Whether the repository has a Dockerfile.
     pub has_dockerfile: bool,
+    /// Whether the database is a PostgreSQL that our own commands connect to.
+    pub is_postgres: bool,
 }
 
 impl Setting {
@@ -47,7 +49,14 @@ pub fn scripts(setting: &Setting) -> Vec<(&'static str, String)> {
         ("db:reset", &reset),
         ("db:sync", "sync"),
     ];
-    lines.map(|(name, line)| (name, format!("drizzle-pilot {line}{}", setting.config))).into()
+    // Where our own commands do not connect, drizzle-kit's migrator does, and the others would only say so.
+    let other = |(name, line): (&'static str, &str)| match name {
+        "db:migrate" if !setting.is_postgres => Some((name, format!("run{} -- migrate", setting.config))),
+        "db:status" | "db:reset" | "db:sync" if !setting.is_postgres => None,
+        _ => Some((name, format!("{line}{}", setting.config))),
+    };
+    let lines = lines.into_iter().filter_map(other);
+    lines.map(|(name, line)| (name, format!("drizzle-pilot {line}"))).collect()
 }
 
 /// Returns a workflow for GitHub.
@@ -261,6 +270,7 @@ mod tests {
             has_lock: true,
             config: String::new(),
             migrations: Some("drizzle".to_owned()),
+            is_postgres: true,
             has_dockerfile: false,
         }
     }
@@ -276,6 +286,20 @@ mod tests {
             hook_lines(&setting(Manager::Pnpm { is_pinned: true }, "packages/db")),
             "if [ -e packages/db/drizzle/meta/_journal.json ]; then (cd packages/db && pnpm exec drizzle-pilot check --staged --migrations drizzle) || exit $?; fi"
         );
+    }
+
+    #[test]
+    fn no_script_is_written_that_could_only_say_that_it_is_for_postgresql() {
+        let written = |is_postgres: bool| {
+            let setting = Setting { is_postgres, ..setting(Manager::Npm, "") };
+            scripts(&setting).into_iter().map(|(name, line)| format!("{name}: {line}")).collect::<Vec<_>>()
+        };
+        let others = written(false);
+        assert!(others.contains(&"db:migrate: drizzle-pilot run -- migrate".to_owned()), "{others:?}");
+        for name in ["db:status", "db:reset", "db:sync"] {
+            assert!(written(true).iter().any(|line| line.starts_with(name)), "{name}");
+            assert!(!others.iter().any(|line| line.starts_with(name)), "{name}");
+        }
     }
 
     #[test]

@@ -38,7 +38,9 @@ fn rule(hazard: Hazard) -> Option<(&'static Rule, &'static str)> {
         | Hazard::AddForeignKey
         | Hazard::AddCheck
         | Hazard::AddPrimaryKey
+        | Hazard::ClearColumn
         | Hazard::RewriteTable
+        | Hazard::RebuildTable
         | Hazard::RenameType
         | Hazard::DropIndex
         | Hazard::DropConstraint
@@ -92,16 +94,6 @@ fn is_part_of_more(source: &Source<'_>, statement_idx: usize, found: &Found, obj
             let is_plain = |effect: &Effect| matches!(effect, Effect::Drop { kind: Kind::View, name, reach: Reach::Alone, .. } if name == object);
             effects.any(|(idx, effect)| idx == statement_idx && is_plain(effect))
         }
-        // SQLite changes a table by making it anew under another name (drizzle-kit writes `__new_` before it).
-        Hazard::DropTable => effects.any(|(_, effect)| is_successor(effect, |to| to == object)),
-        Hazard::RenameTable => effects.any(|(_, effect)| is_successor(effect, |_| true)),
-        _ => false,
-    }
-}
-
-fn is_successor(effect: &Effect, of: impl Fn(&ObjectName) -> bool) -> bool {
-    match effect {
-        Effect::Rename { kind: Kind::Table, from, to } => from.last() == format!("__new_{}", to.last()) && of(to),
         _ => false,
     }
 }
