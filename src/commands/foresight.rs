@@ -430,7 +430,11 @@ pub fn unsafe_names(statements: &[String]) -> Vec<String> {
         _ => None,
     };
     let names = statements.iter().flat_map(|sql| sql::read(sql, Dialect::Postgres).effects).filter_map(given);
-    let is_unsafe = |(kind, name): &(Kind, ObjectName)| name.parts().iter().any(|part| names::is_unsafe(*kind, part));
+    let is_unsafe = |(kind, name): &(Kind, ObjectName)| {
+        let is_relation =
+            matches!(kind, Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
+        name.parts().iter().any(|part| names::is_unsafe(part, is_relation))
+    };
     let told = |(kind, name): (Kind, ObjectName)| {
         format!(
             "{} {name} would have quotes or control characters in its name, and drizzle-kit puts names into its SQL as they are: \

@@ -7,7 +7,6 @@ use tokio_postgres::types::Type;
 
 use super::connect::ConnectError;
 use super::visit::Visit;
-use crate::sql::effect::Kind;
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +25,9 @@ const ANYWHERE: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u
 /// Schemas and relations stand between single quotes as well.
 const IN_LITERALS: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"']"#;
 
-/// Tells whether drizzle-kit cannot be let at a name, as the patterns above do.
-pub fn is_unsafe(kind: Kind, name: &str) -> bool {
-    let in_literals = matches!(kind, Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
+/// Tells whether drizzle-kit cannot be let at a name, as the patterns above do: one of a schema or relation, which stands in
+/// literals as well, or another.
+pub fn is_unsafe(name: &str, in_literals: bool) -> bool {
     let acts = |char: char| {
         char == '"'
             || char == '\'' && in_literals
@@ -144,11 +143,11 @@ mod tests {
 
     #[test]
     fn names_that_act_in_the_sql_of_drizzle_kit_are_told() {
-        assert!(is_unsafe(Kind::Table, "it's") && !is_unsafe(Kind::Column, "it's"));
-        for kind in [Kind::Schema, Kind::Table, Kind::Column, Kind::Constraint, Kind::Policy, Kind::Type] {
-            assert!(!is_unsafe(kind, "größe of.all*"), "{kind:?}");
+        assert!(is_unsafe("it's", true) && !is_unsafe("it's", false));
+        for in_literals in [true, false] {
+            assert!(!is_unsafe("größe of.all*", in_literals));
             for name in ["a\"b", "a\u{1b}[2J", "a\nb", "a\u{202e}b"] {
-                assert!(is_unsafe(kind, name), "{kind:?} {name:?}");
+                assert!(is_unsafe(name, in_literals), "{name:?}");
             }
         }
     }
