@@ -223,7 +223,14 @@ impl Logbook {
                 None => console.show(&report.text()),
             },
         }
+        let before = verdict.exit;
         let verdict = delivered(verdict, console);
+        if verdict.exit != before
+            && let Some(path) = &self.report_to
+        {
+            // It says what the code says; where it is what could not be written, that is told already.
+            let _ = std::fs::write(path, self.report(command, &verdict).json(console.secrets()));
+        }
         if verdict.exit == Exit::Ok {
             return verdict.exit;
         }

@@ -263,14 +263,14 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
         return Ok(of_stale(stale, is_older, &lines, &cwd));
     }
     if !matches!(read.journal, JournalFile::Read(_)) && !alone.blocking.is_empty() {
-        return Ok(conflict(&read, &alone.blocking, &|_| false, &lines, &cwd));
+        return Ok(conflict(&read, &alone.blocking, None, &lines, &cwd));
     }
     console.progress("reading the history");
     let ground = Ground::of(place, args.migrations.as_deref(), &cwd)?;
     let history = match ground.history(clock) {
         Ok(history) => history,
         Err(_) if !alone.blocking.is_empty() => {
-            return Ok(conflict(&ground.folder, &alone.blocking, &|_| false, &lines, &cwd));
+            return Ok(conflict(&ground.folder, &alone.blocking, None, &lines, &cwd));
         }
         Err(verdict) => return Err(verdict),
     };
@@ -281,7 +281,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     };
     let faults = faults::sort(&ground.folder, found, &is_applied);
     if !faults.blocking.is_empty() {
-        return Ok(conflict(&ground.folder, &faults.blocking, &is_applied, &lines, &cwd));
+        return Ok(conflict(&ground.folder, &faults.blocking, Some(&is_applied), &lines, &cwd));
     }
     if let Some(advice) = astray(&ground, &history, &status, &faults, &lines) {
         return Ok(advice);
@@ -390,11 +390,12 @@ fn told(finding: &Finding, file: &str) -> String {
     format!("{file}:{}: {} [{}]", finding.place.at.line, finding.sentence, finding.id)
 }
 
-/// What two branches left in the folder. Nothing can be generated on top of it.
+/// What two branches left in the folder. Nothing can be generated on top of it. `is_applied` says what the database has; none
+/// where it could not be asked.
 fn conflict(
     folder: &Folder,
     found: &[Finding],
-    is_applied: &dyn Fn(&str) -> bool,
+    is_applied: Option<&dyn Fn(&str) -> bool>,
     lines: &Lines<'_>,
     cwd: &Path,
 ) -> Advice {
@@ -402,8 +403,19 @@ fn conflict(
     let evidence = found.iter().map(|finding| told(finding, &shown(&finding.place.file)));
     let check = || lines.step("check", "finds nothing any more when the folder is whole again", None);
     let mut steps = Vec::new();
-    match found.first().and_then(|first| faults::fork(folder, first)) {
-        Some(Fork { earlier, later, snapshot, id }) if is_applied(&earlier.tag) && is_applied(&later.tag) => {
+    let fork = found.first().and_then(|first| faults::fork(folder, first));
+    match (fork, is_applied) {
+        // What a database has must not be deleted.
+        (Some(Fork { earlier, later, .. }), None) => {
+            steps.push(lines.by_hand(format!(
+                "find out which of {} and {} the database has: it could not be asked. Only what no database has may be deleted",
+                earlier.tag, later.tag
+            )));
+            steps.push(lines.step("next", "says what to do then", None));
+        }
+        (Some(Fork { earlier, later, snapshot, id }), Some(is_applied))
+            if is_applied(&earlier.tag) && is_applied(&later.tag) =>
+        {
             let snapshot = shown(&folder.path.join("meta").join(&snapshot.name));
             steps.push(lines.by_hand(format!(
                 "the database has {} and {}: keep both. In {snapshot} write \"{id}\" as the \"prevId\", so that drizzle-kit \
@@ -420,7 +432,7 @@ fn conflict(
                 "take out of the new file what the database has already, and keep its snapshot; then drizzle-pilot migrate",
             ));
         }
-        Some(Fork { earlier, later, .. }) => {
+        (Some(Fork { earlier, later, .. }), Some(is_applied)) => {
             let (stays, goes) = if is_applied(&later.tag) { (later, earlier) } else { (earlier, later) };
             steps.push(lines.by_hand(format!(
                 "delete {} with its entry in the journal and its snapshot, and keep {}",
@@ -429,7 +441,7 @@ fn conflict(
             steps.push(check());
             steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));
         }
-        None => {
+        (None, _) => {
             steps.extend(found.first().map(|first| lines.by_hand(first.what_to_do.clone())));
             steps.push(check());
             steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));

@@ -308,6 +308,7 @@ fn scope(
             "{schema}.{name} stays: by drizzle's config it does not belong to this project; --all-schemas takes all"
         ));
     }
+    keep.extend(reset_plan::needed_by(catalog, &others));
     keep.extend(others);
     let owners = if args.other_owners { Owners::Anyone } else { Owners::Us };
     Ok(Scope { schemas, keep, migrations: Some(Relation { schema, name }), owners })

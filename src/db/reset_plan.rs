@@ -368,6 +368,33 @@ pub fn relations(catalog: &Catalog, wanted: impl Fn(&str, &str) -> bool) -> BTre
     named(catalog, |schema, name| wanted(schema, name) && is_relation(schema, name))
 }
 
+/// Returns what some tables and views need beside themselves, as far as it is no table or view: types, functions, sequences.
+pub fn needed_by(catalog: &Catalog, relations: &BTreeSet<Relation>) -> BTreeSet<Relation> {
+    const OTHERS: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
+    let place = |object: &Object| {
+        let (schema, name) = (object.schema.as_ref()?, object.names.last()?);
+        Some(Relation { schema: schema.clone(), name: name.clone() })
+    };
+    let is_one = |object: &&Object| {
+        object.id.column == 0 && object.part_of.is_none() && place(object).is_some_and(|at| relations.contains(&at))
+    };
+    let whole = |id: ObjectId| ObjectId { column: 0, ..id };
+    let mut reached: Vec<ObjectId> = catalog.objects.iter().filter(is_one).map(|object| object.id).collect();
+    let oids: BTreeSet<u32> = reached.iter().map(|id| id.oid).collect();
+    let parts = catalog.objects.iter().filter(|object| object.part_of.is_some_and(|oid| oids.contains(&oid)));
+    reached.extend(parts.map(|part| part.id));
+    let mut needs: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
+    for dependency in &catalog.dependencies {
+        needs.entry(whole(dependency.of)).or_default().push(whole(dependency.on));
+    }
+    let mut seen: BTreeSet<ObjectId> = reached.iter().copied().collect();
+    while let Some(of) = reached.pop() {
+        reached.extend(needs.get(&of).into_iter().flatten().filter(|on| seen.insert(**on)));
+    }
+    let needed = catalog.objects.iter().filter(|object| object.part_of.is_none() && seen.contains(&object.id));
+    needed.filter(|object| !OTHERS.contains(&&*object.kind)).filter_map(place).collect()
+}
+
 /// Returns what stays of what has a name of its own in a schema.
 fn left_standing(catalog: &Catalog, closure: &Closure) -> Vec<(String, Relation)> {
     const NAMED: [&str; 7] = ["table", "foreign table", "view", "materialized view", "sequence", "index", "type"];

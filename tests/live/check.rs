@@ -179,7 +179,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     project.pilot(&["migrate"]).run().expect(3).says(&["edited 0001_posts: "]);
     project.write("drizzle/0001_posts.sql", &file);
     write(vec![init.clone(), posts.clone()]);
-    status(2, &["2 applied, 1 unknown", "the database has migrations of another branch"]);
+    status(2, &["2 applied, 1 unknown", "the history has migrations that this folder lacks: of another branch"]);
 
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
     assert_eq!(found(&project), Vec::<String>::new());

@@ -178,6 +178,9 @@ fn what_the_database_has_is_not_to_be_deleted() {
     project.pilot(&["migrate"]).run().expect(0);
     let both = ["the database has 0001_m and 0002_m: keep both", "0002_snapshot.json write \"s1\" as the \"prevId\""];
     check(&database, &project, "conflict", None, &both);
+    let nowhere = "postgres://app@127.0.0.1:1/shop";
+    let ran = project.pilot(&["next"]).env("DATABASE_URL", nowhere).without_report().run().expect(2);
+    assert!(ran.stdout.contains("could not be asked") && !ran.stdout.contains("delete 000"), "{ran}");
     // As it says, drizzle-kit goes on from there.
     snapshot(&project, 2, "s2", "s1", &["k", "b"]);
     let edited = ["ALTER TABLE \"t\" ADD COLUMN \"a\" text;"];
