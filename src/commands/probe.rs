@@ -37,15 +37,16 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
     let Flight { hello, ending, session, .. } = driver::fly(stream, mailbox, deadlines, &mut target::Reader::default())
         .map_err(|error| verdict::internal("driving the terminal", &error))?;
+    // The answer may have come with the signal.
+    if let Ending::Signalled(signal) = ending {
+        let summary = format!("stopped by {} while drizzle-kit was tried", driver::signal_name(signal));
+        return Err(Verdict::nothing(Exit::Signal(signal), summary));
+    }
     if let Some(hello) = hello {
         return Ok(kit.proved(hello));
     }
     let unproved = |exit, summary: String| Verdict::nothing(exit, summary).hint(HINT);
     Err(match ending {
-        Ending::Signalled(signal) => {
-            let summary = format!("stopped by {} while drizzle-kit was tried", driver::signal_name(signal));
-            Verdict::nothing(Exit::Signal(signal), summary)
-        }
         Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not tell its version in time".to_owned()),
         Ending::Held(Held::Runner(reason)) => unproved(Exit::CannotRun, reason),
         _ => {

@@ -3,19 +3,21 @@
 use std::io::{self, BufRead, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-/// Keeps the last signal since the moment that it was made. Its descriptor is readable when one came.
+/// The last signal that came since the first watch and that nobody has taken: its number, or 0. One that comes between two
+/// watches is for the second.
+static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// Keeps the last signal that came and that nobody has taken. Its descriptor is readable when one came.
 #[derive(Debug)]
 pub struct Interrupts {
     wakes: UnixStream,
-    /// Its number, or 0.
-    signal: Arc<AtomicUsize>,
 }
 
 /// What came of a wait.
@@ -45,28 +47,32 @@ impl Interrupts {
     pub fn watch() -> io::Result<Interrupts> {
         let (wakes, waker) = UnixStream::pair()?;
         wakes.set_nonblocking(true)?;
-        let signal = Arc::new(AtomicUsize::new(0));
-        for number in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
+        static HANDLED: Mutex<bool> = Mutex::new(false);
+        let mut is_handled = HANDLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_handled {
+            for number in [SIGTERM, SIGINT, SIGHUP] {
+                signal_hook::flag::register_usize(number, Arc::clone(&SIGNAL), number.unsigned_abs() as usize)?;
+            }
+            *is_handled = true;
         }
         for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
             signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
         }
         // One that came in between is noted, and has woken nobody.
-        if signal.load(Ordering::SeqCst) != 0 {
+        if SIGNAL.load(Ordering::SeqCst) != 0 {
             (&waker).write_all(&[0])?;
         }
-        Ok(Interrupts { wakes, signal })
+        Ok(Interrupts { wakes })
     }
 
     /// Returns the signal that came, if one did.
     pub fn came(&self) -> Option<i32> {
-        number(self.signal.load(Ordering::SeqCst))
+        number(SIGNAL.load(Ordering::SeqCst))
     }
 
     /// Returns the signal that came since the last taking, if one did.
     pub fn take(&mut self) -> Option<i32> {
-        number(self.signal.swap(0, Ordering::SeqCst))
+        number(SIGNAL.swap(0, Ordering::SeqCst))
     }
 
     /// Reads a line of the standard input, which must be a terminal: there a line comes whole.
