@@ -17,7 +17,7 @@ use rustix::termios::tcgetattr;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::processes::{self, MARKER, Process};
+use crate::processes::{self, MARKER, Process, Signal};
 use crate::script::{Entry, Script, log_path};
 use crate::wait::{gone_within, until};
 use crate::watchdog::Watchdog;
@@ -155,9 +155,9 @@ impl Run {
     }
 
     /// Returns what starts the program, and the marker of its processes.
-    fn command(&self) -> (Command, String) {
+    fn command(&self) -> (Command, Marker) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let marker = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let marker = Marker(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let program = env!("CARGO_BIN_EXE_drizzle-pilot");
         let mut command = match self.before {
             None => Command::new(program),
@@ -179,7 +179,7 @@ impl Run {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").expect("cargo has a PATH"))
             .env("TMPDIR", self.dir.path().join("tmp"))
-            .env(MARKER, &marker)
+            .env(MARKER, &marker.0)
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         (command, marker)
     }
@@ -189,12 +189,23 @@ impl Run {
         child: Child,
         stdout: JoinHandle<Vec<u8>>,
         stderr: JoinHandle<Vec<u8>>,
-        marker: String,
+        marker: Marker,
     ) -> Running {
         let log = log_path(&self.script());
         let pid = child.id();
         let peak = std::thread::spawn(move || peak(pid));
         Running { dir: self.dir, child, stdout, stderr, marker, log, peak, started: Instant::now() }
+    }
+}
+
+/// The mark of the processes of one run. A test that fails leaves none of them behind.
+struct Marker(String);
+
+impl Drop for Marker {
+    fn drop(&mut self) {
+        for process in processes::of_run(&self.0) {
+            processes::signal(process.pid, Signal::KILL);
+        }
     }
 }
 
@@ -236,7 +247,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: JoinHandle<Vec<u8>>,
     stderr: JoinHandle<Vec<u8>>,
-    marker: String,
+    marker: Marker,
     log: PathBuf,
     peak: JoinHandle<u64>,
     started: Instant,
@@ -250,7 +261,7 @@ impl Running {
 
     /// Returns the living processes of the run.
     pub(crate) fn processes(&self) -> Vec<Process> {
-        processes::of_run(&self.marker)
+        processes::of_run(&self.marker.0)
     }
 
     /// Tells whether the folder is there through which the program and drizzle-kit speak, or was.
@@ -269,11 +280,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn finish(self) -> Ended {
         let Running { dir, mut child, stdout, stderr, marker, log, peak, started } = self;
-        let watchdog = Watchdog::over(&marker, LIMIT);
+        let watchdog = Watchdog::over(&marker.0, LIMIT);
         let status = child.wait().expect("the program is our child");
         let took = started.elapsed();
         let hanging = watchdog.call_off();
-        gone_within(GRACE, "a process", || processes::of_run(&marker));
+        gone_within(GRACE, "a process", || processes::of_run(&marker.0));
         let text = |output: JoinHandle<Vec<u8>>| {
             String::from_utf8(output.join().expect("a pipe can be read")).expect("the program writes text")
         };

@@ -176,7 +176,9 @@ fn rule_7_what_cannot_be_read_is_refused() {
     push(&["ALTER TABLE \"users\" ADD \"nick\" text DEFAULT 'x;"], generous, 4, "cannot be told apart");
     // What drizzle-kit does not announce is judged all the same.
     push(&["DROP TABLE \"users\";"], &[], 3, "drop_table public.users");
+    push(kit::DROP_COLUMN, &[], 3, "drop_column public.users.age");
 }
+
 /// Nothing outlives us: neither after a good end …
 #[test]
 fn rule_8_a_grandchild_ends_with_the_run() {
@@ -258,9 +260,14 @@ fn rule_9_what_is_quoted_and_cut_has_no_beginning_of_a_secret() {
         let statement = format!("ALTER TABLE \"{}open-sesame-77\" ADD \"a\" text;", "x".repeat(140 + width));
         let asked = Step::Menu(Menu { above: kit::block(&[&statement]), ..execute() });
         let script = kit::push([asked, out(&format!("{line}\n")), Step::Exit(1)]);
-        let ended = Run::push(&script).env("API_TOKEN", "open-sesame-77").run();
-        for text in [&ended.stdout, &ended.stderr] {
-            assert!(!text.contains("open-s") && !text.contains("same-77"), "{width}\n{ended}");
+        let unknown = format!("FROBNICATE \"{}open-sesame-77\";", "x".repeat(141 + width));
+        let asked = Step::Menu(Menu { above: kit::block(&[&unknown]), ..execute() });
+        for (script, code) in [(script, 6), (kit::push([asked]), 3)] {
+            let ended = Run::push(&script).env("API_TOKEN", "open-sesame-77").run();
+            assert_eq!(ended.code, code, "{ended}");
+            for text in [&ended.stdout, &ended.stderr] {
+                assert!(!text.contains("open-s") && !text.contains("same-77"), "{width}\n{ended}");
+            }
         }
     }
 }
@@ -292,6 +299,22 @@ fn rule_20_text_from_outside_is_no_command_in_a_log() {
     check(&["push"], &format!("error: {hostile}\n"));
 }
 
+/// … and what cannot be changed is not shown where it would be one.
+#[test]
+fn rule_20_what_is_printed_to_the_letter_is_not_printed_where_it_would_act() {
+    let export = |command: &str, env: (&str, &str), code: i32| {
+        let schema = format!("CREATE TABLE \"users\" (\"nick\" text DEFAULT 'x\n{command}');\n");
+        let run = Run::new(&["run"])
+            .fake(&Script { mail: Mail::Config(json!({ "dialect": "sqlite" })), steps: vec![out(&schema)] });
+        let ended = run.args(&["--", "export"]).env(env.0, env.1).run();
+        assert_eq!((ended.code, ended.stdout.contains(command)), (code, code == 0), "{ended}");
+    };
+    for command in ["::set-output name=a::b", "##[set-env name=a]b"] {
+        export(command, ("GITHUB_ACTIONS", "true"), 1);
+        export(command, ("CI", "true"), 0);
+    }
+}
+
 /// Memory is bounded: a flood is stopped, and no piece of it is kept whole.
 #[test]
 fn rule_10_memory_is_bounded() {
@@ -301,11 +324,20 @@ fn rule_10_memory_is_bounded() {
         ([out("\x1bP"), flood("x", 70)], 1),
         ([out("\x1b]0;"), flood("\u{301}", 40)], 7),
         ([flood(line, 8), out("\n")], 7),
+        ([flood("x\n", 3), out("\n")], 7),
     ] {
         // The memory of every run is looked at.
         let ended = Run::push(&kit::push(steps.into_iter().chain([out(NO_CHANGES)]))).run();
         assert_eq!(ended.code, code, "{ended}");
     }
+}
+
+/// … and nobody can tell what stood in the text that was dropped before a question.
+#[test]
+fn rule_10_text_that_was_not_kept_whole_is_followed_by_no_answer() {
+    let lines = Step::FloodOf { bytes: b"x\n".to_vec(), total: 1 << 19 };
+    let ended = Run::push(&kit::push([lines, Step::Menu(execute()), out(APPLIED)])).run();
+    drop(ended.expect(4, Some(UNCHANGED)).says(&["too long to be read whole"]).without_consent());
 }
 
 /// Doubt stops: no missing knowledge leads to consent …

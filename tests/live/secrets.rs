@@ -69,13 +69,16 @@ fn spellings(secret: &str) -> [String; 6] {
 
 /// Prints every variable in every spelling, as a config or a seed may do that somebody debugs.
 const PRINT: &str = r#"
+import { readFileSync } from 'node:fs';
 const shown = (text: string) => {
     const quoted = JSON.stringify(text).slice(1, -1);
     const coded = (text: string) => Buffer.from(text).toString('base64');
     return [text, encodeURIComponent(text), quoted, coded(text), coded('user:' + text), coded('a:' + text)].join('\n');
 };
 export const all = (): string[] => {
-    const values = Object.values(process.env).flatMap((value) => [value!, ...value!.split('\n'), ...value!.split('\\n')]);
+    const files = Object.entries(process.env).filter(([name]) => /(PASS|_)FILE$/.test(name)).map(([, path]) => readFileSync(path!, 'utf8'));
+    const texts = [...Object.values(process.env), ...files.map((text) => text.replaceAll('\\:', ':').trim())];
+    const values = texts.flatMap((value) => [value!, ...value!.split('\n'), ...value!.split('\\n')]);
     const parts = values.flatMap((value) => [...value.matchAll(/[^\s?&=;,"']+/g)].map((part) => part[0]));
     const inner = values.flatMap((value) => [...value.matchAll(/:([^:]+)@/g)].map((part) => part[1]!));
     const decode = (text: string) => { try { return decodeURIComponent(text); } catch { return text; } };
