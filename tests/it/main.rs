@@ -3,6 +3,9 @@
 #[allow(dead_code, reason = "the rest is for the tests with servers")]
 #[path = "../support/corpus.rs"]
 mod corpus_of_labels;
+#[allow(dead_code, reason = "the rest is for scripts/safety")]
+#[path = "../support/mutants.rs"]
+mod lines_of_rules;
 #[path = "../support/processes.rs"]
 mod processes;
 #[path = "../support/random.rs"]
@@ -37,3 +40,4 @@ mod docs;
 mod engines;
 mod hazards;
 mod init_command;
+mod mutants;
