@@ -33,7 +33,7 @@ fn every_row_of_the_safety_tables_has_a_line_that_it_stands_on() {
         faults.extend(falls.difference(&named).map(|test| format!("rule {rule}: the page does not name {test}")));
     }
     for line in &lines {
-        faults.extend(line.switch(&read(&line.file)).err());
+        faults.extend(line.places().iter().filter_map(|place| place.switch(&line.name, &read(&place.file)).err()));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
