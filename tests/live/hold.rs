@@ -67,7 +67,8 @@ fn a_query_that_is_no_read_is_not_sent_before_consent(kit: &str) {
 /// What starts drizzle-kit may lose what makes node load the hook: for every command, or for some.
 fn a_kit_that_is_started_without_the_hook_is_not_let_at_the_database(kit: &str) {
     let (database, project) = victim(kit);
-    // Somebody else's table would go, and nothing would be asked.
+    // Somebody else's table would go, and nothing would be asked: it has no rows.
+    database.sql("TRUNCATE victim");
     project.schema("export const keep = pgTable('keep', { id: integer('id') });");
     project.policy(EVERYTHING);
     let bin = "node_modules/drizzle-kit/bin.cjs";
@@ -83,6 +84,8 @@ fn a_kit_that_is_started_without_the_hook_is_not_let_at_the_database(kit: &str) 
 #[test]
 fn a_hook_that_is_lost_later_meets_a_question() {
     let (database, project) = victim(NEWEST);
+    // About rows drizzle-kit would ask by itself.
+    database.sql("TRUNCATE victim");
     project.schema("export const keep = pgTable('keep', { id: integer('id') });");
     project.policy(EVERYTHING);
     project.write(
