@@ -33,12 +33,14 @@ fn every_row_of_the_safety_tables_has_a_line_that_it_stands_on() {
         faults.extend(falls.difference(&named).map(|test| format!("rule {rule}: the page does not name {test}")));
     }
     // All of them are written into one tree, one after the other.
-    let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
     for line in &lines {
-        let text = texts.entry(&line.file).or_insert_with(|| read(&line.file));
-        match line.switch(text) {
-            Ok(switched) => *text = switched,
-            Err(fault) => faults.push(fault),
+        for place in line.places() {
+            let text = texts.entry(place.file.clone()).or_insert_with(|| read(&place.file));
+            match place.switch(&line.name, text) {
+                Ok(switched) => *text = switched,
+                Err(fault) => faults.push(fault),
+            }
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -67,7 +67,8 @@ fn a_query_that_is_no_read_is_not_sent_before_consent(kit: &str) {
 /// What starts drizzle-kit may lose what makes node load the hook: for every command, or for some.
 fn a_kit_that_is_started_without_the_hook_is_not_let_at_the_database(kit: &str) {
     let (database, project) = victim(kit);
-    // Somebody else's table would go, and nothing would be asked.
+    // Somebody else's table would go, and nothing would be asked: it has no rows.
+    database.sql("TRUNCATE victim");
     project.schema("export const keep = pgTable('keep', { id: integer('id') });");
     project.policy(EVERYTHING);
     let bin = "node_modules/drizzle-kit/bin.cjs";
@@ -83,6 +84,8 @@ fn a_kit_that_is_started_without_the_hook_is_not_let_at_the_database(kit: &str) 
 #[test]
 fn a_hook_that_is_lost_later_meets_a_question() {
     let (database, project) = victim(NEWEST);
+    // About rows drizzle-kit would ask by itself.
+    database.sql("TRUNCATE victim");
     project.schema("export const keep = pgTable('keep', { id: integer('id') });");
     project.policy(EVERYTHING);
     project.write(
@@ -224,6 +227,7 @@ fn a_setting_that_changes_what_statements_mean_is_corrected_or_stops_the_run(kit
 
 #[test]
 fn every_setting_that_changes_what_statements_mean_is_known() {
+    check_setting(NEWEST, "backslash_quote = on", true);
     check_setting(NEWEST, "quote_all_identifiers = on", true);
     check_setting(NEWEST, "transform_null_equals = on", true);
     check_setting(NEWEST, "array_nulls = off", true);
@@ -268,29 +272,50 @@ fn a_statement_with_a_control_sequence_is_not_approved(kit: &str) {
     }
 }
 
-/// postgres.js takes parameters of the URL for settings of the session, where node-pg takes none.
+/// What drizzle-kit's config says is read as its driver reads it. Where its session is, it is asked all the same.
 #[test]
 fn a_session_elsewhere_gets_no_query() {
-    let (database, _) = victim(NEWEST);
-    let project = Project::new("postgres-js", &database);
+    let (database, other) = (Database::create(), Database::create());
+    let project = Project::new(NEWEST, &database);
     project.schema("export const keep = pgTable('keep', { id: integer('id') });");
     project.policy(EVERYTHING);
-    database.sql("CREATE SCHEMA tenant; CREATE TABLE tenant.keep (id integer, legacy text)");
-    let other = Database::create();
-    other.sql("CREATE TABLE keep (id integer, legacy text)");
-    let name = other.value("SELECT current_database()");
-    for (query, table) in [("search_path=tenant,public".to_owned(), &database), (format!("database={name}"), &other)] {
-        let mut url = database.url();
-        url.set_query(Some(&query));
+    for database in [&database, &other] {
+        database.sql("CREATE SCHEMA tenant; CREATE TABLE tenant.keep (id integer, legacy text)");
+        database.sql("CREATE TABLE keep (id integer, legacy text)");
+    }
+    let role = format!("{}_other", database.value("SELECT current_database()"));
+    database.sql(&format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{role}'"));
+    let log_in = |otherwise: &str| {
+        project.config(&format!(
+            "import pg from 'pg';
+             const {{ connect }} = pg.Client.prototype;
+             pg.Client.prototype.connect = function (...rest) {{
+               {otherwise}
+               return connect.apply(this, rest);
+             }};
+             export default {{ dialect: 'postgresql', schema: './schema.ts', dbCredentials: {{ url: process.env.DATABASE_URL }} }};"
+        ));
+    };
+    for (otherwise, says) in [
+        (
+            format!("this.connectionParameters.database = '{}';", other.value("SELECT current_database()")),
+            "its database is",
+        ),
+        ("this.connectionParameters.options = '-c search_path=tenant,public';".to_owned(), "its search_path is"),
+        (format!("this.connectionParameters.user = '{role}'; this.password = '{role}';"), "its user is"),
+    ] {
+        log_in(&otherwise);
         for command in ["plan", "push"] {
-            let before = table.state();
-            let ran =
-                project.pilot(&[command]).env("DATABASE_URL", url.as_str()).run().expect(78).database("unchanged");
-            assert_eq!(table.state(), before, "{ran}");
+            let before = [database.state(), other.state()];
+            let ran = project.pilot(&[command]).run().expect(78).database("unchanged");
+            let ran = ran.says(&["drizzle-kit's session is not where this run looked", says]);
+            assert_eq!([database.state(), other.state()], before, "{ran}");
         }
     }
-    // The test has teeth: without the parameters it is pushed.
+    // The test has teeth: a session in the right place may drop the column.
+    log_in("");
     project.push().expect(0).database("changed");
+    database.sql(&format!("DROP ROLE {role}"));
 }
 
 /// Silence is what a long statement looks like. What waits for somebody else's lock does nothing.

@@ -23,6 +23,9 @@ pub(crate) struct Line {
     /// is missing.
     #[serde(default)]
     pub(crate) switched: Option<String>,
+    /// Other places that keep the same thing from happening, and are missing together with it.
+    #[serde(default)]
+    pub(crate) also: Vec<Place>,
     /// The tests that fall, as the page names them.
     pub(crate) falls: Vec<String>,
     /// A part of the names of the tests that are run, where the page names a function that many share or one of many kits
@@ -32,6 +35,17 @@ pub(crate) struct Line {
     /// The number of the rule and of the line in it.
     #[serde(skip)]
     pub(crate) name: String,
+}
+
+/// A place of a line, as [`Line`] has its first one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    pub(crate) file: String,
+    old: String,
+    new: String,
+    #[serde(default)]
+    switched: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,28 +79,11 @@ impl Line {
         self.name.split('-').next().unwrap_or_default().trim_start_matches('0')
     }
 
-    /// Puts the question whether it is missing around its place in a text.
-    pub(crate) fn switch(&self, text: &str) -> Result<String, String> {
-        let n = text.matches(&self.old).count();
-        if n != 1 {
-            return Err(format!("{}: {} has {:?} {n} times", self.name, self.file, self.old));
-        }
-        let is_script = self.file.ends_with("js");
-        let question = if is_script {
-            format!("globalThis.isMissing({:?})", self.name)
-        } else {
-            format!("crate::is_missing({:?})", self.name)
-        };
-        let (old, new) = (self.old.trim_end(), self.new.trim_end());
-        let is_statement = old.ends_with([';', '}']);
-        let switched = match &self.switched {
-            Some(switched) => switched.replace("MUTANT", &question),
-            None if is_statement && is_script => format!("if ({question}) {{ {new} }} else {{ {old} }}"),
-            None if is_statement => format!("if {question} {{ {new} }} else {{ {old} }}"),
-            None if is_script => format!("({question} ? ({new}) : ({old}))"),
-            None => format!("(if {question} {{ {new} }} else {{ {old} }})"),
-        };
-        Ok(text.replacen(&self.old, &switched, 1))
+    /// Returns all its places.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let Line { file, old, new, switched, .. } = self;
+        let first = Place { file: file.clone(), old: old.clone(), new: new.clone(), switched: switched.clone() };
+        std::iter::once(first).chain(self.also.iter().cloned()).collect()
     }
 
     /// Returns the kind of each test that falls, `lib`, `it` or `live`, and what picks it out.
@@ -104,6 +101,32 @@ impl Line {
     }
 }
 
+impl Place {
+    /// Puts the question whether a line is missing around its place in a text.
+    pub(crate) fn switch(&self, name: &str, text: &str) -> Result<String, String> {
+        let n = text.matches(&self.old).count();
+        if n != 1 {
+            return Err(format!("{name}: {} has {:?} {n} times", self.file, self.old));
+        }
+        let is_script = self.file.ends_with("js");
+        let question = match self.file.split('/').next() {
+            _ if is_script => format!("globalThis.isMissing({name:?})"),
+            Some("src") => format!("crate::is_missing({name:?})"),
+            _ => format!("drizzle_pilot::is_missing({name:?})"),
+        };
+        let (old, new) = (self.old.trim_end(), self.new.trim_end());
+        let is_statement = old.ends_with([';', '}']);
+        let switched = match &self.switched {
+            Some(switched) => switched.replace("MUTANT", &question),
+            None if is_statement && is_script => format!("if ({question}) {{ {new} }} else {{ {old} }}"),
+            None if is_statement => format!("if {question} {{ {new} }} else {{ {old} }}"),
+            None if is_script => format!("({question} ? ({new}) : ({old}))"),
+            None => format!("(if {question} {{ {new} }} else {{ {old} }})"),
+        };
+        Ok(text.replacen(&self.old, &switched, 1))
+    }
+}
+
 #[allow(dead_code, reason = "a test has the rest of the file alone")]
 fn main() {
     let Some(tree) = env::args_os().nth(1) else {
@@ -116,10 +139,12 @@ fn main() {
     };
     let tree = Path::new(&tree);
     for line in lines() {
-        let path = tree.join(&line.file);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let text = line.switch(&text).unwrap_or_else(|error| panic!("{error}"));
-        fs::write(&path, text).expect("the tree is ours");
+        for place in line.places() {
+            let path = tree.join(&place.file);
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let text = place.switch(&line.name, &text).unwrap_or_else(|error| panic!("{error}"));
+            fs::write(&path, text).expect("the tree is ours");
+        }
     }
     let write = |file: &str, more: &str| {
         let path = tree.join(file);
