@@ -191,9 +191,9 @@ impl Session {
     /// Says what it means that nothing happened for as long as [`Patience`] allowed.
     pub fn overdue(&mut self) -> Option<Doubt> {
         let doubt = match &self.state {
-            State::Between | State::Leaving => return None,
+            State::Between => return None,
             State::Opening { .. } => Doubt::NoList,
-            State::Probing { .. } | State::Steering(_) | State::Entered(_) => Doubt::NoEffect,
+            State::Probing { .. } | State::Steering(_) | State::Entered(_) | State::Leaving => Doubt::NoEffect,
         };
         self.state = State::Leaving;
         Some(doubt)
@@ -493,6 +493,14 @@ mod tests {
         let (_, keys) = answer(&mut session, &mut list, &Answer::Decline);
         assert_eq!(keys, [Key::Down, Key::Interrupt]);
         assert!(session.declined());
+    }
+
+    #[test]
+    fn a_ctrl_c_without_effect_is_doubted_like_every_other_key() {
+        let (mut session, mut list) = (Session::default(), List::renames(3));
+        let (last, keys) = answer(&mut session, &mut list, &Answer::Decline);
+        assert_eq!((last, keys.last()), (Step::Wait(Session::EFFECT), Some(&Key::Interrupt)));
+        assert_eq!(session.overdue(), Some(Doubt::NoEffect));
     }
 
     #[test]

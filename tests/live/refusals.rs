@@ -298,6 +298,21 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
     database.sql(&format!("ALTER TABLE orders OWNER TO CURRENT_USER; DROP ROLE {role}"));
 }
 
+/// drizzle-kit leaves the schema public out of its statements.
+#[test]
+fn names_that_would_mean_another_schema_are_not_consented_to() {
+    let database = Database::create();
+    let name = database.value("SELECT current_database()");
+    database.sql(&format!("CREATE SCHEMA tenant; ALTER DATABASE {name} SET search_path = tenant, public"));
+    let project = Project::new(NEWEST, &database);
+    project.schema("export const users = pgTable('users', { id: integer('id') });");
+    for arguments in [&["plan"][..], &["push"], &["push", "--accept-data-loss"]] {
+        let ran = project.pilot(arguments).run().expect(4).database("unchanged");
+        drop(ran.says(&["this login looks in tenant first"]));
+    }
+    assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'tenant')"), "0");
+}
+
 #[test]
 fn a_truncation_that_the_plan_chose_is_chosen_again() {
     let database = Database::create();
