@@ -498,8 +498,8 @@ mod tests {
     #[test]
     fn a_ctrl_c_without_effect_is_doubted_like_every_other_key() {
         let (mut session, mut list) = (Session::default(), List::renames(3));
-        let (last, _) = answer(&mut session, &mut list, &Answer::Decline);
-        assert_eq!(last, Step::Press(Key::Interrupt));
+        let (last, keys) = answer(&mut session, &mut list, &Answer::Decline);
+        assert_eq!((last, keys.last()), (Step::Wait(Session::EFFECT), Some(&Key::Interrupt)));
         assert_eq!(session.overdue(), Some(Doubt::NoEffect));
     }
 
