@@ -2,7 +2,7 @@
 //!
 //! Text from outside is stripped of control characters and of secrets here, at the last door.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -265,7 +265,10 @@ impl Console {
         let mut out = anstream::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         drop(out);
-        if let Err(error) = written {
+        // Who closes a pipe, as head does, wants to read no more.
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
             self.lose(format!("the result could not be written to stdout: {error}"));
         }
     }
