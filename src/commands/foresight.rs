@@ -8,8 +8,8 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use crate::db::cast::Convertible;
 use crate::db::names;
 use crate::db::reach::{self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted};
-use crate::sql::effect::{self, Kind, Reach, Using};
-use crate::sql::{self, Assessed, Change, Dialect, ObjectName, rewrite, twice};
+use crate::sql::effect::{self, Effect, Kind, Reach, Reading, Using};
+use crate::sql::{Assessed, Change, ObjectName, rewrite, twice};
 
 /// What the catalog is asked about a plan, with the statement that each question is for.
 #[derive(Debug, Default)]
@@ -75,10 +75,10 @@ impl Questions {
         };
         match change {
             Change::Create { kind, name } => {
-                act(Deed::Create, subject(*kind, name), name, word(*kind));
+                act(Deed::Create, subject(*kind, name), name, kind.word());
                 if matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView) {
                     // The type of its rows has the same name.
-                    act(Deed::Create, subject(Kind::Type, name), name, word(*kind));
+                    act(Deed::Create, subject(Kind::Type, name), name, kind.word());
                 }
             }
             Change::Drop { kind: Kind::Role, name, .. } => {
@@ -86,16 +86,16 @@ impl Questions {
             }
             Change::Drop { kind, name, reach, if_exists } => {
                 let deed = Deed::Drop { cascade: *reach == Reach::Cascade, if_exists: *if_exists };
-                act(deed, subject(*kind, name), name, word(*kind));
+                act(deed, subject(*kind, name), name, kind.word());
             }
             Change::DropIdentity { column } => {
                 let of = of_table(column, |table, column| Subject::Identity { table, column });
                 act(Deed::TakeOut, of, column, "identity");
             }
             Change::Rename { kind, name } => {
-                act(Deed::Rename, subject(*kind, name), name, word(*kind));
+                act(Deed::Rename, subject(*kind, name), name, kind.word());
                 if matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView) {
-                    act(Deed::Rename, subject(Kind::Type, name), name, word(*kind));
+                    act(Deed::Rename, subject(Kind::Type, name), name, kind.word());
                 }
             }
             Change::ChangeType { column, to, using, rebuilt, labels, is_of_plan, is_emptied } => {
@@ -416,30 +416,29 @@ impl ChangedType {
 }
 
 /// Says which names the statements give to two things.
-pub fn given_twice(statements: &[String]) -> Vec<String> {
-    let readings: Vec<effect::Reading> = statements.iter().map(|sql| sql::read(sql, Dialect::Postgres)).collect();
-    twice::twice(&readings).iter().map(told_twice).collect()
+pub fn given_twice(readings: &[Reading]) -> Vec<String> {
+    twice::twice(readings).iter().map(told_twice).collect()
 }
 
 /// Says which names the statements give that drizzle-kit cannot be let at again ([`crate::db::names`]): after this push
 /// there would be no other.
-pub fn unsafe_names(statements: &[String]) -> Vec<String> {
-    let given = |effect: effect::Effect| match effect {
-        effect::Effect::Create { kind, name, .. } | effect::Effect::Rename { kind, to: name, .. } => Some((kind, name)),
-        effect::Effect::CreateEnum { name, .. } => Some((Kind::Type, name)),
+pub fn unsafe_names(readings: &[Reading]) -> Vec<String> {
+    let given = |effect| match effect {
+        &Effect::Create { kind, ref name, .. } | &Effect::Rename { kind, to: ref name, .. } => Some((kind, name)),
+        Effect::CreateEnum { name, .. } => Some((Kind::Type, name)),
         _ => None,
     };
-    let names = statements.iter().flat_map(|sql| sql::read(sql, Dialect::Postgres).effects).filter_map(given);
-    let is_unsafe = |(kind, name): &(Kind, ObjectName)| {
+    let names = readings.iter().flat_map(|reading| &reading.effects).filter_map(given);
+    let is_unsafe = |(kind, name): &(Kind, &ObjectName)| {
         let is_relation =
             matches!(kind, Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
         name.parts().iter().any(|part| names::is_unsafe(part, is_relation))
     };
-    let told = |(kind, name): (Kind, ObjectName)| {
+    let told = |(kind, name): (Kind, &ObjectName)| {
         format!(
             "{} {name} would have quotes or control characters in its name, and drizzle-kit puts names into its SQL as they are: \
              no push after this one could be trusted; give it another name in the schema files",
-            word(kind)
+            kind.word()
         )
     };
     names.filter(is_unsafe).map(told).collect()
@@ -511,20 +510,4 @@ fn relation(name: &ObjectName) -> Option<Relation> {
 /// Returns a name as it is written in SQL.
 fn written(name: &ObjectName) -> String {
     name.parts().iter().map(|part| escape_identifier(part)).collect::<Vec<_>>().join(".")
-}
-
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Schema => "schema",
-        Kind::Table => "table",
-        Kind::Column => "column",
-        Kind::View => "view",
-        Kind::MaterializedView => "materialized view",
-        Kind::Sequence => "sequence",
-        Kind::Type => "type",
-        Kind::Index => "index",
-        Kind::Constraint => "constraint",
-        Kind::Policy => "policy",
-        Kind::Role => "role",
-    }
 }

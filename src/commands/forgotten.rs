@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::cli::Shared;
 use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::gate;
+use crate::commands::logbook::Logbook;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::kit::config::Overlay;
@@ -51,19 +52,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
     let copy = tempfile::tempdir().map_err(failed)?;
     let path = copy.path().canonicalize().map_err(failed)?;
     copy_folder(&folder.path, &path).map_err(failed)?;
-    let mission = Mission {
-        command: "check",
-        kit_args: &[OsString::from("generate")],
-        asks: Asks::AsItLikes,
-        touches: Touches::Files,
-        consent: Consent::ByPolicy,
-        apply: Some(Apply::Kit),
-        accept_data_loss: false,
-        // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
-        overlay: Overlay { out: Some(relative(cwd, &path).display().to_string()), ..Overlay::default() },
-        lock: Locking::None,
-    };
-    let (verdict, log) = flight::look_again(shared, &mission, console);
+    let (verdict, log) = generate(shared, "check", cwd, &path, console);
     match verdict.exit {
         Exit::Ok => {
             let after = Folder::read(&path).map_err(|error| super::folder::unusable(&error))?;
@@ -76,6 +65,29 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
         Exit::Refused | Exit::UnknownPrompt => Ok(Some(Forgotten::Asks(log.refusals))),
         _ => Err(verdict),
     }
+}
+
+/// Lets drizzle-kit generate into a folder beside the project's own, as a run of this command.
+pub fn generate(
+    shared: &Shared,
+    command: &'static str,
+    cwd: &Path,
+    folder: &Path,
+    console: &mut Console,
+) -> (Verdict, Logbook) {
+    let mission = Mission {
+        command,
+        kit_args: &[OsString::from("generate")],
+        asks: Asks::AsItLikes,
+        touches: Touches::Files,
+        consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+        // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
+        overlay: Overlay { out: Some(relative(cwd, folder).display().to_string()), ..Overlay::default() },
+        lock: Locking::None,
+    };
+    flight::look_again(shared, &mission, console)
 }
 
 /// Copies the files that drizzle-kit reads.

@@ -16,7 +16,7 @@ use crate::kit::prompt::{self, Loss, LossKind, Prompt};
 use crate::policy::decide::{self, Consent, Count, Objects, Stake};
 use crate::policy::{Decision, ObjectName, Policy, Refusal, RuleRef, Scope};
 use crate::report;
-use crate::sql::effect::{Effect, Kind, Using};
+use crate::sql::effect::{Effect, Kind, Reading, Using};
 use crate::sql::hazard::{Class, Object};
 use crate::sql::{self, Assessed, Change, Dialect, Hazard, PUBLIC, Reference, RowPolicy};
 
@@ -240,8 +240,9 @@ impl Gate<'_> {
             )
         }));
         if dialect == Dialect::Postgres {
-            obstacles.extend(foresight::given_twice(statements));
-            obstacles.extend(foresight::unsafe_names(statements));
+            let readings: Vec<Reading> = statements.iter().map(|sql| sql::read(sql, dialect)).collect();
+            obstacles.extend(foresight::given_twice(&readings));
+            obstacles.extend(foresight::unsafe_names(&readings));
             obstacles.extend(facts.iter().flat_map(|facts| questions.obstacles(facts)));
             if !self.in_transaction {
                 obstacles.extend(questions.doubts(facts.as_ref()));

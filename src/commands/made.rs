@@ -3,15 +3,12 @@
 //! Its push leaves things out that a migration has: the conditions of row level security policies (drizzle-kit 0.27 to
 //! 0.31).
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::Shared;
-use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::forgotten;
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::kit::config::Overlay;
 use crate::migrations::Folder;
 use crate::migrations::query::queries;
 use crate::report::Verdict;
@@ -30,18 +27,7 @@ pub fn statements(
         |error: std::io::Error| Verdict::nothing(Exit::Failed, format!("making a folder for `generate`: {error}"));
     let empty = tempfile::tempdir().map_err(failed)?;
     let path = empty.path().canonicalize().map_err(failed)?;
-    let mission = Mission {
-        command,
-        kit_args: &[OsString::from("generate")],
-        asks: Asks::AsItLikes,
-        touches: Touches::Files,
-        consent: Consent::ByPolicy,
-        apply: Some(Apply::Kit),
-        accept_data_loss: false,
-        overlay: Overlay { out: Some(forgotten::relative(cwd, &path).display().to_string()), ..Overlay::default() },
-        lock: Locking::None,
-    };
-    let (verdict, _) = flight::look_again(shared, &mission, console);
+    let (verdict, _) = forgotten::generate(shared, command, cwd, &path, console);
     if verdict.exit != Exit::Ok {
         return Err(verdict);
     }

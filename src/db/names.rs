@@ -1,8 +1,10 @@
 //! Finds the names in a database that drizzle-kit must not read: it puts names into its own SQL as they are, between the
 //! quotes that stand there already (drizzle-kit 0.20 to 0.31, `pgPushIntrospect` and its SQL generators).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use regex::Regex;
 use tokio_postgres::types::Type;
 
 use super::connect::ConnectError;
@@ -19,22 +21,19 @@ pub struct UnsafeName {
     pub name: String,
 }
 
-/// A quote ends the literal or the name that drizzle-kit opens. Control characters and what directs text change what a
+/// PostgreSQL and the regex crate read these alike. A quote ends the literal or the name that drizzle-kit opens. Control characters and what directs text change what a
 /// terminal shows.
 const ANYWHERE: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"]"#;
 /// Schemas and relations stand between single quotes as well.
 const IN_LITERALS: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"']"#;
 
-/// Tells whether drizzle-kit cannot be let at a name, as the patterns above do: one of a schema or relation, which stands in
+/// Tells whether drizzle-kit cannot be let at a name, by the patterns that the server is asked with: one of a schema or relation, which stands in
 /// literals as well, or another.
 pub fn is_unsafe(name: &str, in_literals: bool) -> bool {
-    let acts = |char: char| {
-        char == '"'
-            || char == '\'' && in_literals
-            || matches!(char, '\u{1}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}')
-            || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    name.chars().any(acts)
+    let pattern = |text| Regex::new(text).expect("the pattern is right");
+    static PATTERNS: OnceLock<[Regex; 2]> = OnceLock::new();
+    let [anywhere, literals] = PATTERNS.get_or_init(|| [ANYWHERE, IN_LITERALS].map(pattern));
+    if in_literals { literals.is_match(name) } else { anywhere.is_match(name) }
 }
 
 /// Returns what is named in these schemas so that drizzle-kit cannot be trusted with it: names with quotes or control

@@ -20,6 +20,25 @@ pub enum Kind {
     Role,
 }
 
+impl Kind {
+    /// Returns what people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Schema => "schema",
+            Kind::Table => "table",
+            Kind::Column => "column",
+            Kind::View => "view",
+            Kind::MaterializedView => "materialized view",
+            Kind::Sequence => "sequence",
+            Kind::Type => "type",
+            Kind::Index => "index",
+            Kind::Constraint => "constraint",
+            Kind::Policy => "policy",
+            Kind::Role => "role",
+        }
+    }
+}
+
 /// Whether what a statement names to create was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {

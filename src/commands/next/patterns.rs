@@ -63,7 +63,7 @@ pub fn of(statements: &[String], labels: &dyn Fn(&ObjectName) -> Option<Vec<Stri
             Effect::RequireValue { column } => patterns.push(not_null(column)),
             Effect::Rename { kind, from, to } => patterns.push(Pattern {
                 kind: "rename",
-                why: format!("{from} becomes {} and keeps its rows; programs that still use the old name of the {} fail: release both together, or rename in two steps", to.last(), kind_word(*kind)),
+                why: format!("{from} becomes {} and keeps its rows; programs that still use the old name of the {} fail: release both together, or rename in two steps", to.last(), word(*kind)),
                 sql: String::new(),
             }),
             _ => {}
@@ -77,19 +77,9 @@ pub fn changes_enum(statements: &[String]) -> bool {
     of(statements, &|_| None).iter().any(|pattern| pattern.kind == "enum")
 }
 
-fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Schema => "schema",
-        Kind::Table => "table",
-        Kind::Column => "column",
-        Kind::View | Kind::MaterializedView => "view",
-        Kind::Sequence => "sequence",
-        Kind::Type => "type",
-        Kind::Index => "index",
-        Kind::Constraint => "constraint",
-        Kind::Policy => "policy",
-        Kind::Role => "role",
-    }
+/// Returns what programs call it that use it.
+fn word(kind: Kind) -> &'static str {
+    if kind == Kind::MaterializedView { Kind::View.word() } else { kind.word() }
 }
 
 /// Returns the column that a statement gives this type.

@@ -5,17 +5,13 @@ use super::source::Found;
 use crate::migrations::rule::{CHANGE_EXPRESSION, NARROWER_TYPE, TYPE_CHANGE_WITHOUT_USING};
 use crate::sql::action::{Action, Value};
 use crate::sql::types::SqlType;
-use crate::sql::{Dialect, ObjectName, rewrite};
+use crate::sql::{Dialect, ObjectName};
 
 pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
     match seen.action() {
         Action::SetType { column, to, using } => {
             let from = seen.schema.column(column).and_then(|known| known.of.as_ref());
-            // That the type is none is told by a rule of its own.
-            let fails = rewrite::meant_type(&to.to_string()).is_none()
-                && seen.dialect == Dialect::Postgres
-                && !using
-                && needs_using(seen, from, to);
+            let fails = seen.dialect == Dialect::Postgres && !using && needs_using(seen, from, to);
             if fails {
                 let of = from.map_or_else(String::new, |from| format!(" ({from})"));
                 let sentence = format!("column {column}{of} becomes {to} without USING");
