@@ -1,7 +1,5 @@
 //! A file of SQLite by better-sqlite3, which drizzle-kit takes where @libsql/client is not installed.
 
-use std::process::{Command, Stdio};
-
 use serde_json::json;
 
 use crate::support::Project;
@@ -29,15 +27,7 @@ fn rows(project: &Project, statements: &[&str]) -> serde_json::Value {
             else statement.run();
         }
         console.log(JSON.stringify(rows));";
-    let output = Command::new("node")
-        .args(["-e", script])
-        .args(statements)
-        .current_dir(project.path(""))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("node is installed");
-    assert!(output.status.success(), "{statements:?}");
-    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    project.node(script, statements)
 }
 
 /// Makes a table that must be built anew, and rows that refer to it.
@@ -88,13 +78,7 @@ fn rows_that_refer_to_a_table_outlive_its_rebuild_or_are_named() {
 fn a_migration_takes_no_rows_along_that_it_does_not_name() {
     for kit in KITS {
         let project = with_children(kit);
-        std::fs::create_dir_all(project.path("drizzle/meta")).expect("the folder is ours");
-        let entry =
-            json!({ "idx": 0, "version": "6", "when": 1_700_000_000_000_i64, "tag": "0000_a", "breakpoints": true });
-        let journal = json!({ "version": "7", "dialect": "sqlite", "entries": [entry] });
-        project.write("drizzle/meta/_journal.json", &journal.to_string());
-        project.write(
-            "drizzle/0000_a.sql",
+        project.sqlite_migration(
             "PRAGMA foreign_keys=OFF;--> statement-breakpoint
              CREATE TABLE `__new_users` (`id` integer PRIMARY KEY NOT NULL, `name` text NOT NULL);--> statement-breakpoint
              INSERT INTO `__new_users`(\"id\", \"name\") SELECT \"id\", \"name\" FROM `users`;--> statement-breakpoint

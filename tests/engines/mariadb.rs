@@ -61,15 +61,7 @@ fn rows(project: &Project, url: &str, statements: &[&str]) -> Value {
             await connection.end();
             console.log(JSON.stringify(Array.isArray(rows) ? rows : []));
         })().catch((error) => { console.error(error); process.exit(1); });";
-    let output = Command::new("node")
-        .args(["-e", script, url])
-        .args(statements)
-        .current_dir(project.path(""))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("node is installed");
-    assert!(output.status.success(), "{statements:?}");
-    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    project.node(script, &[&[url], statements].concat())
 }
 
 const USERS: &str =

@@ -208,13 +208,7 @@ fn a_default_of_turso_needs_no_consent() {
 
 /// Writes a folder with a migration that builds `users` anew.
 fn migration(project: &Project) {
-    std::fs::create_dir_all(project.path("drizzle/meta")).expect("the folder is ours");
-    let entry =
-        json!({ "idx": 0, "version": "6", "when": 1_700_000_000_000_i64, "tag": "0000_a", "breakpoints": true });
-    let journal = json!({ "version": "7", "dialect": "sqlite", "entries": [entry] });
-    project.write("drizzle/meta/_journal.json", &journal.to_string());
-    project.write(
-        "drizzle/0000_a.sql",
+    project.sqlite_migration(
         "PRAGMA foreign_keys=OFF;--> statement-breakpoint
          CREATE TABLE `__new_users` (`id` integer PRIMARY KEY NOT NULL, `name` text NOT NULL, `legacy_id` integer);
          --> statement-breakpoint

@@ -171,15 +171,32 @@ impl Project {
                 for (const sql of process.argv.slice(1)) rows = (await client.execute(sql)).rows;
                 console.log(JSON.stringify(rows.map((row) => Array.from(row))));
             })();";
+        self.node(script, statements)
+    }
+
+    /// Runs a script of node in this folder, and returns the JSON that it prints.
+    #[track_caller]
+    pub(crate) fn node(&self, script: &str, arguments: &[&str]) -> serde_json::Value {
         let output = Command::new("node")
             .args(["-e", script])
-            .args(statements)
+            .args(arguments)
             .current_dir(self.dir.path())
             .stderr(Stdio::inherit())
             .output()
             .expect("node is installed");
-        assert!(output.status.success(), "{statements:?}");
+        assert!(output.status.success(), "{:?}", arguments.last());
         serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    }
+
+    /// Writes a migrations folder for SQLite with one migration.
+    pub(crate) fn sqlite_migration(&self, sql: &str) {
+        std::fs::create_dir_all(self.path("drizzle/meta")).expect("the folder is ours");
+        let entry = serde_json::json!({
+            "idx": 0, "version": "6", "when": 1_700_000_000_000_i64, "tag": "0000_a", "breakpoints": true
+        });
+        let journal = serde_json::json!({ "version": "7", "dialect": "sqlite", "entries": [entry] });
+        self.write("drizzle/meta/_journal.json", &journal.to_string());
+        self.write("drizzle/0000_a.sql", sql);
     }
 }
 
