@@ -506,22 +506,22 @@ impl Ssl {
     }
 }
 
-/// The parts that were given, before the environment fills the gaps.
-struct Given {
+/// The parts that were given, before the environment fills the gaps, with `ssl` as a driver has it.
+struct Given<S> {
     host: Option<String>,
     port: Option<String>,
     database: Option<String>,
     user: Option<String>,
     password: Option<String>,
     written: Option<String>,
-    ssl: Ssl,
+    ssl: S,
     binds_channel: bool,
     options: Option<String>,
     application_name: Option<String>,
 }
 
-impl Given {
-    fn from_parts(credentials: &Value, ssl: Ssl) -> Given {
+impl<S> Given<S> {
+    fn from_parts(credentials: &Value, ssl: S) -> Given<S> {
         let text = |key| match credentials.get(key)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -540,9 +540,11 @@ impl Given {
             application_name: None,
         }
     }
+}
 
+impl Given<Ssl> {
     /// Mirrors `parse` of pg-connection-string 2.14.1, line by line.
-    fn from_url(text: &str) -> Result<Given, DsnError> {
+    fn from_url(text: &str) -> Result<Given<Ssl>, DsnError> {
         // "/run/postgresql mydb" is a unix socket and a database.
         if text.starts_with('/') {
             let mut words = text.split(' ').map(str::to_owned);
@@ -622,7 +624,7 @@ impl Given {
         })
     }
 
-    fn nothing() -> Given {
+    fn nothing() -> Given<Ssl> {
         Given::from_parts(&Value::Null, Ssl::Unset)
     }
 

@@ -8,7 +8,9 @@ use std::fmt;
 use serde_json::Value;
 use url::Url;
 
-use super::{Address, Dsn, DsnError, Env, Host, Password, Ssl, Tls, Trust, decode, is_reserved_escape, some, unmet};
+use super::{
+    Address, Dsn, DsnError, Env, Given, Host, Password, Ssl, Tls, Trust, decode, is_reserved_escape, some, unmet,
+};
 use crate::host;
 
 /// The npm package that drizzle-kit has found to connect to PostgreSQL with.
@@ -144,7 +146,7 @@ pub(super) fn postgres_js_from_url(text: &str, env: Env) -> Result<Dsn, DsnError
     };
     let written = url.password().unwrap_or_default();
     let dsn = settle(
-        Parts {
+        Given {
             host: some(url.host_str().unwrap_or_default().to_owned()),
             port: url.port().map(|port| port.to_string()),
             // It decodes user and password, and not the database.
@@ -164,51 +166,19 @@ pub(super) fn postgres_js_from_url(text: &str, env: Env) -> Result<Dsn, DsnError
 
 /// Reads credentials in parts as postgres.js gets them from drizzle-kit: as they are.
 pub(super) fn postgres_js_from_parts(credentials: &Value, env: Env) -> Result<Dsn, DsnError> {
-    let text = |key| match credentials.get(key)? {
-        Value::String(text) => some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
     let ssl = match credentials.get("ssl") {
         Some(ssl) => ssl.clone(),
         None => env("PGSSL").map_or(Value::Bool(false), Value::from),
     };
-    settle(
-        Parts {
-            host: text("host"),
-            port: text("port"),
-            database: text("database"),
-            user: text("user"),
-            password: text("password"),
-            written: None,
-            ssl,
-            binds_channel: false,
-            options: None,
-            application_name: None,
-        },
-        env,
-    )
-}
-
-/// What was given, before the environment fills the gaps.
-struct Parts {
-    host: Option<String>,
-    port: Option<String>,
-    database: Option<String>,
-    user: Option<String>,
-    password: Option<String>,
-    written: Option<String>,
-    ssl: Value,
-    binds_channel: bool,
-    options: Option<String>,
-    application_name: Option<String>,
+    settle(Given::from_parts(credentials, ssl), env)
 }
 
 /// Mirrors `parseOptions`. It reads no `.pgpass`, no `PGOPTIONS` and no `PGSSLMODE`.
-fn settle(parts: Parts, env: Env) -> Result<Dsn, DsnError> {
+fn settle(parts: Given<Value>, env: Env) -> Result<Dsn, DsnError> {
     let unreadable = |what| DsnError::Unreadable { what, driver: Driver::PostgresJs };
-    let env_text = |name: &str| env(name).and_then(some);
-    let host = parts.host.or_else(|| env_text("PGHOST")).unwrap_or_else(|| "localhost".to_owned());
+    // What is empty is not given (`||`).
+    let given = |part: Option<String>, name: &str| part.and_then(some).or_else(|| env(name).and_then(some));
+    let host = given(parts.host, "PGHOST").unwrap_or_else(|| "localhost".to_owned());
     match &*host {
         host if host.contains(',') => return Err(unreadable("chooses among several hosts")),
         // It takes what stands before the first colon.
@@ -221,15 +191,15 @@ fn settle(parts: Parts, env: Env) -> Result<Dsn, DsnError> {
         _ => {}
     }
     // Without one it takes the name of the process's owner, which no variable says.
-    let user = parts.user.or_else(|| env_text("PGUSERNAME")).or_else(|| env_text("PGUSER"));
+    let user = given(given(parts.user, "PGUSERNAME"), "PGUSER");
     let user = user.ok_or(DsnError::NoUser)?;
-    let port = parts.port.or_else(|| env_text("PGPORT")).map_or(Ok(5432), |text| super::parse_port(&text))?;
-    let password = parts.password.or_else(|| env_text("PGPASSWORD"));
+    let port = given(parts.port, "PGPORT").map_or(Ok(5432), |text| super::parse_port(&text))?;
+    let password = given(parts.password, "PGPASSWORD");
     Ok(Dsn {
         address: Address {
             host: Host::of(&host),
             port,
-            database: parts.database.or_else(|| env_text("PGDATABASE")).unwrap_or_else(|| user.clone()),
+            database: given(parts.database, "PGDATABASE").unwrap_or_else(|| user.clone()),
             user,
         },
         dialled: host,
@@ -239,7 +209,7 @@ fn settle(parts: Parts, env: Env) -> Result<Dsn, DsnError> {
         tls: tls(&parts.ssl, env)?,
         binds_channel: parts.binds_channel,
         options: parts.options,
-        application_name: parts.application_name.or_else(|| env_text("PGAPPNAME")).or(Some("postgres.js".to_owned())),
+        application_name: given(parts.application_name, "PGAPPNAME").or(Some("postgres.js".to_owned())),
     })
 }
 
