@@ -1029,6 +1029,11 @@ impl<'a> Copilot<'a> {
         Some(Knows { catalog: self.catalog.as_ref(), switch })
     }
 
+    /// Refuses a session whose settings have SQL mean something else, where drizzle-kit reads the catalog by it.
+    fn refuse_misreading(&self, reason: Option<String>) -> Result<(), Held> {
+        reason.filter(|_| self.reads_catalog()).map_or(Ok(()), |reason| Err(Held::Meaning(reason)))
+    }
+
     /// Takes what a session is that is not one of PostgreSQL over a socket.
     fn other_session(&mut self, session: &KitSession) -> Result<(), Held> {
         let unknown = || {
@@ -1038,17 +1043,13 @@ impl<'a> Copilot<'a> {
         match self.dialect {
             Some(Dialect::Postgres) => {
                 let told = session.answers.as_deref().and_then(Server::of).ok_or_else(unknown)?;
-                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
-                    return Err(Held::Meaning(reason));
-                }
+                self.refuse_misreading(told.misreads())?;
                 self.look_through_bridge(&told);
                 self.server = Some(told);
             }
             Some(Dialect::MySql | Dialect::SingleStore) => {
                 let told = session.answers.as_deref().and_then(sql::mysql::Server::of).ok_or_else(unknown)?;
-                if let Some(reason) = told.misreads().filter(|_| self.reads_catalog()) {
-                    return Err(Held::Meaning(reason));
-                }
+                self.refuse_misreading(told.misreads())?;
                 if told.is_locked_by_another {
                     let summary = "another run that changes this database did not end in time";
                     self.verdict = Some(
@@ -1357,13 +1358,9 @@ impl Pilot for Copilot<'_> {
             let reason = format!("drizzle-kit's session is not where this run looked ({place}): {difference}");
             return Err(Held::Session(reason));
         }
-        match told.misreads().filter(|_| self.reads_catalog()) {
-            Some(reason) => Err(Held::Meaning(reason)),
-            None => {
-                self.n_sessions += 1;
-                Ok(())
-            }
-        }
+        self.refuse_misreading(told.misreads())?;
+        self.n_sessions += 1;
+        Ok(())
     }
 
     fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held> {
