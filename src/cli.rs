@@ -1,13 +1,15 @@
 //! The command line. Raw flags become checked values here; what they do is told in `commands`.
 
+pub mod invocation;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::flight::Apply;
 use crate::commands::policy::PolicyArgs;
+use crate::run::flight::Apply;
 
 /// Run drizzle-kit without a human and without guessing
 ///

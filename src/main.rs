@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
-use drizzle_pilot::console::clean_for_log;
-use drizzle_pilot::exit::{Database, Exit};
+use drizzle_pilot::outcome::{Database, Exit};
+use drizzle_pilot::output::console::clean_for_log;
 use drizzle_pilot::term::warden;
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), clean_for_log(&text).as_bytes());
     }));
     // A panic is a bug of ours. It unwinds, so the terminal is closed and with it drizzle-kit ends; then it is told.
-    let exit = std::panic::catch_unwind(|| drizzle_pilot::run(args)).unwrap_or_else(|_| {
+    let exit = std::panic::catch_unwind(|| drizzle_pilot::app::run(args)).unwrap_or_else(|_| {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             format!(

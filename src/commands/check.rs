@@ -4,24 +4,25 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, PlaceArgs, Shared};
-use crate::commands::findings::{self, Told};
-use crate::commands::logbook::{self, Logbook};
-use crate::commands::look::Clock;
-use crate::commands::migrations::{self, Changes, Ground};
-use crate::commands::target::{self, Drizzle};
-use crate::commands::unpushed::Unpushed;
-use crate::commands::{drift, filters, folder, forgotten};
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::files;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::findings::{self, Told};
+use crate::output::logbook::{self, Logbook};
+use crate::output::report::Verdict;
 use crate::policy::allow::accept;
 use crate::policy::model::{FILE_NAME, Source};
 use crate::policy::{Check, Policies, Policy};
-use crate::report::Verdict;
+use crate::project::look::Clock;
+use crate::project::migrations::{self, Changes, Ground};
+use crate::project::target::{self, Drizzle};
+use crate::project::{filters, folder};
+use crate::proof::unpushed::Unpushed;
+use crate::proof::{drift, forgotten};
 
 const COMMAND: &str = "check";
 

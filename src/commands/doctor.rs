@@ -9,20 +9,22 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::cli::Shared;
-use crate::commands::logbook::{self, Logbook};
-use crate::commands::look::{self, Clock};
-use crate::commands::target::{self, Drizzle};
-use crate::commands::{answer, copilot, engines, flight};
-use crate::console::Console;
 use crate::db::connect::{self, CLIENT_CHECK, Server};
 use crate::db::url::Env;
 use crate::db::{Dsn, Visit, guard};
-use crate::exit::{Database, Exit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
+use crate::outcome::{Database, Exit};
+use crate::output::answer;
+use crate::output::console::Console;
+use crate::output::logbook::{self, Logbook};
+use crate::output::report::Verdict;
 use crate::policy::model::Source;
 use crate::policy::{Policies, Policy};
-use crate::report::Verdict;
+use crate::project::engines;
+use crate::project::look::{self, Clock};
+use crate::project::target::{self, Drizzle};
+use crate::run::{copilot, flight};
 
 /// Time for the one look at the database.
 const LOOK: Duration = Duration::from_secs(10);

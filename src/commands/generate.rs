@@ -4,15 +4,15 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::{self, GenerateArgs, Shared};
-use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
-use crate::commands::folder;
-use crate::commands::logbook;
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::kit::config::Overlay;
 use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
 use crate::migrations::{Folder, journal};
-use crate::report::Verdict;
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::logbook;
+use crate::output::report::Verdict;
+use crate::project::folder;
+use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 
 const COMMAND: &str = "generate";
 

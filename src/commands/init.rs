@@ -17,16 +17,19 @@ use self::package_json::PackageJson;
 use self::project::Project;
 use self::templates::Setting;
 use crate::cli::{Ci, Format, InitArgs, Shared};
-use crate::commands::look::Clock;
 use crate::commands::policy::STARTER;
-use crate::commands::target::{self, Drizzle};
-use crate::commands::{answer, engines, flight, forgotten, logbook};
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::files::{self, ReadError};
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::report::Verdict;
+use crate::output::{answer, logbook};
 use crate::policy;
 use crate::policy::model::FILE_NAME;
-use crate::report::Verdict;
+use crate::project::engines;
+use crate::project::look::Clock;
+use crate::project::target::{self, Drizzle};
+use crate::proof::forgotten;
+use crate::run::flight;
 use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.

@@ -8,10 +8,10 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs, Shared};
-use crate::commands::logbook;
-use crate::console::Console;
-use crate::exit::{Database, Exit};
-use crate::report::Verdict;
+use crate::outcome::{Database, Exit};
+use crate::output::console::Console;
+use crate::output::logbook;
+use crate::output::report::Verdict;
 
 /// The program's name, which is that of its first page.
 const NAME: &str = "drizzle-pilot";

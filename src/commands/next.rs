@@ -15,28 +15,30 @@ use serde::Serialize;
 use self::faults::{Faults, Fork};
 use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
-use crate::commands::answer;
-use crate::commands::drift::Compared;
-use crate::commands::forgotten::{self, Forgotten};
-use crate::commands::logbook::{self, Logbook};
-use crate::commands::look::Clock;
-use crate::commands::migrations::{self, Changes, Ground};
-use crate::commands::target::{self, Place};
-use crate::commands::{
-    casting, copilot, drift, filters, folder, gate, generate, migrate, pending, plan, push, status, sync,
-};
-use crate::console::Console;
+use crate::commands::{generate, migrate, plan, push, status, sync};
 use crate::db::history::{self, History};
 use crate::db::reach::Relation;
-use crate::exit::Exit;
 use crate::files;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
 use crate::migrations::state::{Migration, State, Status};
 use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
+use crate::outcome::Exit;
+use crate::output::answer;
+use crate::output::console::Console;
+use crate::output::logbook::{self, Logbook};
+use crate::output::report::Verdict;
 use crate::policy::Policy;
 use crate::policy::model::MigrateGate;
-use crate::report::Verdict;
+use crate::project::look::Clock;
+use crate::project::migrations::{self, Changes, Ground};
+use crate::project::target::{self, Place};
+use crate::project::{filters, folder};
+use crate::proof::drift;
+use crate::proof::drift::Compared;
+use crate::proof::forgotten::{self, Forgotten};
+use crate::run::gate::{self, pending};
+use crate::run::{casting, copilot};
 use crate::sql::name::ObjectName;
 
 /// As many lines of evidence are shown; `check --database` and the report have all.

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
-use crate::commands::logbook::Logbook;
-use crate::commands::plan_file::PlanFile;
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::kit::config::Overlay;
-use crate::report::Verdict;
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::logbook::Logbook;
+use crate::output::report::Verdict;
+use crate::run::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::run::plan_file::PlanFile;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {

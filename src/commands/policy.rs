@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::policy::explain::{self, Answer, Explanation, Summary};
 use crate::policy::model::{FILE_NAME, Section, Source, closest};
 use crate::policy::{PolicyError, SelectError, file};
+use crate::run::plan_file::{PlanError, PlanFile};
 use crate::sql::hazard::Hazard;
 use crate::sql::{self, Dialect};
 

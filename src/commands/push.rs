@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
-use crate::commands::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::commands::plan;
-use crate::commands::plan_file::{PlanError, PlanFile};
 use crate::commands::run;
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::kit::config::Overlay;
-use crate::report::Verdict;
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::report::Verdict;
+use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
+use crate::run::plan_file::{PlanError, PlanFile};
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {

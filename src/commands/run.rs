@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
-use crate::commands::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
-use crate::console::Console;
-use crate::exit::{Database, Exit};
 use crate::kit::config::Overlay;
+use crate::outcome::{Database, Exit};
+use crate::output::console::Console;
+use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 
 /// The drizzle-kit commands that connect to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
 const HARMLESS: [&str; 7] = ["generate", "check", "up", "export", "drop", "help", "version"];

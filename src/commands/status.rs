@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use crate::cli::{Shared, StatusArgs};
-use crate::commands::folder;
-use crate::commands::logbook::{self, Logbook};
-use crate::commands::look::Clock;
-use crate::commands::migrations::{self, Changes, Ground};
-use crate::console::Console;
-use crate::exit::Exit;
 use crate::migrations::journal;
 use crate::migrations::rule::JOURNAL_AHEAD;
 use crate::migrations::state::{State, Status};
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::logbook::{self, Logbook};
+use crate::output::report::Verdict;
 use crate::policy::Policy;
-use crate::report::Verdict;
+use crate::project::folder;
+use crate::project::look::Clock;
+use crate::project::migrations::{self, Changes, Ground};
 
 const COMMAND: &str = "status";
 

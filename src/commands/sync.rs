@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
-use crate::commands::drift::{self, Compared};
-use crate::commands::filters;
-use crate::commands::logbook::{self, Logbook};
-use crate::commands::look::Clock;
-use crate::commands::migrations::{self, Changes, Ground};
-use crate::commands::transaction;
-use crate::console::Console;
 use crate::db::apply::{self, Expected, Hold, Run, Script};
 use crate::db::history::{self, History, Write};
-use crate::exit::{Database, Exit};
 use crate::files;
 use crate::kit::driver;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
 use crate::migrations::state::{Migration, State, Status};
-use crate::report::{self, Refusal, Verdict};
+use crate::outcome::{Database, Exit};
+use crate::output::console::Console;
+use crate::output::logbook::{self, Logbook};
+use crate::output::report::{self, Refusal, Verdict};
+use crate::project::filters;
+use crate::project::look::Clock;
+use crate::project::migrations::{self, Changes, Ground};
+use crate::proof::drift::{self, Compared};
+use crate::run::transaction;
 
 const COMMAND: &str = "sync";
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.

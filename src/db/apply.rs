@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use super::blockers::{self, Blocker};
-use super::connect::{ConnectError, Patience, Session, explained, open};
-use super::fingerprint::{self, Difference, Fingerprint, Identity};
-use super::reach::{self, Facts, Locking, Mode, Relation, Wanted};
-use super::transaction::{
+use crate::db::blockers::{self, Blocker};
+use crate::db::connect::{ConnectError, Patience, Session, explained, open};
+use crate::db::fingerprint::{self, Difference, Fingerprint, Identity};
+use crate::db::reach::{self, Facts, Locking, Mode, Relation, Wanted};
+use crate::db::transaction::{
     Fate, Halt, Lock, Outcome, Progress, begin, holds, lock, locked_hint, mark_for_asking, transact,
 };
-use super::url::Dsn;
+use crate::db::url::Dsn;
 
-pub use super::lease::Hold;
-pub use super::transaction::{Cut, Effect, Fault, Holder, LOCK, LockKey, Proof, Run};
+pub use crate::db::lease::Hold;
+pub use crate::db::transaction::{Cut, Effect, Fault, Holder, LOCK, LockKey, Proof, Run};
 
 /// What is to be run, and on what.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
-use super::url::Dsn;
-use super::visit::Visit;
+use crate::db::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
+use crate::db::url::Dsn;
+use crate::db::visit::Visit;
 
 /// How long a backend gets to notice by itself that its client is gone: the 500 ms of
 /// [`CLIENT_CHECK`](super::connect::CLIENT_CHECK), and half of that again.

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::connect::{Patience, Session, open};
-use super::url::Dsn;
+use crate::db::connect::{Patience, Session, open};
+use crate::db::url::Dsn;
 
 /// A wait that is shorter than this is nobody's business.
 const SOON: Duration = Duration::from_secs(1);

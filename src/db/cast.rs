@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Oid, Type};
 
-use super::connect::{ConnectError, Patience, Session, explained, open, within};
-use super::conversions::{Candidate, Family, Kind, candidates};
-use super::reach::Relation;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Patience, Session, explained, open, within};
+use crate::db::conversions::{Candidate, Family, Kind, candidates};
+use crate::db::reach::Relation;
+use crate::db::url::Dsn;
 
 /// Rows up to which a table is looked at.
 const BOUND: u64 = 100_000;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::fingerprint::{self, Identity};
-use super::lease::Lease;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Session, explained, open, within};
+use crate::db::fingerprint::{self, Identity};
+use crate::db::lease::Lease;
+use crate::db::url::Dsn;
 
 /// The catalogs by their numbers, which are the same in every release (`src/include/catalog/*.h`).
 pub(super) mod class {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::catalog::{Dependency, ObjectId, class};
+use crate::db::catalog::{Dependency, ObjectId, class};
 
 /// An object as a whole: its catalog and its number.
 pub(super) type Key = (u32, u32);

@@ -22,10 +22,10 @@ use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 use tokio_postgres::{Client, Config, error::DbError};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::explain;
-use super::tls::{self, Unprepared};
-use super::url::{Address, Dsn, Host, Tls, find_in_pgpass};
-use super::visit::Visit;
+use crate::db::explain;
+use crate::db::tls::{self, Unprepared};
+use crate::db::url::{Address, Dsn, Host, Tls, find_in_pgpass};
+use crate::db::visit::Visit;
 use crate::files;
 
 /// Makes a server look every 500 ms whether the client of a running statement is gone (PostgreSQL 14 and later).

@@ -11,8 +11,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Session, explained, open, within};
+use crate::db::url::Dsn;
 
 /// Which database of which server.
 ///

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use super::connect::ConnectError;
-use super::reach::Relation;
-use super::visit::Visit;
+use crate::db::connect::ConnectError;
+use crate::db::reach::Relation;
+use crate::db::visit::Visit;
 
 /// Why something is none of the project's own.
 #[derive(Debug, Clone, PartialEq, Eq)]

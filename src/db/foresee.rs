@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::catalog::{Dependency, Object, ObjectId, class};
-use super::closure::{Closure, Graph, Parts, Past, key};
+use crate::db::catalog::{Dependency, Object, ObjectId, class};
+use crate::db::closure::{Closure, Graph, Parts, Past, key};
 
 /// What a statement does to an object of the catalog, or needs of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Says whether a database may be emptied. The only maker of a [`Target`], without which nothing is.
 
-use super::catalog::Facts;
-use super::fingerprint::Identity;
-use super::url::Dsn;
+use crate::db::catalog::Facts;
+use crate::db::fingerprint::Identity;
+use crate::db::url::Dsn;
 use crate::host::{self, Pattern};
 
 /// What decides beside the database itself. No flag is in it that switches the guard off.

@@ -9,9 +9,9 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::reach::Relation;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Session, explained, open, within};
+use crate::db::reach::Relation;
+use crate::db::url::Dsn;
 
 /// A history, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

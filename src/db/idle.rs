@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio_postgres::types::{ToSql, Type};
 
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::reach::Relation;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Session, explained, open, within};
+use crate::db::reach::Relation;
+use crate::db::url::Dsn;
 
 /// What would be set for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]

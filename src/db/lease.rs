@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::connect::{ConnectError, Patience, Signals, at, explained};
-use super::transaction::{self, Holder, LOCK, Lock, Run};
-use super::url::{Address, Dsn};
-use super::visit::{Open, Visit};
+use crate::db::connect::{ConnectError, Patience, Signals, at, explained};
+use crate::db::transaction::{self, Holder, LOCK, Lock, Run};
+use crate::db::url::{Address, Dsn};
+use crate::db::visit::{Open, Visit};
 
 /// Time for opening the connection, where the run has more.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use regex::Regex;
 use tokio_postgres::types::Type;
 
-use super::connect::ConnectError;
-use super::visit::Visit;
+use crate::db::connect::ConnectError;
+use crate::db::visit::Visit;
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::blockers::{self, Blocker};
-use super::cast::{self, Conversion, Convertible};
-use super::catalog::{self, Dependency, Object, ObjectId};
-use super::connect::ConnectError;
-use super::foresee::{self, Found as Subjects, Known, Why};
-use super::transaction::milliseconds;
-use super::visit::Visit;
+use crate::db::blockers::{self, Blocker};
+use crate::db::cast::{self, Conversion, Convertible};
+use crate::db::catalog::{self, Dependency, Object, ObjectId};
+use crate::db::connect::ConnectError;
+use crate::db::foresee::{self, Found as Subjects, Known, Why};
+use crate::db::transaction::milliseconds;
+use crate::db::visit::Visit;
 
-pub use super::foresee::Deed;
+pub use crate::db::foresee::Deed;
 
 /// Rows up to which a table is counted. Beyond, the server's own estimate says enough.
 const COUNTED: u64 = 100_000;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::confine::Confine;
-use super::connect::{ConnectError, Session, explained, open, within};
-use super::transaction::{Fault, milliseconds};
-use super::url::Dsn;
+use crate::db::confine::Confine;
+use crate::db::connect::{ConnectError, Session, explained, open, within};
+use crate::db::transaction::{Fault, milliseconds};
+use crate::db::url::Dsn;
 
 /// What a rehearsal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

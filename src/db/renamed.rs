@@ -5,7 +5,7 @@
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::fingerprint::{Difference, Line};
+use crate::db::fingerprint::{Difference, Line};
 
 /// What differs by its name alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use super::blockers::{self, Blocker};
-use super::catalog::{self, Catalog};
-use super::connect::{ConnectError, Patience, Session, explained, open};
-use super::fingerprint::Identity;
-use super::guard::Target;
-use super::lease::Hold;
-use super::pipeline::Sent;
-use super::reset_plan::{self, Part, Refusal, ResetPlan, Room, Step};
-use super::transaction::{
+use crate::db::blockers::{self, Blocker};
+use crate::db::catalog::{self, Catalog};
+use crate::db::connect::{ConnectError, Patience, Session, explained, open};
+use crate::db::fingerprint::Identity;
+use crate::db::guard::Target;
+use crate::db::lease::Hold;
+use crate::db::pipeline::Sent;
+use crate::db::reset_plan::{self, Part, Refusal, ResetPlan, Room, Step};
+use crate::db::transaction::{
     Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin_with, holds, lock, locked_hint,
     mark_for_asking, transact,
 };
-use super::url::Dsn;
+use crate::db::url::Dsn;
 
 /// For each wait for a lock, unless asked otherwise.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);

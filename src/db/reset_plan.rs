@@ -9,9 +9,9 @@ use std::fmt;
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::catalog::{self, Catalog, Dependency, Extension, Object, ObjectId, Schema, class};
-use super::closure::{self, Closure};
-use super::reach::Relation;
+use crate::db::catalog::{self, Catalog, Dependency, Extension, Object, ObjectId, Schema, class};
+use crate::db::closure::{self, Closure};
+use crate::db::reach::Relation;
 
 /// Names in one statement. One statement for each object is quadratic in one transaction, and so is one for all.
 const AT_MOST: usize = 100;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
 
-use super::apply::Fault;
-use super::confine::Confine;
-use super::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
-use super::fingerprint::{self, Fingerprint};
-use super::history;
-use super::reach::Relation;
-use super::url::Dsn;
+use crate::db::apply::Fault;
+use crate::db::confine::Confine;
+use crate::db::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
+use crate::db::fingerprint::{self, Fingerprint};
+use crate::db::history;
+use crate::db::reach::Relation;
+use crate::db::url::Dsn;
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";

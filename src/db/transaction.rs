@@ -10,11 +10,11 @@ use tokio_postgres::error::{ErrorPosition, Severity};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, error::DbError};
 
-use super::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
-use super::explain::{self, About};
-use super::fingerprint::{self, Identity};
-use super::lease::Hold;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
+use crate::db::explain::{self, About};
+use crate::db::fingerprint::{self, Identity};
+use crate::db::lease::Hold;
+use crate::db::url::Dsn;
 
 /// How long a backend gets to notice by itself that its client is gone, before we end it.
 const GRACE: Duration = Duration::from_millis(750);

@@ -9,9 +9,9 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::connect::{ConnectError, Patience, Session, at, attended, explained, leave, open_watched, runtime};
-use super::transaction::milliseconds;
-use super::url::Dsn;
+use crate::db::connect::{ConnectError, Patience, Session, at, attended, explained, leave, open_watched, runtime};
+use crate::db::transaction::milliseconds;
+use crate::db::url::Dsn;
 
 /// Time for the server to undo a look within a transaction.
 const OVER: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::outcome::KitError;
 use crate::files::{self, ReadError};
+use crate::kit::outcome::KitError;
 
 /// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
 const FILES: [&str; 7] = [

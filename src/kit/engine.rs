@@ -1,6 +1,6 @@
 //! Through what drizzle-kit speaks to a database, and whether what it sends there can be held. Pure.
 
-use super::config::Config;
+use crate::kit::config::Config;
 
 /// What drizzle-kit speaks to a database through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

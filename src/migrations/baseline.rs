@@ -1,6 +1,6 @@
 //! Plans what to write into a history that lacks what the database has. Pure: a status in, rows out.
 
-use super::state::{Migration, State, Status};
+use crate::migrations::state::{Migration, State, Status};
 
 /// One row to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::finding::Position;
-use super::journal_file::{self, Entry, Journal, JournalFile};
-use super::snapshot::{self, Snapshot};
 use crate::files::{self, ReadError};
+use crate::migrations::finding::Position;
+use crate::migrations::journal_file::{self, Entry, Journal, JournalFile};
+use crate::migrations::snapshot::{self, Snapshot};
 
 /// Where the journal is, below the folder.
 pub const JOURNAL: &str = "meta/_journal.json";

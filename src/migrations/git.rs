@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::folder::{self, Folder, FolderError};
 use crate::files;
+use crate::migrations::folder::{self, Folder, FolderError};
 
 /// Why git did not tell.
 #[derive(Debug, thiserror::Error)]

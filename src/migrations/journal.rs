@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::finding::{Finding, Place, Position};
-use super::folder::Folder;
-use super::journal_file::{Entry, Journal, JournalFile, conflict};
-use super::rule::{
+use crate::migrations::finding::{Finding, Place, Position};
+use crate::migrations::folder::Folder;
+use crate::migrations::journal_file::{Entry, Journal, JournalFile, conflict};
+use crate::migrations::rule::{
     ACCEPTABLE, FILE_CONFLICT, JOURNAL_AHEAD, JOURNAL_CONFLICT, JOURNAL_DUPLICATE_INDEX, JOURNAL_DUPLICATE_TAG,
     JOURNAL_MISSING, JOURNAL_MISSING_FILE, JOURNAL_MISSING_INDEX, JOURNAL_ORDER, JOURNAL_UNLISTED_FILE, NEWER_LAYOUT,
     Named, PULLED_BASELINE, Rule, SNAPSHOT_CHAIN, SNAPSHOT_FORK, SNAPSHOT_MISSING, SNAPSHOT_UNLISTED,
     SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, UNREAD_DIALECT, Wishes,
 };
-use super::snapshot::{ORIGIN, Snapshot, SnapshotContent};
-use super::{lint, pulled};
+use crate::migrations::snapshot::{ORIGIN, Snapshot, SnapshotContent};
+use crate::migrations::{lint, pulled};
 use crate::sql::Dialect;
 
 /// What is known beside the folder.

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::finding::{Lines, Position};
+use crate::migrations::finding::{Lines, Position};
 
 /// The journal of a migrations folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! A reset does not take everything along: roles belong to the whole server, and schemas and objects may be kept. What makes
 //! them anew fails then (42710, 42P06, 42P07).
 
-use super::folder::Folder;
+use crate::migrations::folder::Folder;
 use crate::sql::effect::{Effect, Kind, Proof, Reading};
 use crate::sql::{self, Dialect, ObjectName};
 

@@ -1,8 +1,8 @@
 //! What drizzle's migrator sends of a file, and where it stands in it. Pure.
 
-use super::finding::Position;
-use super::folder::SqlFile;
-use super::pulled;
+use crate::migrations::finding::Position;
+use crate::migrations::folder::SqlFile;
+use crate::migrations::pulled;
 
 /// Where drizzle's migrator cuts a file (drizzle-orm up to 0.45, `migrator`): anywhere, comments and strings included.
 pub const BREAKPOINT: &str = "--> statement-breakpoint";

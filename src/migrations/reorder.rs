@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::journal_file::Journal;
+use crate::migrations::journal_file::Journal;
 
 /// Returns the text of a journal in which the entries of these tags stand last and are newer than all others and than a
 /// moment, in milliseconds; none where the text is no longer that of the journal.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use squawk_linter::Rule as SquawkRule;
 
-use super::finding::{Finding, Level, Place};
+use crate::migrations::finding::{Finding, Level, Place};
 use crate::sql::ObjectName;
 use crate::sql::hazard::Object;
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::Schema;
+use crate::migrations::schema::Schema;
 use crate::sql::ObjectName;
 use crate::sql::action::literal::{Literal, Of};
 use crate::sql::action::{Action, Step};

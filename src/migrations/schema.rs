@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::snapshot::{Snapshot, SnapshotContent};
+use crate::migrations::snapshot::{Snapshot, SnapshotContent};
 use crate::sql::action::{Action, Column, Index, Key, KeyOf, Rows, Step, Table, Value};
 use crate::sql::effect::{Kind, Proof, Reach};
 use crate::sql::types::SqlType;

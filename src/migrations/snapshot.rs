@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::finding::Position;
-use super::journal_file::{conflict, parse};
+use crate::migrations::finding::Position;
+use crate::migrations::journal_file::{conflict, parse};
 use crate::sql::action::{Column, Key, KeyOf, OnChange, Table as Made, Value};
 use crate::sql::effect::Proof;
 use crate::sql::types::SqlType;

@@ -7,8 +7,8 @@
 
 use std::cmp::Ordering;
 
-use super::folder::{Folder, SqlFile};
-use super::journal_file::{Entry, Journal};
+use crate::migrations::folder::{Folder, SqlFile};
+use crate::migrations::journal_file::{Entry, Journal};
 
 /// A row of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]

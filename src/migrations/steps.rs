@@ -1,10 +1,10 @@
 //! Plans in how many runs of drizzle's migrator the pending migrations go, each of which is one transaction. Pure.
 
-use super::folder::{Folder, SqlFile};
-use super::query::{Query, queries};
-use super::run::{Run, Trouble};
-use super::schema::Schema;
-use super::state::{State, Status};
+use crate::migrations::folder::{Folder, SqlFile};
+use crate::migrations::query::{Query, queries};
+use crate::migrations::run::{Run, Trouble};
+use crate::migrations::schema::Schema;
+use crate::migrations::state::{State, Status};
 use crate::sql::transaction::{Boundary, boundaries, undoes};
 use crate::sql::{Dialect, script};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::folder::Folder;
-use super::snapshot::SnapshotContent;
+use crate::migrations::folder::Folder;
+use crate::migrations::snapshot::SnapshotContent;
 use crate::sql::effect::{Effect, Kind};
 use crate::sql::{self, Dialect, ObjectName};
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{self, toml_key, toml_string};
-use super::model::{FILE_NAME, HazardRule, Source};
-use super::name::{Pattern, one_line};
+use crate::policy::file::{self, toml_key, toml_string};
+use crate::policy::model::{FILE_NAME, HazardRule, Source};
+use crate::policy::name::{Pattern, one_line};
 
 /// One way to allow what was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

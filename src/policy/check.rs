@@ -10,11 +10,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
-use super::file::Reader;
-use super::model::closest;
-use super::name::{ObjectName, Pattern, Shape};
 use crate::migrations::Level;
 use crate::migrations::rule::{ACCEPTABLE, Family, Named, NoRule, RULES, Rule, Wishes, squawks};
+use crate::policy::file::Reader;
+use crate::policy::model::closest;
+use crate::policy::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::Object;
 
 /// What the policy says about findings.

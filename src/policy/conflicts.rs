@@ -1,8 +1,8 @@
 //! Finds lines of a policy that undo or repeat one another. Pure. None of them is an error: each may be what is meant.
 
-use super::model::{HazardKey, HazardRule, Policies, Policy, Profile, Then, Variable};
-use super::name::Pattern;
 use crate::host;
+use crate::policy::model::{HazardKey, HazardRule, Policies, Policy, Profile, Then, Variable};
+use crate::policy::name::Pattern;
 
 /// The commands that change a database, and so may be refused by a variable.
 const CHANGING: [&str; 5] = ["push", "migrate", "run", "sync", "reset"];

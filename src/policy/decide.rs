@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::allow::{Allow, Draft};
-use super::file::toml_string;
-use super::model::{
+use crate::kit::prompt::{self, Kind, Loss, LossKind, Prompt, Unique};
+use crate::policy::allow::{Allow, Draft};
+use crate::policy::file::toml_string;
+use crate::policy::model::{
     HazardKey, HazardRule, Origin, Otherwise, Policy, PromptAnswer, PromptRule, Rename as RenameRule, RuleRef, Section,
 };
-use super::name::{ObjectName, PUBLIC, Pattern, Shape, one_line};
-use crate::kit::prompt::{self, Kind, Loss, LossKind, Prompt, Unique};
+use crate::policy::name::{ObjectName, PUBLIC, Pattern, Shape, one_line};
 use crate::sql::hazard::{Class, Hazard};
 
 /// What is decided about a prompt.

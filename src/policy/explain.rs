@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::conflicts;
-use super::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
-use super::file::beside;
-use super::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
-use super::name::{ObjectName, Pattern};
+use crate::policy::conflicts;
+use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
+use crate::policy::file::beside;
+use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
+use crate::policy::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
 
 /// The answer to a question, with its reason.

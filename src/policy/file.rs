@@ -18,15 +18,15 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::{self, CheckEntry};
-use super::model::{
+use crate::files::{self, ReadError};
+use crate::host::Pattern as HostPattern;
+use crate::policy::check::{self, CheckEntry};
+use crate::policy::model::{
     Anomaly, Apply, ApplyLine, COMMANDS, CommandLine, Create, FILE_NAME, HazardKey, HazardLine, HazardRule, Layer,
     MigrateGate, Origin, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule, Prompts, RefuseEnv, Rename,
     RuleRef, Ruled, Section, Source, Then, Using, Variable, closest, quoted,
 };
-use super::name::{ObjectName, Pattern, Shape};
-use crate::files::{self, ReadError};
-use crate::host::Pattern as HostPattern;
+use crate::policy::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
 use crate::sql::rewrite;
 

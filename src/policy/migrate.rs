@@ -1,8 +1,8 @@
 //! Refuses to migrate where folder and history do not fit together, unless the policy allows it. Pure.
 
-use super::allow::Allow;
-use super::decide::Refusal;
-use super::model::{Anomaly, Policy};
+use crate::policy::allow::Allow;
+use crate::policy::decide::Refusal;
+use crate::policy::model::{Anomaly, Policy};
 
 /// Returns the refusal of a migrate past something, which is said in one line; none where the policy allows it.
 pub fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal> {

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::check::Check;
-use super::name::{ObjectName, Pattern, Shape};
 use crate::host::Pattern as HostPattern;
 use crate::kit::prompt::Entity;
+use crate::policy::check::Check;
+use crate::policy::name::{ObjectName, Pattern, Shape};
 use crate::sql::hazard::{Class, Hazard, Object};
 
 /// The name that [`super::file::find`] looks for.

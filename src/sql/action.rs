@@ -14,10 +14,10 @@ use std::ops::Range;
 
 use squawk_syntax::SyntaxNode;
 
-use super::dialect::Dialect;
-use super::effect::{Kind, Proof, Reach};
-use super::name::ObjectName;
-use super::types::SqlType;
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Kind, Proof, Reach};
+use crate::sql::name::ObjectName;
+use crate::sql::types::SqlType;
 
 /// One thing that a statement does, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

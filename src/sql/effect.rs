@@ -2,7 +2,7 @@
 //!
 //! Effects say what happens. Whether that needs consent is told by [`plan`](super::plan), which alone knows hazards.
 
-use super::name::ObjectName;
+use crate::sql::name::ObjectName;
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,8 @@
 //! Reads the changes of a column that drizzle-kit's push repeats although the database has them. Pure: it says what would
 //! be set; whether that is there already is for who can ask the database.
 
-use super::name::ObjectName;
-use super::postgres;
+use crate::sql::name::ObjectName;
+use crate::sql::postgres;
 
 /// What is set for one column.
 #[derive(Debug, Clone, PartialEq, Eq)]

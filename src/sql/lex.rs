@@ -7,7 +7,7 @@ use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
 use sqlparser::tokenizer::{Location, Token as Other, Tokenizer, Whitespace};
 use squawk_lexer::{LiteralKind, TokenKind};
 
-use super::dialect::Dialect;
+use crate::sql::dialect::Dialect;
 
 /// What a token is, as far as it matters where statements end and how deeply they are nested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

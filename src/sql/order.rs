@@ -3,10 +3,10 @@
 //! drizzle-kit reads the catalog in the order in which the server tells it, so that two runs on the same database may
 //! show, say, two dropped tables the one way and the other.
 
-use super::dialect::Dialect;
-use super::effect::Effect;
-use super::name::ObjectName;
-use super::plan::{Assessed, Facts, assess, read};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::Effect;
+use crate::sql::name::ObjectName;
+use crate::sql::plan::{Assessed, Facts, assess, read};
 
 /// Tells whether the one list does what the other does: each statement means the same in both, and two that name the
 /// same object stand in the same order.

@@ -15,10 +15,10 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::dialect::Dialect;
-use super::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
-use super::lex::{self, Sort};
-use super::name::{ObjectName, PUBLIC};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use crate::sql::lex::{self, Sort};
+use crate::sql::name::{ObjectName, PUBLIC};
 
 /// Reads a statement.
 pub(super) fn read(sql: &str, dialect: Dialect) -> Reading {

@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::dialect::Dialect;
-use super::effect::{Code, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
-use super::hazard::{Class, Hazard};
-use super::name::ObjectName;
-use super::rebuild::{self, Part};
-use super::{other, postgres};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Code, Defined, Effect, Kind, Proof, Reach, Reading, TypeText, Using};
+use crate::sql::hazard::{Class, Hazard};
+use crate::sql::name::ObjectName;
+use crate::sql::rebuild::{self, Part};
+use crate::sql::{other, postgres};
 
 /// What a statement is, and why it needs consent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
 
-use super::dialect::Dialect;
-use super::effect::{Code, Effect, Kind, Proof, Reach, Reading, Run, TypeText, Using};
-use super::idle::Setting;
-use super::lex;
-use super::name::{ObjectName, PUBLIC};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Code, Effect, Kind, Proof, Reach, Reading, Run, TypeText, Using};
+use crate::sql::idle::Setting;
+use crate::sql::lex;
+use crate::sql::name::{ObjectName, PUBLIC};
 
 /// Reads a statement.
 pub(super) fn read(sql: &str) -> Reading {

@@ -5,8 +5,8 @@ mod other;
 
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
-use super::dialect::Dialect;
-use super::postgres;
+use crate::sql::dialect::Dialect;
+use crate::sql::postgres;
 
 /// The parts that a reading query of PostgreSQL is made of (drizzle-kit 0.20 to 0.31 with `pg` and `postgres`;
 /// `fixtures/sql/reads`). A part that is missing here makes a query none.

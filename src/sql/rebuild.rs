@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading};
-use super::name::ObjectName;
+use crate::sql::effect::{Copied, Defined, Effect, Kind, Proof, Reach, Reading};
+use crate::sql::name::ObjectName;
 
 /// What a statement is for a table that is built anew.
 #[derive(Debug, Clone, PartialEq, Eq)]

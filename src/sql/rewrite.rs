@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::dialect::Dialect;
-use super::effect::{Effect, Reach, Reading, Using};
-use super::name::ObjectName;
-use super::{plan, postgres};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Effect, Reach, Reading, Using};
+use crate::sql::name::ObjectName;
+use crate::sql::{plan, postgres};
 
 /// Adds `USING expression` to a statement of PostgreSQL that changes the type of one column and does nothing else.
 ///

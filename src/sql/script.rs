@@ -8,11 +8,11 @@ use std::ops::Range;
 use squawk_syntax::ast::AstNode;
 use squawk_syntax::{Parse, SourceFile, SyntaxKind, SyntaxNode};
 
-use super::action::literal::{Literal, literals};
-use super::action::{self, Step};
-use super::dialect::Dialect;
-use super::effect::Reading;
-use super::{lex, other, postgres, statement};
+use crate::sql::action::literal::{Literal, literals};
+use crate::sql::action::{self, Step};
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::Reading;
+use crate::sql::{lex, other, postgres, statement};
 
 /// A file of statements, as it was read.
 pub struct Script<'a> {

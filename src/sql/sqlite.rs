@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::name::{ObjectName, PUBLIC};
+use crate::sql::name::{ObjectName, PUBLIC};
 
 /// Returns what a session of SQLite is asked, given the table in which drizzle's migrator keeps its records.
 pub fn questions(migrations: &str) -> Vec<String> {

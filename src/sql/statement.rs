@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use super::dialect::Dialect;
-use super::lex::{self, Sort, Token};
-use super::{other, postgres};
+use crate::sql::dialect::Dialect;
+use crate::sql::lex::{self, Sort, Token};
+use crate::sql::{other, postgres};
 
 /// Why a text is not split.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

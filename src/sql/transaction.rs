@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use super::dialect::Dialect;
-use super::effect::{Effect, Kind, Reading};
-use super::lex::{self, Sort};
-use super::plan;
+use crate::sql::dialect::Dialect;
+use crate::sql::effect::{Effect, Kind, Reading};
+use crate::sql::lex::{self, Sort};
+use crate::sql::plan;
 
 /// The first statement of a plan that stands in the way of running it in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::{Effect, Kind, Proof, Reading};
-use super::name::ObjectName;
+use crate::sql::effect::{Effect, Kind, Proof, Reading};
+use crate::sql::name::ObjectName;
 
 /// A name that is given a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]

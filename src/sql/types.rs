@@ -9,9 +9,9 @@ use sqlparser::dialect::{Dialect as Grammar, MySqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode};
 
-use super::dialect::Dialect;
-use super::name::{ObjectName, PUBLIC};
-use super::postgres;
+use crate::sql::dialect::Dialect;
+use crate::sql::name::{ObjectName, PUBLIC};
+use crate::sql::postgres;
 
 /// A type.
 #[derive(Debug, Clone, PartialEq, Eq)]

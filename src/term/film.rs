@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 
 use serde::Serialize;
 
-use super::Key;
-use super::screen::{COLUMNS, ROWS};
-use super::transcript::{Piece, ReadError, Reader};
+use crate::term::Key;
+use crate::term::screen::{COLUMNS, ROWS};
+use crate::term::transcript::{Piece, ReadError, Reader};
 
 /// Output that comes within so many seconds is one picture.
 const TOGETHER: f64 = 0.03;

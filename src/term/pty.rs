@@ -16,8 +16,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize};
 use rustix::process::{Pid, Signal};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use super::screen::{COLUMNS, ROWS};
-use super::warden;
+use crate::term::screen::{COLUMNS, ROWS};
+use crate::term::warden;
 
 /// What to start, and where.
 #[derive(Debug, Clone)]

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::interrupts::{self, Interrupts};
-use super::pty::{Ended, Pty};
-use super::redact::Secrets;
-use super::screen::{Event, Screen, Text};
-use super::transcript::Recorder;
+use crate::term::interrupts::{self, Interrupts};
+use crate::term::pty::{Ended, Pty};
+use crate::term::redact::Secrets;
+use crate::term::screen::{Event, Screen, Text};
+use crate::term::transcript::Recorder;
 
 /// Ends the names of what one look saw.
 pub const END: &str = "\n";

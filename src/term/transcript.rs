@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::redact::{Redactor, Secrets};
-use super::screen::{COLUMNS, ROWS};
+use crate::term::redact::{Redactor, Secrets};
+use crate::term::screen::{COLUMNS, ROWS};
 
 /// The first line of a recording.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

@@ -104,11 +104,11 @@ fn the_policy_knows_prompts_hazards_and_rules_alone() {
 
 #[test]
 fn what_is_below_the_commands_does_not_name_them() {
-    check("exit.rs", &[]);
+    check("outcome.rs", &[]);
     check("files.rs", &[]);
     check("host.rs", &[]);
-    check("console.rs", &["term"]);
-    check("report.rs", &["exit", "migrations", "policy", "term"]);
+    check("output/console.rs", &["term"]);
+    check("output/report.rs", &["exit", "migrations", "policy", "term"]);
     check("cli.rs", &["commands"]);
 }
 
@@ -132,9 +132,9 @@ fn pure_files_reach_for_nothing_outside() {
         "commands/init/package_json.rs",
         "commands/init/templates.rs",
         "commands/next/patterns.rs",
-        "exit.rs",
+        "outcome.rs",
         "host.rs",
-        "report.rs",
+        "output/report.rs",
         "report",
         "term/film.rs",
         "term/keys.rs",

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory, Parser};
 use drizzle_pilot::cli::Cli;
 use drizzle_pilot::commands::policy::STARTER;
-use drizzle_pilot::exit::{self, Row};
+use drizzle_pilot::outcome::{self, Row};
+use drizzle_pilot::output::report;
+use drizzle_pilot::policy;
 use drizzle_pilot::policy::decide::{self, Count, Objects, Stake};
 use drizzle_pilot::policy::{Policies, Scope, explain};
 use drizzle_pilot::sql::{self, Assessed, Class, Dialect, Facts, Hazard, ObjectName};
-use drizzle_pilot::{policy, report};
 use regex::Regex;
 
 fn root() -> &'static Path {
@@ -82,7 +83,7 @@ pub(crate) fn check_generated(file: &str, name: &str, generated: &str) {
 
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_program() {
-    check_generated("docs/exit-codes.md", "codes", &exit::markdown());
+    check_generated("docs/exit-codes.md", "codes", &outcome::markdown());
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn the_readme_lists_exit_codes_as_they_are() {
     assert!(listed.len() > 5, "the README has a table of codes");
     for (code, name) in listed {
         let is = |Row { exit, .. }: &Row| exit.code() == code && exit.name() == name;
-        assert!(exit::TABLE.iter().any(is), "there is no code {code} called {name}");
+        assert!(outcome::TABLE.iter().any(is), "there is no code {code} called {name}");
     }
 }
 

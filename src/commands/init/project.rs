@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::package_json::PackageJson;
-use crate::exit::Exit;
+use crate::commands::init::package_json::PackageJson;
 use crate::files;
-use crate::report::Verdict;
+use crate::outcome::Exit;
+use crate::output::report::Verdict;
 
 /// Who installs the packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

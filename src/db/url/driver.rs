@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value;
 use url::Url;
 
-use super::{
+use crate::db::url::{
     Address, Dsn, DsnError, Env, Given, Host, Password, Ssl, Tls, Trust, decode, is_reserved_escape, some, unmet,
 };
 use crate::host;

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use url::form_urlencoded::Serializer;
 
-use super::{Check, Driver, Dsn, DsnError, Host, Pem, Tls, UNRESERVED, encode};
+use crate::db::url::{Check, Driver, Dsn, DsnError, Host, Pem, Tls, UNRESERVED, encode};
 
 /// The variable by which most projects name their database.
 pub const DATABASE_URL: &str = "DATABASE_URL";

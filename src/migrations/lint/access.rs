@@ -1,7 +1,7 @@
 //! Who sees and does more than before, or less.
 
-use super::Seen;
-use super::source::Found;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
 use crate::migrations::rule::{ALTER_POLICY, DISABLE_RLS, DISABLE_TRIGGER, DROP_POLICY, GRANT};
 use crate::sql::ObjectName;
 use crate::sql::action::{Action, Which};

@@ -1,8 +1,8 @@
 //! What programs have to wait for.
 
-use super::Seen;
-use super::source::Found;
-use super::squawk::ADDED_VALUE;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
+use crate::migrations::lint::squawk::ADDED_VALUE;
 use crate::migrations::rule::{BLOCKING_INDEX, LOCK_TABLE, Named, REWRITE_TABLE};
 use crate::sql::action::{Action, Index, KeyOf, Value};
 use crate::sql::effect::Proof;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::source::{Found, Source};
+use crate::migrations::lint::source::{Found, Source};
 use crate::migrations::pulled;
 use crate::migrations::query::BREAKPOINT;
 use crate::migrations::rule::{MISPLACED_BREAKPOINT, MISSING_BREAKPOINT, Named};

@@ -1,7 +1,7 @@
 //! Changes of a type: those that leave it to PostgreSQL how values are converted, and those to a type that holds less.
 
-use super::Seen;
-use super::source::Found;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
 use crate::migrations::rule::{CHANGE_EXPRESSION, NARROWER_TYPE, TYPE_CHANGE_WITHOUT_USING};
 use crate::sql::action::{Action, Value};
 use crate::sql::types::SqlType;

@@ -1,6 +1,6 @@
 //! Names that two things cannot both have, and types whose schema drizzle-kit has lost: the migration cannot run.
 
-use super::source::{Found, Source};
+use crate::migrations::lint::source::{Found, Source};
 use crate::migrations::rule::{LOST_SCHEMA, NAME_TWICE, Named};
 use crate::sql::effect::Effect;
 use crate::sql::rewrite;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::source::{Found, Steps};
+use crate::migrations::lint::source::{Found, Steps};
 use crate::migrations::rule::{NULL_ON_DELETE, Named};
 use crate::migrations::schema::Schema;
 use crate::sql::ObjectName;

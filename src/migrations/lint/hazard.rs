@@ -1,6 +1,6 @@
 //! What is lost, broken, opened or blocked, by the hazards of the statements.
 
-use super::source::Source;
+use crate::migrations::lint::source::Source;
 use crate::migrations::rule::{
     BLOCKING_INDEX, DELETE_ROWS, DISABLE_RLS, DROP_COLUMN, DROP_POLICY, DROP_PRIMARY_KEY, DROP_SCHEMA, DROP_SEQUENCE,
     DROP_TABLE, DROP_TYPE, DROP_VIEW, RECREATE_ENUM, RENAME_COLUMN, RENAME_TABLE, Rule, TRUNCATE,

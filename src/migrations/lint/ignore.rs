@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::source::Source;
+use crate::migrations::lint::source::Source;
 use crate::migrations::rule::{Named, NoRule, UNKNOWN_IGNORE};
 use crate::sql::script::Script;
 

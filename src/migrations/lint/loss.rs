@@ -1,7 +1,7 @@
 //! What is lost: what is dropped, emptied, deleted or detached, and what nobody can see before.
 
-use super::Seen;
-use super::source::Found;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
 use crate::migrations::rule::{
     DELETE_ROWS, DETACH_PARTITION, DROP_CASCADE, DROP_COLUMN, DROP_OWNED, DROP_PRIMARY_KEY, DROP_SCHEMA, DROP_SEQUENCE,
     DROP_TABLE, DROP_TYPE, DROP_VIEW, DYNAMIC_SQL, RECREATE_ENUM, TRUNCATE,

@@ -20,11 +20,11 @@ mod syntax;
 mod transaction;
 mod value;
 
-use super::finding::Finding;
-use super::folder::{Folder, SqlFile};
-use super::journal_file::{JournalFile, conflict};
-use super::rule::{Named, Rule, Wishes};
-use super::schema::Schema;
+use crate::migrations::finding::Finding;
+use crate::migrations::folder::{Folder, SqlFile};
+use crate::migrations::journal_file::{JournalFile, conflict};
+use crate::migrations::rule::{Named, Rule, Wishes};
+use crate::migrations::schema::Schema;
 use crate::sql::action::Action;
 use crate::sql::{Dialect, ObjectName};
 use clash::Clashes;

@@ -1,7 +1,7 @@
 //! What is called something else from then on.
 
-use super::Seen;
-use super::source::Found;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
 use crate::migrations::rule::{RENAME_COLUMN, RENAME_TABLE, RENAME_TYPE};
 use crate::sql::ObjectName;
 use crate::sql::action::Action;

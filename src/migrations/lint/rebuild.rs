@@ -1,8 +1,8 @@
 //! Tables of SQLite that are built again, judged as one thing: a new table under another name, a copy of the rows, the drop
 //! of the old one, and a rename (drizzle-kit writes `__new_` before the name).
 
-use super::Seen;
-use super::source::{Found, Steps};
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::{Found, Steps};
 use crate::migrations::rule::{DROP_COLUMN, LOSSY_REBUILD, MISSING_COLUMN, Named, SET_NOT_NULL, UNFINISHED_REBUILD};
 use crate::migrations::schema::Schema;
 use crate::sql::action::{Action, Copy, KeyOf, OnChange, Step};

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::ignore::{self, Ignore};
-use super::{breakpoint, squawk};
 use crate::migrations::finding::{Finding, Level, Place, Position};
 use crate::migrations::folder::{Folder, SqlFile};
 use crate::migrations::journal_file::JournalFile;
+use crate::migrations::lint::ignore::{self, Ignore};
+use crate::migrations::lint::{breakpoint, squawk};
 use crate::migrations::rule::{Named, Wishes};
 use crate::sql::action::{Action, Step};
 use crate::sql::script::{self, Script};

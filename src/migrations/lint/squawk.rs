@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use squawk_linter::{Linter, LinterSettings, Rule as SquawkRule, Violation};
 
-use super::source::Source;
 use crate::migrations::finding::{Finding, Level, Place};
+use crate::migrations::lint::source::Source;
 use crate::migrations::rule::{Named, SQUAWKS, squawks};
 
 /// Of this one we know more: which tables have rows, and what a column holds.

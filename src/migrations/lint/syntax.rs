@@ -1,6 +1,6 @@
 //! What is no SQL.
 
-use super::source::Source;
+use crate::migrations::lint::source::Source;
 use crate::migrations::rule::{Named, SYNTAX_ERROR};
 use crate::sql::script::Fault;
 

@@ -1,7 +1,7 @@
 //! What drizzle's transaction does not bear. drizzle runs all pending migrations in one (drizzle-orm, `PgDialect.migrate`).
 
-use super::source::{Found, Source};
 use crate::migrations::folder::SqlFile;
+use crate::migrations::lint::source::{Found, Source};
 use crate::migrations::rule::{ENUM_VALUE_IN_FILE, ENUM_VALUE_IN_RUN, Named, OUTSIDE_TRANSACTION, TRANSACTION_CONTROL};
 use crate::migrations::run::{Run, Trouble, Use};
 use crate::migrations::schema::Schema;

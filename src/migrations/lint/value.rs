@@ -1,7 +1,7 @@
 //! What fails where rows are as they should not be: NULL, or twice the same.
 
-use super::Seen;
-use super::source::Found;
+use crate::migrations::lint::Seen;
+use crate::migrations::lint::source::Found;
 use crate::migrations::rule::{ADD_REQUIRED_COLUMN, ADD_UNIQUE, SET_NOT_NULL};
 use crate::sql::action::{Action, Column, Index, Key, KeyOf, Value};
 use crate::sql::{Dialect, ObjectName};

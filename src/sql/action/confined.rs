@@ -10,8 +10,8 @@ use std::ops::Range;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode, SyntaxToken};
 
-use super::block::Block;
-use super::text;
+use crate::sql::action::block::Block;
+use crate::sql::action::text;
 use crate::sql::dialect::Dialect;
 use crate::sql::postgres::{identifier, single};
 use crate::sql::script;

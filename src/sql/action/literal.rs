@@ -6,7 +6,7 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind as K, SyntaxNode};
 
-use super::block::Block;
+use crate::sql::action::block::Block;
 use crate::sql::name::ObjectName;
 use crate::sql::postgres::{relation, single};
 use crate::sql::types::SqlType;

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::{MySqlDialect, SQLiteDialect};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::{Action, Column, Copy, Index, Key, KeyOf, OnChange, Rows, Table, Value};
+use crate::sql::action::{Action, Column, Copy, Index, Key, KeyOf, OnChange, Rows, Table, Value};
 use crate::sql::dialect::Dialect;
 use crate::sql::effect::{Kind, Proof, Reach};
 use crate::sql::name::ObjectName;

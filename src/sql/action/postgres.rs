@@ -3,9 +3,9 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode};
 
-use super::block::Block;
-use super::text;
-use super::{Action, Column, Index, Key, KeyOf, OnChange, Rows, Step, Table, Value, Which};
+use crate::sql::action::block::Block;
+use crate::sql::action::text;
+use crate::sql::action::{Action, Column, Index, Key, KeyOf, OnChange, Rows, Step, Table, Value, Which};
 use crate::sql::effect::{Kind, Proof, Reach};
 use crate::sql::name::{ObjectName, PUBLIC};
 use crate::sql::postgres::{may_differ, relation, single};

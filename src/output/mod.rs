@@ -1,0 +1,8 @@
+//! What a run shows: the report, the page, findings, and text for people.
+
+pub mod answer;
+pub mod console;
+pub mod findings;
+pub mod github;
+pub mod logbook;
+pub mod report;

@@ -1,0 +1,163 @@
+//! Shows a plan: for people by hazard, as SQL, and as a comment for a pull request.
+
+use std::fmt::Write;
+
+use crate::output::report::{Hazard, Judgement, Report, Statement};
+use crate::term::paint::{Paint, Painted};
+
+/// A hazard of a statement, with the statement.
+type At<'a> = (&'a Hazard, &'a Statement);
+
+/// The classes, the gravest first, with what a reader calls them.
+const CLASSES: [(&str, &str); 6] = [
+    ("data_loss", "data loss"),
+    ("access", "access"),
+    ("unknown", "not understood"),
+    ("may_fail", "may fail"),
+    ("blocking", "blocks others"),
+    ("breaking", "breaks running programs"),
+];
+
+/// Returns the place of a hazard's class among them.
+pub(super) fn gravity(hazard: &Hazard) -> usize {
+    CLASSES.iter().position(|(class, _)| *class == hazard.class).unwrap_or(CLASSES.len())
+}
+
+impl Report {
+    /// Returns the statements alone, each ended by `;`.
+    pub fn sql(&self) -> String {
+        let mut sql = String::new();
+        for statement in &self.statements {
+            sql += statement.sql.trim_end();
+            sql += if statement.sql.trim_end().ends_with(';') { "\n" } else { ";\n" };
+        }
+        sql
+    }
+
+    /// Returns the plan for people: the statements by hazard, with rows, and with the rule that decides.
+    pub fn plan_text(&self) -> Painted {
+        let mut text = self.head();
+        text.plain(&self.asked());
+        for (name, groups) in self.by_class() {
+            let _ = writeln!(text, "\n{name}");
+            for (hazard, statement) in groups {
+                text.plain("  ");
+                text.add(hazard.verdict.paint(), hazard.verdict.word());
+                let _ = writeln!(text, "  {}   [{}]", hazard.text(), hazard.rule);
+                push_sql(&mut text, statement);
+            }
+        }
+        let harmless: Vec<&Statement> =
+            self.statements.iter().filter(|statement| statement.hazards.is_empty()).collect();
+        if !harmless.is_empty() {
+            text.plain("\nno hazard\n");
+            harmless.iter().for_each(|statement| push_sql(&mut text, statement));
+        }
+        text
+    }
+
+    /// Returns the plan as a comment for a pull request (GitHub's Markdown).
+    pub fn markdown(&self) -> String {
+        let mut text = format!("### drizzle-pilot plan: {}\n\n", inline(&self.summary));
+        if let Some(target) = &self.target {
+            let _ = writeln!(text, "Target {}", code(&target.text()));
+        }
+        let classes: Vec<(&str, Vec<At<'_>>)> = self.by_class();
+        if !classes.is_empty() {
+            text += "\n| | hazard | what | rows | rule |\n|---|---|---|---|---|\n";
+        }
+        for (_, groups) in &classes {
+            for (hazard, _) in groups {
+                let sign = match hazard.verdict {
+                    Judgement::Refused => "❌ refused",
+                    Judgement::Warned => "⚠️ warned of",
+                    Judgement::Allowed => "✅ allowed",
+                };
+                let what: Vec<String> = hazard.objects.iter().map(|object| code(object)).collect();
+                let note = hazard.note.as_deref().map(|note| format!(" ({})", inline(note))).unwrap_or_default();
+                let rows = hazard.quantity().unwrap_or_default();
+                let (name, rule) = (code(&hazard.hazard), inline(&hazard.rule));
+                let _ = writeln!(text, "| {sign} | {name} | {}{note} | {rows} | {rule} |", what.join(", "));
+            }
+        }
+        if !self.statements.is_empty() {
+            let sql = self.sql();
+            let fence = fence(&sql);
+            let n_statements = match self.statements.len() {
+                1 => "1 statement".to_owned(),
+                n_statements => format!("{n_statements} statements"),
+            };
+            let _ = write!(
+                text,
+                "\n<details><summary>{n_statements}</summary>\n\n{fence}sql\n{sql}{fence}\n\n</details>\n"
+            );
+        }
+        for refusal in &self.refusals {
+            let fence = fence(&refusal.text);
+            let _ = write!(text, "\n{fence}text\n{}\n{fence}\n", refusal.text);
+        }
+        text
+    }
+
+    /// Returns the hazards of each class that has any, each with its statement.
+    fn by_class(&self) -> Vec<(&'static str, Vec<At<'_>>)> {
+        let of_class = |class: &str| -> Vec<At<'_>> {
+            let all = self
+                .statements
+                .iter()
+                .flat_map(|statement| statement.hazards.iter().map(move |hazard| (hazard, statement)));
+            all.filter(|(hazard, _)| hazard.class == class).collect()
+        };
+        let classes = CLASSES.iter().map(|(class, name)| (*name, of_class(class)));
+        classes.filter(|(_, hazards)| !hazards.is_empty()).collect()
+    }
+}
+
+fn push_sql(text: &mut Painted, statement: &Statement) {
+    for line in statement.sql.lines() {
+        text.plain("      ");
+        text.add(Paint::Sql, line);
+        text.plain("\n");
+    }
+}
+
+/// Returns a fence that no line of the text can close.
+fn fence(text: &str) -> String {
+    let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max();
+    "`".repeat(longest.unwrap_or(0).max(2) + 1)
+}
+
+/// Returns text as code within a line of a table.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", inline(text))
+}
+
+/// Returns text that stays in its line and its cell, and is not taken for markup.
+fn inline(text: &str) -> String {
+    let mut inline = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => inline += "&amp;",
+            '<' => inline += "&lt;",
+            '>' => inline += "&gt;",
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '@' => {
+                let _ = write!(inline, "&#{};", u32::from(character));
+            }
+            '\n' => inline.push(' '),
+            _ => inline.push(character),
+        }
+    }
+    inline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_says_is_no_markup() {
+        assert_eq!(inline("a|b <img> `c`\n@team"), "a&#124;b &lt;img&gt; &#96;c&#96; &#64;team");
+        assert_eq!(fence("SELECT 1"), "```");
+        assert_eq!(fence("x\n  ````\ny"), "`````");
+    }
+}

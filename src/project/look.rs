@@ -1,0 +1,123 @@
+//! Says what a look at the database came to that saw nothing: we were told to end, the run's time is over, or the
+//! database cannot be used.
+
+use std::time::{Duration, Instant};
+
+use crate::db::ConnectError;
+use crate::kit::driver;
+use crate::outcome::Exit;
+use crate::output::report::{self, Verdict};
+
+/// The time of a whole run, our own looks at the database included.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    timeout: Duration,
+}
+
+impl Clock {
+    /// Returns the clock of a run that began then and may take so long.
+    pub fn new(started: Instant, timeout: Duration) -> Clock {
+        Clock { started, timeout }
+    }
+
+    /// Returns how long the run has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Returns what is left of its time.
+    pub fn rest(&self) -> Duration {
+        self.timeout.saturating_sub(self.elapsed())
+    }
+
+    /// Tells whether its time is over.
+    pub fn is_over(&self) -> bool {
+        self.rest().is_zero()
+    }
+}
+
+/// Returns the verdict for a look that saw nothing. It is one for a run that executed nothing.
+pub fn failed(error: &ConnectError, clock: &Clock) -> Verdict {
+    match error {
+        ConnectError::Interrupted { signal, .. } => {
+            let summary = format!("stopped by {}, before consent", driver::signal_name(*signal));
+            Verdict::nothing(Exit::Signal(*signal), summary)
+        }
+        error if clock.is_over() && is_silence(error) => {
+            Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint())
+        }
+        error => unavailable(error),
+    }
+}
+
+/// Tells whether no answer came in time. Our own limits in the server say so with a SQLSTATE: `lock_timeout` with
+/// 55P03, `statement_timeout` with 57014.
+fn is_silence(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Mute { .. } | ConnectError::TimedOut { .. } => true,
+        ConnectError::Other { sqlstate: Some(sqlstate), .. } => matches!(sqlstate.as_str(), "55P03" | "57014"),
+        ConnectError::Refused { .. }
+        | ConnectError::UnknownHost { .. }
+        | ConnectError::Unreachable { .. }
+        | ConnectError::HungUp { .. }
+        | ConnectError::NotPostgres { .. }
+        | ConnectError::Tls { .. }
+        | ConnectError::WrongPassword { .. }
+        | ConnectError::NoPassword { .. }
+        | ConnectError::LoginRefused { .. }
+        | ConnectError::UnknownDatabase { .. }
+        | ConnectError::OptionsRefused { .. }
+        | ConnectError::TooMany { .. }
+        | ConnectError::StartingUp { .. }
+        | ConnectError::Interrupted { .. }
+        | ConnectError::Leftovers { .. }
+        | ConnectError::Other { .. } => false,
+    }
+}
+
+fn unavailable(error: &ConnectError) -> Verdict {
+    let code = error.sqlstate().map(|code| format!(" ({code})")).unwrap_or_default();
+    let cause = report::Error {
+        sqlstate: error.sqlstate().map(str::to_owned),
+        message: error.to_string(),
+        hint: Some(error.hint()),
+        ..report::Error::default()
+    };
+    Verdict::nothing(Exit::Unavailable, format!("{error}{code}")).hint(error.hint()).because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Dsn;
+
+    /// Checks the exit codes of an error while time is left and when it is over.
+    #[track_caller]
+    fn check(make: impl Fn(Box<crate::db::url::Address>) -> ConnectError, in_time: Exit, over: Exit) {
+        let dsn = Dsn::from_url("postgres://app@db/shop", &|_| None).expect("the URL is right");
+        let error = make(Box::new(dsn.address().clone()));
+        let now = Instant::now();
+        let codes = [Duration::from_secs(60), Duration::ZERO].map(|timeout| {
+            let verdict = failed(&error, &Clock::new(now, timeout));
+            assert_eq!(verdict.database, crate::outcome::Database::Unchanged, "{verdict:?}");
+            verdict.exit
+        });
+        assert_eq!(codes, [in_time, over], "{error:?}");
+    }
+
+    #[test]
+    fn a_signal_and_a_deadline_are_not_an_unavailable_database() {
+        const WITHIN: Duration = Duration::from_secs(10);
+        let other = |sqlstate: &'static str| {
+            move |at| ConnectError::Other { at, sqlstate: Some(sqlstate.to_owned()), message: String::new() }
+        };
+        check(|at| ConnectError::Interrupted { at, signal: 15 }, Exit::Signal(15), Exit::Signal(15));
+        check(|at| ConnectError::Mute { at, within: WITHIN }, Exit::Unavailable, Exit::Timeout);
+        check(|at| ConnectError::TimedOut { at, within: WITHIN }, Exit::Unavailable, Exit::Timeout);
+        check(other("55P03"), Exit::Unavailable, Exit::Timeout);
+        check(other("57014"), Exit::Unavailable, Exit::Timeout);
+        check(other("42501"), Exit::Unavailable, Exit::Unavailable);
+        check(|at| ConnectError::Refused { at }, Exit::Unavailable, Exit::Unavailable);
+    }
+}

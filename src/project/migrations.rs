@@ -1,0 +1,174 @@
+//! What `status`, `migrate`, `sync` and `check` have in common: the folder, the database, and the history between them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::{PlaceArgs, Shared};
+use crate::db::Dsn;
+use crate::db::history::{self, History, Records};
+use crate::db::reach::Relation;
+use crate::kit::config::Config;
+use crate::migrations::state::{self, Status};
+use crate::migrations::{Folder, Journal};
+use crate::output::console::Console;
+use crate::output::logbook::Logbook;
+use crate::output::report::{self, Verdict};
+use crate::policy::{Policies, Policy};
+use crate::project::filters::Filters;
+use crate::project::folder;
+use crate::project::look::{self, Clock};
+use crate::project::target::{self, Drizzle, Place};
+use crate::run::copilot;
+
+/// Time for one look at the history.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// The folder and the database that belong together.
+pub struct Ground {
+    pub place: Place,
+    pub folder: Folder,
+    /// The table of the history.
+    pub table: Relation,
+    /// As the user would write it.
+    pub shown_folder: String,
+}
+
+impl Ground {
+    /// Finds the database and the folder, and reads the folder. Connects to nothing.
+    ///
+    /// # Errors
+    /// With the verdict, where one of them is not there or cannot be read.
+    pub fn find(
+        command: &str,
+        shared: &Shared,
+        args: &PlaceArgs,
+        cwd: &Path,
+        console: &mut Console,
+        log: &mut Logbook,
+    ) -> Result<Ground, Verdict> {
+        let place = target::find(command, shared, args.url.as_deref(), cwd, console)?;
+        log.target = Some(copilot::postgres_target(&place.dsn));
+        Ground::of(place, args.migrations.as_deref(), cwd)
+    }
+
+    /// Reads the folder that belongs to a database.
+    ///
+    /// # Errors
+    /// With the verdict, where it is not there or cannot be read.
+    pub fn of(place: Place, migrations: Option<&Path>, cwd: &Path) -> Result<Ground, Verdict> {
+        let path = target::migrations_folder(migrations, place.drizzle.as_ref(), cwd);
+        let folder = folder::read(&path)?;
+        folder.journal().map_err(|error| folder::unusable(&error))?;
+        let (schema, name) = match &place.drizzle {
+            Some(drizzle) => drizzle.config.migrations_table(),
+            None => Config::default().migrations_table(),
+        };
+        let shown_folder = path.strip_prefix(cwd).unwrap_or(&path).display().to_string();
+        Ok(Ground { place, folder, table: Relation { schema, name }, shown_folder })
+    }
+
+    /// Returns the way to the database.
+    pub fn dsn(&self) -> &Dsn {
+        &self.place.dsn
+    }
+
+    /// Returns the journal.
+    pub fn journal(&self) -> &Journal {
+        self.folder.journal().expect("it was looked at when the folder was read")
+    }
+
+    /// Returns the path of the file of a migration.
+    pub fn file(&self, tag: &str) -> PathBuf {
+        Path::new(&self.shown_folder).join(format!("{tag}.sql"))
+    }
+
+    /// Reads the history.
+    ///
+    /// # Errors
+    /// With the verdict, where the database cannot be asked.
+    pub fn history(&self, clock: &Clock) -> Result<History, Verdict> {
+        let patience = LOOK.min(clock.rest());
+        let mut history =
+            history::history(self.dsn(), &self.table, patience).map_err(|error| look::failed(&error, clock))?;
+        let filters = self.filters();
+        let own = history.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
+        history.n_tables = own.count() as u64;
+        Ok(history)
+    }
+
+    /// Returns what the project's config leaves out.
+    pub fn filters(&self) -> Filters<'_> {
+        Filters::of(self.place.drizzle.as_ref())
+    }
+
+    /// Compares the folder with the history.
+    pub fn status(&self, history: &History) -> Status<'_> {
+        state::compare(&self.folder, self.journal(), &records(history))
+    }
+
+    /// Returns what a report says of the folder and the history.
+    pub fn reported(&self, history: &History, status: &Status) -> report::Migrations {
+        let entries = status.migrations.iter().map(|migration| report::Migration {
+            tag: migration.entry.tag.clone(),
+            when: migration.entry.when,
+            state: migration.state.word().to_owned(),
+            note: migration.state.why().map(str::to_owned),
+            applied_now: false,
+        });
+        let unknown = status.unknown.iter().map(|row| {
+            let history::Record { id, hash, created_at, name } = history.records()[*row].clone();
+            report::HistoryRow { id, hash, created_at, name }
+        });
+        report::Migrations {
+            folder: self.shown_folder.clone(),
+            table: format!("{}.{}", self.table.schema, self.table.name),
+            table_exists: history.records != Records::Absent,
+            entries: entries.collect(),
+            unknown: unknown.collect(),
+            differences: None,
+            writes: Vec::new(),
+        }
+    }
+}
+
+/// Returns the rows of a history as they are compared.
+pub fn records(history: &History) -> Vec<state::Record> {
+    let record = |record: &history::Record| state::Record { hash: record.hash.clone(), created_at: record.created_at };
+    history.records().iter().map(record).collect()
+}
+
+/// Picks the policy, and looks whether a command may run here at all, with the variables that drizzle-kit's process has where
+/// there is a config.
+///
+/// # Errors
+/// With the verdict, where this environment or target is not allowed for it.
+pub fn guard(
+    command: &'static str,
+    changes: Changes,
+    shared: &Shared,
+    policies: &Policies,
+    drizzle: Option<&Drizzle>,
+    log: &mut Logbook,
+) -> Result<Policy, Verdict> {
+    let env = |name: &str| target::variable(drizzle, name);
+    let host = log.target.as_ref().and_then(|target| target.host.clone());
+    let policy = log.select(policies, &env, host.as_deref(), shared)?;
+    copilot::allows(&policy, &[command], changes == Changes::Database, &env)?;
+    Ok(policy)
+}
+
+/// What a command changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    Nothing,
+    Database,
+}
+
+/// Says in a sentence that a database has tables and no history.
+pub fn unrecorded(history: &History) -> Option<String> {
+    let n = history.n_tables;
+    let tables = if n == 1 { "table" } else { "tables" };
+    history
+        .is_unrecorded()
+        .then(|| format!("the database has {n} {tables} and no history: perhaps a push built it; drizzle-pilot sync --dry-run shows whether its history can be written"))
+}

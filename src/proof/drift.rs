@@ -1,0 +1,132 @@
+//! Says how a database differs from what its migrations make: they are run in a database of their own, and the schemas
+//! compared.
+//!
+//! drizzle-kit is not asked to build it. It would run the history in one transaction, which not every history survives,
+//! and it would need a config of its own; the same queries in the same order make the same schema.
+
+use std::path::PathBuf;
+
+use crate::db::fingerprint::{self, Fingerprint};
+use crate::db::history::{History, Records};
+use crate::db::renamed::{self, Renamed};
+use crate::db::scratch::{self, Blueprint, ScratchError};
+use crate::migrations::query::{Query, meant};
+use crate::migrations::state::{Migration, State, Status};
+use crate::outcome::Exit;
+use crate::output::report::{self, Verdict};
+use crate::project::filters::Divided;
+use crate::project::look::{self, Clock};
+use crate::project::migrations::Ground;
+use crate::proof::confine::confined;
+use crate::run::transaction::of_fault;
+use crate::sql::action::confined::Leaves;
+
+/// Two schemas, compared.
+pub struct Compared {
+    /// The database as it was when it was compared.
+    pub seen: Fingerprint,
+    /// One readable line each. "Appeared" is what the database has and the migrations do not make.
+    pub differences: Vec<String>,
+    /// Schemas and tables of the database that drizzle's config leaves out.
+    pub left_out: Vec<String>,
+    /// Statements by which what only has another name gets the name that the migrations give it.
+    pub renamed: Renamed,
+}
+
+impl Compared {
+    /// Says how to give things the names that the migrations give them, where only that differs; nothing else.
+    pub fn by_name(&self) -> Option<(&'static str, String)> {
+        let Renamed { statements, n_others } = &self.renamed;
+        let why = match n_others {
+            0 => {
+                "only names differ, as after a table was renamed; these statements give them the names that the migrations make:"
+            }
+            _ => "some of that are names alone; these statements give them the names that the migrations make:",
+        };
+        (!statements.is_empty()).then(|| (why, statements.join("\n")))
+    }
+}
+
+/// Returns the migrations that a database ought to be made of: those of its history; all of them, where it has none.
+pub fn made_of<'a>(status: &Status<'a>, history: &History) -> Vec<Migration<'a>> {
+    let is_recorded = |migration: &&Migration| match migration.state {
+        State::Applied | State::Edited | State::Repeated => true,
+        State::Pending | State::Skipped | State::MissingFile => history.records().is_empty(),
+    };
+    status.migrations.iter().filter(is_recorded).copied().collect()
+}
+
+/// Compares the database with what these migrations make.
+///
+/// # Errors
+/// With the verdict, where no database can be made for them, or they do not run in it.
+pub fn of_database(
+    ground: &Ground,
+    history: &History,
+    migrations: &[Migration],
+    clock: &Clock,
+) -> Result<Compared, Verdict> {
+    let files = migrations.iter().filter_map(|migration| migration.file);
+    let all: Vec<Query> = files.flat_map(meant).filter(|query| !query.is_blank()).collect();
+    let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
+    let table = (history.records != Records::Absent).then(|| history.table.clone());
+    let (made, leaves) = confined(&statements, |confine| {
+        scratch::build(ground.dsn(), &Blueprint { confine, history: table }, clock.rest())
+    });
+    let made = made.map_err(|error| not_built(&error, leaves, &all, ground, clock))?;
+    let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| look::failed(&error, clock))?;
+    let differences = fingerprint::difference(&made.lines, &seen.lines);
+    let Divided { differences, left_out } = ground.filters().divide(differences, &made.lines, &seen.lines);
+    let renamed = renamed::renamed(&differences);
+    let differences = differences.iter().map(ToString::to_string).collect();
+    Ok(Compared { seen, differences, left_out, renamed })
+}
+
+fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground: &Ground, clock: &Clock) -> Verdict {
+    if let Some(leaves) = leaves {
+        return beyond(&leaves, all, ground);
+    }
+    match error {
+        ScratchError::Unready(error) => look::failed(error, clock),
+        ScratchError::MayNotCreate { user } => Verdict::nothing(Exit::Failed, error.to_string())
+            .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases")),
+        ScratchError::Leaves => Verdict::nothing(Exit::Refused, error.to_string()),
+        ScratchError::Statement { idx, fault } => {
+            let query = &all[*idx];
+            let at = query.place(fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1)));
+            let file: PathBuf = ground.file(query.file.tag());
+            let summary = format!("{error} ({}), {}:{}", fault.sqlstate, file.display(), at.line);
+            let cause = report::Error {
+                file: Some(file.display().to_string()),
+                line: Some(at.line),
+                ..of_fault(fault, Some(&query.text.trim().to_owned()))
+            };
+            let verdict = Verdict::nothing(Exit::Failed, summary).because(cause);
+            verdict.hint("a database that was built by them cannot be told from one that was not: correct the migration first, or what it needs beside the migrations (roles, settings)")
+        }
+    }
+}
+
+/// Names the statement that would act beyond the scratch database. None was run.
+fn beyond(leaves: &Leaves, all: &[Query], ground: &Ground) -> Verdict {
+    let query = &all[leaves.query_idx];
+    let at = query.place_of(leaves.at);
+    let file = ground.file(query.file.tag()).display().to_string();
+    let summary =
+        format!("{file}:{}: the migrations cannot be compared in a database beside this one: {}", at.line, leaves.why);
+    let cause = report::Error {
+        message: leaves.why.clone(),
+        statement: Some(query.text.trim().to_owned()),
+        file: Some(file),
+        line: Some(at.line),
+        ..report::Error::default()
+    };
+    let verdict = Verdict::nothing(Exit::Refused, summary).because(cause);
+    verdict.hint(match leaves.role {
+        Some(_) => "create the role on the server first: where it is there, its CREATE ROLE is left out",
+        None => {
+            "none of the migrations was run: what this one does would happen to the server for real. \
+             drizzle-pilot check --push compares the database with the schema files instead"
+        }
+    })
+}

@@ -1,0 +1,134 @@
+//! Looks for a migration that was forgotten: drizzle-kit's own generate, into a copy of the migrations folder.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use crate::cli::Shared;
+use crate::kit::config::Overlay;
+use crate::migrations::Folder;
+use crate::migrations::query::queries;
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::logbook::Logbook;
+use crate::output::report::{Refusal, Verdict};
+use crate::project::folder;
+use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::run::gate;
+
+/// How the schema files differ from the last snapshot.
+#[derive(Debug)]
+pub enum Forgotten {
+    /// The statements of the migration that is missing, each in a line.
+    Statements(Vec<String>),
+    /// drizzle-kit asks what was renamed, and the policy does not say.
+    Asks(Vec<Refusal>),
+}
+
+impl Forgotten {
+    /// Returns the difference in a sentence.
+    pub fn sentence(&self) -> String {
+        match self {
+            Forgotten::Statements(statements) => {
+                let shown = statements.first().cloned().unwrap_or_default();
+                match statements.len() {
+                    0 | 1 => format!("a migration is missing: {shown}"),
+                    n => format!("a migration of {n} statements is missing: {shown} …"),
+                }
+            }
+            Forgotten::Asks(_) => {
+                "a migration is missing, and drizzle-kit asks what was renamed: run drizzle-pilot generate".to_owned()
+            }
+        }
+    }
+}
+
+/// Says how the schema files differ from the last snapshot; none where they do not. The project stays as it is.
+///
+/// # Errors
+/// With the verdict, where drizzle-kit cannot tell.
+pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console) -> Result<Option<Forgotten>, Verdict> {
+    let failed = |error: std::io::Error| {
+        Verdict::nothing(Exit::Failed, format!("copying {} for `generate`: {error}", folder.path.display()))
+    };
+    let copy = tempfile::tempdir().map_err(failed)?;
+    let path = copy.path().canonicalize().map_err(failed)?;
+    copy_folder(&folder.path, &path).map_err(failed)?;
+    let (verdict, log) = generate(shared, "check", cwd, &path, console);
+    match verdict.exit {
+        Exit::Ok => {
+            let after = Folder::read(&path).map_err(|error| folder::unusable(&error))?;
+            let known = |name: &str| folder.files.iter().any(|file| file.name == name);
+            let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
+            let statements = queries(new).filter(|query| !query.is_blank()).map(|query| gate::one_line(query.text));
+            Ok(Some(Forgotten::Statements(statements.collect())))
+        }
+        // It asks only where something differs.
+        Exit::Refused | Exit::UnknownPrompt => Ok(Some(Forgotten::Asks(log.refusals))),
+        _ => Err(verdict),
+    }
+}
+
+/// Lets drizzle-kit generate into a folder beside the project's own, as a run of this command.
+pub fn generate(
+    shared: &Shared,
+    command: &'static str,
+    cwd: &Path,
+    folder: &Path,
+    console: &mut Console,
+) -> (Verdict, Logbook) {
+    let mission = Mission {
+        command,
+        kit_args: &[OsString::from("generate")],
+        asks: Asks::AsItLikes,
+        touches: Touches::Files,
+        consent: Consent::ByPolicy,
+        apply: Some(Apply::Kit),
+        accept_data_loss: false,
+        // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
+        overlay: Overlay { out: Some(relative(cwd, folder).display().to_string()), ..Overlay::default() },
+        lock: Locking::None,
+    };
+    flight::look_again(shared, &mission, console)
+}
+
+/// Copies the files that drizzle-kit reads.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to.join("meta"))?;
+    for below in ["", "meta"] {
+        let folder = from.join(below);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), to.join(below).join(entry.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of one absolute path as seen from another.
+pub fn relative(from: &Path, to: &Path) -> PathBuf {
+    let from: Vec<Component<'_>> = from.components().collect();
+    let to: Vec<Component<'_>> = to.components().collect();
+    let n_shared = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+    let up = std::iter::repeat_n(Component::ParentDir, from.len() - n_shared);
+    up.chain(to[n_shared..].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_another() {
+        let check = |from: &str, to: &str, expected: &str| {
+            assert_eq!(relative(Path::new(from), Path::new(to)), Path::new(expected), "{from} {to}");
+        };
+        check("/a/b", "/tmp/x", "../../tmp/x");
+        check("/a/b", "/a/c", "../c");
+        check("/a", "/a/b/c", "b/c");
+    }
+}

@@ -1,0 +1,7 @@
+//! Makes a state to compare with: a scratch database, drizzle-kit's own export, a second look.
+
+pub mod confine;
+pub mod drift;
+pub mod forgotten;
+pub mod made;
+pub mod unpushed;

@@ -1,0 +1,113 @@
+//! Looks how the database differs from the schema files: drizzle-kit's own push, whose last question is declined.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::Shared;
+use crate::db::Dsn;
+use crate::db::idle::{self, Wanted};
+use crate::db::reach::Relation;
+use crate::kit::config::Overlay;
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::report::{Statement, Verdict};
+use crate::project::look::{self, Clock};
+use crate::project::target::{self, Drizzle};
+use crate::run::flight::{self, Mission};
+use crate::run::gate;
+use crate::sql::idle::{Setting, setting};
+
+/// Time for our own look at the columns.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// A database, and the project whose schema files it is compared with.
+pub struct Unpushed<'a> {
+    pub drizzle: &'a Drizzle,
+    /// The database, where it is not that of drizzle's config.
+    pub url: Option<&'a str>,
+    pub cwd: &'a Path,
+}
+
+impl Unpushed<'_> {
+    /// Says what a push would change, one sentence each; nothing where it has nothing to do. The database stays as it is.
+    ///
+    /// # Errors
+    /// With the verdict, where drizzle-kit cannot tell.
+    pub fn look(&self, shared: &Shared, clock: &Clock, console: &mut Console) -> Result<Vec<String>, Verdict> {
+        let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
+        let kit_args = [OsString::from("push")];
+        let overlay = Overlay { db_credentials, ..Overlay::default() };
+        let mission = Mission::to_look("check", &kit_args, overlay);
+        let shared = Shared { timeout: clock.rest(), ..shared.clone() };
+        let (verdict, log) = flight::look_again(&shared, &mission, console);
+        let statements = log.statements;
+        match verdict.exit {
+            Exit::Ok => Ok(Vec::new()),
+            // It asks only where something differs: whether to execute that, what was renamed, or something unknown.
+            Exit::Changes | Exit::Refused | Exit::UnknownPrompt if statements.is_empty() => Ok(vec![
+                "a push would change the database, and drizzle-kit has questions before: drizzle-pilot plan shows them"
+                    .to_owned(),
+            ]),
+            Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {
+                let real = self.without_idle(&statements, clock)?;
+                Ok(real.into_iter().map(would_run).collect())
+            }
+            _ => Err(verdict),
+        }
+    }
+
+    /// Leaves out what drizzle-kit repeats at every push although it changes nothing (0.31: the default of an array, and
+    /// NULL for the columns of a composite primary key).
+    fn without_idle<'s>(&self, statements: &'s [Statement], clock: &Clock) -> Result<Vec<&'s Statement>, Verdict> {
+        let wanted: Vec<Option<Wanted>> = statements.iter().map(|statement| wanted(&statement.sql)).collect();
+        let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
+        let idle = match self.dsn() {
+            Some(dsn) if !asked.is_empty() => {
+                idle::idle(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?
+            }
+            _ => vec![false; asked.len()],
+        };
+        let mut idle = idle.into_iter();
+        let is_real = |wanted: &Option<Wanted>| wanted.is_none() || idle.next() != Some(true);
+        let kept: Vec<bool> = wanted.iter().map(is_real).collect();
+        Ok(statements.iter().zip(kept).filter(|(_, is_kept)| *is_kept).map(|(statement, _)| statement).collect())
+    }
+
+    /// Returns the way to the database; none where it is not PostgreSQL.
+    fn dsn(&self) -> Option<Dsn> {
+        let Drizzle { config, kit, .. } = self.drizzle;
+        let env = |name: &str| target::variable_of(config, name);
+        match self.url {
+            Some(url) => self.drizzle.read_url(url, self.cwd).ok(),
+            None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),
+        }
+    }
+}
+
+/// Says what a push would run, and what would go along that the statement does not name.
+fn would_run(statement: &Statement) -> String {
+    let beyond = statement.hazards.iter().filter(|hazard| {
+        let speaks_of_others = hazard.note.as_ref().is_some_and(|note| !note.contains(&gate::excerpt(&statement.sql)));
+        speaks_of_others && hazard.objects.iter().all(|name| !statement.objects.contains(name))
+    });
+    let beyond = beyond.map(|hazard| {
+        let note = hazard.note.as_deref().unwrap_or_default();
+        match hazard.objects.as_slice() {
+            [] => format!("; {note}"),
+            names => format!("; {} {} ({note})", hazard.hazard, names.join(", ")),
+        }
+    });
+    format!("a push would run: {}{}", gate::one_line(&statement.sql), beyond.collect::<String>())
+}
+
+fn wanted(sql: &str) -> Option<Wanted> {
+    let (column, setting) = setting(sql)?;
+    let [schema, table, column] = column.parts() else { return None };
+    let default = match setting {
+        Setting::Default(text) => Some(text),
+        Setting::Nullable => None,
+    };
+    let table = Relation { schema: schema.clone(), name: table.clone() };
+    Some(Wanted { table, column: column.clone(), default })
+}

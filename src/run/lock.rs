@@ -1,0 +1,35 @@
+//! Takes the lock on a database for a whole run, and says for whom it waits.
+
+use std::time::Duration;
+
+use crate::db::lease::{LeaseError, Request};
+use crate::db::{Dsn, Lease, Visit};
+use crate::outcome::Exit;
+use crate::output::console::Console;
+use crate::output::report::Verdict;
+use crate::project::look::{self, Clock};
+
+/// Prepares the connection that is to hold the lock for this run, with start-up options (`-c name=value`, may be empty).
+///
+/// # Errors
+/// With the verdict, when the system refuses what it needs.
+pub fn visit(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Result<Visit, Verdict> {
+    Visit::to(dsn, &format!("{run} lock"), options).map_err(|error| look::failed(&error, clock))
+}
+
+/// Takes the lock over that connection, and waits so long for whoever has it.
+///
+/// # Errors
+/// With the verdict, where it was not given back in time, or the database cannot be used.
+pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+    let deadline = clock.rest();
+    let request = Request { wait: wait.min(deadline), deadline };
+    let taken = Lease::take(visit, &request, &mut |holder| {
+        let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
+        console.say(&format!("waiting for another run that changes this database{holder}"));
+    });
+    taken.map_err(|error| match &error {
+        LeaseError::Unready(error) => look::failed(error, clock),
+        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+    })
+}
