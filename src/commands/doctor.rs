@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::cli::Shared;
-use crate::db::connect::{self, CLIENT_CHECK, Server};
-use crate::db::url::Env;
-use crate::db::{Dsn, Visit, guard};
+use crate::db::connection::connect::{self, CLIENT_CHECK, Server};
+use crate::db::connection::url::Env;
+use crate::db::reset::guard;
+use crate::db::{Dsn, Visit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
 use crate::outcome::{Database, Exit};

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
-use crate::db::apply::{Cut, Effect, Hold, Run};
-use crate::db::catalog::{self, Catalog};
-use crate::db::guard::{self, Guarded, Rules, Target};
-use crate::db::history;
-use crate::db::reach::Relation;
+use crate::db::change::apply::{Cut, Effect, Hold, Run};
+use crate::db::connection::url::Env;
+use crate::db::inspect::catalog::{self, Catalog};
+use crate::db::inspect::history;
+use crate::db::inspect::reach::Relation;
+use crate::db::reset::guard::{self, Guarded, Rules, Target};
+use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::reset_plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
-use crate::db::url::Env;
 use crate::db::{Dsn, Lease};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
@@ -103,7 +103,7 @@ fn attempt(
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {
         target.schemas = schemas.iter().cloned().collect();
     }
-    let plan = reset_plan::plan(&catalog, &scope)
+    let plan = plan::plan(&catalog, &scope)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
     show(dsn, named_by, &plan, &catalog, args, console);
@@ -249,7 +249,7 @@ fn scope(
     for text in &args.keep {
         let pattern = Pattern::parse(text, Shape::InSchema)
             .map_err(|error| Verdict::nothing(Exit::Usage, format!("--keep {text}: {error}")))?;
-        let found = reset_plan::named(catalog, |schema, name| pattern.matches(&ObjectName::new([schema, name])));
+        let found = plan::named(catalog, |schema, name| pattern.matches(&ObjectName::new([schema, name])));
         if found.is_empty() && !catalog.objects.is_empty() {
             let summary = format!("there is nothing called {text} to keep");
             return Err(Verdict::nothing(Exit::Refused, summary).hint("correct the name, or leave --keep out"));
@@ -273,7 +273,7 @@ fn scope(
     let is_history = |found_schema: &str, found: &str| found_schema == schema && found == name;
     let mut others = BTreeSet::new();
     if !args.all_schemas {
-        others.extend(reset_plan::relations(catalog, |in_schema, found| {
+        others.extend(plan::relations(catalog, |in_schema, found| {
             let is_emptied = if args.schema.is_empty() {
                 !filters.leave_out_schema(in_schema)
             } else {
@@ -289,10 +289,10 @@ fn scope(
         // Beside our own table there may be those of other projects.
         let is_theirs = |in_schema: &str, found: &str| in_schema == schema && found != name;
         let beside = match schemas.contains(&schema) {
-            true => reset_plan::relations(catalog, |in_schema, found| {
+            true => plan::relations(catalog, |in_schema, found| {
                 is_theirs(in_schema, found) && found.starts_with(MIGRATIONS_TABLES)
             }),
-            false => reset_plan::relations(catalog, is_theirs),
+            false => plan::relations(catalog, is_theirs),
         };
         if beside.is_empty() || schemas.contains(&schema) {
             schemas.push(schema.clone());
@@ -310,7 +310,7 @@ fn scope(
             "{schema}.{name} stays: by drizzle's config it does not belong to this project; --all-schemas takes all"
         ));
     }
-    keep.extend(reset_plan::needed_by(catalog, &others));
+    keep.extend(plan::needed_by(catalog, &others));
     keep.extend(others);
     let owners = if args.other_owners { Owners::Anyone } else { Owners::Us };
     Ok(Scope { schemas, keep, migrations: Some(Relation { schema, name }), owners })
@@ -610,7 +610,7 @@ fn worse(one: Database, other: Database) -> Database {
     }
 }
 
-fn statement(step: &reset_plan::Step) -> report::Statement {
+fn statement(step: &plan::Step) -> report::Statement {
     let objects = step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect();
     report::Statement::new(step.sql.clone(), COMMAND.to_owned(), objects, Vec::new())
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
-use crate::db::apply::{self, Expected, Hold, Run, Script};
-use crate::db::history::{self, History, Write};
+use crate::db::change::apply::{self, Expected, Hold, Run, Script};
+use crate::db::inspect::history::{self, History, Write};
 use crate::files;
 use crate::kit::driver;
 use crate::migrations::baseline::{self, BaselineError, Row};

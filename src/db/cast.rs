@@ -4,6 +4,8 @@
 //! write and is rolled back. The type is written into these queries only after the server has read it as a type and
 //! nothing else; each query is sent by the extended protocol, which takes a single statement.
 
+pub mod conversions;
+
 use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -11,10 +13,10 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Oid, Type};
 
-use crate::db::connect::{ConnectError, Patience, Session, explained, open, within};
-use crate::db::conversions::{Candidate, Family, Kind, candidates};
-use crate::db::reach::Relation;
-use crate::db::url::Dsn;
+use crate::db::cast::conversions::{Candidate, Family, Kind, candidates};
+use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open, within};
+use crate::db::connection::url::Dsn;
+use crate::db::inspect::reach::Relation;
 
 /// Rows up to which a table is looked at.
 const BOUND: u64 = 100_000;

@@ -6,6 +6,9 @@
 //! Where the server has no room for the locks of all of it, it goes in parts, each in a transaction of its own with the
 //! same two looks. The table of the migrations is the first part, so that no half of a reset looks migrated.
 
+pub mod guard;
+pub mod plan;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,19 +16,19 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use crate::db::blockers::{self, Blocker};
-use crate::db::catalog::{self, Catalog};
-use crate::db::connect::{ConnectError, Patience, Session, explained, open};
-use crate::db::fingerprint::Identity;
-use crate::db::guard::Target;
-use crate::db::lease::Hold;
-use crate::db::pipeline::Sent;
-use crate::db::reset_plan::{self, Part, Refusal, ResetPlan, Room, Step};
-use crate::db::transaction::{
+use self::plan::{Part, Refusal, ResetPlan, Room, Step};
+use crate::db::change::lease::Hold;
+use crate::db::change::transaction::{
     Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin_with, holds, lock, locked_hint,
     mark_for_asking, transact,
 };
-use crate::db::url::Dsn;
+use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open};
+use crate::db::connection::pipeline::Sent;
+use crate::db::connection::url::Dsn;
+use crate::db::inspect::blockers::{self, Blocker};
+use crate::db::inspect::catalog::{self, Catalog};
+use crate::db::inspect::fingerprint::Identity;
+use crate::db::reset::guard::Target;
 
 /// For each wait for a lock, unless asked otherwise.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -180,7 +183,7 @@ impl ResetError {
         match self {
             ResetError::Unready(error) => error.hint(),
             ResetError::Locked { holder, .. } => locked_hint(holder.as_ref()),
-            ResetError::LeaseLost => super::lease::LEASE_LOST.to_owned(),
+            ResetError::LeaseLost => crate::db::change::lease::LEASE_LOST.to_owned(),
             ResetError::Elsewhere { .. } => "correct the address; behind one name there may be several servers".to_owned(),
             ResetError::Refused(refusal) => refusal.hint().to_owned(),
             ResetError::Moved { .. } => "run it again: what was shown was another plan".to_owned(),
@@ -541,7 +544,7 @@ async fn attempt_part(
 ) -> Result<Dropped, Failure> {
     let Wanted { plan, room, .. } = *wanted;
     let scope = &plan.scope;
-    let first_part = |found: &Catalog| reset_plan::first_part(found, scope, room).map_err(refused);
+    let first_part = |found: &Catalog| plan::first_part(found, scope, room).map_err(refused);
     let part = match &wanted.part {
         Some(part) => part.clone(),
         None => {
@@ -642,7 +645,7 @@ enum Still {
 
 /// Checks that the plan is the one that would be made now.
 fn still(plan: &ResetPlan, found: &Catalog) -> Result<Still, ResetError> {
-    let now = reset_plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
+    let now = plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
     if now.does_the_same_as(plan) {
         return Ok(Still::So);
     }
@@ -654,7 +657,7 @@ fn still(plan: &ResetPlan, found: &Catalog) -> Result<Still, ResetError> {
 
 /// Plans what is left, and checks that nothing of it is new.
 fn nothing_new(plan: &ResetPlan, found: &Catalog) -> Result<ResetPlan, ResetError> {
-    let now = reset_plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
+    let now = plan::plan(found, &plan.scope).map_err(ResetError::Refused)?;
     let (old, new) = (everything(plan), everything(&now));
     if new.is_subset(&old) && now.extensions == plan.extensions {
         return Ok(now);
@@ -677,12 +680,12 @@ fn moved(old: &BTreeSet<String>, new: &BTreeSet<String>) -> ResetError {
 
 /// Checks before COMMIT that nothing in scope is left.
 fn prove_nothing_left(plan: &ResetPlan, after: &Catalog) -> Result<(), ResetError> {
-    let objects = reset_plan::left(after, &plan.scope);
+    let objects = plan::left(after, &plan.scope);
     if objects.is_empty() { Ok(()) } else { Err(ResetError::Left { objects }) }
 }
 
 /// Checks before COMMIT that nothing is gone that was in no plan.
 fn prove_planned(plan: &ResetPlan, before: &Catalog, after: &Catalog) -> Result<(), ResetError> {
-    let objects = reset_plan::unplanned(before, after, &plan.scope);
+    let objects = plan::unplanned(before, after, &plan.scope);
     if objects.is_empty() { Ok(()) } else { Err(ResetError::Unplanned { objects }) }
 }

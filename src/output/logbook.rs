@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::{Format, Shared};
-use crate::db::url::Env;
+use crate::db::connection::url::Env;
 use crate::files;
 use crate::kit::config::FailedStatement;
 use crate::outcome::{Database, Exit};

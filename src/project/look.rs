@@ -94,7 +94,7 @@ mod tests {
 
     /// Checks the exit codes of an error while time is left and when it is over.
     #[track_caller]
-    fn check(make: impl Fn(Box<crate::db::url::Address>) -> ConnectError, in_time: Exit, over: Exit) {
+    fn check(make: impl Fn(Box<crate::db::connection::url::Address>) -> ConnectError, in_time: Exit, over: Exit) {
         let dsn = Dsn::from_url("postgres://app@db/shop", &|_| None).expect("the URL is right");
         let error = make(Box::new(dsn.address().clone()));
         let now = Instant::now();

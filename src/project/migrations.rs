@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::cli::{PlaceArgs, Shared};
 use crate::db::Dsn;
-use crate::db::history::{self, History, Records};
-use crate::db::reach::Relation;
+use crate::db::inspect::history::{self, History, Records};
+use crate::db::inspect::reach::Relation;
 use crate::kit::config::Config;
 use crate::migrations::state::{self, Status};
 use crate::migrations::{Folder, Journal};

@@ -6,7 +6,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use crate::db::Dsn;
-use crate::db::url::passwords_in_pgpass;
+use crate::db::connection::url::passwords_in_pgpass;
 use crate::files;
 use crate::kit::config::Config;
 use crate::term::redact::Secrets;

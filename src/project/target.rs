@@ -11,7 +11,7 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::db::url::{DATABASE_URL, Driver, Env};
+use crate::db::connection::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::files;
 use crate::kit::command::{Call, Kit};

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::db::confine::{Confine, Found};
+use crate::db::change::confine::{Confine, Found};
 use crate::sql::action::confined::{Confined, Function, Known, Leaves};
 
 /// Does something with statements that have passed the gate or will, and returns what it came to and why the gate refused.

@@ -6,10 +6,10 @@
 
 use std::path::PathBuf;
 
-use crate::db::fingerprint::{self, Fingerprint};
-use crate::db::history::{History, Records};
-use crate::db::renamed::{self, Renamed};
-use crate::db::scratch::{self, Blueprint, ScratchError};
+use crate::db::change::scratch::{self, Blueprint, ScratchError};
+use crate::db::inspect::fingerprint::{self, Fingerprint};
+use crate::db::inspect::history::{History, Records};
+use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
 use crate::outcome::Exit;

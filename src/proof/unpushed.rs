@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::cli::Shared;
 use crate::db::Dsn;
-use crate::db::idle::{self, Wanted};
-use crate::db::reach::Relation;
+use crate::db::inspect::idle::{self, Wanted};
+use crate::db::inspect::reach::Relation;
 use crate::kit::config::Overlay;
 use crate::outcome::Exit;
 use crate::output::console::Console;

@@ -2,7 +2,7 @@
 
 use postgres_protocol::escape::escape_identifier;
 
-use crate::db::explain::{self, About};
+use crate::db::connection::explain::{self, About};
 use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect, ObjectName};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::db::Dsn;
 use crate::db::cast::{self, Examined, Outcome, Tried};
-use crate::db::reach::Relation;
+use crate::db::inspect::reach::Relation;
 use crate::output::report::{self, Verdict};
 use crate::policy::{ObjectName, Policy, Scope, decide};
 use crate::sql::effect::{Effect, Using};

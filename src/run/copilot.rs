@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use tempfile::TempDir;
 
-use crate::db::apply::{ApplyError, Expected};
-use crate::db::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
-use crate::db::fingerprint::Fingerprint;
-use crate::db::foreign::{Foreign, Owner};
-use crate::db::names::UnsafeName;
-use crate::db::reach::{Again, Relation};
-use crate::db::url::{DATABASE_URL, Env};
+use crate::db::change::apply::{ApplyError, Expected};
+use crate::db::connection::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
+use crate::db::connection::url::{DATABASE_URL, Env};
+use crate::db::inspect::fingerprint::Fingerprint;
+use crate::db::inspect::foreign::{Foreign, Owner};
+use crate::db::inspect::names::UnsafeName;
+use crate::db::inspect::reach::{Again, Relation};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::kit::approved::Approved;
 use crate::kit::block;
@@ -322,7 +322,7 @@ impl<'a> Copilot<'a> {
             let summary = format!("{purpose} needs a PostgreSQL server that can be connected to");
             return Err(Verdict::nothing(Exit::Usage, summary));
         };
-        let seen = db::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| self.unseen(&error))?;
+        let seen = db::inspect::fingerprint::fingerprint(dsn, self.patience()).map_err(|error| self.unseen(&error))?;
         if let Consent::Planned(plan) = self.mission.consent
             && let Some(reason) = plan.moved(&self.surroundings()).or_else(|| plan.elsewhere(&self.address(), &seen))
         {
@@ -357,7 +357,7 @@ impl<'a> Copilot<'a> {
             return other;
         }
         // Questions may have taken a while: the schema is looked at once more, right before consent.
-        match db::fingerprint::fingerprint(self.dsn.as_ref()?, self.patience()) {
+        match db::inspect::fingerprint::fingerprint(self.dsn.as_ref()?, self.patience()) {
             Ok(seen) => plan.elsewhere(&self.address(), &seen),
             Err(error) => Some(format!("the schema could not be looked at again: {error}")),
         }
@@ -443,7 +443,7 @@ impl<'a> Copilot<'a> {
         // A URL that names its application hides the run's name: others may use the same, and are not ours to end.
         let ours = |dsn: &&Dsn| dsn.application_name() == Some(&self.run_id);
         let Some(dsn) = self.dsn.as_ref().filter(ours) else { return };
-        match db::backends::end_leftovers(dsn, &self.run_id, CLEANUP) {
+        match db::inspect::backends::end_leftovers(dsn, &self.run_id, CLEANUP) {
             Ok(ended) if ended.n_terminated > 0 => {
                 self.warn(format!(
                     "{} statements of the stopped drizzle-kit were ended in the server",
@@ -478,7 +478,7 @@ impl<'a> Copilot<'a> {
     pub fn diagnose(&self) -> Option<Verdict> {
         // The connection of the lock may be gone for the same reason; a new one says why.
         let visit = Visit::to(self.dsn.as_ref()?, OURSELVES, "");
-        let seen = visit.and_then(|visit| db::connect::preflight(&visit, self.patience()));
+        let seen = visit.and_then(|visit| db::connection::connect::preflight(&visit, self.patience()));
         seen.err().map(|error| self.unseen(&error))
     }
 
@@ -523,7 +523,7 @@ impl<'a> Copilot<'a> {
         if let Some(known) = self.named.borrow().get(table) {
             return Some(known.clone());
         }
-        let found = self.looked(db::backends::tables_named(self.visit()?, table, self.patience())).ok()?;
+        let found = self.looked(db::inspect::backends::tables_named(self.visit()?, table, self.patience())).ok()?;
         self.named.borrow_mut().insert(table.to_owned(), found.clone());
         Some(found)
     }
@@ -591,7 +591,7 @@ impl<'a> Copilot<'a> {
             Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", self.run_id), CLIENT_CHECK)
                 .map_err(|error| self.unseen(&error))?,
         };
-        let looked = db::connect::preflight(&visit, self.patience());
+        let looked = db::connection::connect::preflight(&visit, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
@@ -634,7 +634,8 @@ impl<'a> Copilot<'a> {
         let corrected = corrected.trim();
         let reading = format!("{corrected} {READ_ONLY}").trim_start().to_owned();
         // Whether the rest is in force, drizzle-kit's own session tells.
-        let looked = reads.then(|| db::connect::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
+        let looked =
+            reads.then(|| db::connection::connect::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);
@@ -660,7 +661,7 @@ impl<'a> Copilot<'a> {
             return Ok(());
         }
         let functions = &sql::read_only::FUNCTIONS;
-        let found = db::names::unsafe_names(visit, &self.schemas, functions, self.patience());
+        let found = db::inspect::names::unsafe_names(visit, &self.schemas, functions, self.patience());
         match found.map_err(|error| self.unseen(&error))?.as_slice() {
             [] => Ok(()),
             names => Err(unsafe_name(names)),
@@ -673,7 +674,7 @@ impl<'a> Copilot<'a> {
         if self.mission.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let unseen = db::names::unseen_constraints(visit, &self.schemas, self.patience());
+        let unseen = db::inspect::names::unseen_constraints(visit, &self.schemas, self.patience());
         let unseen = unseen.map_err(|error| self.unseen(&error))?;
         let [(table, owner), others @ ..] = unseen.as_slice() else { return Ok(()) };
         let more = if others.is_empty() { String::new() } else { format!(" and of {} more", others.len()) };
@@ -720,7 +721,7 @@ impl<'a> Copilot<'a> {
         }
         let (schema, name) = config.migrations_table();
         let migrations = Relation { schema, name };
-        let found = db::foreign::foreign(visit, &self.schemas, &migrations, self.patience());
+        let found = db::inspect::foreign::foreign(visit, &self.schemas, &migrations, self.patience());
         let found = found.map_err(|error| self.unseen(&error))?;
         let files = config.schema.as_ref();
         let is_hidden = |foreign: &Foreign| match &foreign.owner {
@@ -769,7 +770,7 @@ impl<'a> Copilot<'a> {
         if self.mission.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let n_policies = db::names::row_policies(visit, &self.schemas, self.patience());
+        let n_policies = db::inspect::names::row_policies(visit, &self.schemas, self.patience());
         match n_policies.map_err(|error| self.unseen(&error))? {
             0 => {}
             n => self.warn(format!(
@@ -872,7 +873,7 @@ impl<'a> Copilot<'a> {
         let Some(visit) = self.visit() else { return Answer::Choose(choice) };
         let wait = self.mission.lock.wait().min(self.clock.rest());
         let tables = &recheck.basis.tables;
-        let again = db::reach::look_again(visit, &recheck.wanted(), tables, wait, wait + self.patience());
+        let again = db::inspect::reach::look_again(visit, &recheck.wanted(), tables, wait, wait + self.patience());
         match again {
             Ok(Again::Seen(now)) => {
                 let outcome = recheck.again(*now);
@@ -1252,7 +1253,7 @@ impl Pilot for Copilot<'_> {
                 truncated: &self.truncated,
                 look_up: &|wanted| {
                     let visit = self.visit().ok_or("there is no connection of our own to this database")?;
-                    self.looked(db::reach::look_up(visit, wanted, self.patience()))
+                    self.looked(db::inspect::reach::look_up(visit, wanted, self.patience()))
                 },
                 whose: &|table| {
                     let said = self.whose(table);
@@ -1388,7 +1389,8 @@ impl Pilot for Copilot<'_> {
         match self.dsn.as_ref().filter(ours) {
             Some(dsn) if executes => {
                 let visit = Visit::to(dsn, OURSELVES, "");
-                let looked = visit.and_then(|visit| db::backends::is_busy(&visit, &self.run_id, self.patience()));
+                let looked =
+                    visit.and_then(|visit| db::inspect::backends::is_busy(&visit, &self.run_id, self.patience()));
                 looked.unwrap_or(false)
             }
             // Nobody can be asked. What was consented to is not cut off half way.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use self::foresight::{Asked, Questions};
 use self::sqlite::Knows;
-use crate::db::reach::{self, Reached, Relation, Rows, Thing, Wanted};
+use crate::db::inspect::reach::{self, Reached, Relation, Rows, Thing, Wanted};
 use crate::kit::block;
 use crate::kit::prompt::{self, Loss, LossKind, Prompt};
 use crate::output::report;

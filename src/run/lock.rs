@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::db::lease::{LeaseError, Request};
+use crate::db::change::lease::{LeaseError, Request};
 use crate::db::{Dsn, Lease, Visit};
 use crate::outcome::Exit;
 use crate::output::console::Console;

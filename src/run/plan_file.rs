@@ -11,8 +11,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::db::apply::Expected;
-use crate::db::fingerprint::{self, Fingerprint, Identity};
+use crate::db::change::apply::Expected;
+use crate::db::inspect::fingerprint::{self, Fingerprint, Identity};
 use crate::files::{self, ReadError};
 use crate::kit::prompt::Prompt;
 use crate::outcome::Exit;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
-use crate::db::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
+use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
 use crate::kit::driver;
 use crate::outcome::{Database, Exit};
 use crate::output::console::Console;

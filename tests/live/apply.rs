@@ -4,8 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::apply::{self, Applied, ApplyError, Cut, Effect, Expected, Hold, Proof, Run, Script};
-use drizzle_pilot::db::fingerprint::{self, Fingerprint};
+use drizzle_pilot::db::change::apply::{self, Applied, ApplyError, Cut, Effect, Expected, Hold, Proof, Run, Script};
+use drizzle_pilot::db::inspect::fingerprint::{self, Fingerprint};
 
 use crate::support::{AtCommit, Database, Server, Signal, gone_within, proxy, signal, until};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drizzle_pilot::db::cast::{self, Examined, Outcome, Tried};
-use drizzle_pilot::db::reach::Relation;
+use drizzle_pilot::db::inspect::reach::Relation;
 
 use crate::support::{Database, Server};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drizzle_pilot::db::ConnectError;
-use drizzle_pilot::db::fingerprint::{self, Fingerprint};
+use drizzle_pilot::db::inspect::fingerprint::{self, Fingerprint};
 
 use crate::support::{Database, Server};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use drizzle_pilot::db::lease::{Lease, LeaseError, Request};
-use drizzle_pilot::db::reach::{self, Relation, Rows, Wanted};
-use drizzle_pilot::db::{ConnectError, Visit, catalog};
+use drizzle_pilot::db::change::lease::{Lease, LeaseError, Request};
+use drizzle_pilot::db::inspect::catalog;
+use drizzle_pilot::db::inspect::reach::{self, Relation, Rows, Wanted};
+use drizzle_pilot::db::{ConnectError, Visit};
 
 use crate::NEWEST;
 use crate::support::{Database, Journeys, Project, Running, gone_within, until};

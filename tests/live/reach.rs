@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use drizzle_pilot::db::Visit;
 use drizzle_pilot::db::cast::Convertible;
-use drizzle_pilot::db::reach::{
+use drizzle_pilot::db::connection::url::Dsn;
+use drizzle_pilot::db::inspect::reach::{
     self, Act, Code, Deed, Facts, NewType, Obstacle, Relation, Retyped, Rows, Subject, Thing, Wanted,
 };
-use drizzle_pilot::db::url::Dsn;
 
 use crate::support::{Database, Server};
 

@@ -6,12 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::apply::{Cut, Effect, Hold, LOCK, Proof, Run};
-use drizzle_pilot::db::catalog::{self, Catalog};
-use drizzle_pilot::db::guard::{self, Guarded, Rules, Target};
-use drizzle_pilot::db::reach::Relation;
+use drizzle_pilot::db::change::apply::{Cut, Effect, Hold, LOCK, Proof, Run};
+use drizzle_pilot::db::inspect::catalog::{self, Catalog};
+use drizzle_pilot::db::inspect::reach::Relation;
+use drizzle_pilot::db::reset::guard::{self, Guarded, Rules, Target};
+use drizzle_pilot::db::reset::plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
-use drizzle_pilot::db::reset_plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 
 use crate::NEWEST;
 use crate::migrations::folder;
@@ -69,7 +69,7 @@ fn target_by(dsn: &Dsn, catalog: &Catalog) -> Target {
 
 fn planned(database: &Database, scope: &Scope) -> (Target, ResetPlan) {
     let catalog = read(database);
-    let plan = reset_plan::plan(&catalog, scope).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let plan = plan::plan(&catalog, scope).unwrap_or_else(|refusal| panic!("{refusal}"));
     (target_by(&database.dsn(), &catalog), plan)
 }
 
@@ -80,7 +80,7 @@ fn emptied(database: &Database, scope: &Scope) -> (ResetPlan, Emptied) {
 }
 
 fn refusal(database: &Database, scope: &Scope) -> Refusal {
-    reset_plan::plan(&read(database), scope).expect_err("it is to be refused")
+    plan::plan(&read(database), scope).expect_err("it is to be refused")
 }
 
 /// Everything that a reset has to leave as it is, one line each.
@@ -437,9 +437,8 @@ fn what_is_of_another_role_is_refused_and_named() {
         url.set_password(Some("app")).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
         let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
-        let refused = |schemas: &[&str]| {
-            reset_plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string()
-        };
+        let refused =
+            |schemas: &[&str]| plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string();
         let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
         assert_eq!(refused(&["public", "app"]), told);
         assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
@@ -449,7 +448,7 @@ fn what_is_of_another_role_is_refused_and_named() {
             "objects of other roles would go:\n  2 of postgres: sequence app.theirs_n_seq, table app.theirs"
         );
         let said = Scope { owners: Owners::Anyone, ..scope(&["app"]) };
-        let plan = reset_plan::plan(&catalog, &said).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let plan = plan::plan(&catalog, &said).unwrap_or_else(|refusal| panic!("{refusal}"));
         assert_eq!(plan.owners, BTreeMap::from([("postgres".to_owned(), 2)]));
         reset::reset(&target_by(&dsn, &catalog), &plan, &run()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(contents(&database), ["table closed.t", "table public.theirs"]);
@@ -593,7 +592,7 @@ fn sessions_of_another_role_are_never_ended() {
         url.set_username(&app).and_then(|()| url.set_password(Some("app"))).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
         let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
-        let plan = reset_plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let plan = plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
         let target = target_by(&dsn, &catalog);
         let held = database.hold("SELECT FROM app.users");
         let run = ResetRun { blockers: Blockers::TerminateOwn, ..impatient() };

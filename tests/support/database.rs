@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::fingerprint::{self, Fingerprint};
+use drizzle_pilot::db::inspect::fingerprint::{self, Fingerprint};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;

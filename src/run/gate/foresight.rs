@@ -6,8 +6,10 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use crate::db::cast::Convertible;
-use crate::db::names;
-use crate::db::reach::{self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted};
+use crate::db::inspect::names;
+use crate::db::inspect::reach::{
+    self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted,
+};
 use crate::sql::effect::{self, Effect, Kind, Reach, Reading, Using};
 use crate::sql::{Assessed, Change, ObjectName, rewrite, twice};
 
@@ -420,7 +422,7 @@ pub fn given_twice(readings: &[Reading]) -> Vec<String> {
     twice::twice(readings).iter().map(told_twice).collect()
 }
 
-/// Says which names the statements give that drizzle-kit cannot be let at again ([`crate::db::names`]): after this push
+/// Says which names the statements give that drizzle-kit cannot be let at again ([`crate::db::inspect::names`]): after this push
 /// there would be no other.
 pub fn unsafe_names(readings: &[Reading]) -> Vec<String> {
     let given = |effect| match effect {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::db::Visit;
-use crate::db::history::History;
-use crate::db::reach;
+use crate::db::inspect::history::History;
+use crate::db::inspect::reach;
 use crate::kit::config::Config;
 use crate::migrations::query::{Query, queries};
 use crate::migrations::state::Migration;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use crate::db::reach::{self, Facts, Relation, Rows, Wanted};
+use crate::db::inspect::reach::{self, Facts, Relation, Rows, Wanted};
 use crate::kit::prompt::Loss;
 use crate::output::report;
 use crate::policy::{ObjectName, Policy, Refusal, RuleRef, Scope};
@@ -151,7 +151,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::db::reach::{Found, Reached, Thing};
+    use crate::db::inspect::reach::{Found, Reached, Thing};
     use crate::policy::file;
     use crate::run::gate::foresight;
     use crate::sql;

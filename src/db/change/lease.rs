@@ -1,0 +1,222 @@
+//! The lock of this program on a database, held by a connection of ours for as long as a run changes the schema there.
+//!
+//! drizzle-kit opens connections of its own, and a run has several steps: no lock of theirs would span it all. The lease
+//! is one open transaction that holds the advisory lock and nothing else, so it works behind a pooler in transaction mode
+//! too, holds up no vacuum, and ends with this process however that ends.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use crate::db::change::transaction::{self, Holder, LOCK, Lock, Run};
+use crate::db::connection::connect::{ConnectError, Patience, Signals, at, explained};
+use crate::db::connection::url::{Address, Dsn};
+use crate::db::connection::visit::{Open, Visit};
+
+/// Time for opening the connection, where the run has more.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time for the server to say that the connection stands. After that the lock is taken for lost.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Time to give the lock back in words. The end of the connection does it as well.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What to do when the lock was lost.
+pub const LEASE_LOST: &str =
+    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+
+/// What a lease is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// How long to wait for another run to end.
+    pub wait: Duration,
+    /// For everything until the lease is there.
+    pub deadline: Duration,
+}
+
+/// The lock, for as long as the value lives.
+pub struct Lease {
+    /// Stands before the visit, which takes leave of the server when nobody has the connection any more.
+    open: Open,
+    visit: Visit,
+    /// The server process that holds the lock, which behind a pooler is the server's own as well.
+    pid: i32,
+}
+
+/// How a transaction of ours comes by the lock.
+#[derive(Debug, Clone, Copy)]
+pub enum Hold<'a> {
+    /// It takes it itself.
+    Take,
+    /// The run has it already, and it must have it still when the transaction is committed.
+    Leased(&'a Lease),
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    #[error(transparent)]
+    Unready(ConnectError),
+    #[error("another run changes this database{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    Locked {
+        /// `None` where it was gone when we looked.
+        holder: Option<Holder>,
+        waited: Duration,
+    },
+}
+
+impl LeaseError {
+    /// Returns what to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            LeaseError::Unready(error) => error.hint(),
+            LeaseError::Locked { holder, .. } => transaction::locked_hint(holder.as_ref()),
+        }
+    }
+}
+
+impl Lease {
+    /// Takes the lock over the connection of a visit, whose name is shown to those who wait for us, and waits for whoever
+    /// has it. Before the wait, says who that is. Must not be called from asynchronous code.
+    ///
+    /// # Errors
+    /// Where there is no connection, or another run keeps the lock for longer than is waited. A signal that ends us
+    /// ends the wait.
+    pub fn take(
+        mut visit: Visit,
+        request: &Request,
+        waits: &mut dyn FnMut(Option<&Holder>),
+    ) -> Result<Lease, LeaseError> {
+        let (open, pid) = visit.runtime().block_on(async {
+            let mut signals = Signals::watch();
+            tokio::select! {
+                taken = take(&visit, request, waits) => taken,
+                signal = signals.next() => {
+                    Err(LeaseError::Unready(ConnectError::Interrupted { at: at(visit.dsn()), signal }))
+                }
+            }
+        })?;
+        visit.stay();
+        Ok(Lease { open, visit, pid })
+    }
+
+    /// Returns the connection, to look at the database with. It keeps nothing but the lock.
+    pub fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    /// Returns where the database is that it holds.
+    pub fn address(&self) -> &Address {
+        self.visit.dsn().address()
+    }
+
+    /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous
+    /// code.
+    pub fn lives(&self) -> bool {
+        // A transaction that an error has ended answers an empty query, and has given its locks back.
+        let asked =
+            self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("SELECT")).await });
+        matches!(asked, Ok(Ok(())))
+    }
+
+    /// Has a conversation over the connection that holds the lock, to its end, to the deadline or to a signal that ends us.
+    /// What it opens it has to roll back. Must not be called from asynchronous code.
+    pub(in crate::db) fn converse<T>(
+        &self,
+        dsn: &Dsn,
+        deadline: Duration,
+        conversation: impl AsyncFnOnce(&Client) -> Result<T, ConnectError>,
+    ) -> Result<T, ConnectError> {
+        self.visit.runtime().block_on(async {
+            let mut signals = Signals::watch();
+            tokio::select! {
+                outcome = timeout(deadline, conversation(&self.open.client)) => {
+                    outcome.unwrap_or_else(|_| Err(ConnectError::Mute { at: at(dsn), within: deadline }))
+                }
+                signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
+            }
+        })
+    }
+
+    /// Tells the same by another connection to the same database, from asynchronous code.
+    pub(in crate::db) async fn lives_for(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
+        const HELD: &str = "
+            SELECT EXISTS (
+                SELECT FROM pg_catalog.pg_locks l
+                  JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()
+                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                   AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid AND l.pid = $3)";
+        let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+            [(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4), (&self.pid, Type::INT4)];
+        Ok(client.query_typed_one(HELD, &key).await?.get(0))
+    }
+}
+
+/// A descriptor that becomes readable when there is reason to ask whether the lease [lives](Lease::lives).
+impl AsFd for Lease {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.open.watched.as_fd()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
+        let _ =
+            self.visit.runtime().block_on(async { timeout(LEAVE, self.open.client.batch_execute("ROLLBACK")).await });
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Lease {{ backend {} }}", self.pid)
+    }
+}
+
+async fn take(
+    visit: &Visit,
+    request: &Request,
+    waits: &mut dyn FnMut(Option<&Holder>),
+) -> Result<(Open, i32), LeaseError> {
+    // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
+    // comes, and with it the rows that a vacuum could remove.
+    const LAST: &str = "SELECT";
+    let Request { wait, deadline } = *request;
+    let dsn = visit.dsn();
+    let patience = Patience::from_now(deadline.min(CONNECT));
+    let end = tokio::time::Instant::now() + deadline;
+    let open = visit.opened(patience).await.map_err(LeaseError::Unready)?;
+    let client = &open.client;
+    let unready = |error| LeaseError::Unready(explained(dsn, &error));
+    let mute = || LeaseError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
+
+    let run = Run {
+        application_name: visit.application_name(),
+        lock: Hold::Take,
+        lock_timeout: wait,
+        statement_timeout: None,
+        deadline,
+        commit_patience: Duration::ZERO,
+    };
+    // One journey, where nobody has it.
+    let begun = transaction::begin_with(client, &run, async || {
+        let (locked, last) = tokio::join!(biased; transaction::try_lock(client), client.batch_execute(LAST));
+        last.and(locked)
+    });
+    let (mark, locked) = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
+    if locked {
+        return Ok((open, mark.pid));
+    }
+    // The server ends the wait by itself; a server that has fallen silent does not.
+    let locked = tokio::time::timeout_at(end, transaction::wait_for_lock(client, waits)).await;
+    match locked.map_err(|_| mute())?.map_err(unready)? {
+        Lock::Taken => {
+            client.batch_execute(LAST).await.map_err(unready)?;
+            Ok((open, mark.pid))
+        }
+        Lock::Held { holder, waited } => Err(LeaseError::Locked { holder, waited }),
+    }
+}

@@ -1,0 +1,124 @@
+//! Looks after what a run left in the server, and looks up what is there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use crate::db::connection::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
+use crate::db::connection::url::Dsn;
+use crate::db::connection::visit::Visit;
+
+/// How long a backend gets to notice by itself that its client is gone: the 500 ms of
+/// [`CLIENT_CHECK`](super::connect::CLIENT_CHECK), and half of that again.
+const GRACE: Duration = Duration::from_millis(750);
+/// The server offers no event for the end of another backend.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What became of the backends of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// How many were there.
+    pub n_found: usize,
+    /// How many of them had to be ended by us.
+    pub n_terminated: usize,
+}
+
+/// Makes sure that no backend of a stopped run goes on, and returns only then.
+///
+/// A backend is known by its application name, which therefore has to be the run's own: every backend of that name is
+/// ended, in all databases of the server. Idle ones count too, because a statement may be on its way to them. Needs
+/// the rights of the same role, or of `pg_signal_backend`. Must not be called from asynchronous code.
+///
+/// Fails with [`ConnectError::Leftovers`] where a backend is still there at the deadline.
+pub fn end_leftovers(dsn: &Dsn, application_name: &str, deadline: Duration) -> Result<Ended, ConnectError> {
+    // Ours may share the first 63 bytes of a long name; the queries leave out their own backend.
+    let own_name = format!("{application_name} end");
+    by_deadline(dsn, deadline, async |patience| {
+        let client = open(dsn, patience, &Session { application_name: &own_name, options: "" }).await?;
+        let leftovers = Leftovers { dsn, client: &client, application_name };
+        leftovers.end(patience).await
+    })
+}
+
+/// Returns the schemas that hold a table (or a partitioned or foreign table) of this exact name.
+pub fn tables_named(visit: &Visit, table: &str, deadline: Duration) -> Result<Vec<String>, ConnectError> {
+    const SCHEMAS: &str = "
+        SELECT n.nspname::text
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'f')
+           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+         ORDER BY 1";
+    visit.look(deadline, async |client| {
+        let rows = client.query_typed(SCHEMAS, &[(&table, Type::TEXT)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    })
+}
+
+/// Tells whether a backend of the run works on a statement: it is active, and waits neither for a lock nor for its client.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn is_busy(visit: &Visit, application_name: &str, deadline: Duration) -> Result<bool, ConnectError> {
+    const BUSY: &str = "
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+                        WHERE application_name = $1::text::name::text AND pid <> pg_catalog.pg_backend_pid()
+                          AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'
+                          AND wait_event_type IS DISTINCT FROM 'Client')";
+    let parameters = [(&application_name as _, Type::TEXT)];
+    visit.look(deadline, async |client| Ok(client.query_typed_one(BUSY, &parameters).await?.get(0)))
+}
+
+struct Leftovers<'a> {
+    dsn: &'a Dsn,
+    client: &'a Client,
+    application_name: &'a str,
+}
+
+impl Leftovers<'_> {
+    async fn end(&self, patience: Patience) -> Result<Ended, ConnectError> {
+        // A short deadline leaves half of itself for the forced end.
+        let grace_ends = Instant::now() + GRACE.min(patience.end.saturating_duration_since(Instant::now()) / 2);
+        let (mut found, mut terminated) = (BTreeSet::<i32>::new(), BTreeSet::new());
+        loop {
+            let pids =
+                if Instant::now() < grace_ends { self.look().await? } else { self.terminate(&mut terminated).await? };
+            found.extend(&pids);
+            if pids.is_empty() {
+                return Ok(Ended { n_found: found.len(), n_terminated: terminated.len() });
+            }
+            if Instant::now() + LOOK_AGAIN >= patience.end {
+                return Err(ConnectError::Leftovers { at: at(self.dsn), pids, within: patience.within });
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn look(&self) -> Result<Vec<i32>, ConnectError> {
+        let rows = self.of_backends("false").await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Tells every backend to end, and returns those that were there.
+    async fn terminate(&self, terminated: &mut BTreeSet<i32>) -> Result<Vec<i32>, ConnectError> {
+        let rows = self.of_backends("pg_catalog.pg_terminate_backend(pid)").await?;
+        terminated.extend(rows.iter().filter(|row| row.get(1)).map(|row| row.get::<_, i32>(0)));
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Lists the client backends of the run, each with the value of an expression.
+    async fn of_backends(&self, expression: &'static str) -> Result<Vec<Row>, ConnectError> {
+        // The server keeps 63 bytes of an application name; the cast to `name` cuts ours at the same place. A parallel
+        // worker ends with its leader. Who may not see a backend's type sees NULL, and is to learn of the backend.
+        let sql = format!(
+            "SELECT pid, {expression} FROM pg_catalog.pg_stat_activity
+              WHERE application_name = $1::text::name::text AND pid <> pg_catalog.pg_backend_pid()
+                AND backend_type IS DISTINCT FROM 'parallel worker'
+              ORDER BY pid"
+        );
+        let parameters = [(&self.application_name as _, Type::TEXT)];
+        self.client.query_typed(&sql, &parameters).await.map_err(|error| explained(self.dsn, &error))
+    }
+}
