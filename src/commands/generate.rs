@@ -7,11 +7,10 @@ use crate::cli::{self, GenerateArgs, Shared};
 use crate::kit::config::Overlay;
 use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
 use crate::migrations::{Folder, journal};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook;
-use crate::output::report::Verdict;
-use crate::project::folder;
+
+use crate::project::{folder, root};
 use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 
 const COMMAND: &str = "generate";
@@ -44,7 +43,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
 /// Says why drizzle-kit wrote nothing, where it is the snapshots: it prints a line, and ends with 0.
 fn unreadable(shared: &Shared, out: &Path) -> Option<Verdict> {
     let folder = Folder::read(out).ok()?;
-    let cwd = logbook::project(shared).ok()?;
+    let cwd = root::find(shared).ok()?;
     let stops = [SNAPSHOT_VERSION.id, SNAPSHOT_FORK.id, SNAPSHOT_UNREADABLE.id];
     let found = journal::check(&folder, folder::surroundings(&folder, &cwd), Wishes::NONE);
     let found = found.into_iter().find(|finding| stops.contains(&finding.id))?;
@@ -59,7 +58,7 @@ fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
     let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
     let summary =
         format!("{} was written, but it is older than {}: drizzle would pass over it for ever", last.tag, newest.tag);
-    let cwd = logbook::project(shared).ok()?;
+    let cwd = root::find(shared).ok()?;
     let path = folder.journal_path().components().collect::<std::path::PathBuf>();
     let hint = format!(
         "give {} in {} the `when` {} or a greater one, before any database has it",

@@ -4,10 +4,9 @@ use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, Shared};
 use crate::kit::config::Overlay;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::Verdict;
+use crate::output::record::Record;
 use crate::run::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
 use crate::run::plan_file::PlanFile;
 
@@ -22,7 +21,7 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
 }
 
 /// Returns what a push would come to, without a report.
-pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Logbook) {
+pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Record) {
     let kit_args = kit_args(args);
     flight::look_again(shared, &mission(args, &kit_args), console)
 }

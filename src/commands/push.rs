@@ -3,12 +3,10 @@
 use std::ffi::OsString;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
-use crate::commands::plan;
-use crate::commands::run;
+use crate::commands::{plan, run};
 use crate::kit::config::Overlay;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::Verdict;
 use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::run::plan_file::{PlanError, PlanFile};
 

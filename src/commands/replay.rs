@@ -10,11 +10,12 @@ use crate::db::inspect::reach::{Facts, Found, Relation, Rows, Wanted};
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::{self, Verdict};
+use crate::output::record::{self, Record};
+use crate::output::report;
 use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
+use crate::project::{guard, root};
 use crate::run::gate::{self, Gate};
 use crate::sql::Dialect;
 use crate::term::Screen;
@@ -25,10 +26,10 @@ const COMMAND: &str = "replay";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |_, console, log| {
+    record::run(shared, COMMAND, console, |_, console, log| {
         log.promise(shared, COMMAND, console.secrets())?;
-        let policies = log.load_policy(shared, &logbook::project(shared)?, console)?;
-        let policy = log.select(&policies, &|name| std::env::var(name).ok(), None, shared)?;
+        let policies = guard::load(shared, &root::find(shared)?, console, log)?;
+        let policy = guard::select(&policies, &|name| std::env::var(name).ok(), None, shared, log)?;
         if args.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
@@ -44,7 +45,7 @@ fn replay(
     policy: &Policy,
     args: &ReplayArgs,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let file = args.file.display();
     let unreadable = |error: ReadError| {
@@ -113,7 +114,7 @@ impl Answers<'_> {
     ///
     /// # Errors
     /// With the verdict, where the run would end here.
-    fn decide(&mut self, prompt: &Prompt, console: &mut Console, log: &mut Logbook) -> Result<usize, Verdict> {
+    fn decide(&mut self, prompt: &Prompt, console: &mut Console, log: &mut Record) -> Result<usize, Verdict> {
         let schemas = schemas();
         let scope = Scope {
             schemas: &schemas,

@@ -4,5 +4,5 @@ pub mod answer;
 pub mod console;
 pub mod findings;
 pub mod github;
-pub mod logbook;
+pub mod record;
 pub mod report;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::db::change::apply::{ApplyError, Expected};
 use crate::db::connection::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
 use crate::db::connection::url::{DATABASE_URL, Env};
@@ -18,38 +19,31 @@ use crate::db::inspect::names::UnsafeName;
 use crate::db::inspect::reach::{Again, Relation};
 use crate::db::{self, ConnectError, Dsn, Lease, Server, Visit};
 use crate::kit::approved::Approved;
-use crate::kit::block;
 use crate::kit::config::{Config, ConfigError, KitSession, OneOrMany, Overlay};
 use crate::kit::driver::{Clearance, Held, Pilot};
 use crate::kit::engine::{self, Engine};
 use crate::kit::listing::Unlisted;
 use crate::kit::mailbox::{Go, Questions};
-use crate::kit::mariadb;
 use crate::kit::prompt::{Kind, Prompt};
-use crate::kit::schema_files;
 use crate::kit::session::Answer;
 use crate::kit::whereabouts::{self, Whereabouts};
+use crate::kit::{block, mariadb, schema_files};
 use crate::migrations::{Folder, tables};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook;
-use crate::output::report::{self, Verdict};
-use crate::policy::model::Ban;
-use crate::policy::{self, Decision, ObjectName, Policies, Policy, RuleRef, Scope};
-use crate::project::engines;
-use crate::project::look::{self, Clock};
-use crate::project::secrets;
-use crate::project::target;
-use crate::run::casting;
-use crate::run::flight::{self, Apply, Asks, Consent, Keep, Locking, Mission, Touches};
-use crate::run::gate::recheck::{self, Recheck, Rejudged};
+use crate::output::report;
+use crate::run::gate::{self, recheck};
+use crate::{policy, sql};
+
+use crate::policy::{Decision, ObjectName, Policies, Policy, RuleRef, Scope};
+use crate::project::{config, engines, guard, kit, secrets, target, unseen};
+use crate::run::flight::{Apply, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::run::gate::Gate;
+use crate::run::gate::recheck::{Recheck, Rejudged};
 use crate::run::gate::sqlite::{Knows, Switch};
-use crate::run::gate::{self, Gate};
-use crate::run::lock;
 use crate::run::plan_file::{PlanFile, Surroundings};
-use crate::run::transaction;
-use crate::run::verdict;
-use crate::sql::{self, Dialect, Hazard, RowPolicy};
+use crate::run::{casting, lock, transaction, verdict};
+use crate::sql::{Dialect, Hazard, RowPolicy};
 use crate::term::redact::Secrets;
 
 /// Time for our own look at the database. A server that is silent for longer is called unavailable.
@@ -400,7 +394,7 @@ impl<'a> Copilot<'a> {
         if !self.policies.needs_host() {
             return self.guard(None, &env);
         }
-        let possible = self.policies.possible(self.profile, &env).map_err(|error| logbook::unselected(&error))?;
+        let possible = self.policies.possible(self.profile, &env).map_err(|error| guard::unselected(&error))?;
         let mut refusals = possible.iter().map(|policy| self.allows(policy, &env));
         // The first is the policy that applies where no host changes it, and has the reason to be told.
         let Some(Err(refusal)) = refusals.next() else { return Ok(()) };
@@ -409,7 +403,7 @@ impl<'a> Copilot<'a> {
 
     /// Picks the policy and looks at the guards.
     fn guard(&mut self, host: Option<&str>, env: Env) -> Result<(), Verdict> {
-        let policy = self.policies.select(self.profile, env, host).map_err(|error| logbook::unselected(&error))?;
+        let policy = self.policies.select(self.profile, env, host).map_err(|error| guard::unselected(&error))?;
         if let Some(named) = self.profile {
             for other in self.policies.matching(env, host).into_iter().filter(|other| other.profile != named) {
                 let warning =
@@ -428,11 +422,11 @@ impl<'a> Copilot<'a> {
     fn allows(&self, policy: &Policy, env: Env) -> Result<(), Verdict> {
         // What `run` starts is held to the same list under its own name: `run -- push` is a push.
         let commands: Vec<&str> = [Some(self.mission.command), self.mission.known_as()].into_iter().flatten().collect();
-        allows(policy, &commands, self.mission.touches == Touches::Database, env)?;
+        guard::allows(policy, &commands, self.mission.touches == Touches::Database, env)?;
         if self.mission.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
-            return Err(guarded("--accept-data-loss is not allowed here", Some(rule))
+            return Err(guard::guarded("--accept-data-loss is not allowed here", Some(rule))
                 .hint("name what may be lost under [hazards] instead"));
         }
         Ok(())
@@ -484,7 +478,7 @@ impl<'a> Copilot<'a> {
 
     /// Returns the verdict for a look of ours that saw nothing.
     fn unseen(&self, error: &ConnectError) -> Verdict {
-        look::failed(error, &self.clock)
+        unseen::verdict(error, &self.clock)
     }
 
     /// Adds to a verdict how columns can change their type, where drizzle-kit's statements would fail or have failed.
@@ -639,7 +633,7 @@ impl<'a> Copilot<'a> {
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);
-        let own = target::variable_of(config, OPTIONS).unwrap_or_default();
+        let own = config::variable_of(config, OPTIONS).unwrap_or_default();
         Ok((!options.is_empty()).then(|| (OPTIONS, format!("{own} {options}").trim_start().to_owned())))
     }
 
@@ -651,7 +645,7 @@ impl<'a> Copilot<'a> {
         }
         let own = dsn.options().unwrap_or_default();
         let all = format!("{own} {options}").trim_start().to_owned();
-        let driver = target::driver(config, self.kit_version.as_ref());
+        let driver = config::driver(config, self.kit_version.as_ref());
         self.overlay.credentials.extend(Dsn::with_options(driver, config.dialect(), &config.db_credentials, &all));
     }
 
@@ -963,9 +957,9 @@ impl<'a> Copilot<'a> {
                 let dialect = config.driver.as_deref().unwrap_or(config.dialect());
                 let summary =
                     format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
-                return Err(guarded(&summary, None).hint("say which profile is meant with --profile"));
+                return Err(guard::guarded(&summary, None).hint("say which profile is meant with --profile"));
             }
-            self.guard(host.as_deref(), &|name| target::variable_of(config, name))?;
+            self.guard(host.as_deref(), &|name| config::variable_of(config, name))?;
         }
         // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
         let is_pulled = self.mission.command == "run" && config.dialect() == "gel";
@@ -977,7 +971,7 @@ impl<'a> Copilot<'a> {
                 self.engine = engine;
                 if engine == Some(Engine::Pglite) && self.holds() {
                     let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
-                    self.bridge = Some(made.map_err(|error| flight::no_mailbox(&error))?);
+                    self.bridge = Some(made.map_err(|error| kit::no_mailbox(&error))?);
                 }
             }
             Err(unheld) if self.holds() && self.mission.connects() => return Err(engines::not_held(&unheld)),
@@ -1172,7 +1166,7 @@ impl<'a> Copilot<'a> {
     fn dsn(&self, config: &Config) -> Result<Option<Dsn>, Verdict> {
         let env = |name: &str| match name {
             APPLICATION_NAME => Some(self.run_id.clone()),
-            name => target::variable_of(config, name),
+            name => config::variable_of(config, name),
         };
         target::of_config(config, self.kit_version.as_ref(), self.cwd, &env)
     }
@@ -1191,7 +1185,7 @@ impl Pilot for Copilot<'_> {
                 let leash = match self.lock().map(|lease| lease.as_fd().try_clone_to_owned()).transpose() {
                     Ok(leash) => leash,
                     Err(error) => {
-                        self.verdict = Some(verdict::internal("watching the lock", &error));
+                        self.verdict = Some(Verdict::internal("watching the lock", &error));
                         return Clearance::Stop;
                     }
                 };
@@ -1372,7 +1366,7 @@ impl Pilot for Copilot<'_> {
         }
         sql::read_only::reads(query, self.dialect.unwrap_or(Dialect::Postgres)).map_err(|reason| {
             let approved = if consented { "is not the one that was approved" } else { "was not approved" };
-            let query = gate::excerpt(query);
+            let query = sql::excerpt(query);
             Held::Query(format!(
                 "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
             ))
@@ -1417,55 +1411,14 @@ impl Pilot for Copilot<'_> {
     }
 }
 
-/// Looks whether a command, by all its names, may run in this environment.
-///
-/// # Errors
-/// With the verdict, where it may not.
-pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool, env: Env) -> Result<(), Verdict> {
-    let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
-    if let Some((command, Ban { profile, rule })) = banned {
-        let hint = if policy.profile() == Some(profile) {
-            "use one of the commands that the profile names, or change its `commands`"
-        } else {
-            "this environment or host calls for that profile, and --profile is no way around what it bans; run it elsewhere, or change its `when` or its `commands`"
-        };
-        return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule)).hint(hint));
-    }
-    let banned = policy.bans_environment(env);
-    if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
-        return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
-            .hint("run it where that variable is not set; or name it among the `commands` of a profile that applies here, in a reviewed line"));
-    }
-    Ok(())
-}
-
 fn reported(config: &Config, dsn: Option<&Dsn>, whereabouts: &Whereabouts) -> report::Target {
     let dialect = config.dialect().to_owned();
     match (dsn, whereabouts) {
-        (Some(dsn), _) => report::Target { dialect, schemas: config.schemas(), ..postgres_target(dsn) },
+        (Some(dsn), _) => report::Target { dialect, schemas: config.schemas(), ..report::Target::of_postgres(dsn) },
         (None, Whereabouts::Host(host)) => {
             report::Target { dialect, host: Some(host.clone()), ..report::Target::default() }
         }
         (None, Whereabouts::Local | Whereabouts::Hidden) => report::Target { dialect, ..report::Target::default() },
-    }
-}
-
-/// Returns the verdict for what is not allowed here, with the rule that says so.
-fn guarded(summary: &str, rule: Option<&RuleRef>) -> Verdict {
-    let rule = rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
-    Verdict::nothing(Exit::Guarded, format!("{summary}{rule}"))
-}
-
-/// Returns what a report says of a PostgreSQL server.
-pub fn postgres_target(dsn: &Dsn) -> report::Target {
-    let address = dsn.address();
-    report::Target {
-        dialect: "postgresql".to_owned(),
-        host: Some(address.host.to_string()),
-        port: Some(address.port),
-        database: Some(address.database.clone()),
-        user: Some(address.user.clone()),
-        schemas: Vec::new(),
     }
 }
 

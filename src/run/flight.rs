@@ -12,21 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Format, Shared};
 use crate::db::Lease;
-use crate::kit::command::{self, Call, Kit, LocateError};
-use crate::kit::config::{self, ConfigFile, Overlay};
+use crate::kit::command::{Call, Kit};
+use crate::kit::config::Overlay;
 use crate::kit::driver::{self, Deadlines, Ending, Flight};
 use crate::kit::mailbox::Mailbox;
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::github;
-use crate::output::logbook::{self, Logbook, View};
-use crate::output::report::{self, Verdict};
-use crate::project::probe;
+use crate::output::record::{Record, View};
+use crate::output::{github, report};
+use crate::project::{guard, kit, root};
 use crate::proof::made;
 use crate::run::copilot::{Apart, Copilot};
 use crate::run::plan_file::PlanFile;
-use crate::run::transaction;
-use crate::run::verdict;
+use crate::run::{transaction, verdict};
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::{Ended, Pty};
 use crate::term::stream::{FileRecorder, ScreenStream};
@@ -214,9 +212,9 @@ pub fn fly(shared: &Shared, mission: &Mission, console: &mut Console) -> Exit {
 }
 
 /// Runs drizzle-kit for a mission that is a step of a longer run, whose report tells of it.
-pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> (Logbook, Verdict) {
+pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> (Record, Verdict) {
     let started = Instant::now();
-    let mut log = Logbook::new(shared);
+    let mut log = Record::new(shared);
     let verdict = match attempt(shared, mission, console, &mut log) {
         Ok((verdict, None)) | Err(verdict) => verdict,
         Ok((_, Some(apart))) => transaction::run(shared, mission, &apart, started, console, &mut log),
@@ -227,15 +225,15 @@ pub fn fly_within(shared: &Shared, mission: &Mission, console: &mut Console) -> 
 
 /// Ends a mission before it began, with a report as any other ending has.
 pub fn ground(shared: &Shared, mission: &Mission, verdict: Verdict, console: &mut Console) -> Exit {
-    let mut log = Logbook::new(shared);
+    let mut log = Record::new(shared);
     let verdict = log.promise(shared, mission.command, console.secrets()).err().unwrap_or(verdict);
     log.close(shared, mission.command, mission.view(), console, verdict)
 }
 
 /// Runs drizzle-kit once more and returns what it came to, without a report of its own.
-pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Logbook) {
+pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> (Verdict, Record) {
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
-    let mut log = Logbook::new(&shared);
+    let mut log = Record::new(&shared);
     log.speaks = false;
     match attempt(&shared, mission, console, &mut log) {
         Ok((verdict, _)) | Err(verdict) => (verdict, log),
@@ -243,7 +241,7 @@ pub fn look_again(shared: &Shared, mission: &Mission, console: &mut Console) -> 
 }
 
 /// Runs drizzle-kit within a run that reports by itself, and returns what it came to.
-pub fn steer(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Logbook) -> Verdict {
+pub fn steer(shared: &Shared, mission: &Mission, console: &mut Console, log: &mut Record) -> Verdict {
     match attempt(shared, mission, console, log) {
         Ok((verdict, _)) | Err(verdict) => verdict,
     }
@@ -255,16 +253,16 @@ fn attempt(
     shared: &Shared,
     mission: &Mission,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<(Verdict, Option<Apart>), Verdict> {
     log.promise(shared, mission.command, console.secrets())?;
     refuse_force(shared, mission)?;
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, log)?;
     let made = |console: &mut Console| made::statements(shared, mission.command, &cwd, console);
     let mut copilot = Copilot::new(mission, &policies, shared.profile.as_deref(), &cwd, shared.timeout, console, &made);
     copilot.guard_early()?;
-    let kit = held(shared, &cwd)?;
+    let kit = kit::held(shared, &cwd)?;
     speaks_of_dialects(&kit, mission)?;
     copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;
     log.kit = Some(report::Kit {
@@ -272,20 +270,20 @@ fn attempt(
         path: kit.path.display().to_string(),
     });
     let (named, kit_args) = config_of(shared, mission)?;
-    let config = config_file(&cwd, named.as_deref())?;
+    let config = crate::project::config::find(&cwd, named.as_deref())?;
     if config.is_none() && mission.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
     let recorder = record(shared, mission, &kit, copilot.console(), log)?;
 
-    let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
-    let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
+    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| kit::no_mailbox(&error))?;
     let call =
         Call { cwd: &cwd, args: &kit_args, config: config.as_ref(), asks: mission.asks == Asks::BeforeExecuting };
     let command = kit.start(&call, &mailbox);
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
-    let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
+    let pty = Pty::spawn(&command).map_err(|error| kit::not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
     // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
@@ -295,7 +293,7 @@ fn attempt(
     }
     let flight = flown
         .unwrap_or_else(|panic| resume_unwind(panic))
-        .map_err(|error| verdict::internal("driving the terminal", &error))?;
+        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     if !matches!(flight.ending, Ending::Finished(_)) {
         copilot.tell_of_leftovers();
     }
@@ -331,29 +329,6 @@ fn attempt(
     let is_apart = verdict.exit == Exit::Changes && !mission.only_plans();
     // The lock goes along with what is left to do under it.
     Ok((verdict, apart.filter(|_| is_apart).map(|apart| Apart { lease, ..apart })))
-}
-
-/// Finds drizzle's config file; none where there is none and none is named.
-///
-/// # Errors
-/// With the verdict, where it is not there or cannot be read.
-pub fn config_file(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
-    config::find(cwd, named).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
-            .hint("name it with --config, or the project with --cwd")
-    })
-}
-
-/// Says why the hook and we have no pipes to speak through.
-pub fn no_mailbox(error: &std::io::Error) -> Verdict {
-    Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
-        .hint("set TMPDIR to a folder that can be written")
-}
-
-/// Says why drizzle-kit was not started.
-pub fn not_started(error: &anyhow::Error) -> Verdict {
-    Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}"))
 }
 
 /// drizzle-kit's own `--force` takes the decision away from the policy.
@@ -411,48 +386,6 @@ fn config_of(shared: &Shared, mission: &Mission) -> Result<(Option<PathBuf>, Vec
     Ok((named, kit_args))
 }
 
-/// The first version that this program does not drive yet.
-const TOO_NEW: u64 = 1;
-
-/// Finds the project's drizzle-kit, in a version that this program drives.
-///
-/// # Errors
-/// With the verdict, where there is none.
-pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
-    let kit = command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
-        let exit = match &error {
-            LocateError::NoNode | LocateError::NoKit { .. } | LocateError::NoProgram { .. } => Exit::NotFound,
-            LocateError::NotACommand { .. } => Exit::Usage,
-            LocateError::Package { .. } => Exit::CannotRun,
-        };
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
-    })?;
-    is_known(&kit)?;
-    Ok(kit)
-}
-
-/// Finds drizzle-kit, and shows that it is started under the hook.
-///
-/// # Errors
-/// With the verdict, where there is none, or nothing would hold it.
-pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
-    let kit = probe::prove(locate(shared, cwd)?, shared, cwd)?;
-    is_known(&kit)?;
-    Ok(kit)
-}
-
-fn is_known(kit: &Kit) -> Result<(), Verdict> {
-    let Some(version) = &kit.version else { return Ok(()) };
-    if version.major >= TOO_NEW {
-        let summary = format!("drizzle-kit {version} is not supported: this version drives 0.20 to 0.31");
-        return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
-            "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
-        ));
-    }
-    Ok(())
-}
-
 /// Before 0.21 drizzle-kit's commands had the dialect in their names.
 fn speaks_of_dialects(kit: &Kit, mission: &Mission) -> Result<(), Verdict> {
     let Some(version) = kit.version.as_ref().filter(|version| (version.major, version.minor) < (0, 21)) else {
@@ -474,7 +407,7 @@ fn record(
     mission: &Mission,
     kit: &Kit,
     console: &Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Option<FileRecorder>, Verdict> {
     let is_shown = shared.report_html.is_some();
     // The arguments may hold a URL, and say nothing that the output does not show.

@@ -302,7 +302,7 @@ impl Gate<'_> {
                     held.push(Held::by(Some(statement_idx), stake));
                 };
                 if found.hazard == Hazard::Unclassified {
-                    hold(Objects::Unknown, None, Some(format!("the statement is {}", excerpt(&statement.sql))));
+                    hold(Objects::Unknown, None, Some(format!("the statement is {}", sql::excerpt(&statement.sql))));
                     continue;
                 }
                 if found.objects.is_empty() {
@@ -524,21 +524,6 @@ pub fn chosen_truncation(prompt: &Prompt, decision: &Decision, scope: &Scope<'_>
     }
 }
 
-/// Returns the beginning of a statement, in one line.
-pub fn excerpt(sql: &str) -> String {
-    const LONGEST: usize = 160; // characters
-    let line = one_line(sql);
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-/// Returns a statement in one line.
-pub fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// Returns the name of a relation.
 pub fn named(relation: &Relation) -> ObjectName {
     ObjectName::new([&relation.schema, &relation.name])
@@ -750,7 +735,7 @@ fn taken_along(
         let cascading = statement.hazards.iter().filter(|found| found.cascade && found.hazard != Hazard::Truncate);
         let is_asked = questions.acts.iter().any(|asked| asked.statement_idx == statement_idx && asked.cascades);
         if cascading.count() > 0 && !is_asked {
-            let note = format!("what the CASCADE of {} reaches is not known", excerpt(&statement.sql));
+            let note = format!("what the CASCADE of {} reaches is not known", sql::excerpt(&statement.sql));
             held.push(Held::in_doubt(statement_idx, note));
         }
     }

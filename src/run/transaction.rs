@@ -4,18 +4,18 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
+use crate::clock::Clock;
 use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
 use crate::kit::driver;
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::{self, Verdict};
-use crate::project::look::{self, Clock};
-use crate::run::advice;
-use crate::run::casting;
+use crate::output::record::Record;
+use crate::output::report;
+use crate::project::unseen;
 use crate::run::copilot::Apart;
 use crate::run::flight::{self, Locking, Mission};
 use crate::run::gate::recheck;
+use crate::run::{advice, casting};
 
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub fn run(
     apart: &Apart,
     started: Instant,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Verdict {
     let clock = Clock::new(started, shared.timeout);
     let rest = clock.rest();
@@ -134,7 +134,7 @@ fn witness(
 /// Says why nothing was applied; or, where that cannot be known, so.
 pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ApplyError::Unready(error) => return look::failed(error, clock),
+        ApplyError::Unready(error) => return unseen::verdict(error, clock),
         ApplyError::Locked { .. } | ApplyError::Busy { .. } => Exit::Locked,
         ApplyError::NotAllowed => Exit::Refused,
         ApplyError::LeaseLost => Exit::Unavailable,
@@ -176,8 +176,8 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
 }
 
 /// Returns what a report says of an error of the server.
-pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
-    report::Error {
+pub fn of_fault(fault: &Fault, statement: Option<&String>) -> Error {
+    Error {
         sqlstate: Some(fault.sqlstate.clone()),
         message: fault.message.clone(),
         detail: {
@@ -186,6 +186,6 @@ pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
         },
         statement: statement.cloned(),
         hint: fault.hint.clone(),
-        ..report::Error::default()
+        ..Error::default()
     }
 }

@@ -5,9 +5,9 @@ use crate::db;
 use crate::kit::config::FailedStatement;
 use crate::kit::driver::{self, Ending, Flight, Held};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
-use crate::outcome::{Database, Exit};
-use crate::output::report::{self, Verdict};
-use crate::project::probe;
+use crate::outcome::{Database, Error, Exit, Verdict};
+
+use crate::project::{config, kit};
 use crate::run::advice;
 use crate::run::copilot::Copilot;
 use crate::run::flight::{Asks, Consent, Mission, Touches};
@@ -55,7 +55,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
             Verdict { database, ..Verdict::nothing(Exit::Signal(*signal), summary) }
         }
         Ending::Held(held) => kept(held, database, copilot),
-        Ending::OffLeash => internal("watching the lock", &std::io::Error::other("no reason was given")),
+        Ending::OffLeash => Verdict::internal("watching the lock", &std::io::Error::other("no reason was given")),
         Ending::Flooded => {
             let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
             Verdict {
@@ -63,7 +63,7 @@ pub fn judge(mission: &Mission, shared: &Shared, flight: &Flight, copilot: &mut 
                 ..Verdict::nothing(exit, "drizzle-kit printed more than a sane program does, and was stopped")
             }
         }
-        Ending::NotCleared => internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
+        Ending::NotCleared => Verdict::internal("ending drizzle-kit", &std::io::Error::other("no reason was given")),
     }
 }
 
@@ -72,7 +72,7 @@ fn kept(held: &Held, database: Database, copilot: &Copilot) -> Verdict {
     // Consent alone has executed nothing: what was sent since has.
     let database = if copilot.sent_nothing() { Database::Unchanged } else { database };
     let (exit, reason, hint) = match held {
-        Held::Runner(reason) => (Exit::CannotRun, reason, probe::HINT),
+        Held::Runner(reason) => (Exit::CannotRun, reason, kit::HINT),
         Held::Session(reason) => (
             Exit::Config,
             reason,
@@ -102,19 +102,12 @@ fn lease_lost(database: Database, when: &str) -> Verdict {
         .hint(db::change::lease::LEASE_LOST)
 }
 
-/// Says why drizzle's config could not be loaded.
-pub fn config_not_loaded(error: &str) -> Verdict {
-    let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-    let cause = report::Error { message: error.to_owned(), ..report::Error::default() };
-    Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause)
-}
-
 /// Says what a run came to that ended by itself.
 fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copilot) -> Verdict {
     let consented = flight.session.consented();
     let text = &flight.session.last_text().lines;
     if let (Some(error), false) = (&flight.config_error, flight.cleared) {
-        return config_not_loaded(error);
+        return config::not_loaded(error);
     }
     let command = mission.kit_command();
     let declined = flight.session.declined();
@@ -132,7 +125,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
     let database = mission.left(consented, flight.cleared);
     match outcome::judge(&evidence) {
         Outcome::Done | Outcome::NothingToDo if is_blind => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen").hint(probe::HINT)
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen").hint(kit::HINT)
         }
         Outcome::Done => {
             let database = match mission.touches {
@@ -198,7 +191,7 @@ fn finished(mission: &Mission, flight: &Flight, ended: Ended, copilot: &mut Copi
             let verdict = failed(mission, (told.or(error), statement), ended, database, consented, text, copilot);
             match (verdict.error, refused) {
                 (Some(error), Some(failed)) if !failed.statement.is_empty() => {
-                    let error = Box::new(report::Error { statement: Some(failed.statement.clone()), ..*error });
+                    let error = Box::new(Error { statement: Some(failed.statement.clone()), ..*error });
                     Verdict { error: Some(error), ..verdict }
                 }
                 (error, _) => Verdict { error, ..verdict },
@@ -258,12 +251,12 @@ fn failed(
     };
     let migrates = mission.command == "migrate" || mission.known_as() == Some("migrate");
     let hint = error.code.as_deref().and_then(|code| advice::advice(code, &error.text(), statement, migrates));
-    let cause = report::Error {
+    let cause = Error {
         sqlstate: error.code.clone(),
         message: error.message.clone(),
         detail: error.detail.clone(),
         hint: hint.clone().or_else(|| error.hint.clone()),
-        ..report::Error::default()
+        ..Error::default()
     };
     let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let doing = if consented { "a statement failed" } else { "drizzle-kit failed" };
@@ -279,9 +272,4 @@ pub fn stale(copilot: &mut Copilot) -> Verdict {
     let reason = copilot.stale.take().unwrap_or_default();
     Verdict::nothing(Exit::StalePlan, format!("the plan does not fit any more: {reason}"))
         .hint("plan again, look at it, and push the new plan")
-}
-
-/// Returns the verdict for something that should not happen.
-pub fn internal(doing: &str, error: &std::io::Error) -> Verdict {
-    Verdict::maybe(Exit::Internal, format!("{doing}: {error}"))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::db::Visit;
 use crate::db::inspect::history::History;
 use crate::db::inspect::reach;
@@ -11,7 +12,6 @@ use crate::migrations::state::Migration;
 use crate::output::report::{self, Judgement};
 use crate::policy::decide::Consent;
 use crate::policy::{Policy, Refusal, Scope};
-use crate::project::look::Clock;
 use crate::project::migrations::Ground;
 use crate::run::gate::{Gate, Judged};
 use crate::sql::effect::Effect;

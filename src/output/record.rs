@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::cli::{Format, Shared};
-use crate::db::connection::url::Env;
-use crate::files;
+use crate::clock::Clock;
+use crate::output::{console, report};
+
 use crate::kit::config::FailedStatement;
-use crate::outcome::{Database, Exit};
-use crate::output::console::{self, Console, clean_json};
+use crate::outcome::{Database, Exit, Verdict};
+use crate::output::console::{Console, clean_json};
 use crate::output::github;
-use crate::output::report::{self, Report, Verdict};
-use crate::policy::model::{SelectError, Source};
-use crate::policy::{self, Policies, Policy, PolicyError};
-use crate::project::look::Clock;
-use crate::run::gate;
+use crate::output::report::Report;
+
 use crate::term::film::Film;
 use crate::term::redact::Secrets;
 use crate::term::transcript::ReadError;
+use crate::{files, sql};
 
 /// How a run is shown in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum View {
 
 /// What is put into the report besides the verdict.
 #[derive(Debug)]
-pub struct Logbook {
+pub struct Record {
     pub policy: report::Policy,
     pub profile: Option<String>,
     pub kit: Option<report::Kit>,
@@ -61,10 +60,10 @@ pub struct Logbook {
     page_to: Option<PathBuf>,
 }
 
-impl Logbook {
+impl Record {
     /// Makes an empty one.
-    pub fn new(shared: &Shared) -> Logbook {
-        Logbook {
+    pub fn new(shared: &Shared) -> Record {
+        Record {
             policy: report::Policy::default(),
             profile: shared.profile.clone(),
             kit: None,
@@ -148,43 +147,6 @@ impl Logbook {
         }
     }
 
-    /// Reads the policy, and takes note of it.
-    ///
-    /// # Errors
-    /// With the verdict, where it cannot be used.
-    pub fn load_policy(&mut self, shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Policies, Verdict> {
-        // A policy that cannot be used is named in the report as well.
-        let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
-        self.policy.file = found.map(|path| path.display().to_string());
-        let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
-        let file = match policies.source() {
-            Source::BuiltIn => None,
-            Source::File { path, .. } => Some(path.clone()),
-        };
-        tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
-        if file.is_none() && self.speaks {
-            console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
-        }
-        self.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
-        Ok(policies)
-    }
-
-    /// Picks the policy that applies in an environment and at a host, and takes note of its profile.
-    ///
-    /// # Errors
-    /// With the verdict, where no profile can be chosen.
-    pub fn select(
-        &mut self,
-        policies: &Policies,
-        env: Env,
-        host: Option<&str>,
-        shared: &Shared,
-    ) -> Result<Policy, Verdict> {
-        let policy = policies.select(shared.profile.as_deref(), env, host).map_err(|error| unselected(&error))?;
-        self.profile = policy.profile().map(str::to_owned);
-        Ok(policy)
-    }
-
     /// Writes the report, says the result and the closing sentence.
     pub fn close(
         mut self,
@@ -244,7 +206,7 @@ impl Logbook {
         if let Some(error) = &verdict.error {
             // That of a migration is told by its file and line.
             if let (Some(statement), None) = (&error.statement, &error.file) {
-                console.insist(&format!("statement: {}", gate::excerpt(statement)));
+                console.insist(&format!("statement: {}", sql::excerpt(statement)));
             }
             if let Some(detail) = &error.detail {
                 console.insist(&format!("detail: {detail}"));
@@ -285,47 +247,13 @@ pub fn run(
     shared: &Shared,
     command: &str,
     console: &mut Console,
-    story: impl FnOnce(&Clock, &mut Console, &mut Logbook) -> Result<Verdict, Verdict>,
+    story: impl FnOnce(&Clock, &mut Console, &mut Record) -> Result<Verdict, Verdict>,
 ) -> Exit {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let mut log = Logbook::new(shared);
+    let mut log = Record::new(shared);
     let verdict = match story(&clock, console, &mut log) {
         Ok(verdict) | Err(verdict) => verdict,
     };
     log.timings.total_ms = clock.elapsed().as_secs_f64() * 1e3;
     log.close(shared, command, View::Run, console, verdict)
-}
-
-/// Returns the verdict where no profile can be chosen.
-pub fn unselected(error: &SelectError) -> Verdict {
-    Verdict::nothing(Exit::Config, error.to_string()).hint(error.hint())
-}
-
-/// Returns the project's folder as an absolute path.
-///
-/// # Errors
-/// With the verdict, where there is none.
-pub fn project(shared: &Shared) -> Result<PathBuf, Verdict> {
-    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
-    let found = cwd
-        .canonicalize()
-        .map_err(|error| Verdict::nothing(Exit::Usage, format!("the project's folder {}: {error}", cwd.display())))?;
-    if found.is_dir() {
-        return Ok(found);
-    }
-    Err(Verdict::nothing(Exit::Usage, format!("{} is not a folder", cwd.display())))
-}
-
-/// Returns the verdict where there is no policy to go by.
-pub fn policy_error(error: &PolicyError) -> Verdict {
-    let summary = match (error, std::error::Error::source(error)) {
-        (_, Some(cause)) => format!("{error}: {cause}"),
-        (PolicyError::Invalid { .. }, None) => format!("the policy cannot be used\n{error}"),
-        (_, None) => error.to_string(),
-    };
-    let verdict = Verdict::nothing(Exit::Config, summary);
-    match error.hint() {
-        Some(hint) => verdict.hint(hint),
-        None => verdict,
-    }
 }
