@@ -12,8 +12,10 @@ use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRAT
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
+use crate::output::delivery;
 use crate::output::findings::{self, Told};
-use crate::output::record::{self, Record};
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::policy::allow::accept;
 use crate::policy::model::{FILE_NAME, Source};
 use crate::policy::{Check, Policies, Policy};
@@ -28,7 +30,7 @@ const COMMAND: &str = "check";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &CheckArgs, console: &mut Console) -> Exit {
-    record::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -39,8 +41,7 @@ fn attempt(
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     // A hook says nothing where nothing is wrong.
-    log.speaks = false;
-    log.promise(shared, COMMAND, console.secrets())?;
+    log.is_silent = true;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
     let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, None, log)?;

@@ -137,8 +137,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Err(verdict) => return vec![Check::problem("project", verdict)],
     };
     let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), mailbox()];
-    let mut log = Record::new(shared);
-    log.speaks = false;
+    let mut log = Record::silent(shared.profile.as_deref());
     let policies = project::guard::load(shared, &cwd, console, &mut log);
     checks.push(match &policies {
         Ok(policies) => policy_file(policies),

@@ -10,8 +10,12 @@ use crate::migrations::{Folder, journal};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 
+use crate::output::delivery;
+use crate::policy::model::Apply;
 use crate::project::{folder, root};
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 
 const COMMAND: &str = "generate";
 
@@ -19,7 +23,7 @@ const COMMAND: &str = "generate";
 pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("generate")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
-    let mission = Mission {
+    let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
@@ -30,14 +34,16 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         overlay: Overlay::default(),
         lock: Locking::None,
     };
-    let (log, verdict) = flight::fly_within(shared, &mission, console);
-    let out = log.out.clone();
-    let better = match verdict.exit {
-        Exit::Ok => out.and_then(|out| skipped(shared, &out)),
-        Exit::Unproven => out.and_then(|out| unreadable(shared, &out)),
-        _ => None,
-    };
-    log.close(shared, COMMAND, mission.view(), console, better.unwrap_or(verdict))
+    delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
+        let verdict = story::run(shared, &spec, &no_schema_sql, console, record);
+        let out = record.out.as_deref();
+        let better = match verdict.exit {
+            Exit::Ok => out.and_then(|out| skipped(shared, out)),
+            Exit::Unproven => out.and_then(|out| unreadable(shared, out)),
+            _ => None,
+        };
+        Ok(better.unwrap_or(verdict))
+    })
 }
 
 /// Says why drizzle-kit wrote nothing, where it is the snapshots: it prints a line, and ends with 0.

@@ -20,17 +20,22 @@ use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
 use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::{self, Record};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::output::report::{self, Refusal};
+use crate::policy::model::Apply;
 use crate::policy::model::{Anomaly, MigrateGate};
 use crate::policy::{self, Policy};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::{self, Ground};
 use crate::project::{root, unseen};
 use crate::proof::confine::confined;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::run::gate::pending;
 use crate::run::lock;
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 use crate::run::transaction::of_fault;
 
 const COMMAND: &str = "migrate";
@@ -39,7 +44,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
-    record::run(shared, COMMAND, console, |clock, console, log| {
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| {
         let verdict = attempt(shared, args, clock, console, log)?;
         Ok(match (&args.ready_file, verdict.exit) {
             (Some(file), Exit::Ok) => match std::fs::write(file, "") {
@@ -65,7 +70,6 @@ fn attempt(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
     unready(args)?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
@@ -154,7 +158,7 @@ impl Migrating<'_> {
             warn(log, console, &unrecorded);
         }
         let weighed = self.weigh(&pending, &before, console, log)?;
-        let outcome = fly(self, &steps, &pending, &before, console, log);
+        let outcome = run_steps(self, &steps, &pending, &before, console, log);
         log.statements = weighed;
         outcome
     }
@@ -329,7 +333,7 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
 }
 
 /// Lets drizzle-kit run step by step, and looks after the last what is there.
-fn fly(
+fn run_steps(
     migrating: &Migrating,
     steps: &[usize],
     pending: &[Migration],
@@ -338,7 +342,7 @@ fn fly(
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let Migrating { ground, clock, .. } = migrating;
-    log.speaks = false;
+    log.is_silent = true;
     let reported = log.migrations.take();
     let warnings = std::mem::take(&mut log.warnings);
     let mut verdict = Verdict::nothing(Exit::Ok, "");
@@ -425,7 +429,7 @@ fn step(
     let named = migrations.map(|named| cwd.join(named));
     let out = copy.as_ref().map(|copy| copy.path().to_owned()).or(named);
     let kit_args: Vec<OsString> = std::iter::once(COMMAND.into()).chain(kit_args.iter().cloned()).collect();
-    let mission = Mission {
+    let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
@@ -441,7 +445,7 @@ fn step(
         lock: Locking::Held(lease),
     };
     let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
-    Ok(flight::steer(&shared, &mission, console, log))
+    Ok(story::run(&shared, &spec, &no_schema_sql, console, log))
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.

@@ -240,8 +240,7 @@ impl Lines<'_> {
 
 /// Looks at one thing after the other. What has to be mended first is said first, and what rests on it is not looked at.
 fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console) -> Result<Advice, Verdict> {
-    let mut log = Record::new(shared);
-    log.speaks = false;
+    let mut log = Record::silent(shared.profile.as_deref());
     let lines = Lines { shared, place: args };
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, &mut log)?;

@@ -26,7 +26,9 @@ use crate::migrations::snapshot::SnapshotContent;
 use crate::migrations::{Folder, state};
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::{self, Record};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::output::{answer, report};
 use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
@@ -36,8 +38,10 @@ use crate::project::filters::Filters;
 use crate::project::migrations::{self, Ground};
 use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
-use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
+use crate::proof::export;
 use crate::run::lock;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 use crate::run::transaction::of_fault;
 use crate::sql::PUBLIC;
 use crate::sql::effect::Kind;
@@ -53,7 +57,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
-    record::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 /// The story: guard what can be guarded, find the database, guard it, lock it, look, plan, show, ask; then the steps.
@@ -64,7 +68,6 @@ fn attempt(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
     let cwd = root::find(shared)?;
     // Whoever watches for signals later takes them from whoever does not.
     let mut interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
@@ -547,7 +550,7 @@ impl Steps<'_> {
     fn push(&mut self) -> Result<Verdict, Verdict> {
         let kit_args = [OsString::from("push")];
         let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
-        let mission = Mission {
+        let spec = RunSpec {
             command: "push",
             kit_args: &kit_args,
             asks: Asks::BeforeExecuting,
@@ -558,15 +561,18 @@ impl Steps<'_> {
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
             lock: Locking::Held(self.lease),
         };
-        let (log, verdict) = flight::fly_within(&self.shared(), &mission, self.console);
-        self.note(log);
+        let shared = self.shared();
+        let mut record = Record::new(shared.profile.as_deref());
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "push", cwd, console);
+        let verdict = story::run(&shared, &spec, &schema_sql, self.console, &mut record);
+        self.note(record);
         if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
     }
 
     /// Builds the schema by its migrations, on the very database that was emptied.
     fn migrate(&mut self, ground: &Ground) -> Result<Verdict, Verdict> {
         let shared = self.shared();
-        let mut log = Record::new(&shared);
+        let mut log = Record::new(shared.profile.as_deref());
         let migrating = Migrating {
             shared: &shared,
             policy: self.policy,
@@ -590,14 +596,13 @@ impl Steps<'_> {
 
     /// Takes what a step noted into the report.
     fn note(&mut self, step: Record) {
-        let Record { kit, prompts, statements, migrations, warnings, refusals, recordings, .. } = step;
+        let Record { kit, prompts, statements, migrations, warnings, refusals, .. } = step;
         self.log.kit = kit;
         self.log.prompts.extend(prompts);
         self.log.statements.extend(statements);
         self.log.migrations = migrations;
         self.log.warnings.extend(warnings);
         self.log.refusals.extend(refusals);
-        self.log.recordings.extend(recordings);
     }
 }
 

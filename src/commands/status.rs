@@ -9,7 +9,9 @@ use crate::migrations::rule::JOURNAL_AHEAD;
 use crate::migrations::state::{State, Status};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::{self, Record};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::policy::Policy;
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::{self, Ground};
@@ -19,7 +21,7 @@ const COMMAND: &str = "status";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &StatusArgs, console: &mut Console) -> Exit {
-    record::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -29,7 +31,6 @@ fn attempt(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;

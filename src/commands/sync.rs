@@ -13,7 +13,9 @@ use crate::migrations::reorder;
 use crate::migrations::state::{Migration, State, Status};
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::{self, Record};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::output::report::{self, Refusal};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::Ground;
@@ -27,7 +29,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &SyncArgs, console: &mut Console) -> Exit {
-    record::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -37,7 +39,6 @@ fn attempt(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;

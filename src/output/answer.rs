@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::kit::driver;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::{Console, clean_json};
-use crate::output::record;
+use crate::output::delivery;
 
 use crate::term::interrupts::{Answered, Interrupts};
 
@@ -35,7 +35,7 @@ pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mu
 /// Tells, and says why a run failed.
 pub fn close(shared: &Shared, document: &impl Serialize, text: &str, verdict: &Verdict, console: &mut Console) -> Exit {
     tell(shared, document, text, console);
-    let Verdict { exit, summary, hint, database, .. } = &record::delivered(verdict.clone(), console);
+    let Verdict { exit, summary, hint, database, .. } = &delivery::delivered(verdict.clone(), console);
     if matches!(exit, Exit::Ok | Exit::Changes) {
         return *exit;
     }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod console;
+pub mod delivery;
 pub mod findings;
 pub mod github;
 pub mod record;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
+use clap::ValueEnum;
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::host::Pattern as HostPattern;
 use crate::kit::prompt::Entity;
@@ -143,12 +145,13 @@ pub enum Otherwise {
     Create,
 }
 
-/// Who runs the statements of a push that was approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who executes the statements of a push that was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Apply {
-    /// drizzle-kit, one after the other.
+    /// drizzle-kit, one by one
     Kit,
-    /// The program itself, all or nothing, in one transaction of PostgreSQL.
+    /// drizzle-pilot, all in one transaction or none (PostgreSQL)
     Transaction,
 }
 

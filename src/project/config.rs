@@ -77,14 +77,14 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let mut reader = Reader::default();
     let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let flight = driver::fly(stream, mailbox, deadlines, &mut reader)
+    let run = driver::drive(stream, mailbox, deadlines, &mut reader)
         .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
     console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
     if let Some(config) = &reader.config {
         console.hide(|secrets| secrets::add_config(secrets, config, None));
     }
-    match (reader.config, &flight.ending) {
+    match (reader.config, &run.ending) {
         (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
         (_, Ending::Signalled(signal)) => {
             let summary = format!("stopped by {} while drizzle's config was loaded", driver::signal_name(*signal));
@@ -94,9 +94,9 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
             Err(Verdict::nothing(Exit::Timeout, format!("loading {} took too long", file.path.display())))
         }
         _ => {
-            let lines = &flight.session.last_text().lines;
+            let lines = &run.seen.last_text.lines;
             let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
-            let error = flight.config_error.as_deref().unwrap_or_else(said);
+            let error = run.config_error.as_deref().unwrap_or_else(said);
             Err(not_loaded(error))
         }
     }

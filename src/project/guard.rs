@@ -26,7 +26,7 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console, record: &mut Rec
         Source::File { path, .. } => Some(path.clone()),
     };
     tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
-    if file.is_none() && record.speaks {
+    if file.is_none() && !record.is_silent {
         console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
     }
     record.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
-use crate::kit::driver::{self, Deadlines, Ending, Flight, Held};
+use crate::kit::driver::{self, Deadlines, Ending, Held, KitRun};
 use crate::kit::mailbox::Mailbox;
 use crate::outcome::{Exit, Verdict};
 use crate::project::config::Reader;
@@ -77,7 +77,7 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let Flight { hello, ending, session, .. } = driver::fly(stream, mailbox, deadlines, &mut Reader::default())
+    let KitRun { hello, ending, seen, .. } = driver::drive(stream, mailbox, deadlines, &mut Reader::default())
         .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
@@ -92,7 +92,7 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
         Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not tell its version in time".to_owned()),
         Ending::Held(Held::Runner(reason)) => unproved(Exit::CannotRun, reason),
         _ => {
-            let said = session.last_text().lines.iter().rev().find(|line| !line.is_empty());
+            let said = seen.last_text.lines.iter().rev().find(|line| !line.is_empty());
             let said = said.map(|line| format!(" (it says: {line})")).unwrap_or_default();
             let summary = format!(
                 "{} starts something that does not load the hook, so that nothing would hold what drizzle-kit sends{said}",

@@ -11,8 +11,11 @@ use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report::Refusal;
+use crate::policy::model::Apply;
 use crate::project::folder;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 
 use crate::sql;
 
@@ -77,7 +80,7 @@ pub fn generate(
     folder: &Path,
     console: &mut Console,
 ) -> (Verdict, Record) {
-    let mission = Mission {
+    let spec = RunSpec {
         command,
         kit_args: &[OsString::from("generate")],
         asks: Asks::AsItLikes,
@@ -89,7 +92,7 @@ pub fn generate(
         overlay: Overlay { out: Some(relative(cwd, folder).display().to_string()), ..Overlay::default() },
         lock: Locking::None,
     };
-    flight::look_again(shared, &mission, console)
+    story::look(shared, &spec, &no_schema_sql, console)
 }
 
 /// Copies the files that drizzle-kit reads.

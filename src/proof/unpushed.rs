@@ -15,7 +15,9 @@ use crate::output::console::Console;
 use crate::output::report::Statement;
 use crate::project::config::{self, Drizzle};
 use crate::project::{target, unseen};
-use crate::run::flight::{self, Mission};
+use crate::proof::export;
+use crate::run::spec::RunSpec;
+use crate::run::story;
 
 use crate::sql;
 use crate::sql::idle::{Setting, setting};
@@ -40,9 +42,10 @@ impl Unpushed<'_> {
         let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
         let kit_args = [OsString::from("push")];
         let overlay = Overlay { db_credentials, ..Overlay::default() };
-        let mission = Mission::to_look("check", &kit_args, overlay);
+        let spec = RunSpec::to_look("check", &kit_args, overlay);
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-        let (verdict, log) = flight::look_again(&shared, &mission, console);
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "check", cwd, console);
+        let (verdict, log) = story::look(&shared, &spec, &schema_sql, console);
         let statements = log.statements;
         match verdict.exit {
             Exit::Ok => Ok(Vec::new()),

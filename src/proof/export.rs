@@ -17,7 +17,7 @@ use crate::proof::forgotten;
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit cannot tell.
-pub fn statements(
+pub fn schema_sql(
     shared: &Shared,
     command: &'static str,
     cwd: &Path,
