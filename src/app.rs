@@ -7,14 +7,16 @@ use std::sync::Arc;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared, invocation};
-use crate::commands::policy::{self as policy_command, PolicyArgs};
+use crate::cli::policy::{PolicyArgs, PolicyCommand};
+use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
+use crate::commands::policy as policy_command;
 use crate::commands::{
     check, doctor, generate, init, man, migrate, next, plan, push, replay, reset, run, status, sync,
 };
 use crate::outcome::{Database, Exit};
 use crate::output::console::{self, Console, Loudness};
 use crate::output::report;
+use crate::project::invocation;
 use crate::project::secrets;
 use crate::term::redact::Secrets;
 
@@ -111,7 +113,7 @@ fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Ex
     let mut result = Vec::new();
     let done = policy_command::run(args, &context, &mut result);
     let text = String::from_utf8_lossy(&result);
-    let is_document = context.json || matches!(args.command, policy_command::PolicyCommand::Schema);
+    let is_document = context.json || matches!(args.command, PolicyCommand::Schema);
     if is_document {
         console.document(&console::clean_json(&text))
     } else {

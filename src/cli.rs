@@ -1,6 +1,6 @@
 //! The command line. Raw flags become checked values here; what they do is told in `commands`.
 
-pub mod invocation;
+pub mod policy;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::policy::PolicyArgs;
+use crate::cli::policy::PolicyArgs;
 use crate::policy::model::Apply;
 
 /// Run drizzle-kit without a human and without guessing

@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How a run of this program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +167,13 @@ impl Verdict {
         Verdict::maybe(Exit::Internal, format!("{doing}: {error}"))
     }
 
+    /// Makes the verdict for a config of drizzle's that could not be loaded.
+    pub fn config_not_loaded(error: &str) -> Verdict {
+        let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+        let cause = Error { message: error.to_owned(), ..Error::default() };
+        Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause)
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Verdict {
@@ -194,6 +202,16 @@ pub struct Error {
     pub line: Option<usize>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// Returns the name of a signal that ends us.
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGTERM => "SIGTERM",
+        SIGHUP => "SIGHUP",
+        _ => "a signal",
+    }
 }
 
 /// Returns the table of `docs/exit-codes.md`.

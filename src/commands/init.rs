@@ -1,7 +1,5 @@
 //! `init`: look at the project, show what would be written, ask, write all of it or nothing.
 
-pub mod package_json;
-pub mod project;
 pub mod templates;
 
 use std::fs::Permissions;
@@ -13,8 +11,6 @@ use serde::Serialize;
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
-use self::package_json::PackageJson;
-use self::project::Project;
 use self::templates::Setting;
 use crate::cli::{Ci, Format, InitArgs, Shared};
 use crate::clock::Clock;
@@ -26,7 +22,9 @@ use crate::output::console::Console;
 use crate::policy;
 use crate::policy::model::FILE_NAME;
 use crate::project::config::{self, Drizzle};
-use crate::project::{engines, guard, kit, root};
+use crate::project::package::Project;
+use crate::project::package_json::PackageJson;
+use crate::project::{engines, guard, kit, root, survey};
 use crate::proof::forgotten;
 
 use crate::term::paint::{Paint, Painted};
@@ -122,8 +120,8 @@ fn attempt(
 ) -> Result<Verdict, Verdict> {
     let clock = Clock::new(Instant::now(), shared.timeout);
     let cwd = root::find(shared)?;
-    let project = project::look(&cwd)?;
-    let package = project::read(&project.package_path, &project.package)?;
+    let project = survey::look(&cwd)?;
+    let package = survey::read(&project.package_path, &project.package)?;
     let config = config(shared, &cwd, &project)?;
     let drizzle = drizzle(shared, &cwd, &project, config.is_some(), document, console);
     document.found = facts(&cwd, &project, config.as_deref(), drizzle.as_ref(), document);
@@ -187,7 +185,7 @@ fn config(shared: &Shared, cwd: &Path, project: &Project) -> Result<Option<Strin
         config::find(cwd, Some(named))?;
         return Ok(Some(named.display().to_string()));
     }
-    let configs = project::configs(cwd);
+    let configs = survey::configs(cwd);
     match &configs[..] {
         [] => {}
         [config] => return Ok(Some(config.clone())),
@@ -200,8 +198,8 @@ fn config(shared: &Shared, cwd: &Path, project: &Project) -> Result<Option<Strin
         }
     }
     // Scripts at the root of a workspace would find no config, and nobody can say whose they are.
-    let is_root = project.workspace.is_none() && project::is_workspace(cwd);
-    let packages = if is_root { project::packages_with_config(cwd) } else { Vec::new() };
+    let is_root = project.workspace.is_none() && survey::is_workspace(cwd);
+    let packages = if is_root { survey::packages_with_config(cwd) } else { Vec::new() };
     match packages.first() {
         None => Ok(None),
         Some(first) => {
@@ -240,7 +238,7 @@ fn drizzle(
     }
     // `--config` may stand for one that drizzle-kit does not find by itself.
     let shared = Shared {
-        config: shared.config.clone().or_else(|| project::configs(cwd).pop().map(PathBuf::from)),
+        config: shared.config.clone().or_else(|| survey::configs(cwd).pop().map(PathBuf::from)),
         ..shared.clone()
     };
     if !has_config {
@@ -293,12 +291,12 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
     };
     // What drizzle-kit finds by itself needs no name.
     let standard = ["drizzle.config.ts", "drizzle.config.js", "drizzle.config.json"].map(str::to_owned);
-    let config = match (&shared.config, project::configs(cwd).as_slice()) {
+    let config = match (&shared.config, survey::configs(cwd).as_slice()) {
         (Some(config), _) => Some(named(config)?),
         (None, [config]) if config::find(cwd, None)?.is_none() => Some(config.clone()),
         (None, _) => None,
     };
-    let config = config.filter(|config| !standard.contains(config) || project::configs(cwd).len() > 1);
+    let config = config.filter(|config| !standard.contains(config) || survey::configs(cwd).len() > 1);
     let out = drizzle.map_or("drizzle", |drizzle| drizzle.config.out());
     let out = out.trim_start_matches("./").trim_end_matches('/');
     Ok(Setting {

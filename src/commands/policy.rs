@@ -2,108 +2,17 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::policy::{CheckArgs, ExplainArgs, InitArgs, PolicyArgs, PolicyCommand};
 use crate::policy::explain::{self, Answer, Explanation, Summary};
 use crate::policy::model::{FILE_NAME, Section, Source, closest};
 use crate::policy::{PolicyError, SelectError, file};
 use crate::run::plan_file::{PlanError, PlanFile};
 use crate::sql::hazard::Hazard;
 use crate::sql::{self, Dialect};
-
-/// Check, explain or write the policy
-///
-/// The policy is the file drizzle-pilot.toml, found from the project upward to the root of its repository. It says
-/// which renames are meant, and what may be lost. Nothing here touches a database.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  drizzle-pilot policy check
-  drizzle-pilot policy explain column public.users.full_name --from name --from nick
-  drizzle-pilot policy explain drop_column public.users.legacy_id --rows 3 --profile ci
-  drizzle-pilot policy init
-  drizzle-pilot policy schema > policy.schema.json")]
-pub struct PolicyArgs {
-    #[command(subcommand)]
-    pub command: PolicyCommand,
-}
-
-/// What can be done with a policy.
-#[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
-    Check(CheckArgs),
-    Explain(ExplainArgs),
-    Init(InitArgs),
-    /// Print the JSON schema of the policy file (draft 2020-12)
-    #[command(after_help = "Example:
-  drizzle-pilot policy schema > policy.schema.json")]
-    Schema,
-}
-
-/// Check a policy file
-///
-/// Reports every unknown key, impossible value and contradiction with its line and column, and ends with 78 if there is
-/// one. A valid file is summed up, with what is worth a second look.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  drizzle-pilot policy check
-  drizzle-pilot policy check deploy/drizzle-pilot.toml
-  drizzle-pilot policy check --plan push.plan.json
-  drizzle-pilot policy check --profile ci --format json")]
-pub struct CheckArgs {
-    /// The policy file, instead of the one that applies here
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// Also say which rules match nothing in this plan (of `plan --out`)
-    #[arg(long, value_name = "FILE")]
-    pub plan: Option<PathBuf>,
-}
-
-/// Say which rule answers a question, and why the others do not
-///
-/// KIND is what drizzle-kit may ask about (schema, table, column, enum, sequence, view, policy, role) or a hazard
-/// (drop_table, drop_column, …). The answer is that of a run in which the schema of everything is known. It is
-/// explained with status 0 whether it allows or refuses.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  drizzle-pilot policy explain column public.users.full_name --from name --from nick
-  drizzle-pilot policy explain table purchases --from orders
-  drizzle-pilot policy explain drop_column public.users.legacy_id --rows 3
-  drizzle-pilot policy explain drop_table audit_2019 --profile production")]
-pub struct ExplainArgs {
-    /// What is asked about: a kind of object, or a hazard
-    #[arg(value_name = "KIND")]
-    pub kind: String,
-    /// The object, as the policy would name it
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// An old name it may have had; may be repeated
-    #[arg(long, value_name = "OLD")]
-    pub from: Vec<String>,
-    /// The number of rows at stake
-    #[arg(long, value_name = "N")]
-    pub rows: Option<u64>,
-    /// Answer as with this flag of push
-    #[arg(long)]
-    pub accept_data_loss: bool,
-}
-
-/// Write a commented policy file
-///
-/// The file refuses what the built-in policy refuses, and names the usual local hosts for `reset`. It is written to
-/// --policy, or to drizzle-pilot.toml in the project.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  drizzle-pilot policy init
-  drizzle-pilot policy init --policy deploy/drizzle-pilot.toml
-  drizzle-pilot init                                  with the scripts for package.json")]
-pub struct InitArgs {
-    /// Overwrite a file that is there
-    #[arg(long)]
-    pub force: bool,
-}
 
 /// What the command line says beside the arguments of the command.
 pub struct Context<'a> {

@@ -20,16 +20,13 @@ use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::{Dsn, Lease};
 use crate::kit::config::{Config, Overlay};
-use crate::kit::driver;
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
 use crate::migrations::{Folder, state};
-use crate::outcome::{Database, Exit, Verdict};
+use crate::outcome::{Database, Exit, Verdict, signal_name};
 use crate::output::console::Console;
-use crate::output::delivery;
-use crate::output::record::Record;
-use crate::output::record::View;
-use crate::output::{answer, report};
+use crate::output::record::{Record, View};
+use crate::output::{answer, delivery, report};
 use crate::policy::model::{Ban, closest};
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy};
@@ -39,10 +36,9 @@ use crate::project::migrations::{self, Ground};
 use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
 use crate::proof::export;
-use crate::run::lock;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::story;
 use crate::run::transaction::of_fault;
+use crate::run::{lock, story};
 use crate::sql::PUBLIC;
 use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
@@ -480,7 +476,7 @@ impl Steps<'_> {
         run: impl FnOnce(&mut Self) -> Result<Verdict, Verdict>,
     ) -> Result<Verdict, Verdict> {
         if let Some(signal) = self.interrupts.came() {
-            let summary = format!("stopped by {} before {name}", driver::signal_name(signal));
+            let summary = format!("stopped by {} before {name}", signal_name(signal));
             return Err(Verdict { database: self.database, ..Verdict::nothing(Exit::Signal(signal), summary) });
         }
         let started = Instant::now();

@@ -7,15 +7,13 @@ use crate::clock::Clock;
 use crate::db::change::apply::{self, Expected, Hold, Run, Script};
 use crate::db::inspect::history::{self, History, Write};
 use crate::files;
-use crate::kit::driver;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
 use crate::migrations::state::{Migration, State, Status};
-use crate::outcome::{Database, Exit, Verdict};
+use crate::outcome::{Database, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::delivery;
-use crate::output::record::Record;
-use crate::output::record::View;
+use crate::output::record::{Record, View};
 use crate::output::report::{self, Refusal};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::Ground;
@@ -135,7 +133,7 @@ fn read_back(
         return Err(changed(Exit::Unproven, summary));
     }
     let (exit, also) = match signal {
-        Some(signal) => (Exit::Signal(signal), format!("; {} came meanwhile", driver::signal_name(signal))),
+        Some(signal) => (Exit::Signal(signal), format!("; {} came meanwhile", signal_name(signal))),
         None => (Exit::Ok, String::new()),
     };
     Ok(changed(exit, format!("{in_words} of the history written and read back: {}{also}", status.text())))

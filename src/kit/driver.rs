@@ -501,13 +501,3 @@ fn into_io(error: expectrl::Error) -> io::Error {
         other => io::Error::other(other.to_string()),
     }
 }
-
-/// Returns the name of a signal that ends us.
-pub fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        SIGINT => "SIGINT",
-        SIGTERM => "SIGTERM",
-        SIGHUP => "SIGHUP",
-        _ => "a signal",
-    }
-}

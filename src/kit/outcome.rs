@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use crate::term::pty::Ended;
 
+/// What a command must do for the hook to be loaded.
+pub const NEEDS_HOOK: &str = "--kit must start drizzle-kit with node, and leave NODE_OPTIONS as they are (bun and deno do not read \
+                        them); without --kit, drizzle-kit is found in node_modules and started with node";
+
 /// What is known when drizzle-kit has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
-use crate::kit::driver;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, signal_name};
 use crate::output::console::{Console, clean_json};
 use crate::output::delivery;
 
@@ -82,7 +81,7 @@ pub fn line(
     match answered {
         Answered::Line(line) => Ok(line),
         Answered::Signal(signal) => {
-            let summary = format!("stopped by {} at the question", driver::signal_name(signal));
+            let summary = format!("stopped by {} at the question", signal_name(signal));
             Err(Verdict::nothing(Exit::Signal(signal), summary))
         }
         Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered in the time of the run")),

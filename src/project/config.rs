@@ -1,26 +1,24 @@
 //! Drizzle's config: finds its file, and has the project's own drizzle-kit load it.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use semver::Version;
 
 use crate::cli::Shared;
+use crate::outcome::signal_name;
+use crate::project::reader::Reader;
 
 use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{self, Config, ConfigError, ConfigFile, KitSession};
-use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
+use crate::kit::config::{self, Config, ConfigFile};
+use crate::kit::driver::{self, Deadlines, Ending};
 use crate::kit::mailbox::Mailbox;
-use crate::kit::prompt::Prompt;
-use crate::kit::session::Answer;
-use crate::outcome::{Error, Exit, Verdict};
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::project::{kit, secrets};
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
-use crate::term::redact::Secrets;
 use crate::term::stream::ScreenStream;
 
 /// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
@@ -87,7 +85,7 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     match (reader.config, &run.ending) {
         (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
         (_, Ending::Signalled(signal)) => {
-            let summary = format!("stopped by {} while drizzle's config was loaded", driver::signal_name(*signal));
+            let summary = format!("stopped by {} while drizzle's config was loaded", signal_name(*signal));
             Err(Verdict::nothing(Exit::Signal(*signal), summary))
         }
         (_, Ending::TimedOut { .. }) => {
@@ -97,62 +95,9 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
             let lines = &run.seen.last_text.lines;
             let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
             let error = run.config_error.as_deref().unwrap_or_else(said);
-            Err(not_loaded(error))
+            Err(Verdict::config_not_loaded(error))
         }
     }
-}
-
-/// Takes the config, and lets drizzle-kit do nothing with it.
-#[derive(Default)]
-pub struct Reader {
-    config: Option<Config>,
-    /// Those that a config had set that was not loaded.
-    variables: BTreeMap<String, Option<String>>,
-}
-
-impl Pilot for Reader {
-    fn config(&mut self, config: &Config) -> Clearance {
-        self.config = Some(config.clone());
-        Clearance::Stop
-    }
-
-    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
-        self.variables.clone_from(&failed.variables);
-        Secrets::default() // nothing is recorded
-    }
-
-    fn ask(&mut self, _: &Prompt) -> Answer {
-        Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
-    }
-
-    fn session(&mut self, _: &KitSession) -> Result<(), Held> {
-        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
-    }
-
-    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
-        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
-    }
-
-    fn is_executing(&mut self, _: bool) -> bool {
-        false
-    }
-
-    fn is_on_leash(&mut self) -> bool {
-        true
-    }
-
-    fn loaded(&mut self, _: PathBuf) {}
-
-    fn printed(&mut self, _: &str) {}
-
-    fn progress(&mut self, _: &str) {}
-}
-
-/// Says why drizzle's config could not be loaded.
-pub fn not_loaded(error: &str) -> Verdict {
-    let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-    let cause = Error { message: error.to_owned(), ..Error::default() };
-    Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause)
 }
 
 /// Returns the driver by which a drizzle-kit of this version connects to PostgreSQL.

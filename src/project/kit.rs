@@ -10,8 +10,9 @@ use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
 use crate::kit::driver::{self, Deadlines, Ending, Held, KitRun};
 use crate::kit::mailbox::Mailbox;
-use crate::outcome::{Exit, Verdict};
-use crate::project::config::Reader;
+use crate::kit::outcome::NEEDS_HOOK;
+use crate::outcome::{Exit, Verdict, signal_name};
+use crate::project::reader::Reader;
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
 use crate::term::stream::ScreenStream;
@@ -58,10 +59,6 @@ fn is_known(kit: &Kit) -> Result<(), Verdict> {
     Ok(())
 }
 
-/// What a command must do for the hook to be loaded.
-pub const HINT: &str = "--kit must start drizzle-kit with node, and leave NODE_OPTIONS as they are (bun and deno do not read \
-                        them); without --kit, drizzle-kit is found in node_modules and started with node";
-
 /// Starts drizzle-kit for its version, where a command of the user's starts it, and takes that version for the one that
 /// runs.
 ///
@@ -81,13 +78,13 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
         .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
-        let summary = format!("stopped by {} while drizzle-kit was tried", driver::signal_name(signal));
+        let summary = format!("stopped by {} while drizzle-kit was tried", signal_name(signal));
         return Err(Verdict::nothing(Exit::Signal(signal), summary));
     }
     if let Some(hello) = hello {
         return Ok(kit.proved(hello));
     }
-    let unproved = |exit, summary: String| Verdict::nothing(exit, summary).hint(HINT);
+    let unproved = |exit, summary: String| Verdict::nothing(exit, summary).hint(NEEDS_HOOK);
     Err(match ending {
         Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not tell its version in time".to_owned()),
         Ending::Held(Held::Runner(reason)) => unproved(Exit::CannotRun, reason),

@@ -12,8 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock::Clock;
-use crate::kit::driver;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, signal_name};
 use crate::output::console::{self, Console};
 use crate::policy::CommandLine;
 use crate::term::interrupts::{Interrupts, Woken};
@@ -87,7 +86,7 @@ pub fn run(
     let _ = shown.join();
     match (woken, status) {
         (Woken::Signal(signal), _) => {
-            let summary = format!("stopped by {} in `{}`", driver::signal_name(signal), line.text);
+            let summary = format!("stopped by {} in `{}`", signal_name(signal), line.text);
             Err(Verdict::nothing(Exit::Signal(signal), summary))
         }
         (Woken::Late, _) => {

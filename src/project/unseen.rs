@@ -3,14 +3,13 @@
 
 use crate::clock::Clock;
 use crate::db::ConnectError;
-use crate::kit::driver;
-use crate::outcome::{Error, Exit, Verdict};
+use crate::outcome::{Error, Exit, Verdict, signal_name};
 
 /// Returns the verdict for a look that saw nothing. It is one for a run that executed nothing.
 pub fn verdict(error: &ConnectError, clock: &Clock) -> Verdict {
     match error {
         ConnectError::Interrupted { signal, .. } => {
-            let summary = format!("stopped by {}, before consent", driver::signal_name(*signal));
+            let summary = format!("stopped by {}, before consent", signal_name(*signal));
             Verdict::nothing(Exit::Signal(*signal), summary)
         }
         error if clock.is_over() && is_silence(error) => {

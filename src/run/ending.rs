@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::db::change::lease::LEASE_LOST;
 use crate::kit::config::FailedStatement;
-use crate::kit::driver::{self, Ending as KitEnding, Held, KitRun};
+use crate::kit::driver::{Ending as KitEnding, Held, KitRun};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
+use crate::outcome::signal_name;
 use crate::outcome::{Database, Error, Exit, Verdict};
-use crate::project::{config, kit};
 use crate::run::advice;
 use crate::run::record::{Approval, RunRecord, Stop};
 use crate::run::spec::{Consent, RunSpec, Touches};
@@ -72,7 +72,7 @@ fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, databas
                 .hint("a lock in the database is the usual reason; --timeout and --idle-timeout set the deadlines")
         }
         KitEnding::Signalled(signal) => {
-            with(Exit::Signal(*signal), format!("stopped by {}, {when}", driver::signal_name(*signal)))
+            with(Exit::Signal(*signal), format!("stopped by {}, {when}", signal_name(*signal)))
         }
         KitEnding::Held(held) => kept(held, database, record),
         KitEnding::Flooded => {
@@ -94,7 +94,7 @@ fn kept(held: &Held, database: Database, record: &RunRecord) -> Verdict {
     // Consent alone has executed nothing: what was sent since has.
     let database = if record.sent_nothing() { Database::Unchanged } else { database };
     let (exit, reason, hint) = match held {
-        Held::Runner(reason) => (Exit::CannotRun, reason, kit::HINT),
+        Held::Runner(reason) => (Exit::CannotRun, reason, outcome::NEEDS_HOOK),
         Held::Session(reason) => (
             Exit::Config,
             reason,
@@ -127,7 +127,7 @@ fn lock_lost(database: Database, when: &str) -> Verdict {
 /// Says how a run ends in which drizzle-kit ended by itself.
 fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> Ending {
     if let (Some(error), false) = (&run.config_error, run.cleared) {
-        return Ending::Over(config::not_loaded(error));
+        return Ending::Over(Verdict::config_not_loaded(error));
     }
     let consented = run.seen.consented;
     let command = spec.kit_command();
@@ -145,7 +145,8 @@ fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> E
     let database = spec.left(consented, run.cleared);
     Ending::Over(match outcome::judge(&evidence) {
         Outcome::Done | Outcome::NothingToDo if is_blind => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen").hint(kit::HINT)
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
+                .hint(outcome::NEEDS_HOOK)
         }
         Outcome::Done => done(spec),
         Outcome::NothingToDo if matches!(spec.consent, Consent::Planned(_)) => {

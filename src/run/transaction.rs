@@ -8,16 +8,14 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Expected, Fault, Hold, Run, Script};
 use crate::db::{Dsn, Lease};
-use crate::kit::driver;
-use crate::outcome::{Database, Error, Exit, Verdict};
+use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report;
 use crate::project::unseen;
-use crate::run::advice;
-use crate::run::casting;
 use crate::run::gate::recheck::{Recheck, counted_now};
 use crate::run::spec::Locking;
+use crate::run::{advice, casting};
 
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -101,7 +99,7 @@ pub fn apply(
     let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
     let committed = Committed { n_statements: applied.n_statements };
     if let Some(signal) = applied.signal {
-        let summary = format!("{committed}; {} came while the commit was on its way", driver::signal_name(signal));
+        let summary = format!("{committed}; {} came while the commit was on its way", signal_name(signal));
         return Err(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) });
     }
     Ok(committed)

@@ -24,12 +24,19 @@ const ROWS: [&[&str]; 13] = [
 ];
 
 /// What the world outside is reached by: paths, and methods of a `Path`.
-const OUTSIDE: [&str; 9] = [
-    "std::fs", "std::process", "std::net", "std::os", "std::env", "std::thread", "tokio", "rustix", "tempfile",
-];
+const OUTSIDE: [&str; 9] =
+    ["std::fs", "std::process", "std::net", "std::os", "std::env", "std::thread", "tokio", "rustix", "tempfile"];
 const CLOCKS: [&str; 2] = ["Instant", "SystemTime"];
 const METHODS: [&str; 9] = [
-    "is_file", "is_dir", "exists", "try_exists", "canonicalize", "metadata", "symlink_metadata", "read_dir", "read_link",
+    "is_file",
+    "is_dir",
+    "exists",
+    "try_exists",
+    "canonicalize",
+    "metadata",
+    "symlink_metadata",
+    "read_dir",
+    "read_link",
 ];
 
 /// The sources of a crate: the path of each module, as in `db::reset`, and its syntax.
@@ -78,8 +85,16 @@ impl Sources {
             let module = path[..n_known].join("::");
             let Some(item) = path.get(n_known) else { return Some(module) };
             let uses = Names::of(&self.files[&module].1, &module);
-            let Some(target) = uses.exported.get(item).filter(|target| **target != path) else { return Some(module) };
-            path = target.iter().chain(&path[n_known + 1..]).cloned().collect();
+            let Some(target) = uses.exported.get(item) else { return Some(module) };
+            let target = match target.split_first()? {
+                (first, rest) if first == "crate" => rest.to_vec(),
+                // A module of this one, by its name.
+                (first, _) if self.files.contains_key(&format!("{module}::{first}")) => {
+                    path[..n_known].iter().chain(target).cloned().collect()
+                }
+                _ => return None,
+            };
+            path = target.into_iter().chain(path[n_known + 1..].iter().cloned()).collect();
         }
         None
     }
@@ -102,7 +117,9 @@ impl Sources {
     fn upward(&self) -> Vec<String> {
         let area = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
         let row = |area: &str| {
-            ROWS.iter().position(|row| row.contains(&area)).unwrap_or_else(|| panic!("{area} has no place among the areas"))
+            ROWS.iter()
+                .position(|row| row.contains(&area))
+                .unwrap_or_else(|| panic!("{area} has no place among the areas"))
         };
         let mut upward = Vec::new();
         for (module, named) in self.graph() {
@@ -169,11 +186,7 @@ impl Sources {
 }
 
 /// Returns a way from one file to the first that is wanted, without the start itself unless it is reached again.
-fn way(
-    graph: &BTreeMap<&str, BTreeSet<String>>,
-    start: &str,
-    is_wanted: impl Fn(&str) -> bool,
-) -> Option<Vec<String>> {
+fn way(graph: &BTreeMap<&str, BTreeSet<String>>, start: &str, is_wanted: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     let mut from: BTreeMap<String, String> = BTreeMap::new();
     let mut queue = VecDeque::from([start.to_owned()]);
     while let Some(module) = queue.pop_front() {
@@ -242,15 +255,15 @@ impl Names {
             syn::UseTree::Rename(rename) => (rename.rename.to_string(), with(&rename.ident)),
             syn::UseTree::Glob(_) => return,
         };
-        let path = self.from_root(path);
+        let path = self.rooted(path);
         if is_exported {
             self.exported.insert(name.clone(), path.clone());
         }
         self.aliases.insert(name, path);
     }
 
-    /// Returns a path as seen from the root: `crate::…` for this crate, and the crate's name first for another.
-    fn from_root(&self, path: Vec<String>) -> Vec<String> {
+    /// Returns a path from the root: `crate::…` for this crate, and the crate's name first for another.
+    fn rooted(&self, path: Vec<String>) -> Vec<String> {
         let ours = |base: &[String], rest: &[String]| {
             ["crate".to_owned()].iter().chain(base).chain(rest).cloned().collect::<Vec<String>>()
         };
@@ -268,7 +281,7 @@ impl Names {
     fn take(&mut self, path: Vec<String>) {
         let path = match path.first().and_then(|first| self.aliases.get(first)) {
             Some(alias) => alias.iter().chain(&path[1..]).cloned().collect(),
-            None => self.from_root(path),
+            None => self.rooted(path),
         };
         match path.split_first() {
             Some((first, rest)) if first == "crate" => self.paths.push(rest.to_vec()),
@@ -324,7 +337,9 @@ fn pure() -> Vec<String> {
 #[track_caller]
 fn check(found: &[String]) {
     let mut text = String::new();
-    found.iter().for_each(|line| drop(writeln!(text, "  {line}")));
+    for line in found {
+        let _ = writeln!(text, "  {line}");
+    }
     assert!(found.is_empty(), "\n{text}");
 }
 
@@ -394,7 +409,10 @@ fn planted_input_and_output_is_found() {
         "src/sql/plan.rs: std::time::Instant::now",
     );
     check(
-        &[("sql/plan.rs", "use crate::sql::a;\nfn f() { a::g() }"), ("sql/a.rs", "pub fn g() { std::fs::read(\"x\"); }")],
+        &[
+            ("sql/plan.rs", "use crate::sql::a;\nfn f() { a::g() }"),
+            ("sql/a.rs", "pub fn g() { std::fs::read(\"x\"); }"),
+        ],
         "src/sql/plan.rs → src/sql/a.rs: std::fs::read",
     );
     let pure = ("sql/plan.rs", "use std::path::Path;\nfn f(p: &Path) -> bool { p.is_absolute() }");

@@ -1,6 +1,6 @@
 //! What `init` writes: scripts, a CI workflow, a hook, a Compose service. Pure: what was found in, text out.
 
-use crate::commands::init::project::Manager;
+use crate::project::package::Manager;
 
 /// What the texts depend on.
 #[derive(Debug, Clone)]

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Command, PlaceArgs, Shared};
-use crate::commands::init::project::{self, Manager};
 use crate::output::console::{Flag, Invocation};
+use crate::project::package::Manager;
+use crate::project::survey;
 
 /// The program's name.
 const NAME: &str = "drizzle-pilot";
@@ -73,7 +74,7 @@ fn program(cwd: &Path) -> String {
     if !is_installed && !by_runner {
         return NAME.to_owned();
     }
-    let runner = match (project::manager(&cwd), is_installed) {
+    let runner = match (survey::manager(&cwd), is_installed) {
         (Manager::Npm, _) => "npx",
         (Manager::Pnpm { .. }, true) => "pnpm exec",
         (Manager::Pnpm { .. }, false) => "pnpm dlx",

@@ -1,0 +1,56 @@
+//! Takes drizzle's config from a drizzle-kit that is stopped before it does anything else.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::kit::config::{Config, ConfigError, KitSession};
+use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::prompt::Prompt;
+use crate::kit::session::Answer;
+use crate::term::redact::Secrets;
+
+/// Takes the config, and lets drizzle-kit do nothing with it.
+#[derive(Default)]
+pub(super) struct Reader {
+    pub config: Option<Config>,
+    /// Those that a config had set that was not loaded.
+    pub variables: BTreeMap<String, Option<String>>,
+}
+
+impl Pilot for Reader {
+    fn config(&mut self, config: &Config) -> Clearance {
+        self.config = Some(config.clone());
+        Clearance::Stop
+    }
+
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.variables.clone_from(&failed.variables);
+        Secrets::default() // nothing is recorded
+    }
+
+    fn ask(&mut self, _: &Prompt) -> Answer {
+        Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
+    }
+
+    fn session(&mut self, _: &KitSession) -> Result<(), Held> {
+        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
+    }
+
+    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
+        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
+    }
+
+    fn is_executing(&mut self, _: bool) -> bool {
+        false
+    }
+
+    fn is_on_leash(&mut self) -> bool {
+        true
+    }
+
+    fn loaded(&mut self, _: PathBuf) {}
+
+    fn printed(&mut self, _: &str) {}
+
+    fn progress(&mut self, _: &str) {}
+}
