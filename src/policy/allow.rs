@@ -10,9 +10,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::policy::file::{self, toml_key, toml_string};
+use crate::policy::file::parse;
 use crate::policy::model::{FILE_NAME, HazardRule, Source};
-use crate::policy::name::{Pattern, one_line};
+use crate::policy::name::Pattern;
+use crate::policy::toml_text::{toml_key, toml_string};
+use crate::policy::wording::one_line;
 
 /// One way to allow what was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Allow {
         let mut draft = Draft { text: text.to_owned() };
         edit(&mut draft)?;
         let mut changes = changes(text, &draft.text);
-        if *source != Source::BuiltIn && file::parse(Path::new(file), &draft.text).is_err() {
+        if *source != Source::BuiltIn && parse(Path::new(file), &draft.text).is_err() {
             return None;
         }
         if *source == Source::BuiltIn {
@@ -134,7 +136,7 @@ pub fn accept(text: &str, lines: &[String]) -> Option<String> {
         Some(_) => return None,
         None => draft.set(&["check", "accepted"], &format!("[{elements}\n]"))?,
     }
-    file::parse(Path::new(FILE_NAME), &draft.text).ok().map(|_| draft.text)
+    parse(Path::new(FILE_NAME), &draft.text).ok().map(|_| draft.text)
 }
 
 /// The text of a policy while it is edited. Every edit leaves a file that parses, or fails.
@@ -352,6 +354,12 @@ impl Draft {
     fn lines_of(&self, span: Range<usize>) -> Range<usize> {
         self.line_start(span.start)..(self.line_end(span.end) + 1).min(self.text.len())
     }
+}
+
+/// Returns a path below the profile in which a rule stands, or from the root.
+pub(super) fn layered<'a>(layer: Option<&'a str>, path: &[&'a str]) -> Vec<&'a str> {
+    let profile = layer.map(|profile| ["profiles", profile]);
+    profile.into_iter().flatten().chain(path.iter().copied()).collect()
 }
 
 fn dotted(path: &[&str]) -> String {

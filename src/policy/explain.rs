@@ -5,8 +5,7 @@ use std::fmt;
 
 use crate::policy::conflicts;
 use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
-use crate::policy::file::beside;
-use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
+use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section, beside};
 use crate::policy::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
 
@@ -340,8 +339,8 @@ impl fmt::Display for Explanation {
 mod tests {
     use std::path::Path;
 
-    use super::super::file;
     use super::*;
+    use crate::policy::file;
 
     #[test]
     fn a_rule_that_speaks_of_nothing_in_a_plan_is_named() {

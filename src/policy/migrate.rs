@@ -25,8 +25,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::policy::Policies;
     use crate::policy::file::parse;
+    use crate::policy::model::Policies;
 
     fn select(policies: &Policies, profile: Option<&str>) -> Policy {
         policies.select(profile, &|_| None, None).expect("the profile is there")

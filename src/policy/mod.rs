@@ -12,9 +12,12 @@ pub mod file;
 pub mod migrate;
 pub mod model;
 pub mod name;
+mod toml_text;
+mod wording;
 
 pub use check::Check;
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, find, load};
 pub use model::{CommandLine, Policies, Policy, RuleRef, SelectError};
 pub use name::ObjectName;
+pub use wording::closest;

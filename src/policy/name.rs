@@ -140,12 +140,6 @@ impl PartPattern {
     }
 }
 
-/// Escapes line breaks and other control characters, which a name may contain, so that a message stays one line.
-pub(super) fn one_line(text: &str) -> String {
-    let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
-    escaped.collect()
-}
-
 /// A part of a name as it was written.
 struct Part {
     text: String,

@@ -148,15 +148,7 @@ fn pure_files_reach_for_nothing_outside() {
         "kit/replay.rs",
         "kit/config.rs",
         "kit/dotenv.rs",
-        "policy/check.rs",
-        "policy/conflicts.rs",
         "kit/whereabouts.rs",
-        "policy/model.rs",
-        "policy/name.rs",
-        "policy/decide.rs",
-        "policy/allow.rs",
-        "policy/explain.rs",
-        "policy/migrate.rs",
         "sql",
         "db/connection/url.rs",
         "db/url",
@@ -179,7 +171,9 @@ fn pure_files_reach_for_nothing_outside() {
         "migrations/steps.rs",
         "migrations/tables.rs",
     ];
-    for file in pure.iter().flat_map(|path| files(Path::new(path))) {
+    // Of the policy, one file touches the disk.
+    let policy = files(Path::new("policy")).into_iter().filter(|file| *file != Path::new("policy/file/find.rs"));
+    for file in pure.iter().flat_map(|path| files(Path::new(path))).chain(policy) {
         let code = code(&file);
         for outside in OUTSIDE {
             let word = Regex::new(&format!(r"\b{outside}\b")).expect("the names are plain");

@@ -1,0 +1,25 @@
+//! Answers questions by the policy. Pure: a policy and a question in, an answer with its rule out.
+//!
+//! [`prompt()`] answers drizzle-kit; [`stakes`] judges what statements would do.
+
+mod announced;
+mod decision;
+mod hazard;
+mod limit;
+mod prompt;
+mod rename;
+mod scope;
+mod stake;
+#[cfg(test)]
+mod testing;
+mod unknown;
+
+pub use announced::loss_stakes;
+pub(in crate::policy) use announced::unique_stake;
+pub use decision::{Decision, Doubt, Refusal};
+pub use hazard::{Consent, consenting, conversions, judge, stakes};
+pub use prompt::prompt;
+pub use rename::renamed;
+pub(in crate::policy) use rename::{Applies, Question, Reading, question, sections};
+pub use scope::Scope;
+pub use stake::{Count, Objects, Stake};

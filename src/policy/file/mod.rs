@@ -1,0 +1,25 @@
+//! Reads `drizzle-pilot.toml`: [`find()`] looks for it, [`parse()`] makes [`Policies`] of its text.
+//!
+//! The structs of [`format`] are the file format; the rest of the program sees [`Policies`] only.
+//!
+//! [`Policies`]: crate::policy::model::Policies
+
+mod check;
+mod find;
+mod format;
+mod hazards;
+mod parse;
+mod problem;
+mod reader;
+mod renames;
+mod schema;
+mod structure;
+#[cfg(test)]
+pub(in crate::policy) mod testing;
+mod using;
+
+pub use find::{PolicyError, find, load};
+pub use format::schema;
+pub use parse::parse;
+pub use problem::Problem;
+pub use schema::hazards_markdown;

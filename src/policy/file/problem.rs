@@ -1,0 +1,57 @@
+//! Says what is wrong with a policy file, with the line that it is about. Pure.
+
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// One thing that is wrong in a policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted from 1 in characters.
+    pub column: usize,
+    /// What to do about it.
+    pub hint: Option<String>,
+    pub(super) span: Range<usize>,
+    /// The other place that matters, with what it is.
+    pub(super) also: Option<(Range<usize>, &'static str)>,
+}
+
+impl Problem {
+    pub(super) fn hint(&mut self, hint: impl Into<String>) {
+        self.hint = Some(hint.into());
+    }
+
+    pub(super) fn also(&mut self, span: Range<usize>, label: &'static str) {
+        self.also = Some((span, label));
+    }
+}
+
+/// Returns the line and the column of a byte, both counted from 1.
+pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = &text[..byte];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+pub(super) fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
+    let renderer = Renderer::plain().decor_style(DecorStyle::Ascii);
+    let reports = problems.iter().map(|problem| {
+        let mut snippet =
+            Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(problem.span.clone()));
+        if let Some((span, label)) = &problem.also {
+            snippet = snippet.annotation(AnnotationKind::Context.span(span.clone()).label(*label));
+        }
+        let hint = problem.hint.as_ref().map(|hint| Level::HELP.with_name("hint").message(hint));
+        renderer.render(&[Level::ERROR.primary_title(&problem.message).element(snippet).elements(hint)])
+    });
+    reports.collect::<Vec<_>>().join("\n\n")
+}
+
+pub(super) fn in_order(a: Range<usize>, b: Range<usize>) -> (Range<usize>, Range<usize>) {
+    if a.start <= b.start { (a, b) } else { (b, a) }
+}
