@@ -236,15 +236,13 @@ fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, tab
 mod tests {
     use std::path::Path;
 
-    use crate::policy::file::{PolicyError, parse};
+    use crate::policy::file::{Invalid, parse};
 
     #[test]
     fn what_is_wrong_has_its_line_and_column() {
         let check = |lines: &str, line: usize, column: usize, message: &str, hint: &str| {
             let text = format!("version = 1\n{lines}\n");
-            let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &text) else {
-                panic!("{lines}")
-            };
+            let Err(Invalid { problems, .. }) = parse(Path::new("p.toml"), &text) else { panic!("{lines}") };
             let [problem] = problems.as_slice() else { panic!("{lines}: {problems:?}") };
             let found = (problem.line, problem.column, problem.message.as_str(), problem.hint.as_deref());
             assert_eq!(found, (line, column, message, Some(hint)), "{lines}");
@@ -284,9 +282,7 @@ mod tests {
             "write `migrations = [\"drizzle\"]`, or leave it out",
         );
         let text = "version = 1\n[check]\nfail_on = \"never\"\n";
-        let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), text) else {
-            panic!("it is wrong")
-        };
+        let Err(Invalid { problems, .. }) = parse(Path::new("p.toml"), text) else { panic!("it is wrong") };
         assert_eq!((problems[0].line, problems[0].column), (3, 11));
     }
 }

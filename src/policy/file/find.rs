@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{self, ReadError};
 use crate::policy::file::parse::parse;
-use crate::policy::file::problem::Problem;
+use crate::policy::file::problem::Invalid;
 use crate::policy::model::{FILE_NAME, Policies};
 
 /// Why there is no policy.
@@ -19,8 +19,8 @@ pub enum PolicyError {
     #[error("the policy file {path} is not used: {why}")]
     Foreign { path: String, why: &'static str },
     /// The file is not a policy. Shows every problem with its line.
-    #[error("{rendered}")]
-    Invalid { problems: Vec<Problem>, rendered: String },
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
 }
 
 impl PolicyError {
@@ -33,7 +33,7 @@ impl PolicyError {
             PolicyError::Foreign { .. } => {
                 Some("put a policy into the project, or name this one with --policy if it is meant")
             }
-            PolicyError::Invalid { .. } => None,
+            PolicyError::Invalid(_) => None,
         }
     }
 }
@@ -42,7 +42,7 @@ impl PolicyError {
 pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError> {
     let Some((path, shown)) = locate(explicit, cwd)? else { return Ok(Policies::built_in()) };
     let text = files::text(&path, files::SETTINGS).map_err(|source| unread(&shown, source))?;
-    parse(&shown, &text)
+    Ok(parse(&shown, &text)?)
 }
 
 /// Returns the path of the policy file as one would type it in a directory: the file that was named, else the one

@@ -130,6 +130,40 @@ pub(super) struct Sections<'a> {
     pub(super) check: &'a CheckEntry,
 }
 
+impl File {
+    pub(super) fn sections(&self) -> Sections<'_> {
+        Sections {
+            renames: &self.renames,
+            create: &self.create,
+            hazards: &self.hazards,
+            push: &self.push,
+            migrate: &self.migrate,
+            using: &self.using,
+            prompts: self.prompts.as_deref(),
+            guard: &self.guard,
+            reset: &self.reset,
+            check: &self.check,
+        }
+    }
+}
+
+impl ProfileEntry {
+    pub(super) fn sections(&self) -> Sections<'_> {
+        Sections {
+            renames: &self.renames,
+            create: &self.create,
+            hazards: &self.hazards,
+            push: &self.push,
+            migrate: &self.migrate,
+            using: &self.using,
+            prompts: self.prompts.as_deref(),
+            guard: &self.guard,
+            reset: &self.reset,
+            check: &self.check,
+        }
+    }
+}
+
 pub(super) type Names = BTreeMap<Spanned<String>, Spanned<String>>;
 
 type NamesSchema = BTreeMap<String, String>;

@@ -7,19 +7,23 @@
 mod check;
 mod find;
 mod format;
+mod guard;
 mod hazards;
+mod migrate;
 mod parse;
 mod problem;
+mod prompts;
+mod push;
 mod reader;
 mod renames;
+mod reset;
 mod schema;
 mod structure;
 #[cfg(test)]
 pub(in crate::policy) mod testing;
-mod using;
 
 pub use find::{PolicyError, find, load};
 pub use format::schema;
 pub use parse::parse;
-pub use problem::Problem;
+pub use problem::{Invalid, Problem};
 pub use schema::hazards_markdown;

@@ -6,207 +6,92 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use crate::policy::file::check;
-use crate::policy::file::find::PolicyError;
-use crate::policy::file::format::{
-    AnomalyEntry, ApplyEntry, File, GateEntry, OtherwiseEntry, ProfileEntry, PromptEntry, Sections, ThenEntry,
-};
-use crate::policy::file::problem::rendered;
+use crate::policy::file::format::{File, ProfileEntry, Sections};
+use crate::policy::file::problem::Invalid;
 use crate::policy::file::reader::Reader;
-use crate::policy::model::{
-    Anomaly, Apply, ApplyLine, Layer, MigrateGate, Otherwise, Policies, Policy, Profile, PromptAnswer, PromptRule,
-    Prompts, RefuseEnv, Ruled, Section, Source, Then,
-};
+use crate::policy::file::{check, guard, hazards, migrate, prompts, push, renames, reset, structure};
+use crate::policy::model::{COMMANDS, Policies, Policy, Profile, Ruled, Source};
+use crate::policy::wording::{closest, quoted};
 
 /// Reads the text of a policy file. The path is only shown.
-pub fn parse(path: &Path, text: &str) -> Result<Policies, PolicyError> {
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn parse(path: &Path, text: &str) -> Result<Policies, Invalid> {
     let path = path.display().to_string();
-    let mut reader = Reader { path: &path, text, problems: Vec::new() };
+    let mut reader = Reader::new(&path, text);
     let policies = match toml::from_str::<File>(text) {
         Ok(file) => {
-            reader.lists_for_tables(text);
-            reader.policies(&file)
+            structure::lists_for_tables(&mut reader, text);
+            policies(&mut reader, &file)
         }
         Err(error) => {
-            reader.structural(&error);
+            structure::report(&mut reader, &error);
             None
         }
     };
-    let mut problems = reader.problems;
-    problems.sort_by_key(|problem| problem.span.start);
-    match policies {
-        Some(policies) if problems.is_empty() => Ok(policies),
-        _ => Err(PolicyError::Invalid { rendered: rendered(&path, text, &problems), problems }),
-    }
+    reader.finish(policies)
 }
 
-impl Reader<'_> {
-    fn policies(&mut self, file: &File) -> Option<Policies> {
-        if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
-            self.problem(version.span(), "the version must be 1")
-                .hint("a newer drizzle-pilot may have written this file");
-            return None;
-        }
-        let source = Source::File { path: self.path.to_owned(), text: self.text.to_owned() };
-        let mut base = Policy { source, ..Policy::built_in() };
-        let sections = Sections {
-            renames: &file.renames,
-            create: &file.create,
-            hazards: &file.hazards,
-            push: &file.push,
-            migrate: &file.migrate,
-            using: &file.using,
-            prompts: file.prompts.as_deref(),
-            guard: &file.guard,
-            reset: &file.reset,
-            check: &file.check,
-        };
-        self.lay(&mut base, None, &sections);
-        let mut profiles = BTreeMap::new();
-        for (name, entry) in &file.profiles {
-            profiles.insert(name.get_ref().clone(), self.profile(&base, name.get_ref(), entry));
-        }
-        let digest = Sha256::digest(self.text).iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Policies { digest: Some(digest), base, profiles })
+fn policies(reader: &mut Reader<'_>, file: &File) -> Option<Policies> {
+    if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
+        reader
+            .problem(version.span(), "the version must be 1")
+            .hint("a newer drizzle-pilot may have written this file");
+        return None;
     }
-
-    fn profile(&mut self, base: &Policy, name: &str, entry: &ProfileEntry) -> Profile {
-        let layer = Some(name.to_owned());
-        let mut policy = Policy { profile: layer.clone(), ..base.clone() };
-        let sections = Sections {
-            renames: &entry.renames,
-            create: &entry.create,
-            hazards: &entry.hazards,
-            push: &entry.push,
-            migrate: &entry.migrate,
-            using: &entry.using,
-            prompts: entry.prompts.as_deref(),
-            guard: &entry.guard,
-            reset: &entry.reset,
-            check: &entry.check,
-        };
-        self.lay(&mut policy, layer.clone(), &sections);
-        if let Some(commands) = &entry.commands {
-            for command in commands.get_ref() {
-                self.known_command(command);
-            }
-            policy.commands = Some(Ruled {
-                value: commands.get_ref().iter().map(|command| command.get_ref().clone()).collect(),
-                rule: self.rule(&layer, "commands", commands.span()),
-            });
-        }
-        if let Some(accept) = &entry.accept_data_loss {
-            let rule = self.rule(&layer, "accept_data_loss", accept.span());
-            policy.accept_data_loss = Some(Ruled { value: *accept.get_ref(), rule });
-        }
-        let (mut env, mut hosts) = (Vec::new(), Vec::new());
-        if let Some(when) = &entry.when {
-            env.extend(when.get_ref().env.iter().filter_map(|variable| self.variable(variable)));
-            hosts.extend(when.get_ref().hosts.iter().filter_map(|host| self.host(host)));
-            if when.get_ref().env.is_empty() && when.get_ref().hosts.is_empty() {
-                self.problem(when.span(), "`when` names no condition")
-                    .hint("write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out");
-            }
-        }
-        Profile { policy, env, hosts }
+    let source = Source::File { path: reader.path.to_owned(), text: reader.text.to_owned() };
+    let mut base = Policy { source, ..Policy::built_in() };
+    lay(reader, &mut base, &file.sections());
+    let mut profiles = BTreeMap::new();
+    for (name, entry) in &file.profiles {
+        profiles.insert(name.get_ref().clone(), profile(reader, &base, name.get_ref(), entry));
     }
+    let digest = Sha256::digest(reader.text).iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(Policies { digest: Some(digest), base, profiles })
+}
 
-    /// Lays the sections of the file or of a profile over a policy, key by key.
-    fn lay(&mut self, policy: &mut Policy, layer: Layer, sections: &Sections<'_>) {
-        if let Some(otherwise) = &sections.renames.otherwise {
-            let value = match otherwise.get_ref() {
-                OtherwiseEntry::Refuse => Otherwise::Refuse,
-                OtherwiseEntry::Create => Otherwise::Create,
-            };
-            policy.otherwise = Ruled { value, rule: self.rule(&layer, "renames.otherwise", otherwise.span()) };
+fn profile(reader: &mut Reader<'_>, base: &Policy, name: &str, entry: &ProfileEntry) -> Profile {
+    reader.layer = Some(name.to_owned());
+    let mut policy = Policy { profile: reader.layer.clone(), ..base.clone() };
+    lay(reader, &mut policy, &entry.sections());
+    if let Some(commands) = &entry.commands {
+        for command in commands.get_ref() {
+            known_command(reader, command);
         }
-        for section in Section::ALL {
-            let renames = self.renames(section, &layer, sections.renames.of(section));
-            policy.renames.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
-            policy.renames.extend(renames);
-            if let Some(patterns) = sections.create.of(section) {
-                let create = self.create(section, &layer, patterns);
-                policy.create.insert(section, create);
-            }
-        }
-        self.contradictions(policy, &layer);
-        for (key, entry) in sections.hazards {
-            if let Some((key, line)) = self.hazard(&layer, key, entry) {
-                policy.hazards.insert(key, line);
-            }
-        }
-        if let Some(apply) = &sections.push.apply {
-            let value = match apply.get_ref() {
-                ApplyEntry::Kit => Apply::Kit,
-                ApplyEntry::Transaction => Apply::Transaction,
-            };
-            let rule = self.rule(&layer, "push.apply", apply.span());
-            policy.apply = ApplyLine { value, layer: layer.clone(), rule };
-        }
-        for anomaly in Anomaly::ALL {
-            let Some(entry) = sections.migrate.of(anomaly) else { continue };
-            let rule = self.rule(&layer, &format!("migrate.{}", anomaly.key()), entry.span());
-            let value = matches!(entry.get_ref(), AnomalyEntry::Approve);
-            policy.migrate.insert(anomaly, Ruled { value, rule });
-        }
-        if let Some(gate) = &sections.migrate.gate {
-            let value = match gate.get_ref() {
-                GateEntry::Off => MigrateGate::Off,
-                GateEntry::Warn => MigrateGate::Warn,
-                GateEntry::Refuse => MigrateGate::Refuse,
-            };
-            policy.migrate_gate = Ruled { value, rule: self.rule(&layer, "migrate.gate", gate.span()) };
-        }
-        let using = self.using(&layer, sections.using);
-        self.without_transaction(sections, &using);
-        policy.using.extend(using);
-        if let Some(prompts) = sections.prompts {
-            let rules = prompts.iter().enumerate();
-            let rules = rules.filter_map(|(prompt_idx, prompt)| self.prompt(&layer, prompt_idx, prompt)).collect();
-            policy.prompts = Prompts { rules, layer: layer.clone() };
-        }
-        check::lay(self, &mut policy.check, sections.check);
-        if let Some(hosts) = &sections.guard.hosts {
-            policy.hosts = hosts.iter().filter_map(|host| self.host(host)).collect();
-        }
-        if let Some(refuse_env) = &sections.guard.refuse_env {
-            let ruled = refuse_env.iter().filter_map(|variable| {
-                let rule = self.rule(&layer, "guard.refuse_env", variable.span());
-                self.variable(variable).map(|value| Ruled { value, rule })
-            });
-            policy.refuse_env = Some(RefuseEnv { lines: ruled.collect(), layer: layer.clone() });
-        }
-        if let Some(then) = &sections.reset.then {
-            policy.reset.then = Some(match then.get_ref() {
-                ThenEntry::Push => Then::Push,
-                ThenEntry::Migrate => Then::Migrate,
-                ThenEntry::None => Then::Nothing,
-            });
-        }
-        if let Some(lines) = &sections.reset.before {
-            policy.reset.before = lines.iter().filter_map(|line| self.command_line(line)).collect();
-        }
-        if let Some(lines) = &sections.reset.after {
-            policy.reset.after = lines.iter().filter_map(|line| self.command_line(line)).collect();
-        }
+        policy.commands = Some(Ruled {
+            value: commands.get_ref().iter().map(|command| command.get_ref().clone()).collect(),
+            rule: reader.rule("commands", commands.span()),
+        });
     }
+    if let Some(accept) = &entry.accept_data_loss {
+        let rule = reader.rule("accept_data_loss", accept.span());
+        policy.accept_data_loss = Some(Ruled { value: *accept.get_ref(), rule });
+    }
+    let (env, hosts) = entry.when.as_ref().map(|when| guard::when(reader, when)).unwrap_or_default();
+    Profile { policy, env, hosts }
+}
 
-    fn prompt(&mut self, layer: &Layer, prompt_idx: usize, prompt: &Spanned<PromptEntry>) -> Option<PromptRule> {
-        let rule = self.rule(layer, &format!("prompts[{prompt_idx}]"), prompt.span());
-        let entry = prompt.get_ref();
-        let question = self.regex(&entry.question);
-        let answer = match (&entry.choose, &entry.decline) {
-            (Some(choose), None) => self.regex(choose).map(PromptAnswer::Choose),
-            (None, Some(decline)) if *decline.get_ref() => Some(PromptAnswer::Decline),
-            (None, _) | (Some(_), Some(_)) => {
-                self.problem(
-                    entry.question.span(),
-                    "a rule for a question needs `choose` or `decline = true`, one of the two",
-                );
-                None
-            }
-        };
-        Some(PromptRule { question: question?, answer: answer?, rule })
+/// Lays the sections of the file or of a profile over a policy, key by key.
+fn lay(reader: &mut Reader<'_>, policy: &mut Policy, sections: &Sections<'_>) {
+    renames::lay(reader, policy, sections.renames, sections.create);
+    hazards::lay(reader, policy, sections.hazards);
+    push::lay(reader, policy, sections);
+    migrate::lay(reader, policy, sections.migrate);
+    prompts::lay(reader, policy, sections.prompts);
+    check::lay(reader, &mut policy.check, sections.check);
+    guard::lay(reader, policy, sections.guard);
+    reset::lay(reader, &mut policy.reset, sections.reset);
+}
+
+fn known_command(reader: &mut Reader<'_>, command: &Spanned<String>) {
+    if COMMANDS.contains(&command.get_ref().as_str()) {
+        return;
+    }
+    let problem = reader.problem(command.span(), format!("there is no command `{}` to allow", command.get_ref()));
+    match closest(command.get_ref(), COMMANDS) {
+        Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
+        None => problem.hint(format!("the commands are {}", quoted(&COMMANDS))),
     }
 }
 
@@ -383,8 +268,7 @@ when = {}
 [profiles.p.hazards]
 drop_table = \"skip\"
 data_loss = \"skip\"";
-        let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &format!("version = 1\n{lines}"))
-        else {
+        let Err(Invalid { problems, .. }) = parse(Path::new("p.toml"), &format!("version = 1\n{lines}")) else {
             panic!("this is no policy");
         };
         let told: Vec<String> = problems

@@ -5,6 +5,15 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+/// The text is not a policy. Shows every problem with its line.
+#[derive(Debug, thiserror::Error)]
+#[error("{rendered}")]
+pub struct Invalid {
+    /// What is wrong, from the top of the file to its end.
+    pub problems: Vec<Problem>,
+    rendered: String,
+}
+
 /// One thing that is wrong in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -16,12 +25,24 @@ pub struct Problem {
     pub column: usize,
     /// What to do about it.
     pub hint: Option<String>,
-    pub(super) span: Range<usize>,
+    span: Range<usize>,
     /// The other place that matters, with what it is.
-    pub(super) also: Option<(Range<usize>, &'static str)>,
+    also: Option<(Range<usize>, &'static str)>,
+}
+
+impl Invalid {
+    pub(super) fn new(path: &str, text: &str, mut problems: Vec<Problem>) -> Invalid {
+        problems.sort_by_key(|problem| problem.span.start);
+        Invalid { rendered: rendered(path, text, &problems), problems }
+    }
 }
 
 impl Problem {
+    pub(super) fn new(text: &str, span: Range<usize>, message: String) -> Problem {
+        let (line, column) = position(text, span.start);
+        Problem { message, line, column, hint: None, span, also: None }
+    }
+
     pub(super) fn hint(&mut self, hint: impl Into<String>) {
         self.hint = Some(hint.into());
     }
@@ -38,7 +59,7 @@ pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-pub(super) fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
+fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
     let renderer = Renderer::plain().decor_style(DecorStyle::Ascii);
     let reports = problems.iter().map(|problem| {
         let mut snippet =
@@ -50,8 +71,4 @@ pub(super) fn rendered(path: &str, text: &str, problems: &[Problem]) -> String {
         renderer.render(&[Level::ERROR.primary_title(&problem.message).element(snippet).elements(hint)])
     });
     reports.collect::<Vec<_>>().join("\n\n")
-}
-
-pub(super) fn in_order(a: Range<usize>, b: Range<usize>) -> (Range<usize>, Range<usize>) {
-    if a.start <= b.start { (a, b) } else { (b, a) }
 }

@@ -1,33 +1,44 @@
-//! Reads single values of the file and collects what is wrong with them. Pure.
+//! Collects what is wrong with a file while it is read, and knows the line of every rule. Pure.
 
 use std::ops::Range;
 
-use regex::Regex;
 use toml::Spanned;
 
-use crate::host::Pattern as HostPattern;
-use crate::policy::file::problem::{Problem, position};
-use crate::policy::model::{COMMANDS, CommandLine, Layer, Origin, RuleRef, Variable};
+use crate::policy::file::problem::{Invalid, Problem, position};
+use crate::policy::model::{Layer, Origin, RuleRef};
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::toml_text::toml_key;
-use crate::policy::wording::{closest, quoted};
 
-/// Turns the file into policies and collects what is wrong with it.
+/// The text of a file while it is read.
 pub(super) struct Reader<'a> {
+    /// The path, as it is shown.
     pub(super) path: &'a str,
     pub(super) text: &'a str,
-    pub(super) problems: Vec<Problem>,
+    /// The profile that is read, or none for the part that all share.
+    pub(super) layer: Layer,
+    problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(path: &'a str, text: &'a str) -> Reader<'a> {
+        Reader { path, text, layer: None, problems: Vec::new() }
+    }
+
+    /// Notes a problem at a place of the text.
     pub(super) fn problem(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Problem {
-        let (line, column) = position(self.text, span.start);
-        self.problems.push(Problem { message: message.into(), line, column, hint: None, span, also: None });
+        self.problems.push(Problem::new(self.text, span, message.into()));
         self.problems.last_mut().expect("a problem was just added")
     }
 
-    pub(super) fn rule(&self, layer: &Layer, path: &str, span: Range<usize>) -> RuleRef {
-        let path = match layer {
+    /// Notes that two places of the text contradict each other: at the later one, with a look at the earlier.
+    pub(super) fn contradiction(&mut self, one: Range<usize>, other: Range<usize>, message: impl Into<String>) {
+        let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
+        self.problem(second, message).also(first, "here too");
+    }
+
+    /// Returns the rule that stands at a place of the text, by its path below the profile that is read.
+    pub(super) fn rule(&self, path: &str, span: Range<usize>) -> RuleRef {
+        let path = match &self.layer {
             Some(profile) => format!("profiles.{}.{path}", toml_key(profile)),
             None => path.to_owned(),
         };
@@ -35,6 +46,7 @@ impl Reader<'_> {
         RuleRef { path, origin: Origin::File { file: self.path.to_owned(), line } }
     }
 
+    /// Reads a pattern over the names of objects.
     pub(super) fn pattern(&mut self, text: &Spanned<String>, shape: Shape) -> Option<Pattern> {
         match Pattern::parse(text.get_ref(), shape) {
             Ok(pattern) => Some(pattern),
@@ -45,69 +57,11 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn regex(&mut self, text: &Spanned<String>) -> Option<Regex> {
-        match Regex::new(text.get_ref()) {
-            Ok(regex) => Some(regex),
-            Err(error) => {
-                // The last line says what is wrong; those above draw the expression again.
-                let message = error.to_string();
-                let reason = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.problem(text.span(), format!("this is not a regular expression: {reason}"));
-                None
-            }
-        }
-    }
-
-    pub(super) fn host(&mut self, text: &Spanned<String>) -> Option<HostPattern> {
-        if text.get_ref().trim().is_empty() {
-            self.problem(text.span(), "a host cannot be empty").hint("write \"*\" for all hosts");
-            return None;
-        }
-        match HostPattern::parse(text.get_ref()) {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                self.problem(text.span(), format!("`{}` is not a glob: {error}", text.get_ref()));
-                None
-            }
-        }
-    }
-
-    pub(super) fn variable(&mut self, text: &Spanned<String>) -> Option<Variable> {
-        match text.get_ref().split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => {
-                let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-                if name.contains(char::is_whitespace) {
-                    self.problem(text.span(), format!("`{name}` is not the name of a variable"));
-                }
-                Some(Variable { name, value })
-            }
-            _ => {
-                self.problem(text.span(), format!("`{}` does not say which value counts", text.get_ref()))
-                    .hint("write it as \"NAME=value\"");
-                None
-            }
-        }
-    }
-
-    pub(super) fn command_line(&mut self, line: &Spanned<String>) -> Option<CommandLine> {
-        match shell_words::split(line.get_ref()).ok().filter(|words| !words.is_empty()) {
-            Some(words) => Some(CommandLine { text: line.get_ref().clone(), words }),
-            None => {
-                self.problem(line.span(), "this is no command line")
-                    .hint("write a program and its arguments, as in \"pnpm db:seed\"; no shell reads it");
-                None
-            }
-        }
-    }
-
-    pub(super) fn known_command(&mut self, command: &Spanned<String>) {
-        if COMMANDS.contains(&command.get_ref().as_str()) {
-            return;
-        }
-        let problem = self.problem(command.span(), format!("there is no command `{}` to allow", command.get_ref()));
-        match closest(command.get_ref(), COMMANDS) {
-            Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
-            None => problem.hint(format!("the commands are {}", quoted(&COMMANDS))),
+    /// Returns what was read, unless something is wrong with the file.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Invalid> {
+        match read {
+            Some(read) if self.problems.is_empty() => Ok(read),
+            _ => Err(Invalid::new(self.path, self.text, self.problems)),
         }
     }
 }

@@ -2,86 +2,102 @@
 
 use toml::Spanned;
 
-use crate::policy::file::format::Names;
-use crate::policy::file::problem::in_order;
+use crate::policy::file::format::{Creates, Names, OtherwiseEntry, Renames};
 use crate::policy::file::reader::Reader;
-use crate::policy::model::{Create, Layer, Policy, Rename, Ruled, Section, beside};
+use crate::policy::model::{Create, Otherwise, Policy, Rename, Ruled, Section, beside};
 use crate::policy::toml_text::toml_key;
 
-impl Reader<'_> {
-    pub(super) fn renames(&mut self, section: Section, layer: &Layer, names: &Names) -> Vec<Rename> {
-        let mut renames: Vec<Rename> = Vec::new();
-        for (key, value) in names {
-            let old = match section.shape().parse(key.get_ref()) {
-                Ok(old) => old,
-                Err(message) => {
-                    self.problem(key.span(), message);
-                    continue;
-                }
-            };
-            let new = match beside(section, &old, value.get_ref()) {
-                Ok(new) => new,
-                Err(message) => {
-                    self.problem(value.span(), message);
-                    continue;
-                }
-            };
-            if old == new {
-                self.problem(value.span(), format!("the {} keeps its name `{new}`", section.singular()));
-            }
-            let path = format!("renames.{}.{}", section.key(), toml_key(key.get_ref()));
-            let rename = Rename {
-                section,
-                old,
-                new,
-                key: key.get_ref().clone(),
-                layer: layer.clone(),
-                rule: self.rule(layer, &path, key.span()),
-                span: key.span(),
-            };
-            if let Some(twin) = renames.iter().find(|twin| twin.old == rename.old) {
-                let (first, second) = in_order(twin.span.clone(), rename.span.clone());
-                self.problem(second, format!("the {} `{}` is renamed twice", section.singular(), rename.old))
-                    .also(first, "here too");
-            }
-            renames.push(rename);
+/// Lays the rules of the file or of a profile over those of a policy: a rename by its old name, new names by their kind.
+pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, renames: &Renames, creates: &Creates) {
+    if let Some(otherwise) = &renames.otherwise {
+        let value = match otherwise.get_ref() {
+            OtherwiseEntry::Refuse => Otherwise::Refuse,
+            OtherwiseEntry::Create => Otherwise::Create,
+        };
+        policy.otherwise = Ruled { value, rule: reader.rule("renames.otherwise", otherwise.span()) };
+    }
+    for section in Section::ALL {
+        let renames = read(reader, section, renames.of(section));
+        policy.renames.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
+        policy.renames.extend(renames);
+        if let Some(patterns) = creates.of(section) {
+            policy.create.insert(section, create(reader, section, patterns));
         }
-        renames
     }
+    contradictions(reader, policy);
+}
 
-    pub(super) fn create(&mut self, section: Section, layer: &Layer, patterns: &[Spanned<String>]) -> Create {
-        let ruled = patterns.iter().filter_map(|pattern| {
-            let rule = self.rule(layer, &format!("create.{}", section.key()), pattern.span());
-            self.pattern(pattern, section.shape()).map(|value| Ruled { value, rule })
-        });
-        Create { patterns: ruled.collect(), layer: layer.clone() }
-    }
-
-    /// Reports the rename rules of this layer that contradict another rule of the merged policy.
-    pub(super) fn contradictions(&mut self, policy: &Policy, layer: &Layer) {
-        for (rename_idx, rename) in policy.renames.iter().enumerate() {
-            let section = rename.section;
-            let twins = policy.renames[..rename_idx].iter().filter(|twin| twin.section == section);
-            for twin in twins.filter(|twin| twin.layer == *layer || rename.layer == *layer) {
-                if twin.new == rename.new {
-                    let message = format!("two {} are renamed to `{}`", section.key().replace('_', " "), rename.new);
-                    let (first, second) = in_order(twin.span.clone(), rename.span.clone());
-                    self.problem(second, message).also(first, "here too");
-                }
+fn read(reader: &mut Reader<'_>, section: Section, names: &Names) -> Vec<Rename> {
+    let mut renames: Vec<Rename> = Vec::new();
+    for (key, value) in names {
+        let old = match section.shape().parse(key.get_ref()) {
+            Ok(old) => old,
+            Err(message) => {
+                reader.problem(key.span(), message);
+                continue;
             }
-            let Some(create) = policy.create.get(&section) else { continue };
-            if create.layer == *layer || rename.layer == *layer {
-                let exact = create.patterns.iter().find(|pattern| pattern.value.exact().as_ref() == Some(&rename.new));
-                if let Some(exact) = exact {
-                    let message = format!(
-                        "the {} `{}` cannot be renamed from `{}` and be new ({})",
-                        section.singular(),
-                        rename.new,
-                        rename.old,
-                        exact.rule
-                    );
-                    self.problem(rename.span.clone(), message).hint("keep one of the two rules");
-                }
+        };
+        let new = match beside(section, &old, value.get_ref()) {
+            Ok(new) => new,
+            Err(message) => {
+                reader.problem(value.span(), message);
+                continue;
+            }
+        };
+        if old == new {
+            reader.problem(value.span(), format!("the {} keeps its name `{new}`", section.singular()));
+        }
+        let path = format!("renames.{}.{}", section.key(), toml_key(key.get_ref()));
+        let rename = Rename {
+            section,
+            old,
+            new,
+            key: key.get_ref().clone(),
+            layer: reader.layer.clone(),
+            rule: reader.rule(&path, key.span()),
+            span: key.span(),
+        };
+        if let Some(twin) = renames.iter().find(|twin| twin.old == rename.old) {
+            let message = format!("the {} `{}` is renamed twice", section.singular(), rename.old);
+            reader.contradiction(twin.span.clone(), rename.span.clone(), message);
+        }
+        renames.push(rename);
+    }
+    renames
+}
+
+fn create(reader: &mut Reader<'_>, section: Section, patterns: &[Spanned<String>]) -> Create {
+    let ruled = patterns.iter().filter_map(|pattern| {
+        let rule = reader.rule(&format!("create.{}", section.key()), pattern.span());
+        reader.pattern(pattern, section.shape()).map(|value| Ruled { value, rule })
+    });
+    Create { patterns: ruled.collect(), layer: reader.layer.clone() }
+}
+
+/// Reports the rename rules of what is read that contradict another rule of the merged policy.
+fn contradictions(reader: &mut Reader<'_>, policy: &Policy) {
+    let layer = reader.layer.clone();
+    for (rename_idx, rename) in policy.renames.iter().enumerate() {
+        let section = rename.section;
+        let twins = policy.renames[..rename_idx].iter().filter(|twin| twin.section == section);
+        for twin in twins.filter(|twin| twin.layer == layer || rename.layer == layer) {
+            if twin.new == rename.new {
+                let message = format!("two {} are renamed to `{}`", section.key().replace('_', " "), rename.new);
+                reader.contradiction(twin.span.clone(), rename.span.clone(), message);
+            }
+        }
+        let Some(create) = policy.create.get(&section) else { continue };
+        if create.layer == layer || rename.layer == layer {
+            let exact = create.patterns.iter().find(|pattern| pattern.value.exact().as_ref() == Some(&rename.new));
+            if let Some(exact) = exact {
+                let message = format!(
+                    "the {} `{}` cannot be renamed from `{}` and be new ({})",
+                    section.singular(),
+                    rename.new,
+                    rename.old,
+                    exact.rule
+                );
+                reader.problem(rename.span.clone(), message).hint("keep one of the two rules");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::model::{COMMANDS, HazardKey, HazardRule, Policy, counts_rows, hazard_keys, words};
+use crate::policy::model::{COMMANDS, HazardKey, HazardRule, Policy};
 use crate::policy::name::Shape;
 use crate::sql::hazard::{Hazard, Object};
 
@@ -21,12 +21,12 @@ pub(super) fn using_schema(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn hazards_schema<Limit: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let limit = generator.subschema_for::<Limit>();
     let mut properties = serde_json::Map::new();
-    for key in hazard_keys() {
+    for key in HazardKey::all() {
         let description = match key {
             HazardKey::Class(class) => format!("Stands for all of: {}.", listed(class.kinds().map(Hazard::name))),
             HazardKey::Kind(hazard) => format!("{}.", capitalised(hazard.meaning())),
         };
-        let words = json_schema!({ "enum": words(key) });
+        let words = json_schema!({ "enum": key.words() });
         let value = match key {
             HazardKey::Kind(Hazard::Unclassified) => vec![words],
             _ => vec![words, limit.clone()],
@@ -65,7 +65,7 @@ pub fn hazards_markdown() -> String {
             (_, Shape::InSchema) => "`only` (`schema.name`)",
             (_, Shape::InTable | Shape::Policy | Shape::Whole) => "`only` (`schema.table.name`)",
         };
-        let max_rows = if counts_rows(key) { ", `max_rows`" } else { "" };
+        let max_rows = if key.counts_rows() { ", `max_rows`" } else { "" };
         let class = hazard.class();
         table += &format!("| `{class}` | `{hazard}` | {} | {default} | {only}{max_rows} |\n", hazard.meaning());
     }

@@ -38,6 +38,7 @@ pub enum HazardRule {
 }
 
 impl HazardKey {
+    /// Returns the key in the policy file.
     pub(in crate::policy) fn name(self) -> &'static str {
         match self {
             HazardKey::Class(class) => class.name(),
@@ -57,35 +58,35 @@ impl HazardKey {
             },
         }
     }
-}
 
-/// Returns every key of `[hazards]`. A class with one kind has no key of its own.
-pub(in crate::policy) fn hazard_keys() -> impl Iterator<Item = HazardKey> {
-    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Unknown).map(HazardKey::Class);
-    classes.chain(Hazard::all().map(HazardKey::Kind))
-}
-
-/// Returns the words that may stand for the rule of a hazard.
-pub(in crate::policy) fn words(key: HazardKey) -> &'static [&'static str] {
-    match key {
-        HazardKey::Kind(Hazard::AddUnique) => &["keep_rows", "truncate", "refuse", "approve"],
-        HazardKey::Kind(Hazard::Truncate) => &["refuse", "approve", "skip"],
-        HazardKey::Kind(_) | HazardKey::Class(_) => &["refuse", "approve"],
+    /// Returns every key of `[hazards]`. A class with one kind has no key of its own.
+    pub(in crate::policy) fn all() -> impl Iterator<Item = HazardKey> {
+        let classes = Class::ALL.into_iter().filter(|class| *class != Class::Unknown).map(HazardKey::Class);
+        classes.chain(Hazard::all().map(HazardKey::Kind))
     }
-}
 
-/// Tells whether a number of rows can be known for a hazard.
-pub(in crate::policy) fn counts_rows(key: HazardKey) -> bool {
-    let class = match key {
-        HazardKey::Class(class) => class,
-        HazardKey::Kind(hazard) => hazard.class(),
-    };
-    let has_rows = match key {
-        HazardKey::Class(_) => true,
-        HazardKey::Kind(hazard) => matches!(hazard.object(), Object::Table | Object::Column | Object::View),
-    };
-    match class {
-        Class::DataLoss | Class::MayFail | Class::Blocking => has_rows,
-        Class::Access | Class::Unknown | Class::Breaking => false,
+    /// Returns the words that may stand for the rule of a hazard.
+    pub(in crate::policy) fn words(self) -> &'static [&'static str] {
+        match self {
+            HazardKey::Kind(Hazard::AddUnique) => &["keep_rows", "truncate", "refuse", "approve"],
+            HazardKey::Kind(Hazard::Truncate) => &["refuse", "approve", "skip"],
+            HazardKey::Kind(_) | HazardKey::Class(_) => &["refuse", "approve"],
+        }
+    }
+
+    /// Tells whether a number of rows can be known for a hazard.
+    pub(in crate::policy) fn counts_rows(self) -> bool {
+        let class = match self {
+            HazardKey::Class(class) => class,
+            HazardKey::Kind(hazard) => hazard.class(),
+        };
+        let has_rows = match self {
+            HazardKey::Class(_) => true,
+            HazardKey::Kind(hazard) => matches!(hazard.object(), Object::Table | Object::Column | Object::View),
+        };
+        match class {
+            Class::DataLoss | Class::MayFail | Class::Blocking => has_rows,
+            Class::Access | Class::Unknown | Class::Breaking => false,
+        }
     }
 }

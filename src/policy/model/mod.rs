@@ -15,7 +15,7 @@ mod variable;
 
 pub use ban::Ban;
 pub use hazard::HazardRule;
-pub(in crate::policy) use hazard::{HazardKey, HazardLine, counts_rows, hazard_keys, words};
+pub(in crate::policy) use hazard::{HazardKey, HazardLine};
 pub use migrate::{Anomaly, MigrateGate};
 pub use policy::Policy;
 pub(in crate::policy) use profile::{COMMANDS, Profile};

@@ -1,60 +1,74 @@
-//! Reads `[using]`, and finds what needs the transaction of a push and cannot have it. Pure.
+//! Reads `[push]` and `[using]`, and finds what needs the transaction of a push and cannot have it. Pure.
 
 use std::collections::BTreeMap;
 
 use crate::policy::file::format::{ApplyEntry, HazardEntry, Names, Sections};
-use crate::policy::file::problem::in_order;
 use crate::policy::file::reader::Reader;
-use crate::policy::model::{Layer, Section, Using};
+use crate::policy::model::{Apply, ApplyLine, Policy, Section, Using};
 use crate::policy::name::ObjectName;
 use crate::policy::toml_text::toml_key;
 use crate::sql::hazard::Hazard;
 use crate::sql::rewrite;
 
-impl Reader<'_> {
-    pub(super) fn using(&mut self, layer: &Layer, names: &Names) -> BTreeMap<ObjectName, Using> {
-        let mut all: BTreeMap<ObjectName, Using> = BTreeMap::new();
-        for (key, value) in names {
-            let column = match Section::Columns.shape().parse(key.get_ref()) {
-                Ok(column) => column,
-                Err(message) => {
-                    self.problem(key.span(), message);
-                    continue;
-                }
-            };
-            let expression = value.get_ref().trim();
-            if expression.is_empty() {
-                self.problem(value.span(), format!("the expression for `{column}` is empty"))
-                    .hint("write what would follow USING, as in \"blob::bytea\"");
-            } else if !rewrite::is_expression(expression) {
-                self.problem(value.span(), format!("`{expression}` is not one SQL expression"))
-                    .hint("write what would follow USING, without `;` and comments around it, as in \"blob::bytea\"");
-            }
-            let rule = self.rule(layer, &format!("using.{}", toml_key(key.get_ref())), key.span());
-            let using = Using { expression: expression.to_owned(), layer: layer.clone(), rule, span: key.span() };
-            if let Some(twin) = all.get(&column) {
-                let (first, second) = in_order(twin.span.clone(), using.span.clone());
-                self.problem(second, format!("the column `{column}` has two expressions")).also(first, "here too");
-            }
-            all.insert(column, using);
-        }
-        all
+/// Lays who runs the statements, and the expressions for values, over those of a policy.
+pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, sections: &Sections<'_>) {
+    if let Some(apply) = &sections.push.apply {
+        let value = match apply.get_ref() {
+            ApplyEntry::Kit => Apply::Kit,
+            ApplyEntry::Transaction => Apply::Transaction,
+        };
+        let rule = reader.rule("push.apply", apply.span());
+        policy.apply = ApplyLine { value, layer: reader.layer.clone(), rule };
     }
+    let using = using(reader, sections.using);
+    without_transaction(reader, sections, &using);
+    policy.using.extend(using);
+}
 
-    /// Reports what needs the transaction and stands beside a line that rules it out. What stands elsewhere may be meant
-    /// for another profile, or for a run that overrides that line.
-    pub(super) fn without_transaction(&mut self, sections: &Sections<'_>, using: &BTreeMap<ObjectName, Using>) {
-        let apply = sections.push.apply.as_ref().filter(|apply| matches!(apply.get_ref(), ApplyEntry::Kit));
-        let Some(apply) = apply else { return };
-        let truncate = sections.hazards.iter().find(|(key, _)| key.get_ref() == Hazard::Truncate.name());
-        let skip = truncate.filter(|(_, entry)| matches!(entry.get_ref(), HazardEntry::Word(word) if word == "skip"));
-        let skip = skip.map(|(_, entry)| (entry.span(), "drizzle-kit leaves out no truncate"));
-        let using = using.values().map(|using| (using.span.clone(), "drizzle-kit uses no expression of the policy"));
-        for (span, message) in skip.into_iter().chain(using) {
-            let problem = self.problem(span, message);
-            problem.hint("write apply = \"transaction\", or leave out one of the two");
-            problem.also(apply.span(), "drizzle-kit runs the statements");
+fn using(reader: &mut Reader<'_>, names: &Names) -> BTreeMap<ObjectName, Using> {
+    let mut all: BTreeMap<ObjectName, Using> = BTreeMap::new();
+    for (key, value) in names {
+        let column = match Section::Columns.shape().parse(key.get_ref()) {
+            Ok(column) => column,
+            Err(message) => {
+                reader.problem(key.span(), message);
+                continue;
+            }
+        };
+        let expression = value.get_ref().trim();
+        if expression.is_empty() {
+            reader
+                .problem(value.span(), format!("the expression for `{column}` is empty"))
+                .hint("write what would follow USING, as in \"blob::bytea\"");
+        } else if !rewrite::is_expression(expression) {
+            reader
+                .problem(value.span(), format!("`{expression}` is not one SQL expression"))
+                .hint("write what would follow USING, without `;` and comments around it, as in \"blob::bytea\"");
         }
+        let rule = reader.rule(&format!("using.{}", toml_key(key.get_ref())), key.span());
+        let using = Using { expression: expression.to_owned(), layer: reader.layer.clone(), rule, span: key.span() };
+        if let Some(twin) = all.get(&column) {
+            let message = format!("the column `{column}` has two expressions");
+            reader.contradiction(twin.span.clone(), using.span.clone(), message);
+        }
+        all.insert(column, using);
+    }
+    all
+}
+
+/// Reports what needs the transaction and stands beside a line that rules it out. What stands elsewhere may be meant
+/// for another profile, or for a run that overrides that line.
+fn without_transaction(reader: &mut Reader<'_>, sections: &Sections<'_>, using: &BTreeMap<ObjectName, Using>) {
+    let apply = sections.push.apply.as_ref().filter(|apply| matches!(apply.get_ref(), ApplyEntry::Kit));
+    let Some(apply) = apply else { return };
+    let truncate = sections.hazards.iter().find(|(key, _)| key.get_ref() == Hazard::Truncate.name());
+    let skip = truncate.filter(|(_, entry)| matches!(entry.get_ref(), HazardEntry::Word(word) if word == "skip"));
+    let skip = skip.map(|(_, entry)| (entry.span(), "drizzle-kit leaves out no truncate"));
+    let using = using.values().map(|using| (using.span.clone(), "drizzle-kit uses no expression of the policy"));
+    for (span, message) in skip.into_iter().chain(using) {
+        let problem = reader.problem(span, message);
+        problem.hint("write apply = \"transaction\", or leave out one of the two");
+        problem.also(apply.span(), "drizzle-kit runs the statements");
     }
 }
 
@@ -62,10 +76,9 @@ impl Reader<'_> {
 mod tests {
     use std::path::Path;
 
+    use super::*;
     use crate::policy::file::parse;
     use crate::policy::file::testing::check;
-    use crate::policy::model::{Apply, Policy};
-    use crate::policy::name::ObjectName;
 
     #[test]
     fn what_needs_the_transaction_contradicts_the_kit_beside_it() {
