@@ -13,8 +13,8 @@ pub fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal>
     let allow = Allow::of(policy.source(), "to migrate all the same", |draft| {
         // A line of the profile wins over those that all share.
         match policy.profile() {
-            Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "\"approve\""),
-            None => draft.set(&["migrate", anomaly.key()], "\"approve\""),
+            Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "approve"),
+            None => draft.set(&["migrate", anomaly.key()], "approve"),
         }
     });
     Some(Refusal { what: what.to_owned(), because: Some(because), allow: allow.into_iter().collect() })

@@ -3,10 +3,13 @@
 //! [`mod@file`] reads `drizzle-pilot.toml` into [`Policies`]; [`Policies::select`] picks the [`Policy`] of this run;
 //! [`decide`] answers. Only [`mod@file`] touches the disk.
 
-pub mod allow;
+mod accept;
+mod allow;
 pub mod check;
 mod conflicts;
 pub mod decide;
+mod diff;
+mod edit;
 pub mod explain;
 pub mod file;
 pub mod migrate;
@@ -15,6 +18,8 @@ pub mod name;
 mod toml_text;
 mod wording;
 
+pub use accept::accept;
+pub use allow::Allow;
 pub use check::Check;
 pub use decide::{Decision, Doubt, Refusal, Scope};
 pub use file::{PolicyError, find, load};

@@ -1,13 +1,13 @@
 //! Decides whether what is at stake is allowed. Pure.
 
-use crate::policy::allow::{Allow, Draft, layered};
+use crate::policy::allow::{Allow, layered};
 use crate::policy::decide::decision::{Decision, Refusal};
 use crate::policy::decide::limit::{own_rule, widened};
 use crate::policy::decide::scope::Scope;
 use crate::policy::decide::stake::{Objects, Stake};
+use crate::policy::edit::{Draft, string};
 use crate::policy::model::{HazardRule, Origin, Policy, RuleRef};
 use crate::policy::name::ObjectName;
-use crate::policy::toml_text::toml_string;
 use crate::policy::wording::one_line;
 use crate::sql::hazard::{Class, Hazard};
 
@@ -83,8 +83,7 @@ pub fn conversions(
     let all: Vec<&Stake> = all.iter().collect();
     Allow::of(policy.source(), "for push --apply transaction", |draft| {
         for (column, using) in conversions.iter().rev() {
-            draft
-                .set(&layered(policy.profile(), &["using", &scope.spelled(column).to_string()]), &toml_string(using))?;
+            draft.set(&layered(policy.profile(), &["using", &scope.spelled(column).to_string()]), string(using))?;
         }
         if all.iter().any(|stake| judge(policy, stake, scope).is_err()) {
             let rule = widened(own_rule(policy, Hazard::ChangeType), &all, scope);

@@ -37,10 +37,11 @@ mod tests {
 
     use super::*;
     use crate::kit::prompt::{Entity, LossKind, Unique};
-    use crate::policy::allow::{Allow, Place};
+    use crate::policy::allow::Allow;
     use crate::policy::decide::testing::{
         asked, check_in_public, column, dropped_column, losing, names, policies, renaming, scope, told,
     };
+    use crate::policy::diff::Place;
     use crate::policy::file::testing::CONTRACT;
 
     const SHAPES: [&str; 6] = [

@@ -1,12 +1,12 @@
 //! Decides whether something is new or was renamed. Pure.
 
 use crate::kit::prompt::{self, Kind, Prompt};
-use crate::policy::allow::{Allow, Draft, layered};
+use crate::policy::allow::{Allow, layered};
 use crate::policy::decide::decision::{Decision, Refusal, chosen, doubt};
 use crate::policy::decide::scope::Scope;
+use crate::policy::edit::{Draft, string};
 use crate::policy::model::{Origin, Otherwise, Policy, Rename as RenameRule, RuleRef, Section};
 use crate::policy::name::ObjectName;
-use crate::policy::toml_text::toml_string;
 use crate::policy::wording::one_line;
 
 /// "Is X created or renamed from Y?" with the names as the policy would write them.
@@ -222,7 +222,7 @@ fn add_rename(policy: &Policy, draft: &mut Draft, section: Section, old: &Object
         Some(rule) => (rule.layer.as_deref(), rule.key.clone()),
         None => (None, old.to_string()),
     };
-    draft.set(&layered(layer, &["renames", section.key(), &key]), &toml_string(&value))
+    draft.set(&layered(layer, &["renames", section.key(), &key]), string(&value))
 }
 
 fn add_create(policy: &Policy, draft: &mut Draft, section: Section, new: &ObjectName) -> Option<()> {

@@ -3,8 +3,9 @@
 use crate::kit::prompt::Prompt;
 use crate::policy::allow::{Allow, layered};
 use crate::policy::decide::decision::{Decision, Doubt, Refusal, chosen, doubt};
+use crate::policy::edit::string;
 use crate::policy::model::{Policy, PromptAnswer, PromptRule, RuleRef};
-use crate::policy::toml_text::toml_string;
+use toml_edit::Value;
 
 pub(super) fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
     let matching: Vec<&PromptRule> =
@@ -47,8 +48,8 @@ pub(super) fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
 
 /// Returns a `[[prompts]]` rule for each choice of a question, and one that declines it.
 fn answers(policy: &Policy, prompt: &Prompt) -> Vec<Allow> {
-    let exactly = |text: &str| toml_string(&format!("^{}$", regex::escape(text)));
-    let add = |purpose: String, answer: (&str, String)| {
+    let exactly = |text: &str| string(&format!("^{}$", regex::escape(text)));
+    let add = |purpose: String, answer: (&str, Value)| {
         Allow::of(policy.source(), &purpose, |draft| {
             let path = layered(policy.prompts.layer.as_deref(), &["prompts"]);
             draft.push_table(&path, &[("question", exactly(&prompt.question)), answer.clone()])
@@ -57,7 +58,7 @@ fn answers(policy: &Policy, prompt: &Prompt) -> Vec<Allow> {
     let unambiguous =
         prompt.choices.iter().filter(|choice| prompt.choices.iter().filter(|other| other == choice).count() == 1);
     let choices = unambiguous.map(|choice| add(format!("to choose {choice:?}"), ("choose", exactly(choice))));
-    let decline = add("to decline".to_owned(), ("decline", "true".to_owned()));
+    let decline = add("to decline".to_owned(), ("decline", true.into()));
     choices.chain([decline]).flatten().collect()
 }
 
