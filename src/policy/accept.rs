@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::policy::edit::Draft;
-use crate::policy::file::parse;
+use crate::policy::file::parse::parse;
 use crate::policy::model::FILE_NAME;
 
 /// Returns the text of a policy that accepts these old faults as well, each a line of `[check] accepted`; none where the
 /// text cannot be edited so.
-pub fn accept(text: &str, lines: &[String]) -> Option<String> {
+pub(crate) fn accept(text: &str, lines: &[String]) -> Option<String> {
     let start = if text.trim().is_empty() { "version = 1\n" } else { text };
     let mut draft = Draft::read(start)?;
     draft.push_lines(&["check", "accepted"], lines)?;

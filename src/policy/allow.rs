@@ -8,19 +8,19 @@ use std::path::Path;
 
 use crate::policy::diff::{self, Change, Place};
 use crate::policy::edit::Draft;
-use crate::policy::file::parse;
+use crate::policy::file::parse::parse;
 use crate::policy::model::{FILE_NAME, Source};
 use crate::policy::wording::one_line;
 
 /// One way to allow what was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allow {
+pub(crate) struct Allow {
     /// The file to change.
-    pub file: String,
+    pub(crate) file: String,
     /// When this way is the right one: "to allow exactly this", "if it is new".
-    pub purpose: String,
+    pub(crate) purpose: String,
     /// What to change, from the top of the file to its end.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 impl Allow {
@@ -46,7 +46,7 @@ impl Allow {
     }
 
     /// Returns the lines of all changes, for a report.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.changes.iter().flat_map(|change| change.lines.iter().map(String::as_str))
     }
 }

@@ -9,7 +9,7 @@ use crate::policy::name::{ObjectName, Pattern};
 
 /// What the policy says about findings.
 #[derive(Debug, Clone, Default)]
-pub struct Check {
+pub(crate) struct Check {
     /// The migrations folders, instead of the one that drizzle's config names.
     pub(in crate::policy) migrations: Option<Vec<String>>,
     pub(in crate::policy) fail_on: Option<Level>,
@@ -41,17 +41,17 @@ pub(in crate::policy) enum Wish {
 
 impl Check {
     /// Returns the migrations folders that the policy names.
-    pub fn migrations(&self) -> Option<&[String]> {
+    pub(crate) fn migrations(&self) -> Option<&[String]> {
         self.migrations.as_deref()
     }
 
     /// Returns how bad a finding must be to end the command with 2.
-    pub fn fail_on(&self) -> Level {
+    pub(crate) fn fail_on(&self) -> Level {
         self.fail_on.unwrap_or(Level::Warning)
     }
 
     /// Calls a function with what the user wants of the rules.
-    pub fn wishing<T>(&self, then: impl FnOnce(Wishes<'_>) -> T) -> T {
+    pub(crate) fn wishing<T>(&self, then: impl FnOnce(Wishes<'_>) -> T) -> T {
         let level = |named: Named| match self.rules.get(named.id()).and_then(|line| line.wish) {
             Some(Wish::Off) => None,
             Some(Wish::On(level)) => Some(level),
@@ -67,7 +67,7 @@ impl Check {
     }
 
     /// Writes an old fault as the policy names it.
-    pub fn accepted_line(rule_id: &str, file: &Path) -> String {
+    pub(crate) fn accepted_line(rule_id: &str, file: &Path) -> String {
         format!("{rule_id} {}", file.display())
     }
 }

@@ -7,14 +7,14 @@ use similar::{Algorithm, capture_diff_slices};
 
 /// Lines to add to a policy file or to put in place of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    pub place: Place,
-    pub lines: Vec<String>,
+pub(crate) struct Change {
+    pub(crate) place: Place,
+    pub(crate) lines: Vec<String>,
 }
 
 /// Where lines go in a file whose lines are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// The file does not exist yet.
     NewFile,
     /// At the end of the file.

@@ -1,8 +1,11 @@
 //! Edits the text of a policy and leaves comments, order and layout as they are. Pure: text in, text out.
 //!
-//! A new line takes the form of its neighbours, be they below a header, dotted keys or within an inline table.
+//! A new line takes the form of its neighbours, be they below a header, dotted keys or within an inline table. Dotted keys
+//! of one table that stand apart are put together.
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Key, RawString, Table, TableLike, Value};
+use toml_edit::{
+    Array, ArrayOfTables, Decor, DocumentMut, InlineTable, Item, Key, KeyMut, RawString, Table, TableLike, Value,
+};
 
 use crate::policy::model::HazardRule;
 use crate::policy::name::Pattern;
@@ -70,7 +73,7 @@ impl Draft {
                 all.set_trailing_comma(known.trailing_comma());
                 for (value_idx, value) in known.iter().enumerate() {
                     let mut value = value.clone();
-                    if value_idx == 0 && !prefix(&value).contains('\n') {
+                    if value_idx == 0 && !text(value.decor().prefix()).contains('\n') {
                         value.decor_mut().set_prefix(OWN_LINE);
                     }
                     all.push_formatted(value);
@@ -148,27 +151,26 @@ impl Draft {
         let table = parent.as_table_like_mut()?;
         let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
         let key_idx = keys.iter().position(|known| known == key)?;
-        let above = table.key(key)?.leaf_decor().prefix().and_then(RawString::as_str).unwrap_or_default().to_owned();
+        let above = above(table.key(key)?);
         let removed = table.remove(key)?.into_value().ok()?;
-        let before = key_idx.checked_sub(1).map(|idx| &*keys[idx]);
-        match (keys.get(key_idx + 1), before) {
-            (Some(next), _) if !is_inline => {
-                let mut next = table.key_mut(next)?;
-                let decor = next.leaf_decor_mut();
-                let own = decor.prefix().and_then(RawString::as_str).unwrap_or_default().to_owned();
-                decor.set_prefix(format!("{above}{own}"));
+        let before = key_idx.checked_sub(1).and_then(|idx| table.get_mut(&keys[idx])?.as_value_mut());
+        match (before, keys.get(key_idx + 1)) {
+            // The last entry of an inline table has the blank before the brace.
+            (Some(before), None) if is_inline => {
+                before.decor_mut().set_suffix(removed.decor().suffix().cloned().unwrap_or_default());
             }
-            (None, Some(before)) => {
-                // The last entry of an inline table has the blank before the brace.
-                let decor = table.get_mut(before)?.as_value_mut()?.decor_mut();
-                let own = decor.suffix().and_then(RawString::as_str).unwrap_or_default().to_owned();
-                match is_inline {
-                    true => decor.set_suffix(removed.decor().suffix().cloned().unwrap_or_default()),
-                    false if above.is_empty() => {}
-                    false => decor.set_suffix(format!("{own}\n{}", above.trim_end())),
+            _ if is_inline || above.is_empty() => {}
+            (_, Some(next)) => {
+                let mut next = first_leaf(table.get_key_value_mut(next)?)?;
+                let own = text(next.leaf_decor().prefix());
+                next.leaf_decor_mut().set_prefix(above + &own);
+            }
+            (Some(before), None) => put_below(before.decor_mut(), &above),
+            (None, None) => {
+                if let Item::Table(table) = self.item(parents)? {
+                    put_below(table.decor_mut(), &above);
                 }
             }
-            _ => {}
         }
         Some(())
     }
@@ -208,7 +210,15 @@ impl Draft {
                     table.set_dotted(true);
                     Item::Table(table)
                 });
+                // The comments and the empty line above the first of these lines stay above the new one.
+                let mut first = table.iter_mut().next().and_then(first_leaf);
+                let above = first.as_ref().map(|first| text(first.leaf_decor().prefix())).unwrap_or_default();
+                if let Some(first) = &mut first {
+                    first.leaf_decor_mut().set_prefix("");
+                }
                 insert_first(table, missing[0], item);
+                let mut new = table.iter_mut().next().and_then(first_leaf)?;
+                new.leaf_decor_mut().set_prefix(above);
             }
             Item::Table(table) if missing.len() == 1 && n_known > 0 && !table.is_implicit() => {
                 insert_first(table, key, Item::Value(value));
@@ -262,14 +272,33 @@ fn names(only: &[Pattern]) -> Array {
     only.iter().map(|pattern| string(pattern.text())).collect()
 }
 
-fn prefix(value: &Value) -> &str {
-    value.decor().prefix().and_then(RawString::as_str).unwrap_or_default()
+fn text(raw: Option<&RawString>) -> String {
+    raw.and_then(RawString::as_str).unwrap_or_default().to_owned()
+}
+
+/// Returns the empty lines and comments above a key.
+fn above(key: &Key) -> String {
+    text(key.leaf_decor().prefix())
+}
+
+/// Puts comments on the lines below a value or a header.
+fn put_below(decor: &mut Decor, comments: &str) {
+    let own = text(decor.suffix());
+    decor.set_suffix(format!("{own}\n{}", comments.trim_end()));
+}
+
+/// Returns the last part of the first key that is written for an entry, which has what stands above it.
+fn first_leaf<'a>((key, item): (KeyMut<'a>, &'a mut Item)) -> Option<KeyMut<'a>> {
+    match item {
+        Item::Table(table) if table.is_dotted() => table.iter_mut().next().and_then(first_leaf),
+        _ => Some(key),
+    }
 }
 
 /// Inserts a value before the others, on a line of its own if they have lines of their own.
 fn push_first(array: &mut Array, mut value: Value) {
     if let Some(first) = array.get_mut(0) {
-        let above = prefix(first).to_owned();
+        let above = text(first.decor().prefix());
         match above.rsplit_once('\n') {
             Some((_, indent)) => value.decor_mut().set_prefix(format!("\n{indent}")),
             None => {
@@ -289,5 +318,82 @@ fn insert_first(table: &mut dyn TableLike, key: &str, item: Item) {
     table.insert(key, item);
     for (key, item) in others {
         table.entry_format(&key).or_insert(item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: &str, edit: impl Fn(&mut Draft) -> Option<()>, after: &str) {
+        let mut draft = Draft::read(before).expect("the text is TOML");
+        edit(&mut draft).expect("the edit is possible");
+        assert_eq!(draft.text(), after, "{before}");
+        let mut draft = Draft::read(&before.replace('\n', "\r\n")).expect("the text is TOML");
+        edit(&mut draft).expect("the edit is possible");
+        assert_eq!(draft.text(), after.replace('\n', "\r\n"), "{before}");
+    }
+
+    #[test]
+    fn a_new_value_takes_the_form_of_its_neighbours() {
+        let add = |draft: &mut Draft| draft.set(&["hazards", "grant"], "approve");
+        let cases = [
+            ("version = 1\n# all\n", "version = 1\n# all\n\n[hazards]\ngrant = \"approve\"\n"),
+            (
+                "# of a shop\n[hazards] # some\n# two\ntruncate = 'skip' # sic\n\n[push]\n",
+                "# of a shop\n[hazards] # some\ngrant = \"approve\"\n# two\ntruncate = 'skip' # sic\n\n[push]\n",
+            ),
+            (
+                "version = 1\n\n# two\nhazards.truncate = 'skip'\n",
+                "version = 1\n\n# two\nhazards.grant = \"approve\"\nhazards.truncate = 'skip'\n",
+            ),
+            ("hazards = { truncate = 'skip' } # sic\n", "hazards = { grant = \"approve\", truncate = 'skip' } # sic\n"),
+            (
+                "[hazards.truncate]\nmax_rows = 1\n# the end\n",
+                "[hazards.truncate]\nmax_rows = 1\n# the end\n\n[hazards]\ngrant = \"approve\"\n",
+            ),
+            ("[hazards]\ngrant  =  'refuse'  # no\n", "[hazards]\ngrant  =  \"approve\"  # no\n"),
+        ];
+        for (before, after) in cases {
+            check(before, add, after);
+        }
+        let texts = [("", ""), ("version = 1\n# no line end", "version = 1\n# no line end\n\n")];
+        for (before, start) in texts {
+            let mut draft = Draft::read(before).expect("the text is TOML");
+            add(&mut draft).expect("the edit is possible");
+            assert_eq!(draft.text(), format!("{start}[hazards]\ngrant = \"approve\"\n"));
+        }
+    }
+
+    #[test]
+    fn the_first_name_of_a_list_is_written_as_the_others_are() {
+        let push = |draft: &mut Draft| draft.push(&["create", "tables"], "a\"b");
+        let cases = [
+            ("create.tables = []\n", "create.tables = ['a\"b']\n"),
+            ("create = { tables = [ 'c' ] }\n", "create = { tables = [ 'a\"b', 'c' ] }\n"),
+            (
+                "create.tables = [\n    # one\n    'c', # two\n]\n",
+                "create.tables = [\n    'a\"b',\n    # one\n    'c', # two\n]\n",
+            ),
+        ];
+        for (before, after) in cases {
+            check(before, push, after);
+        }
+    }
+
+    #[test]
+    fn comments_above_what_is_removed_stay() {
+        let cases = [
+            ("[a]\n# one\nb = 1 # two\n# three\nc = 2\n", "[a]\n# one\n# three\nc = 2\n"),
+            ("[a]\nc = 2 # two\n# one\nb = 1\n", "[a]\nc = 2 # two\n# one\n"),
+            ("[a] # two\n# one\nb = 1\n", "[a] # two\n# one\n"),
+            ("# one\na.b = 1\na.c.d = 2\n", "# one\na.c.d = 2\n"),
+            ("a = { b = 1, c = 2 }\n", "a = { c = 2 }\n"),
+            ("a = { c = 2, b = 1 }\n", "a = { c = 2 }\n"),
+        ];
+        for (before, after) in cases {
+            check(before, |draft| draft.remove(&["a", "b"]), after);
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::policy::decide::Refusal;
 use crate::policy::model::{Anomaly, Policy};
 
 /// Returns the refusal of a migrate past something, which is said in one line; none where the policy allows it.
-pub fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal> {
+pub(crate) fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal> {
     let (allowed, because) = policy.migrates_past(anomaly);
     if allowed {
         return None;

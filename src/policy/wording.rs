@@ -1,7 +1,7 @@
 //! Words and sentences that several files of the policy write. Pure.
 
 /// Returns the known word that a misspelt one is likely to stand for.
-pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.into_iter().map(|known| (strsim::jaro_winkler(word, known), known));
     let (score, known) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     // Below this, jaro-winkler finds words that merely share letters.

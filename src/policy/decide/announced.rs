@@ -19,7 +19,7 @@ pub(super) fn data_loss(policy: &Policy, losses: &[Loss], scope: &Scope<'_>) -> 
 }
 
 /// Returns the hazards that one line of drizzle-kit's warning stands for.
-pub fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
+pub(crate) fn loss_stakes(loss: &Loss, scope: &Scope<'_>) -> Vec<Stake> {
     let rows = loss.count.map(Count::Rows);
     let stake = |hazard, objects| vec![Stake { hazard, objects, count: rows, note: None }];
     let table = |table: &String| Objects::OneOf(scope.tables_shown(table));

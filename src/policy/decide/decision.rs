@@ -22,16 +22,16 @@ pub struct Refusal {
     /// What was asked or what would be lost, one line each.
     pub what: String,
     /// The first rule that refuses. None where no rule could allow it.
-    pub because: Option<RuleRef>,
+    pub(crate) because: Option<RuleRef>,
     /// Ways to allow all of it. Empty where no rule can.
-    pub allow: Vec<Allow>,
+    pub(crate) allow: Vec<Allow>,
 }
 
 /// Why a question cannot be answered although it was understood, and what would answer it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    pub reason: String,
-    pub allow: Vec<Allow>,
+    pub(crate) reason: String,
+    pub(crate) allow: Vec<Allow>,
 }
 
 pub(super) fn chosen(choice: usize, because: RuleRef) -> Decision {
@@ -44,7 +44,7 @@ pub(super) fn doubt(reason: impl Into<String>) -> Decision {
 
 impl Refusal {
     /// Returns the lines of the first way to allow it, for a report.
-    pub fn allow_with(&self) -> Option<String> {
+    pub(crate) fn allow_with(&self) -> Option<String> {
         let lines: Vec<&str> = self.allow.first()?.lines().collect();
         Some(lines.join("\n"))
     }

@@ -15,9 +15,9 @@ use crate::sql::hazard::{Class, Hazard};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// The rule for each stake. Those come first that allow what is refused where no rule speaks.
-    pub because: Vec<RuleRef>,
+    pub(crate) because: Vec<RuleRef>,
     /// One for each stake; what several say alike is said once.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     n_grave: usize,
 }
 
@@ -65,7 +65,7 @@ pub fn stakes(policy: &Policy, stakes: &[Stake], scope: &Scope<'_>) -> Result<Co
 
 /// Returns the lines that let columns change their type in one transaction, each by an expression for its values, and without
 /// the truncates that drizzle-kit may put before.
-pub fn conversions(
+pub(crate) fn conversions(
     policy: &Policy,
     conversions: &[(ObjectName, String)],
     skips_truncate: bool,
@@ -100,7 +100,7 @@ pub fn conversions(
 ///
 /// # Errors
 /// With the rule that does not, and why.
-pub fn judge(policy: &Policy, stake: &Stake, scope: &Scope<'_>) -> Result<RuleRef, (RuleRef, String)> {
+pub(crate) fn judge(policy: &Policy, stake: &Stake, scope: &Scope<'_>) -> Result<RuleRef, (RuleRef, String)> {
     let (rule, rule_ref) = policy.hazard(stake.hazard);
     match stake.unmet(&rule, scope) {
         None => Ok(rule_ref),
@@ -110,7 +110,7 @@ pub fn judge(policy: &Policy, stake: &Stake, scope: &Scope<'_>) -> Result<RuleRe
 }
 
 /// Answers the last question by what is decided about everything at stake.
-pub fn consenting(decided: Result<Consent, Refusal>) -> Decision {
+pub(crate) fn consenting(decided: Result<Consent, Refusal>) -> Decision {
     match decided {
         Ok(Consent { because, warnings, .. }) => {
             let because = because.into_iter().next().unwrap_or_else(|| RuleRef::built_in(""));

@@ -14,12 +14,13 @@ mod stake;
 mod testing;
 mod unknown;
 
-pub use announced::loss_stakes;
+pub(crate) use announced::loss_stakes;
 pub(in crate::policy) use announced::unique_stake;
 pub use decision::{Decision, Doubt, Refusal};
-pub use hazard::{Consent, consenting, conversions, judge, stakes};
-pub use prompt::prompt;
-pub use rename::renamed;
+pub use hazard::{Consent, stakes};
+pub(crate) use hazard::{consenting, conversions, judge};
+pub(crate) use prompt::prompt;
+pub(crate) use rename::renamed;
 pub(in crate::policy) use rename::{Applies, Question, Reading, question, sections};
 pub use scope::Scope;
 pub use stake::{Count, Objects, Stake};

@@ -9,7 +9,7 @@ use crate::policy::decide::unknown::unknown;
 use crate::policy::model::{Policy, RuleRef};
 
 /// Decides a prompt.
-pub fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Decision {
+pub(crate) fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Decision {
     let decision = match &prompt.kind {
         Kind::Rename(asked) => rename(policy, asked, scope),
         Kind::Unique(asked) => unique(policy, asked, scope),

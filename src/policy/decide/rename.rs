@@ -250,7 +250,7 @@ fn part(name: &str) -> String {
 }
 
 /// Returns the old and the new name of the schema or table that an answer renames, for [`Scope::renamed`].
-pub fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(ObjectName, ObjectName)> {
+pub(crate) fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(ObjectName, ObjectName)> {
     let Kind::Rename(rename) = &prompt.kind else { return None };
     let shape = match Section::from(rename.entity) {
         section @ (Section::Schemas | Section::Tables) => section.shape(),

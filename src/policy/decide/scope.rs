@@ -16,7 +16,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     /// Returns the tables or views that drizzle-kit may mean by a name without schema.
-    pub fn tables_shown(&self, table: &str) -> Vec<ObjectName> {
+    pub(crate) fn tables_shown(&self, table: &str) -> Vec<ObjectName> {
         let in_schema = |schema: &String| ObjectName::new([schema.as_str(), table]);
         if let [schema] = self.schemas {
             return vec![in_schema(schema)];
@@ -62,7 +62,7 @@ impl Scope<'_> {
     /// Returns the names that the policy may use for an object: its own and those from before the renames of this run.
     ///
     /// Its own is left out where another object had it before: a rule may mean that one.
-    pub fn names(&self, name: &ObjectName) -> Vec<ObjectName> {
+    pub(crate) fn names(&self, name: &ObjectName) -> Vec<ObjectName> {
         let mut names = vec![name.clone()];
         for n_parts in [2, 1] {
             let of_this_kind = |(_, new): &&(ObjectName, ObjectName)| new.parts().len() == n_parts;

@@ -39,7 +39,7 @@ pub enum Count {
 
 impl Count {
     /// Returns the number in words, as one of rows.
-    pub fn rows(self) -> String {
+    pub(crate) fn rows(self) -> String {
         let (about, count) = match self {
             Count::Rows(count) | Count::Tables(count) => ("", count),
             Count::AtLeast(count) => ("at least ", count),
@@ -112,7 +112,7 @@ impl Stake {
 
 impl Objects {
     /// Returns the names; none where they are not known.
-    pub fn names(&self) -> &[ObjectName] {
+    pub(crate) fn names(&self) -> &[ObjectName] {
         match self {
             Objects::All(names) | Objects::OneOf(names) => names,
             Objects::Unknown => &[],

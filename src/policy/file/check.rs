@@ -236,7 +236,8 @@ fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, tab
 mod tests {
     use std::path::Path;
 
-    use crate::policy::file::{Invalid, parse};
+    use crate::policy::file::parse;
+    use crate::policy::file::problem::Invalid;
 
     #[test]
     fn what_is_wrong_has_its_line_and_column() {

@@ -25,7 +25,7 @@ pub enum PolicyError {
 
 impl PolicyError {
     /// Returns what to do about it, where the message does not say that by itself.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             PolicyError::Read { .. } => {
                 Some("correct that, or take it away: a policy that cannot be read is not taken for none")
@@ -39,7 +39,7 @@ impl PolicyError {
 }
 
 /// Loads the policy: the file that was named, else the one that [`find`] finds, else the built-in policy.
-pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError> {
+pub(crate) fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError> {
     let Some((path, shown)) = locate(explicit, cwd)? else { return Ok(Policies::built_in()) };
     let text = files::text(&path, files::SETTINGS).map_err(|source| unread(&shown, source))?;
     Ok(parse(&shown, &text)?)
@@ -50,7 +50,7 @@ pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Policies, PolicyError
 ///
 /// # Errors
 /// When it cannot be known whether there is one, or when it may be somebody else's.
-pub fn find(explicit: Option<&Path>, cwd: &Path) -> Result<Option<PathBuf>, PolicyError> {
+pub(crate) fn find(explicit: Option<&Path>, cwd: &Path) -> Result<Option<PathBuf>, PolicyError> {
     Ok(locate(explicit, cwd)?.map(|(_, shown)| shown))
 }
 

@@ -14,7 +14,7 @@ use crate::policy::file::schema::{commands_schema, hazards_schema, using_schema,
 use crate::policy::model::{Anomaly, Section};
 
 /// Returns the JSON schema of the file, draft 2020-12.
-pub fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     schemars::schema_for!(File)
 }
 

@@ -1,6 +1,6 @@
-//! Reads `drizzle-pilot.toml`: [`find()`] looks for it, [`parse()`] makes [`Policies`] of its text.
+//! Reads `drizzle-pilot.toml`: `find` looks for it, [`parse()`] makes [`Policies`] of its text.
 //!
-//! The structs of [`format`] are the file format; the rest of the program sees [`Policies`] only.
+//! The structs of `format` are the file format; the rest of the program sees [`Policies`] only.
 //!
 //! [`Policies`]: crate::policy::model::Policies
 
@@ -10,7 +10,7 @@ mod format;
 mod guard;
 mod hazards;
 mod migrate;
-mod parse;
+pub(in crate::policy) mod parse;
 mod problem;
 mod prompts;
 mod push;
@@ -22,8 +22,8 @@ mod structure;
 #[cfg(test)]
 pub(in crate::policy) mod testing;
 
-pub use find::{PolicyError, find, load};
-pub use format::schema;
+pub use find::PolicyError;
+pub(crate) use find::{find, load};
+pub(crate) use format::schema;
 pub use parse::parse;
-pub use problem::{Invalid, Problem};
-pub use schema::hazards_markdown;
+pub use problem::Invalid;

@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::file::Problem;
+    use crate::policy::file::problem::Problem;
     use crate::policy::file::testing::{CONTRACT, check};
     use crate::sql::hazard::Hazard;
 

@@ -10,21 +10,21 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 #[error("{rendered}")]
 pub struct Invalid {
     /// What is wrong, from the top of the file to its end.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
     rendered: String,
 }
 
 /// One thing that is wrong in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The column, counted from 1 in characters.
-    pub column: usize,
+    pub(crate) column: usize,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     span: Range<usize>,
     /// The other place that matters, with what it is.
     also: Option<(Range<usize>, &'static str)>,

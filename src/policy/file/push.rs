@@ -146,19 +146,19 @@ hazards.truncate = \"refuse\"";
                 found.map_or_else(|| "none".to_owned(), |(expression, rule)| format!("{expression} ({rule})"))
             });
             let skips = policy.skips_truncate().map_or_else(|| "none".to_owned(), |rule| rule.to_string());
-            format!("{} ({rule}); {}; {skips}", apply.name(), using.join("; "))
+            format!("{apply:?} ({rule}); {}; {skips}", using.join("; "))
         };
         let weird = "lower(c) (p.toml:4 using.'\"we.ird\".\"what?\".c'); none";
         let blob = "blob::bytea (p.toml:3 using.\"files.blob\")";
         assert_eq!(
             [told(None), told(Some("ci")), told(Some("local"))],
             [
-                format!("kit (built-in policy (push.apply)); {blob}; {weird}; p.toml:6 hazards.truncate"),
+                format!("Kit (built-in policy (push.apply)); {blob}; {weird}; p.toml:6 hazards.truncate"),
                 format!(
-                    "transaction (p.toml:8 profiles.ci.push.apply); decode(blob, 'hex') \
+                    "Transaction (p.toml:8 profiles.ci.push.apply); decode(blob, 'hex') \
                      (p.toml:9 profiles.ci.using.\"public.files.blob\"); {weird}; p.toml:6 hazards.truncate"
                 ),
-                format!("kit (p.toml:11 profiles.local.push.apply); {blob}; {weird}; none"),
+                format!("Kit (p.toml:11 profiles.local.push.apply); {blob}; {weird}; none"),
             ]
         );
         let (apply, rule) = Policy::built_in().apply();

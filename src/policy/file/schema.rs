@@ -2,9 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::model::{COMMANDS, HazardKey, HazardRule, Policy};
-use crate::policy::name::Shape;
-use crate::sql::hazard::{Hazard, Object};
+use crate::policy::model::{COMMANDS, HazardKey};
+use crate::sql::hazard::Hazard;
 
 pub(super) fn version_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": 1 })
@@ -46,38 +45,41 @@ fn capitalised(sentence: &str) -> String {
     first.to_uppercase() + rest
 }
 
-/// Returns the table of hazards for `docs/policy.md`.
-pub fn hazards_markdown() -> String {
-    let mut table = String::from("| class | kind | what happens | default | limits |\n|---|---|---|---|---|\n");
-    for hazard in Hazard::all() {
-        let (default, _) = Policy::built_in().hazard(hazard);
-        let default = match default {
-            HazardRule::Refuse => "refuse",
-            HazardRule::Approve => "approve, with a warning",
-            HazardRule::KeepRows => "keep_rows, with a warning",
-            HazardRule::Limit { .. } | HazardRule::Truncate | HazardRule::Skip => "",
-        };
-        let key = HazardKey::Kind(hazard);
-        let only = match (hazard.object(), key.shape()) {
-            (Object::Nothing, _) => "",
-            (Object::Any, _) => "`only` (whole names)",
-            (_, Shape::Global) => "`only` (`name`)",
-            (_, Shape::InSchema) => "`only` (`schema.name`)",
-            (_, Shape::InTable | Shape::Policy | Shape::Whole) => "`only` (`schema.table.name`)",
-        };
-        let max_rows = if key.counts_rows() { ", `max_rows`" } else { "" };
-        let class = hazard.class();
-        table += &format!("| `{class}` | `{hazard}` | {} | {default} | {only}{max_rows} |\n", hazard.meaning());
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
     use crate::policy::file::parse;
+    use crate::policy::model::{HazardRule, Policy};
+    use crate::policy::name::Shape;
+    use crate::sql::hazard::Object;
+
+    /// Returns the table of hazards for `docs/policy.md`.
+    fn hazards_markdown() -> String {
+        let mut table = String::from("| class | kind | what happens | default | limits |\n|---|---|---|---|---|\n");
+        for hazard in Hazard::all() {
+            let (default, _) = Policy::built_in().hazard(hazard);
+            let default = match default {
+                HazardRule::Refuse => "refuse",
+                HazardRule::Approve => "approve, with a warning",
+                HazardRule::KeepRows => "keep_rows, with a warning",
+                HazardRule::Limit { .. } | HazardRule::Truncate | HazardRule::Skip => "",
+            };
+            let key = HazardKey::Kind(hazard);
+            let only = match (hazard.object(), key.shape()) {
+                (Object::Nothing, _) => "",
+                (Object::Any, _) => "`only` (whole names)",
+                (_, Shape::Global) => "`only` (`name`)",
+                (_, Shape::InSchema) => "`only` (`schema.name`)",
+                (_, Shape::InTable | Shape::Policy | Shape::Whole) => "`only` (`schema.table.name`)",
+            };
+            let max_rows = if key.counts_rows() { ", `max_rows`" } else { "" };
+            let class = hazard.class();
+            table += &format!("| `{class}` | `{hazard}` | {} | {default} | {only}{max_rows} |\n", hazard.meaning());
+        }
+        table
+    }
 
     #[test]
     fn the_documentation_has_the_table_of_hazards_and_examples_that_work() {

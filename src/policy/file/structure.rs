@@ -112,7 +112,8 @@ fn in_plain_words(message: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use crate::policy::file::{Invalid, Problem, parse};
+    use crate::policy::file::parse;
+    use crate::policy::file::problem::{Invalid, Problem};
 
     #[test]
     fn a_file_that_is_no_toml_or_of_another_version_says_so() {

@@ -7,7 +7,7 @@ use crate::policy::model::variable::{PRODUCTION, Variable};
 /// A profile that bans something, and its line.
 #[derive(Debug, Clone, Copy)]
 pub struct Ban<'a> {
-    pub profile: &'a str,
+    pub(crate) profile: &'a str,
     pub rule: &'a RuleRef,
 }
 
@@ -43,7 +43,7 @@ impl Policy {
 
     /// Returns everything in this environment that says that a database must not be emptied, with the rule. Where no file
     /// speaks of it, the usual words for production do. No profile's `commands` lifts it.
-    pub fn bans_emptying(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<(Variable, RuleRef)> {
+    pub(crate) fn bans_emptying(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<(Variable, RuleRef)> {
         let usual = || {
             PRODUCTION.map(|(name, value)| {
                 let variable = Variable { name: name.to_owned(), value: value.to_owned() };
@@ -63,18 +63,18 @@ impl Policy {
     }
 
     /// Returns the rule that bans `--accept-data-loss`, if one does.
-    pub fn bans_accepting_data_loss(&self) -> Option<&RuleRef> {
+    pub(crate) fn bans_accepting_data_loss(&self) -> Option<&RuleRef> {
         let banned = self.all().filter_map(|policy| policy.accept_data_loss.as_ref()).find(|accept| !accept.value);
         banned.map(|accept| &accept.rule)
     }
 
     /// Returns the patterns of `guard.hosts`: what `reset` may touch.
-    pub fn guarded_hosts(&self) -> Vec<String> {
+    pub(crate) fn guarded_hosts(&self) -> Vec<String> {
         self.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
     }
 
     /// Returns those of the other profiles that are called for: each list must have the host as well.
-    pub fn guarded_hosts_of_others(&self) -> Vec<Vec<String>> {
+    pub(crate) fn guarded_hosts_of_others(&self) -> Vec<Vec<String>> {
         self.called_for.iter().map(Policy::guarded_hosts).collect()
     }
 }

@@ -20,7 +20,7 @@ pub(in crate::policy) struct HazardLine {
 
 /// What the policy says of a hazard.
 #[derive(Debug, Clone)]
-pub enum HazardRule {
+pub(crate) enum HazardRule {
     Refuse,
     Approve,
     /// Approved for some objects, or up to a number of rows, or both.

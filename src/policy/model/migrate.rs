@@ -2,7 +2,7 @@
 
 /// What `migrate` does about statements that a push would be refused for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MigrateGate {
+pub(crate) enum MigrateGate {
     /// Nothing: they are not looked at.
     Off,
     Warn,
@@ -11,7 +11,7 @@ pub enum MigrateGate {
 
 /// What is not as it should be between a migrations folder and the history of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Anomaly {
+pub(crate) enum Anomaly {
     /// A migration that was never applied, and that drizzle will never run.
     Skipped,
     /// A migration whose file is not what was applied.
@@ -21,10 +21,10 @@ pub enum Anomaly {
 }
 
 impl Anomaly {
-    pub const ALL: [Anomaly; 3] = [Anomaly::Skipped, Anomaly::Edited, Anomaly::Repeated];
+    pub(crate) const ALL: [Anomaly; 3] = [Anomaly::Skipped, Anomaly::Edited, Anomaly::Repeated];
 
     /// Returns the key in `[migrate]`.
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Anomaly::Skipped => "skipped",
             Anomaly::Edited => "edited",

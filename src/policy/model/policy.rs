@@ -43,7 +43,7 @@ pub struct Policy {
 
 impl Policy {
     /// Returns what applies where there is no file.
-    pub fn built_in() -> Policy {
+    pub(crate) fn built_in() -> Policy {
         Policy {
             source: Source::BuiltIn,
             profile: None,
@@ -67,12 +67,12 @@ impl Policy {
     }
 
     /// Returns where the policy comes from.
-    pub fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.source
     }
 
     /// Returns what is said about findings.
-    pub fn check(&self) -> &Check {
+    pub(crate) fn check(&self) -> &Check {
         &self.check
     }
 
@@ -82,7 +82,7 @@ impl Policy {
     }
 
     /// Returns the rule for a hazard: its own line, else that of its class, else the default.
-    pub fn hazard(&self, hazard: Hazard) -> (HazardRule, RuleRef) {
+    pub(crate) fn hazard(&self, hazard: Hazard) -> (HazardRule, RuleRef) {
         if let Some(line) = self.hazard_line(hazard) {
             return (line.value.clone(), line.rule.clone());
         }
@@ -95,12 +95,12 @@ impl Policy {
     }
 
     /// Returns who runs the statements of a push, unless the command line says otherwise.
-    pub fn apply(&self) -> (Apply, RuleRef) {
+    pub(crate) fn apply(&self) -> (Apply, RuleRef) {
         (self.apply.value, self.apply.rule.clone())
     }
 
     /// Tells whether `migrate` goes on although there is such a migration, and by which rule.
-    pub fn migrates_past(&self, anomaly: Anomaly) -> (bool, RuleRef) {
+    pub(crate) fn migrates_past(&self, anomaly: Anomaly) -> (bool, RuleRef) {
         match self.migrate.get(&anomaly) {
             Some(Ruled { value, rule }) => (*value, rule.clone()),
             None => (false, RuleRef::built_in(&format!("migrate.{}", anomaly.key()))),
@@ -108,28 +108,28 @@ impl Policy {
     }
 
     /// Returns what `migrate` does about statements that a push would be refused for.
-    pub fn migrate_gate(&self) -> MigrateGate {
+    pub(crate) fn migrate_gate(&self) -> MigrateGate {
         self.migrate_gate.value
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.
-    pub fn using(&self, column: &ObjectName) -> Option<(&str, &RuleRef)> {
+    pub(crate) fn using(&self, column: &ObjectName) -> Option<(&str, &RuleRef)> {
         self.using.get(column).map(|using| (using.expression.as_str(), &using.rule))
     }
 
     /// Tells whether the truncate that drizzle-kit puts before a type change is to be left out, and by which rule.
-    pub fn skips_truncate(&self) -> Option<RuleRef> {
+    pub(crate) fn skips_truncate(&self) -> Option<RuleRef> {
         let (rule, rule_ref) = self.hazard(Hazard::Truncate);
         matches!(rule, HazardRule::Skip).then_some(rule_ref)
     }
 
     /// Tells whether the rule for a hazard depends on the number of rows, so that it is worth counting them.
-    pub fn wants_rows(&self, hazard: Hazard) -> bool {
+    pub(crate) fn wants_rows(&self, hazard: Hazard) -> bool {
         matches!(self.hazard(hazard).0, HazardRule::Limit { max_rows: Some(_), .. })
     }
 
     /// Returns what a reset does beside emptying.
-    pub fn reset(&self) -> &Reset {
+    pub(crate) fn reset(&self) -> &Reset {
         &self.reset
     }
 

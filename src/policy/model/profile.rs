@@ -43,9 +43,9 @@ pub enum SelectError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     /// The name of the profile.
-    pub profile: String,
+    pub(crate) profile: String,
     /// The condition, such as `NODE_ENV=production`.
-    pub because: String,
+    pub(crate) because: String,
 }
 
 impl Policies {
@@ -55,12 +55,12 @@ impl Policies {
     }
 
     /// Returns where the policy comes from.
-    pub fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.base.source
     }
 
     /// Returns the SHA-256 of the file, in hexadecimal, if there is a file.
-    pub fn digest(&self) -> Option<&str> {
+    pub(crate) fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
 
@@ -70,7 +70,7 @@ impl Policies {
     }
 
     /// Tells whether the target's host has to be known before a profile can be picked.
-    pub fn needs_host(&self) -> bool {
+    pub(crate) fn needs_host(&self) -> bool {
         self.profiles.values().any(|profile| !profile.hosts.is_empty())
     }
 
@@ -101,7 +101,7 @@ impl Policies {
     }
 
     /// Returns the names of the variables by which the environment decides.
-    pub fn variables(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
         let all = std::iter::once(&self.base).chain(self.profiles.values().map(|profile| &profile.policy));
         let refused = all.flat_map(|policy| &policy.refuse_env).flat_map(|refuse| &refuse.lines);
         let conditions = self.profiles.values().flat_map(|profile| &profile.env);
@@ -113,7 +113,7 @@ impl Policies {
     ///
     /// # Errors
     /// As [`Policies::select`].
-    pub fn possible(
+    pub(crate) fn possible(
         &self,
         explicit: Option<&str>,
         env: &dyn Fn(&str) -> Option<String>,
@@ -126,7 +126,7 @@ impl Policies {
     }
 
     /// Returns the profiles whose `when` holds, whichever was named explicitly.
-    pub fn matching(&self, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Vec<Match> {
+    pub(crate) fn matching(&self, env: &dyn Fn(&str) -> Option<String>, host: Option<&str>) -> Vec<Match> {
         let condition = |profile: &Profile| {
             let variable = profile.env.iter().find(|variable| variable.is_set(env)).map(Variable::to_string);
             variable.or_else(|| {
@@ -144,7 +144,7 @@ impl Policies {
 
 impl SelectError {
     /// Returns what to do about it.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             SelectError::Unknown { name, known, .. } => match closest(name, known.iter().map(String::as_str)) {
                 Some(known) => format!("did you mean `{known}`?"),

@@ -6,21 +6,11 @@ use crate::policy::model::rule::{Layer, RuleRef};
 
 /// Who runs the statements of a push that was approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Apply {
+pub(crate) enum Apply {
     /// drizzle-kit, one after the other.
     Kit,
     /// The program itself, all or nothing, in one transaction of PostgreSQL.
     Transaction,
-}
-
-impl Apply {
-    /// Returns the word in the policy file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Apply::Kit => "kit",
-            Apply::Transaction => "transaction",
-        }
-    }
 }
 
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use crate::policy::name::{ObjectName, Pattern};
 
 /// What to take a new object for when no rule names it and something like it disappeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Otherwise {
+pub(crate) enum Otherwise {
     /// Ask the user to write a rule.
     Refuse,
     /// Take it as new.

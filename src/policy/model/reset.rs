@@ -2,16 +2,16 @@
 
 /// What a reset does beside emptying the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reset {
+pub(crate) struct Reset {
     /// None: the file does not say.
-    pub then: Option<Then>,
-    pub before: Vec<CommandLine>,
-    pub after: Vec<CommandLine>,
+    pub(crate) then: Option<Then>,
+    pub(crate) before: Vec<CommandLine>,
+    pub(crate) after: Vec<CommandLine>,
 }
 
 /// What builds the schema again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     Push,
     Migrate,
     Nothing,
@@ -20,7 +20,7 @@ pub enum Then {
 /// A command line, as it was written and as it is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
-    pub text: String,
+    pub(crate) text: String,
     /// At least one.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// The name that [`super::super::file::find()`] looks for.
-pub const FILE_NAME: &str = "drizzle-pilot.toml";
+/// The name that a policy file has where none is named.
+pub(crate) const FILE_NAME: &str = "drizzle-pilot.toml";
 
 /// Where a policy comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// No file was found.
     BuiltIn,
     /// A file, with the path by which it is named and its text.
@@ -18,14 +18,14 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleRef {
     /// The place in the file's tree, such as `hazards.drop_column`. Empty where the origin says it all.
-    pub path: String,
+    pub(crate) path: String,
     /// Who wrote the rule.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 /// Who wrote a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A line of a policy file, counted from 1.
     File { file: String, line: usize },
     /// What applies where no file says otherwise.
@@ -38,9 +38,9 @@ pub enum Origin {
 
 /// A value with the rule that set it.
 #[derive(Debug, Clone)]
-pub struct Ruled<T> {
-    pub value: T,
-    pub rule: RuleRef,
+pub(crate) struct Ruled<T> {
+    pub(crate) value: T,
+    pub(crate) rule: RuleRef,
 }
 
 /// The part of the file that a rule stands in: a profile, or none for the part that all share.

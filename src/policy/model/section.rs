@@ -5,7 +5,7 @@ use crate::policy::name::{ObjectName, Shape};
 
 /// A kind of object in `[renames]` and `[create]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Section {
+pub(crate) enum Section {
     Schemas,
     Tables,
     Columns,
@@ -24,7 +24,7 @@ pub enum Section {
 
 impl Section {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Section; 14] = [
+    pub(crate) const ALL: [Section; 14] = [
         Section::Schemas,
         Section::Tables,
         Section::Columns,
@@ -42,7 +42,7 @@ impl Section {
     ];
 
     /// Returns the key in the policy file.
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Section::Schemas => "schemas",
             Section::Tables => "tables",
@@ -62,7 +62,7 @@ impl Section {
     }
 
     /// Returns the name of one such object.
-    pub fn singular(self) -> &'static str {
+    pub(crate) fn singular(self) -> &'static str {
         match self {
             Section::Schemas => "schema",
             Section::Tables => "table",
@@ -82,7 +82,7 @@ impl Section {
     }
 
     /// Returns the form of the names.
-    pub fn shape(self) -> Shape {
+    pub(crate) fn shape(self) -> Shape {
         match self {
             Section::Schemas | Section::Roles => Shape::Global,
             Section::Tables | Section::Enums | Section::Sequences | Section::Views => Shape::InSchema,
