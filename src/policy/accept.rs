@@ -43,6 +43,10 @@ mod tests {
             "version = 1\n[check]\naccepted = [\"snapshot-missing drizzle/0000_a.sql\"]\n",
             &format!("version = 1\n[check]\naccepted = [{line}\n  \"snapshot-missing drizzle/0000_a.sql\"]\n"),
         );
+        check(
+            "version = 1\n[check]\naccepted = [\"snapshot-missing a.sql\"] # of 2023\n",
+            &format!("version = 1\n[check]\naccepted = [{line}\n  \"snapshot-missing a.sql\"] # of 2023\n"),
+        );
         assert_eq!(accept("version = 1\n[check]\naccepted = 1\n", &["journal-order a.sql".to_owned()]), None);
     }
 }

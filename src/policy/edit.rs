@@ -26,6 +26,7 @@ impl Draft {
         Some(Draft { document: text.parse().ok()?, has_crlf: text.contains("\r\n") })
     }
 
+    /// Returns the text with every edit.
     pub(super) fn text(&self) -> String {
         let text = self.document.to_string();
         if self.has_crlf { text.replace('\n', "\r\n") } else { text }
@@ -58,12 +59,12 @@ impl Draft {
     /// Puts strings before the others of the array at a path, each on a line of its own.
     pub(super) fn push_lines(&mut self, path: &[&str], texts: &[String]) -> Option<()> {
         const OWN_LINE: &str = "\n  ";
-        let mut all = Array::new();
         let known = match self.item(path) {
-            Some(Item::Value(Value::Array(array))) => Some(std::mem::take(array)),
+            Some(Item::Value(Value::Array(array))) => Some(array.clone()),
             Some(_) => return None,
             None => None,
         };
+        let mut all = Array::new();
         for text in texts {
             all.push_formatted(string(text).decorated(OWN_LINE, ""));
         }

@@ -1,13 +1,13 @@
 //! Writes keys and strings of TOML on one line. Pure.
 
+use toml_edit::Key;
+
 /// Writes a key of TOML: bare where that is possible, else quoted, always on one line.
 pub(in crate::policy) fn toml_key(key: &str) -> String {
-    let table = toml::Table::from_iter([(key.to_owned(), toml::Value::Boolean(true))]);
-    let line = table.to_string();
-    line.strip_suffix(" = true\n").expect("a table with one key is one line").to_owned()
+    Key::new(key).display_repr().into_owned()
 }
 
-/// Writes a string of TOML on one line. (As a value, toml itself would spread some over several.)
+/// Writes a string of TOML on one line. (As a value, toml_edit itself would spread some over several.)
 pub(in crate::policy) fn toml_string(text: &str) -> String {
     let key = toml_key(text);
     if key.starts_with(['"', '\'']) { key } else { format!("\"{key}\"") }

@@ -7,11 +7,13 @@ mod decision;
 mod hazard;
 mod limit;
 mod prompt;
+mod question;
 mod rename;
 mod scope;
 mod stake;
 #[cfg(test)]
 mod testing;
+mod unanswered;
 mod unknown;
 
 pub(crate) use announced::loss_stakes;
@@ -20,7 +22,8 @@ pub use decision::{Decision, Doubt, Refusal};
 pub use hazard::{Consent, stakes};
 pub(crate) use hazard::{consenting, conversions, judge};
 pub(crate) use prompt::prompt;
+pub(in crate::policy) use question::{Applies, Question, Reading};
 pub(crate) use rename::renamed;
-pub(in crate::policy) use rename::{Applies, Question, Reading, question, sections};
+pub(in crate::policy) use rename::{question, sections};
 pub use scope::Scope;
 pub use stake::{Count, Objects, Stake};

@@ -1,45 +1,12 @@
 //! Decides whether something is new or was renamed. Pure.
 
 use crate::kit::prompt::{self, Kind, Prompt};
-use crate::policy::allow::{Allow, layered};
-use crate::policy::decide::decision::{Decision, Refusal, chosen, doubt};
+use crate::policy::decide::decision::{Decision, chosen, doubt};
+use crate::policy::decide::question::{Applies, Question, Reading};
 use crate::policy::decide::scope::Scope;
-use crate::policy::edit::{Draft, string};
-use crate::policy::model::{Origin, Otherwise, Policy, Rename as RenameRule, RuleRef, Section};
+use crate::policy::decide::unanswered;
+use crate::policy::model::{Origin, Otherwise, Policy, RuleRef, Section};
 use crate::policy::name::ObjectName;
-use crate::policy::wording::one_line;
-
-/// "Is X created or renamed from Y?" with the names as the policy would write them.
-pub(in crate::policy) struct Question<'a> {
-    /// The kind of object that drizzle-kit asks about.
-    pub(in crate::policy) section: Section,
-    /// What drizzle-kit may mean. Several where its tables have no schema and several schemas come into question.
-    pub(in crate::policy) readings: Vec<Reading>,
-    /// The old names as drizzle-kit shows them.
-    pub(in crate::policy) candidates: &'a [String],
-}
-
-/// One reading of the names in a question.
-pub(in crate::policy) struct Reading {
-    /// The names that the new object may have, the likeliest first.
-    pub(in crate::policy) new: Vec<ObjectName>,
-    /// The names that each candidate may have.
-    pub(in crate::policy) old: Vec<Vec<ObjectName>>,
-}
-
-/// The answer to one reading.
-enum Answer<'p> {
-    Rename {
-        choice: usize,
-        rule: &'p RuleRef,
-    },
-    Create {
-        rule: &'p RuleRef,
-    },
-    /// No rule speaks of it.
-    Silent,
-    Doubt(String),
-}
 
 pub(super) fn rename(policy: &Policy, rename: &prompt::Rename, scope: &Scope<'_>) -> Decision {
     let section = Section::from(rename.entity);
@@ -61,17 +28,16 @@ pub(super) fn rename(policy: &Policy, rename: &prompt::Rename, scope: &Scope<'_>
     question(policy, &Question { section, readings, candidates: &rename.candidates }, scope)
 }
 
-/// Returns the sections whose rules answer a question about a kind of object.
-pub(in crate::policy) fn sections(asked: Section) -> &'static [Section] {
-    match asked {
-        // drizzle-kit 0.27 to 0.31 calls the policies of a table "column".
-        Section::Columns => &[Section::Columns, Section::Policies],
-        _ => {
-            let section_idx = Section::ALL.iter().position(|section| *section == asked);
-            let section_idx = section_idx.expect("the list has every section");
-            &Section::ALL[section_idx..=section_idx]
-        }
-    }
+/// Returns the old and the new name of the schema or table that an answer renames, for [`Scope::renamed`].
+pub(crate) fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(ObjectName, ObjectName)> {
+    let Kind::Rename(rename) = &prompt.kind else { return None };
+    let shape = match Section::from(rename.entity) {
+        section @ (Section::Schemas | Section::Tables) => section.shape(),
+        _ => return None,
+    };
+    let old = rename.candidates.get(choice.checked_sub(1)?)?;
+    let read = |shown: &str| shape.readings(shown, schemas).into_iter().next();
+    Some((read(old)?, read(&rename.name)?))
 }
 
 /// Decides a question about a rename.
@@ -106,8 +72,35 @@ pub(in crate::policy) fn question(policy: &Policy, question: &Question<'_>, scop
     match decided {
         None => doubt("the names in the question cannot be read"),
         Some((Some(choice), because, _)) => chosen(choice, because),
-        Some((None, because, _)) => Decision::Refuse(unanswered(policy, question, because, scope)),
+        Some((None, because, _)) => Decision::Refuse(unanswered::refusal(policy, question, because, scope)),
     }
+}
+
+/// Returns the sections whose rules answer a question about a kind of object.
+pub(in crate::policy) fn sections(asked: Section) -> &'static [Section] {
+    match asked {
+        // drizzle-kit 0.27 to 0.31 calls the policies of a table "column".
+        Section::Columns => &[Section::Columns, Section::Policies],
+        _ => {
+            let section_idx = Section::ALL.iter().position(|section| *section == asked);
+            let section_idx = section_idx.expect("the list has every section");
+            &Section::ALL[section_idx..=section_idx]
+        }
+    }
+}
+
+/// The answer to one reading.
+enum Answer<'p> {
+    Rename {
+        choice: usize,
+        rule: &'p RuleRef,
+    },
+    Create {
+        rule: &'p RuleRef,
+    },
+    /// No rule speaks of it.
+    Silent,
+    Doubt(String),
 }
 
 /// Looks for the rules that speak of one reading.
@@ -140,125 +133,6 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
         (Some((choice, rule)), None) => Answer::Rename { choice, rule },
         (None, _) => creates.next().map_or(Answer::Silent, |pattern| Answer::Create { rule: &pattern.rule }),
     }
-}
-
-/// Whether a rename rule speaks of a question.
-pub(in crate::policy) enum Applies {
-    No,
-    /// It takes this choice.
-    To(usize),
-    /// A table got the name that another had, and the rule's name may be that of either.
-    Perhaps,
-}
-
-impl RenameRule {
-    pub(in crate::policy) fn applies(&self, reading: &Reading, scope: &Scope<'_>) -> Applies {
-        // A rule may use the names from before or after the renames of this run.
-        let fits = |name: &ObjectName, asked: &[ObjectName]| {
-            let now = scope.now(name);
-            (asked.contains(name), asked.contains(&now), now == *name)
-        };
-        let new = fits(&self.new, &reading.new);
-        if !new.0 && !new.1 {
-            return Applies::No;
-        }
-        let old = reading.old.iter().enumerate().map(|(idx, old)| (idx, fits(&self.old, old)));
-        let Some((candidate, old)) = old.into_iter().find(|(_, old)| old.0 || old.1) else { return Applies::No };
-        // The name as written is that of another object by now.
-        let stale = |(written, _, unmoved): (bool, bool, bool)| written && !unmoved;
-        if stale(old) { Applies::Perhaps } else { Applies::To(candidate + 1) }
-    }
-}
-
-impl Reading {
-    /// Returns the likeliest name of the new object.
-    pub(in crate::policy) fn name(&self) -> &ObjectName {
-        self.new.first().expect("every text can be read as a name")
-    }
-
-    /// Returns the likeliest names of a candidate and the new object that have the same form.
-    fn pair(&self, candidate_idx: usize) -> Option<(&ObjectName, &ObjectName)> {
-        let olds = || self.old[candidate_idx].iter();
-        let same_form = |new: &ObjectName| olds().find(|old| old.parts().len() == new.parts().len());
-        self.new.iter().find_map(|new| Some((same_form(new)?, new)))
-    }
-}
-
-/// Refuses a question that no rule answers.
-fn unanswered(policy: &Policy, question: &Question<'_>, because: RuleRef, scope: &Scope<'_>) -> Refusal {
-    let section = question.section;
-    let names: Vec<String> = question.readings.iter().map(|reading| reading.name().to_string()).collect();
-    let what = format!(
-        "no rule says whether {} {} is new or was renamed from {}",
-        section.singular(),
-        names.join(" or "),
-        question.candidates.join(", "),
-    );
-    let what = one_line(&what);
-    let renames = question.candidates.iter().enumerate().filter_map(|(candidate_idx, candidate)| {
-        Allow::of(policy.source(), &format!("if it was renamed from {candidate}"), |draft| {
-            question.readings.iter().rev().try_for_each(|reading| {
-                let (old, new) = reading.pair(candidate_idx)?;
-                add_rename(policy, draft, section, &scope.spelled(old), new)
-            })
-        })
-    });
-    let create = Allow::of(policy.source(), "if it is new", |draft| {
-        question
-            .readings
-            .iter()
-            .rev()
-            .try_for_each(|reading| add_create(policy, draft, section, &scope.spelled(reading.name())))
-    });
-    Refusal { what, because: Some(because), allow: renames.chain(create).collect() }
-}
-
-fn add_rename(policy: &Policy, draft: &mut Draft, section: Section, old: &ObjectName, new: &ObjectName) -> Option<()> {
-    remove_renames_to(policy, draft, section, new, Some(old))?;
-    let stays = old.parent() == new.parent();
-    let value = if stays { part(new.last()) } else { new.to_string() };
-    let known = policy.renames.iter().find(|rule| rule.section == section && rule.old == *old);
-    let (layer, key) = match known {
-        Some(rule) => (rule.layer.as_deref(), rule.key.clone()),
-        None => (None, old.to_string()),
-    };
-    draft.set(&layered(layer, &["renames", section.key(), &key]), string(&value))
-}
-
-fn add_create(policy: &Policy, draft: &mut Draft, section: Section, new: &ObjectName) -> Option<()> {
-    remove_renames_to(policy, draft, section, new, None)?;
-    let layer = policy.create.get(&section).and_then(|create| create.layer.as_deref());
-    draft.push(&layered(layer, &["create", section.key()]), &new.to_string())
-}
-
-/// Removes the rules that say that an object has another old name, because two answers would contradict each other.
-fn remove_renames_to(
-    policy: &Policy,
-    draft: &mut Draft,
-    section: Section,
-    new: &ObjectName,
-    keep: Option<&ObjectName>,
-) -> Option<()> {
-    let stale = policy.renames.iter().filter(|rule| rule.section == section && rule.new == *new);
-    stale
-        .filter(|rule| Some(&rule.old) != keep)
-        .try_for_each(|rule| draft.remove(&layered(rule.layer.as_deref(), &["renames", section.key(), &rule.key])))
-}
-
-fn part(name: &str) -> String {
-    ObjectName::new([name]).to_string()
-}
-
-/// Returns the old and the new name of the schema or table that an answer renames, for [`Scope::renamed`].
-pub(crate) fn renamed(prompt: &Prompt, choice: usize, schemas: &[String]) -> Option<(ObjectName, ObjectName)> {
-    let Kind::Rename(rename) = &prompt.kind else { return None };
-    let shape = match Section::from(rename.entity) {
-        section @ (Section::Schemas | Section::Tables) => section.shape(),
-        _ => return None,
-    };
-    let old = rename.candidates.get(choice.checked_sub(1)?)?;
-    let read = |shown: &str| shape.readings(shown, schemas).into_iter().next();
-    Some((read(old)?, read(&rename.name)?))
 }
 
 #[cfg(test)]

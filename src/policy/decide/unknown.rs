@@ -1,11 +1,12 @@
 //! Answers questions of drizzle-kit that this version does not know, by the rules that the user wrote for them. Pure.
 
+use toml_edit::Value;
+
 use crate::kit::prompt::Prompt;
 use crate::policy::allow::{Allow, layered};
 use crate::policy::decide::decision::{Decision, Doubt, Refusal, chosen, doubt};
 use crate::policy::edit::string;
 use crate::policy::model::{Policy, PromptAnswer, PromptRule, RuleRef};
-use toml_edit::Value;
 
 pub(super) fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
     let matching: Vec<&PromptRule> =

@@ -143,16 +143,6 @@ mod tests {
   = hint: did you mean `drop_column`?",
         );
         check(
-            "[hazards]\ndrop_table = \"aprove\"",
-            "error: `drop_table` cannot be \"aprove\"
- --> p.toml:3:14
-  |
-3 | drop_table = \"aprove\"
-  |              ^^^^^^^^
-  |
-  = hint: did you mean \"approve\"?",
-        );
-        check(
             "[rename.tables]",
             "error: there is no key `rename` here
  --> p.toml:2:2
@@ -183,16 +173,6 @@ mod tests {
   = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `using`, `prompts`, `guard`, `reset`, `check`",
         );
         check(
-            "[profiles.ci]\ncommands = [\"puhs\"]",
-            "error: there is no command `puhs` to allow
- --> p.toml:3:13
-  |
-3 | commands = [\"puhs\"]
-  |             ^^^^^^
-  |
-  = hint: did you mean `push`?",
-        );
-        check(
             "[push]\naply = \"kit\"",
             "error: there is no key `aply` here
  --> p.toml:3:1
@@ -201,6 +181,30 @@ mod tests {
   | ^^^^
   |
   = hint: did you mean `apply`?",
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_misspelt_is_shown_with_those_that_are_possible() {
+        check(
+            "[hazards]\ndrop_table = \"aprove\"",
+            "error: `drop_table` cannot be \"aprove\"
+ --> p.toml:3:14
+  |
+3 | drop_table = \"aprove\"
+  |              ^^^^^^^^
+  |
+  = hint: did you mean \"approve\"?",
+        );
+        check(
+            "[profiles.ci]\ncommands = [\"puhs\"]",
+            "error: there is no command `puhs` to allow
+ --> p.toml:3:13
+  |
+3 | commands = [\"puhs\"]
+  |             ^^^^^^
+  |
+  = hint: did you mean `push`?",
         );
         check(
             "push.apply = \"transactions\"",

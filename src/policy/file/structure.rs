@@ -212,6 +212,10 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_words_for_a_wrong_type_say_what_is_there_and_what_must_be() {
         let said = |line: &str| match parse(Path::new("p.toml"), line) {
             Err(Invalid { problems, .. }) => problems.into_iter().map(|problem| problem.message).collect(),
             other => panic!("{line}: {other:?}"),
