@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What every commit passes: format, lints, and the tests that need neither node nor PostgreSQL.
+# Checks that every commit must pass: format, lints, and the tests that need neither Node nor PostgreSQL.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

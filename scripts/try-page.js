@@ -1,4 +1,4 @@
-// Opens pages of --report-html in Chromium, as scripts/try-page says. Prints one line a check; the first that fails ends it.
+// Opens pages of --report-html in Chromium for scripts/try-page. Prints one line per check; stops at the first failure.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -18,13 +18,13 @@ async function check(browser, file, colorScheme) {
   await page.goto(`file://${file}`);
   assert.equal(await page.locator('img').count(), 0);
 
-  // The end of the recording is shown; its first line is what it is, and no markup.
+  // The end of the recording is shown; its first line is text, not markup.
   const screen = page.locator('.screen');
   assert.match(await screen.innerText(), /^<\/script><script>alert\(1\)<\/script>/);
   const last = await screen.innerText();
   assert.equal(last.trimEnd(), (await withoutScript(browser, file)).trimEnd(), 'without JavaScript the end is there as well');
 
-  // By keys alone: Tab reaches Play, Space plays, Home and End go through the time.
+  // With the keyboard only: Tab reaches Play, Space plays, Home and End seek.
   const focused = () => page.evaluate(() => document.activeElement.className);
   const reached = [];
   for (let n = 0; n < 60 && (await focused()) !== 'play'; n++) {
@@ -44,7 +44,7 @@ async function check(browser, file, colorScheme) {
   await page.waitForFunction(() => document.querySelector('.play').textContent === 'Play');
   assert.equal(await screen.innerText(), last, 'played to its end it shows the end');
 
-  // Each question can be watched: what is shown then is the question.
+  // Each question links to its moment in the recording, where the question is shown.
   const watches = page.locator('.watch:visible');
   const questions = await page.locator('.question').allInnerTexts();
   assert.equal(await watches.count(), questions.length);
@@ -59,7 +59,7 @@ async function check(browser, file, colorScheme) {
   const { violations } = await page.evaluate(`${axe}; axe.run()`);
   assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes[0].html]), []);
 
-  // Narrow, as on a telephone: nothing sticks out.
+  // On a narrow screen, as on a phone, nothing overflows.
   await page.setViewportSize({ width: 360, height: 800 });
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 360), 'nothing sticks out of 360 pixels');
 

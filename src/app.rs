@@ -7,8 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::invocation;
-use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
+use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared, invocation};
 use crate::commands::policy::{self as policy_command, PolicyArgs};
 use crate::commands::{
     check, doctor, generate, init, man, migrate, next, plan, push, replay, reset, run, status, sync,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::policy::PolicyArgs;
-use crate::run::flight::Apply;
+use crate::policy::model::Apply;
 
 /// Run drizzle-kit without a human and without guessing
 ///

@@ -1,4 +1,9 @@
-//! The exit codes. The table is an API: scripts branch on it, and `docs/exit-codes.md` is made from it.
+//! How a command ends: the exit codes, what is known about the database, and the verdict that says both in words.
+//!
+//! The table of the codes is an API: scripts branch on it, and `docs/exit-codes.md` is made from it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// How a run of this program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +121,7 @@ impl Exit {
 }
 
 /// What is known about the database at the end of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Database {
     Unchanged,
@@ -132,6 +137,63 @@ impl Database {
             Database::Changed | Database::Maybe => "The database may be partly changed.",
         }
     }
+}
+
+/// How a run ended, before it is reported.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    pub exit: Exit,
+    pub database: Database,
+    /// One sentence, lowercase, without a full stop.
+    pub summary: String,
+    pub error: Option<Box<Error>>,
+    pub hint: Option<String>,
+}
+
+impl Verdict {
+    /// Makes a verdict for a run that executed nothing.
+    pub fn nothing(exit: Exit, summary: impl Into<String>) -> Verdict {
+        Verdict { exit, database: Database::Unchanged, summary: summary.into(), error: None, hint: None }
+    }
+
+    /// Makes a verdict for a run whose statements may have run.
+    pub fn maybe(exit: Exit, summary: impl Into<String>) -> Verdict {
+        Verdict { database: Database::Maybe, ..Verdict::nothing(exit, summary) }
+    }
+
+    /// Makes the verdict for something that should not happen.
+    pub fn internal(doing: &str, error: &std::io::Error) -> Verdict {
+        Verdict::maybe(Exit::Internal, format!("{doing}: {error}"))
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Verdict {
+        Verdict { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds the error that was met.
+    #[must_use]
+    pub fn because(self, error: Error) -> Verdict {
+        Verdict { error: Some(Box::new(error)), ..self }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Error {
+    /// SQLSTATE, or the code of the driver or of node.
+    pub sqlstate: Option<String>,
+    pub message: String,
+    pub detail: Option<String>,
+    pub statement: Option<String>,
+    /// The file of the migration that the statement stands in.
+    pub file: Option<String>,
+    /// Where in that file it failed, or the statement begins.
+    pub line: Option<usize>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// Returns the table of `docs/exit-codes.md`.

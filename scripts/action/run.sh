@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The one step of action.yml: runs drizzle-pilot with reports, tells the job what came of it, and ends with its code. The summary and
-# the marks in the pull request are drizzle-pilot's own.
+# The only step of action.yml: runs drizzle-pilot with reports, sets the outputs, and ends with its exit code. drizzle-pilot itself
+# writes the summary and the annotations of the pull request.
 #
 #   COMMAND ARGUMENTS CHANGES     the inputs
-#   GITHUB_OUTPUT RUNNER_TEMP     as GitHub sets them
+#   GITHUB_OUTPUT RUNNER_TEMP     set by GitHub
 set -euo pipefail
 
-# The one of the project, or of the workspace above it; else one that an earlier step put into the PATH.
+# Uses the program of the project or of the workspace above it, or else one that an earlier step added to the PATH.
 pilot=drizzle-pilot
 folder=$PWD
 while [ "$folder" != / ]; do
@@ -33,8 +33,8 @@ case ${CHANGES:=$([ "$COMMAND" = check ] && echo fail || echo ok)} in
 esac
 
 reports=$(mktemp -d "$RUNNER_TEMP/drizzle-pilot.XXXXXX")
-# xargs reads quotes as a shell does, and runs nothing that stands in them. Without its words nothing is run: a plan without its
-# --profile would be another plan.
+# xargs reads quotes as a shell does, but runs nothing in them. If it fails, nothing is run: a plan without its --profile would
+# be a different plan.
 if ! xargs -r -n 1 printf '%s\0' <<<"$ARGUMENTS" >"$reports/words" 2>"$reports/why"; then
     echo "::error title=drizzle-pilot::the arguments cannot be told apart: $(head -n 1 "$reports/why" | tr -d '\r')"
     exit 64
@@ -45,7 +45,7 @@ code=0
 "$pilot" "$COMMAND" --report "$reports/report.json" --report-html "$reports/report.html" --record "$reports/run.cast" \
     "${words[@]}" || code=$?
 
-# Without a report the command line was not understood.
+# Without a report, the command line could not be parsed.
 outcome=usage database=unchanged
 if [ -s "$reports/report.json" ]; then
     read -r outcome database < <(node -p 'const r = require(process.argv[1]); `${r.outcome} ${r.database}`' "$reports/report.json") ||

@@ -1,4 +1,4 @@
-"""The measurements of scripts/bench. Every comparison is made in one run, in turns, so that the machine's mood is shared."""
+"""The measurements of scripts/bench. Each comparison alternates within one run, so that changes of the machine's load affect all sides."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`check` and `status` on big folders, beside squawk with the same rules."""
+"""`check` and `status` on large folders, compared with squawk using the same rules."""
 
 import json
 import random
@@ -8,7 +8,7 @@ import subprocess
 from common import LAB, PILOT, ROUNDS, SCRATCH, URL, compare, environment, peak_of, quartiles, row, timed
 
 SQUAWK = LAB / "squawk" / "bin" / "squawk"
-# What migrations of drizzle-kit look like, good and bad.
+# Typical migrations of drizzle-kit, good and bad.
 PIECES = [
     'CREATE TABLE "t{n}" ("id" serial PRIMARY KEY NOT NULL, "name" text NOT NULL, "at" timestamp DEFAULT now());',
     'ALTER TABLE "t{m}" ADD COLUMN "c{n}" text;',

@@ -1,4 +1,4 @@
-"""What all measurements share: the table of results, a project, a database, and times taken in turns."""
+"""Shared by all measurements: the table of results, a project, a database, and alternating timings."""
 
 import os
 import random

@@ -25,7 +25,7 @@ def plans():
     three_hundred(folder)
     before = (folder / "before.sql").read_text()
     reset(before)
-    # The first choice creates the table, and of the last question it is "No, abort".
+    # The first choice creates the table; for the last question it is "No, abort".
     ways = {
         "drizzle-pilot plan": lambda: timed([PILOT, "plan"], folder, code=2),
         "drizzle-kit told no at once": lambda: typist(folder, lambda _: b"\r", ["--strict", "--verbose"]),
@@ -39,7 +39,7 @@ def plans():
 
 
 def classification():
-    """Splitting and judging the statements of every recorded block, over and over."""
+    """Splitting and judging the statements of every recorded block, repeatedly."""
     rates = [float(subprocess.run([CLASSIFY], cwd=REPO, check=True, capture_output=True, text=True).stdout) for _ in range(7)]
     middle, low, high = quartiles(rates)
     row("statements split and classified", f"{middle:,.0f} /s", f"{low:,.0f}–{high:,.0f}", "≥ 50,000 /s", middle >= 50_000)

@@ -1,4 +1,4 @@
-"""`push` beside drizzle-kit alone, npx and a script of pexpect: wall time, latency, memory, and what it costs while it waits."""
+"""`push` compared with drizzle-kit alone, npx and a pexpect script: wall time, latency, memory, and CPU time while waiting."""
 
 import contextlib
 import fcntl
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import PILOT, ROUNDS, compare, environment, project, quartiles, reset, row, timed
 
-# What somebody writes who has an afternoon and pexpect.
+# A script that somebody might write with pexpect in an afternoon.
 PEXPECT = r"""
 import sys
 import pexpect
@@ -74,12 +74,12 @@ def typist(folder, answer, flags=()):
 
 
 def approve(drawn):
-    """Takes the second choice, which is "Yes", as soon as it is there."""
+    """Takes the second choice, "Yes", as soon as it appears."""
     return DOWN + b"\r" if b"Yes, I want to" in drawn else None
 
 
 def wall(fixture):
-    """Wall time against the other ways."""
+    """Wall time compared with the alternatives."""
     folder = project(fixture)
     (folder / "push.py").write_text(PEXPECT)
     before = (folder / "before.sql").read_text()
@@ -114,7 +114,7 @@ def locked():
 
 
 def ours(pid):
-    """The processes of ours below a pid: the program, and its warden."""
+    """The processes of drizzle-pilot below a pid: the program and its supervisor process."""
     found, todo = [], [pid]
     while todo:
         current = todo.pop()
@@ -180,8 +180,8 @@ def drain(master, seconds):
 
 
 def peak_memory(folder, what):
-    """The most that both processes of ours were seen with, a page that they share counted once (PSS, every 2 ms); beside it
-    what each had resident at its peak, shared or not (VmHWM)."""
+    """The peak memory of both processes, counting shared pages once (PSS, sampled every 2 ms), and the peak resident memory
+    of each, shared or not (VmHWM)."""
     child = subprocess.Popen([PILOT, "push"], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     shares, resident = [0], {}
@@ -190,7 +190,7 @@ def peak_memory(folder, what):
         for pid in ours(child.pid):
             with contextlib.suppress(OSError, TypeError):  # A process that is ending has no memory any more.
                 share += int(re.search(r"Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text())[1])
-                # Between its fork and its exec, the warden is a copy of the program: the last value counts.
+                # Between fork and exec, the supervisor process is a copy of the program: the last value counts.
                 resident[pid] = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
         shares.append(share / 1024)
         time.sleep(0.002)
@@ -218,7 +218,7 @@ def latencies(cast):
 
 
 def hundred(folder):
-    """One table whose hundred columns all get new names, in another order."""
+    """One table whose hundred columns are all renamed and reordered."""
     count = 100
     old = [f"old_{n:02}" for n in range(count)]
     new = {f"new_{n:02}": old[(n * 37 + 11) % count] for n in range(count)}

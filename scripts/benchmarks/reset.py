@@ -1,4 +1,4 @@
-"""`reset` beside what psql would do: DROP SCHEMA, and a statement for each table. Over a slow line, round trips are counted."""
+"""`reset` compared with psql: DROP SCHEMA, and one statement per table. Over a slow line, round trips are counted."""
 
 import contextlib
 import os
@@ -10,9 +10,9 @@ import time
 
 from common import PILOT, REPO, SCRATCH, compare, peak_of, row, timed
 
-# Room for the locks of ten thousand tables in one transaction, which a server as it comes has not.
+# Room for the locks of ten thousand tables in one transaction, more than a server has by default.
 ROOMY = "max_locks_per_transaction = 2000\n"
-# Each is referred to by ten others: thousands of foreign keys to one table cost the server the square of their number.
+# Ten others refer to each: with thousands of foreign keys to one table, the server's cost grows quadratically.
 SHAPE = "(id serial PRIMARY KEY, name text UNIQUE, at timestamp DEFAULT now(), t int REFERENCES t%s)"
 
 
@@ -38,7 +38,7 @@ def psql(url, *statements):
 
 
 def make_tables(url, n_tables):
-    """Tables as drizzle makes them. Their locks are given back in between."""
+    """Tables as drizzle creates them. Their locks are released in between."""
     psql(url, f"CREATE TABLE t0 {SHAPE % 0}", f"""
         DO $$ BEGIN FOR n IN 1..{n_tables - 1} LOOP
             EXECUTE format('CREATE TABLE t%s {SHAPE}', n, n / 10);
@@ -80,7 +80,7 @@ def sizes(url):
 
 
 def floor(n_tables, fill, reset):
-    """What no statement gets around: the server cuts every file of a table to nothing when the drop is committed."""
+    """The unavoidable cost: the server truncates every file of a table when the drop is committed."""
     n_files = 6 * n_tables
     files = SCRATCH / "files"
     files.mkdir()
@@ -98,7 +98,7 @@ def floor(n_tables, fill, reset):
 
 
 class SlowLine:
-    """A line of 30 ms there and back. A round trip is an answer: the server speaks after the client has."""
+    """A line with a round-trip time of 30 ms. A round trip is counted when the server answers the client."""
 
     def __init__(self, port, delay=0.015):
         self.port, self.delay, self.turns = port, delay, 0

@@ -1,4 +1,4 @@
-"""The starter of the npm package beside the program itself: what `npx drizzle-pilot` and an npm script cost more."""
+"""The launcher of the npm package compared with the program itself: the extra cost of `npx drizzle-pilot` and of an npm script."""
 
 import os
 
@@ -15,7 +15,7 @@ def measure():
         "the program": lambda: timed([PILOT, "push"], folder),
     }
     compare("push without changes", ways, ROUNDS, {"the program": 1.15}, lambda _: reset(before))
-    # What node itself takes to start is all of it, or nearly.
+    # Nearly all of it is the start-up time of node itself.
     ways = {
         "the npm starter": lambda: timed([*starter, "--version"], folder),
         "an empty script in node": lambda: timed(["node", "-e", ""], folder),

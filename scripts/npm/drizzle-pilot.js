@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-// Starts the program from the package of this platform, and stays out of the way: the same terminal, every signal passed
-// on, the same ending. It waits without blocking, because a starter that blocks leaves its child behind when it is told
-// to end.
+// Starts the program from the package of this platform transparently: it shares the terminal, passes on every signal, and ends
+// the same way. It waits without blocking, because a launcher that blocks leaves its child behind when it is terminated.
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -38,11 +37,11 @@ function program() {
 
 const path = program();
 let child;
-// Before there is a child: a signal that came in between would end this process alone.
+// Registered before the child exists: a signal in between would end only this process.
 for (const signal of SIGNALS) process.on(signal, () => child?.kill(signal));
 
-// Told to end, npm and pnpm end the shell that they run a script by, and not what runs in it (npm 11, pnpm 9): whoever is
-// left behind in a script is to end as well. Outside of scripts it may be meant (`nohup`).
+// When terminated, npm and pnpm end the shell that runs a script, but not the processes in it (npm 11, pnpm 9), so this process
+// ends its child itself. Outside scripts, staying alive may be intended (`nohup`).
 const shell = process.ppid;
 if (process.env.npm_lifecycle_event !== undefined) {
   const watch = setInterval(() => {
@@ -56,7 +55,7 @@ child = spawn(path, process.argv.slice(2), { stdio: 'inherit' });
 child.on('error', (error) => give_up(error.code === 'ENOENT' ? 127 : 126, `cannot-run: ${path}: ${error.message}`));
 child.on('exit', (code, signal) => {
   if (signal === null) process.exit(code);
-  // Ends as the program ended, so that a shell sees the same.
+  // Ends by the same signal as the program, so that a shell sees the same status.
   for (const name of SIGNALS) process.removeAllListeners(name);
   process.kill(process.pid, signal);
 });

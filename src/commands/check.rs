@@ -4,22 +4,24 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, PlaceArgs, Shared};
+use crate::clock::Clock;
 use crate::files;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
+use crate::output::delivery;
 use crate::output::findings::{self, Told};
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::Verdict;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::policy::model::{FILE_NAME, Source};
 use crate::policy::{Check, Policies, Policy, accept};
-use crate::project::look::Clock;
-use crate::project::migrations::{self, Changes, Ground};
-use crate::project::target::{self, Drizzle};
-use crate::project::{filters, folder};
+use crate::project::config::{self, Drizzle};
+use crate::project::guard::{self, Changes};
+use crate::project::migrations::Ground;
+use crate::project::{filters, folder, root};
 use crate::proof::unpushed::Unpushed;
 use crate::proof::{drift, forgotten};
 
@@ -27,7 +29,7 @@ const COMMAND: &str = "check";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &CheckArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -35,14 +37,13 @@ fn attempt(
     args: &CheckArgs,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     // A hook says nothing where nothing is wrong.
-    log.speaks = false;
-    log.promise(shared, COMMAND, console.secrets())?;
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
-    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, None, log)?;
+    log.is_silent = true;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, log)?;
+    let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, None, log)?;
 
     let (paths, drizzle) = folders(shared, args, &policy, &cwd, console)?;
     let mut told = Told::new(&cwd);
@@ -101,7 +102,7 @@ fn folders(
     if !paths.is_empty() && !args.schema && !args.push {
         return Ok((paths, None));
     }
-    let Some(drizzle) = target::load(shared, cwd, console)? else {
+    let Some(drizzle) = config::load(shared, cwd, console)? else {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         let verdict = Verdict::nothing(Exit::Config, summary);
         return Err(if paths.is_empty() {
@@ -177,7 +178,7 @@ fn accept_old(
     policy: &Policy,
     cwd: &Path,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let mut told = Told::new(cwd);
     let mut old = Vec::new();
@@ -272,17 +273,17 @@ fn database(
     policy: &Policy,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
     told: &mut Told,
 ) -> Result<(), Verdict> {
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&DATABASE_DRIFT))) else {
         return Ok(());
     };
-    let cwd = logbook::project(shared)?;
+    let cwd = root::find(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
     let ground = Ground::find(COMMAND, shared, &place, &cwd, console, log)?;
     // Now that the host is known, a profile may say that nothing is looked at there.
-    migrations::guard(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
+    guard::check(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let made_of = drift::made_of(&ground.status(&history), &history);
     let compared = drift::of_database(&ground, &history, &made_of, clock)?;

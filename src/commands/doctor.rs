@@ -9,23 +9,21 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::cli::Shared;
+use crate::clock::Clock;
 use crate::db::connection::connect::{self, CLIENT_CHECK, Server};
 use crate::db::connection::url::Env;
 use crate::db::reset::guard;
 use crate::db::{Dsn, Visit};
 use crate::kit::command::Kit;
 use crate::kit::mailbox::Mailbox;
-use crate::outcome::{Database, Exit};
-use crate::output::answer;
+use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::Verdict;
+use crate::output::record::Record;
+use crate::output::{answer, report};
 use crate::policy::model::Source;
 use crate::policy::{Policies, Policy};
-use crate::project::engines;
-use crate::project::look::{self, Clock};
-use crate::project::target::{self, Drizzle};
-use crate::run::{copilot, flight};
+use crate::project::config::{self, Drizzle};
+use crate::project::{self, engines, kit, root, target, unseen};
 
 /// Time for the one look at the database.
 const LOOK: Duration = Duration::from_secs(10);
@@ -134,24 +132,23 @@ fn text(checks: &[Check]) -> String {
 /// Looks at one thing after the other. What rests on a thing that is not there is not looked at.
 fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let cwd = match logbook::project(shared) {
+    let cwd = match root::find(shared) {
         Ok(cwd) => cwd,
         Err(verdict) => return vec![Check::problem("project", verdict)],
     };
     let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), mailbox()];
-    let mut log = Logbook::new(shared);
-    log.speaks = false;
-    let policies = log.load_policy(shared, &cwd, console);
+    let mut log = Record::silent(shared.profile.as_deref());
+    let policies = project::guard::load(shared, &cwd, console, &mut log);
     checks.push(match &policies {
         Ok(policies) => policy_file(policies),
         Err(verdict) => Check::problem("policy", verdict.clone()),
     });
-    let located = flight::held(shared, &cwd);
+    let located = kit::held(shared, &cwd);
     checks.push(match &located {
         Ok(kit) => kit_check(kit),
         Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),
     });
-    let loaded = located.ok().map(|_| target::load(shared, &cwd, console));
+    let loaded = located.ok().map(|_| config::load(shared, &cwd, console));
     checks.extend(loaded.as_ref().map(|loaded| match loaded {
         Ok(Some(drizzle)) => config(drizzle),
         Ok(None) => {
@@ -181,8 +178,8 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         None => None,
     };
     if let Ok(policies) = &policies {
-        let host = dsn.as_ref().and_then(|dsn| copilot::postgres_target(dsn).host);
-        let env = |name: &str| target::variable(drizzle.as_ref(), name);
+        let host = dsn.as_ref().and_then(|dsn| report::Target::of_postgres(dsn).host);
+        let env = |name: &str| config::variable(drizzle.as_ref(), name);
         checks.extend(by_policy(policies, shared.profile.as_deref(), &env, host.as_deref(), dsn.as_ref()));
     }
     checks.extend(dsn.as_ref().map(|dsn| server(dsn, &clock)));
@@ -211,7 +208,7 @@ fn node() -> Check {
 fn mailbox() -> Check {
     match Mailbox::create() {
         Ok(_) => Check::ok("temporary", std::env::temp_dir().display().to_string()),
-        Err(error) => Check::problem("temporary", flight::no_mailbox(&error)),
+        Err(error) => Check::problem("temporary", kit::no_mailbox(&error)),
     }
 }
 
@@ -260,7 +257,7 @@ fn by_policy(
     let policy = match policies.select(profile, env, host) {
         Ok(policy) => policy,
         Err(error) => {
-            return vec![Check::problem("profile", logbook::unselected(&error))];
+            return vec![Check::problem("profile", project::guard::unselected(&error))];
         }
     };
     let mut checks = vec![profile_check(policies, &policy, profile, env, host)];
@@ -326,7 +323,7 @@ fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
     match Visit::to(dsn, &run_id, CLIENT_CHECK).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
         Ok(server) => reached(name, &server),
-        Err(error) => Check::problem(name, look::failed(&error, clock)),
+        Err(error) => Check::problem(name, unseen::verdict(&error, clock)),
     }
 }
 

@@ -7,12 +7,15 @@ use crate::cli::{self, GenerateArgs, Shared};
 use crate::kit::config::Overlay;
 use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
 use crate::migrations::{Folder, journal};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook;
-use crate::output::report::Verdict;
-use crate::project::folder;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+
+use crate::output::delivery;
+use crate::policy::model::Apply;
+use crate::project::{folder, root};
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 
 const COMMAND: &str = "generate";
 
@@ -20,7 +23,7 @@ const COMMAND: &str = "generate";
 pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("generate")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
-    let mission = Mission {
+    let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
@@ -31,20 +34,22 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         overlay: Overlay::default(),
         lock: Locking::None,
     };
-    let (log, verdict) = flight::fly_within(shared, &mission, console);
-    let out = log.out.clone();
-    let better = match verdict.exit {
-        Exit::Ok => out.and_then(|out| skipped(shared, &out)),
-        Exit::Unproven => out.and_then(|out| unreadable(shared, &out)),
-        _ => None,
-    };
-    log.close(shared, COMMAND, mission.view(), console, better.unwrap_or(verdict))
+    delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
+        let verdict = story::run(shared, &spec, &no_schema_sql, console, record);
+        let out = record.out.as_deref();
+        let better = match verdict.exit {
+            Exit::Ok => out.and_then(|out| skipped(shared, out)),
+            Exit::Unproven => out.and_then(|out| unreadable(shared, out)),
+            _ => None,
+        };
+        Ok(better.unwrap_or(verdict))
+    })
 }
 
 /// Says why drizzle-kit wrote nothing, where it is the snapshots: it prints a line, and ends with 0.
 fn unreadable(shared: &Shared, out: &Path) -> Option<Verdict> {
     let folder = Folder::read(out).ok()?;
-    let cwd = logbook::project(shared).ok()?;
+    let cwd = root::find(shared).ok()?;
     let stops = [SNAPSHOT_VERSION.id, SNAPSHOT_FORK.id, SNAPSHOT_UNREADABLE.id];
     let found = journal::check(&folder, folder::surroundings(&folder, &cwd), Wishes::NONE);
     let found = found.into_iter().find(|finding| stops.contains(&finding.id))?;
@@ -59,7 +64,7 @@ fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
     let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
     let summary =
         format!("{} was written, but it is older than {}: drizzle would pass over it for ever", last.tag, newest.tag);
-    let cwd = logbook::project(shared).ok()?;
+    let cwd = root::find(shared).ok()?;
     let path = folder.journal_path().components().collect::<std::path::PathBuf>();
     let hint = format!(
         "give {} in {} the `when` {} or a greater one, before any database has it",

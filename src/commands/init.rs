@@ -17,19 +17,18 @@ use self::package_json::PackageJson;
 use self::project::Project;
 use self::templates::Setting;
 use crate::cli::{Ci, Format, InitArgs, Shared};
+use crate::clock::Clock;
 use crate::commands::policy::STARTER;
 use crate::files::{self, ReadError};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
+use crate::output::answer;
 use crate::output::console::Console;
-use crate::output::report::Verdict;
-use crate::output::{answer, logbook};
 use crate::policy;
 use crate::policy::model::FILE_NAME;
-use crate::project::engines;
-use crate::project::look::Clock;
-use crate::project::target::{self, Drizzle};
+use crate::project::config::{self, Drizzle};
+use crate::project::{engines, guard, kit, root};
 use crate::proof::forgotten;
-use crate::run::flight;
+
 use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
@@ -122,7 +121,7 @@ fn attempt(
     document: &mut Document,
 ) -> Result<Verdict, Verdict> {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let cwd = logbook::project(shared)?;
+    let cwd = root::find(shared)?;
     let project = project::look(&cwd)?;
     let package = project::read(&project.package_path, &project.package)?;
     let config = config(shared, &cwd, &project)?;
@@ -185,7 +184,7 @@ fn attempt(
 /// Returns the name of drizzle's config that is meant; none where there is none yet.
 fn config(shared: &Shared, cwd: &Path, project: &Project) -> Result<Option<String>, Verdict> {
     if let Some(named) = &shared.config {
-        flight::config_file(cwd, Some(named))?;
+        config::find(cwd, Some(named))?;
         return Ok(Some(named.display().to_string()));
     }
     let configs = project::configs(cwd);
@@ -234,7 +233,7 @@ fn drizzle(
         let says = "there is none yet: push and generate need it (https://orm.drizzle.team/docs/get-started)";
         document.notes.push(Note::new("drizzle.config.ts", says));
     }
-    if flight::locate(shared, cwd).is_err_and(|verdict| verdict.exit == Exit::NotFound) {
+    if kit::locate(shared, cwd).is_err_and(|verdict| verdict.exit == Exit::NotFound) {
         let add = project.manager.add_dev("drizzle-kit");
         document.notes.push(Note::new("drizzle-kit", format!("it is not installed: {add}")));
         return None;
@@ -247,7 +246,7 @@ fn drizzle(
     if !has_config {
         return None;
     }
-    match target::load(&shared, cwd, console) {
+    match config::load(&shared, cwd, console) {
         Ok(drizzle) => drizzle,
         Err(verdict) => {
             document
@@ -296,7 +295,7 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
     let standard = ["drizzle.config.ts", "drizzle.config.js", "drizzle.config.json"].map(str::to_owned);
     let config = match (&shared.config, project::configs(cwd).as_slice()) {
         (Some(config), _) => Some(named(config)?),
-        (None, [config]) if flight::config_file(cwd, None)?.is_none() => Some(config.clone()),
+        (None, [config]) if config::find(cwd, None)?.is_none() => Some(config.clone()),
         (None, _) => None,
     };
     let config = config.filter(|config| !standard.contains(config) || project::configs(cwd).len() > 1);
@@ -327,7 +326,7 @@ fn needs_postgres(flag: &str, drizzle: Option<&Drizzle>) -> Result<(), Verdict> 
 
 fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Result<Option<Change>, Verdict> {
     let path = cwd.join(shared.policy.as_deref().unwrap_or(Path::new(FILE_NAME)));
-    let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| logbook::policy_error(&error))?;
+    let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| guard::policy_error(&error))?;
     // One that was named may be still to come.
     let found = match found {
         Some(found) if text(&cwd.join(&found))?.is_some() => Some(found),

@@ -8,10 +8,10 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs, Shared};
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook;
-use crate::output::report::Verdict;
+
+use crate::project::root;
 
 /// The program's name, which is that of its first page.
 const NAME: &str = "drizzle-pilot";
@@ -45,7 +45,7 @@ pub fn write(shared: &Shared, args: &ManArgs, console: &mut Console) -> Exit {
         console.document(&String::from_utf8_lossy(&pages[0].text));
         return Exit::Ok;
     };
-    let written = logbook::project(shared).and_then(|cwd| write_all(&pages, &cwd.join(folder)));
+    let written = root::find(shared).and_then(|cwd| write_all(&pages, &cwd.join(folder)));
     match written {
         Ok(()) => {
             console.result(&format!("wrote {} pages to {}\n", pages.len(), folder.display()));

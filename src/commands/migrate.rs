@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{self, MigrateArgs, Shared};
+use crate::clock::Clock;
 use crate::commands::status;
 use crate::db::Lease;
 use crate::db::change::lease::LEASE_LOST;
@@ -17,18 +18,24 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
 use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::{self, Refusal, Verdict};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
+use crate::output::report::{self, Refusal};
+use crate::policy::model::Apply;
 use crate::policy::model::{Anomaly, MigrateGate};
 use crate::policy::{self, Policy};
-use crate::project::look::{self, Clock};
-use crate::project::migrations::{self, Changes, Ground};
+use crate::project::guard::{self, Changes};
+use crate::project::migrations::{self, Ground};
+use crate::project::{root, unseen};
 use crate::proof::confine::confined;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
 use crate::run::gate::pending;
 use crate::run::lock;
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 use crate::run::transaction::of_fault;
 
 const COMMAND: &str = "migrate";
@@ -37,7 +44,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |clock, console, log| {
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| {
         let verdict = attempt(shared, args, clock, console, log)?;
         Ok(match (&args.ready_file, verdict.exit) {
             (Some(file), Exit::Ok) => match std::fs::write(file, "") {
@@ -61,18 +68,18 @@ fn attempt(
     args: &MigrateArgs,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
     unready(args)?;
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, log)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    let policy = migrations::guard(COMMAND, Changes::Database, shared, &policies, ground.place.drizzle.as_ref(), log)?;
+    let policy = guard::check(COMMAND, Changes::Database, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        connect::await_server(ground.dsn(), &run_id(), wait, &mut told).map_err(|error| look::failed(&error, clock))?;
+        connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
+            .map_err(|error| unseen::verdict(&error, clock))?;
     }
     let lease = lock::take(lock::visit(ground.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 
@@ -110,7 +117,7 @@ impl Migrating<'_> {
     ///
     /// # Errors
     /// With the verdict, where it is not all applied.
-    pub fn run(&self, console: &mut Console, log: &mut Logbook) -> Result<Verdict, Verdict> {
+    pub fn run(&self, console: &mut Console, log: &mut Record) -> Result<Verdict, Verdict> {
         let Migrating { ground, policy, clock, .. } = self;
         let before = ground.history(clock)?;
         let status = ground.status(&before);
@@ -151,7 +158,7 @@ impl Migrating<'_> {
             warn(log, console, &unrecorded);
         }
         let weighed = self.weigh(&pending, &before, console, log)?;
-        let outcome = fly(self, &steps, &pending, &before, console, log);
+        let outcome = run_steps(self, &steps, &pending, &before, console, log);
         log.statements = weighed;
         outcome
     }
@@ -162,7 +169,7 @@ impl Migrating<'_> {
         pending: &[Migration],
         before: &History,
         console: &mut Console,
-        log: &mut Logbook,
+        log: &mut Record,
     ) -> Result<Vec<report::Statement>, Verdict> {
         let gate = self.policy.migrate_gate();
         if gate == MigrateGate::Off {
@@ -208,7 +215,7 @@ impl Migrating<'_> {
 ///
 /// # Errors
 /// With the verdict, where one has no file, or drizzle's migrator cannot run it.
-pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
+pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
     let status = state::compare(&ground.folder, ground.journal(), &[]);
     admit(&status, policy, log)?;
     let planned = steps::plan(&ground.folder, &status, None);
@@ -235,7 +242,7 @@ fn run_id() -> String {
     format!("drizzle-pilot-{} migrate", std::process::id())
 }
 
-fn warn(log: &mut Logbook, console: &mut Console, text: &str) {
+fn warn(log: &mut Record, console: &mut Console, text: &str) {
     console.warn(text);
     log.warnings.push(console.clean(text));
 }
@@ -249,7 +256,7 @@ fn will_run(state: State) -> bool {
 }
 
 /// Refuses where folder and history do not fit together, unless the policy allows it.
-fn admit(status: &Status, policy: &Policy, log: &mut Logbook) -> Result<(), Verdict> {
+fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
     let tags =
         |state: State| -> Vec<&str> { status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect() };
     let missing = tags(State::MissingFile);
@@ -289,12 +296,12 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
         Obstacle::Undone { query, at, what } => {
             let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
             let summary = format!("{file}:{line}: {what} would undo what the migrations of this run did before it, and drizzle would write into the history that they were applied");
-            let error = report::Error {
+            let error = Error {
                 message: format!("{what} in a migration"),
                 statement: Some(query.text.trim().to_owned()),
                 file: Some(file),
                 line: Some(line),
-                ..report::Error::default()
+                ..Error::default()
             };
             Verdict::nothing(Exit::Failed, summary)
                 .because(error)
@@ -303,13 +310,13 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
         Obstacle::Alone { query, at, what } => {
             let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
             let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and here it would: drizzle-kit runs all pending migrations in one");
-            let error = report::Error {
+            let error = Error {
                 sqlstate: Some("25001".to_owned()),
                 message: format!("{what} cannot run inside a transaction block"),
                 statement: Some(query.text.trim().to_owned()),
                 file: Some(file),
                 line: Some(line),
-                ..report::Error::default()
+                ..Error::default()
             };
             Verdict::nothing(Exit::Failed, summary).because(error).hint(
                 "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; or end \
@@ -326,16 +333,16 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
 }
 
 /// Lets drizzle-kit run step by step, and looks after the last what is there.
-fn fly(
+fn run_steps(
     migrating: &Migrating,
     steps: &[usize],
     pending: &[Migration],
     before: &History,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let Migrating { ground, clock, .. } = migrating;
-    log.speaks = false;
+    log.is_silent = true;
     let reported = log.migrations.take();
     let warnings = std::mem::take(&mut log.warnings);
     let mut verdict = Verdict::nothing(Exit::Ok, "");
@@ -413,7 +420,7 @@ fn step(
     migrating: &Migrating,
     n_entries: Option<usize>,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let Migrating { shared, ground, url, migrations, kit_args, lease, clock, cwd, .. } = migrating;
     let copy = n_entries.map(|n_entries| first_entries(ground, n_entries)).transpose().map_err(|error| {
@@ -422,7 +429,7 @@ fn step(
     let named = migrations.map(|named| cwd.join(named));
     let out = copy.as_ref().map(|copy| copy.path().to_owned()).or(named);
     let kit_args: Vec<OsString> = std::iter::once(COMMAND.into()).chain(kit_args.iter().cloned()).collect();
-    let mission = Mission {
+    let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::AsItLikes,
@@ -438,7 +445,7 @@ fn step(
         lock: Locking::Held(lease),
     };
     let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
-    Ok(flight::steer(&shared, &mission, console, log))
+    Ok(story::run(&shared, &spec, &no_schema_sql, console, log))
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.
@@ -470,7 +477,7 @@ struct Aftermath<'a> {
 }
 
 /// Says which statement failed, why, and what is left of it.
-fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict {
+fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict {
     let Aftermath { ground, pending, before, n_applied, n_rows, .. } = aftermath;
     let control = pending
         .iter()
@@ -529,7 +536,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
     let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
     match (found, verdict.error) {
         (Some((query, line)), Some(error)) => Verdict {
-            error: Some(Box::new(report::Error {
+            error: Some(Box::new(Error {
                 file: Some(ground.file(query.file.tag()).display().to_string()),
                 line: Some(line),
                 statement: Some(query.text.trim().to_owned()),
@@ -543,10 +550,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
 
 /// Tries the same statements once more and undoes them, where drizzle-kit's driver did not say which of them failed:
 /// drizzle-kit up to 0.22 has a driver within itself, and some projects have another one than pg.
-fn rehearsed<'a>(
-    verdict: &Verdict,
-    aftermath: &Aftermath<'a>,
-) -> (Option<(Query<'a>, usize)>, Option<Box<report::Error>>) {
+fn rehearsed<'a>(verdict: &Verdict, aftermath: &Aftermath<'a>) -> (Option<(Query<'a>, usize)>, Option<Box<Error>>) {
     let Aftermath { clock, ground, pending, .. } = aftermath;
     let unknown = (None, verdict.error.clone());
     let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
@@ -557,7 +561,7 @@ fn rehearsed<'a>(
         return unknown;
     };
     // Where drizzle-kit told another reason, what was tried is not what failed.
-    let is_told = |error: &report::Error| error.sqlstate.as_deref().is_none_or(|code| code == fault.sqlstate);
+    let is_told = |error: &Error| error.sqlstate.as_deref().is_none_or(|code| code == fault.sqlstate);
     if !verdict.error.as_deref().is_none_or(is_told) {
         return unknown;
     }

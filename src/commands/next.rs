@@ -15,31 +15,30 @@ use serde::Serialize;
 use self::faults::{Faults, Fork};
 use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
+use crate::clock::Clock;
 use crate::commands::{generate, migrate, plan, push, status, sync};
 use crate::db::inspect::history::{self, History};
 use crate::db::inspect::reach::Relation;
-use crate::files;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
 use crate::migrations::state::{Migration, State, Status};
 use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
-use crate::outcome::Exit;
-use crate::output::answer;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::Verdict;
+use crate::output::record::Record;
+use crate::output::{answer, report};
 use crate::policy::Policy;
 use crate::policy::model::MigrateGate;
-use crate::project::look::Clock;
-use crate::project::migrations::{self, Changes, Ground};
+use crate::project::guard::{self, Changes};
+use crate::project::migrations::Ground;
 use crate::project::target::{self, Place};
-use crate::project::{filters, folder};
-use crate::proof::drift;
-use crate::proof::drift::Compared;
+use crate::project::{filters, folder, root};
+use crate::proof::drift::{self, Compared};
 use crate::proof::forgotten::{self, Forgotten};
-use crate::run::gate::{self, pending};
-use crate::run::{casting, copilot};
+use crate::run::casting;
+use crate::run::gate::pending;
 use crate::sql::name::ObjectName;
+use crate::{files, sql};
 
 /// As many lines of evidence are shown; `check --database` and the report have all.
 const MOST_LINES: usize = 12;
@@ -180,7 +179,7 @@ fn text(advice: &Advice) -> String {
     let word = serde_json::to_value(state).expect("a state is a word");
     let mut text = format!("state  {}: {summary}\n", word.as_str().unwrap_or_default());
     for line in evidence.iter().take(MOST_LINES) {
-        let _ = writeln!(text, "       {}", gate::excerpt(line));
+        let _ = writeln!(text, "       {}", sql::excerpt(line));
     }
     if evidence.len() > MOST_LINES {
         let _ = writeln!(text, "       and {} more", evidence.len() - MOST_LINES);
@@ -241,15 +240,14 @@ impl Lines<'_> {
 
 /// Looks at one thing after the other. What has to be mended first is said first, and what rests on it is not looked at.
 fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console) -> Result<Advice, Verdict> {
-    let mut log = Logbook::new(shared);
-    log.speaks = false;
+    let mut log = Record::silent(shared.profile.as_deref());
     let lines = Lines { shared, place: args };
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, &mut log)?;
     let place = target::find("next", shared, args.url.as_deref(), &cwd, console)?;
-    log.target = Some(copilot::postgres_target(&place.dsn));
+    log.target = Some(report::Target::of_postgres(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
-    let policy = migrations::guard("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
+    let policy = guard::check("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
     // A folder that is there and cannot be read is not taken for one that is still to come.
     let read = if folder::is_there(&path)? { Some(folder::read(&path)?) } else { None };
@@ -353,7 +351,7 @@ fn without_migrations(
         )),
         Exit::Changes | Exit::Refused => {
             let statements: Vec<String> =
-                log.statements.iter().map(|statement| gate::one_line(&statement.sql)).collect();
+                log.statements.iter().map(|statement| sql::one_line(&statement.sql)).collect();
             let refusals = log.refusals.iter().map(|refusal| format!("refused: {}", refusal.what));
             let evidence: Vec<String> = statements.into_iter().chain(refusals).collect();
             let tables =

@@ -1,43 +1,53 @@
 //! `plan`: what a push would do, and nothing done.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::cli::{self, PlanArgs, Shared};
 use crate::kit::config::Overlay;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::Verdict;
-use crate::run::flight::{self, Asks, Consent, Keep, Locking, Mission, Touches};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::proof::export;
 use crate::run::plan_file::PlanFile;
+use crate::run::spec::{Asks, Consent, Keep, Locking, RunSpec, Touches};
+use crate::run::story;
+
+const COMMAND: &str = "plan";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
     let kit_args = kit_args(args);
-    let mission = mission(args, &kit_args);
-    match args.out.as_deref().map_or(Ok(()), PlanFile::make_room) {
-        Ok(()) => flight::fly(shared, &mission, console),
-        Err(reason) => flight::ground(shared, &mission, Verdict::nothing(Exit::Usage, reason), console),
-    }
+    let spec = spec(args, &kit_args);
+    delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
+        let room = args.out.as_deref().map_or(Ok(()), PlanFile::make_room);
+        room.map_err(|reason| Verdict::nothing(Exit::Usage, reason))?;
+        Ok(story::run(shared, &spec, &schema_sql(shared), console, record))
+    })
 }
 
 /// Returns what a push would come to, without a report.
-pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Logbook) {
+pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Record) {
     let kit_args = kit_args(args);
-    flight::look_again(shared, &mission(args, &kit_args), console)
+    story::look(shared, &spec(args, &kit_args), &schema_sql(shared), console)
+}
+
+fn schema_sql(shared: &Shared) -> impl Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> {
+    |cwd, console| export::schema_sql(shared, COMMAND, cwd, console)
 }
 
 fn kit_args(args: &PlanArgs) -> Vec<OsString> {
     std::iter::once(OsString::from("push")).chain(cli::kit_args(&args.kit_args).iter().cloned()).collect()
 }
 
-fn mission<'a>(args: &'a PlanArgs, kit_args: &'a [OsString]) -> Mission<'a> {
+fn spec<'a>(args: &'a PlanArgs, kit_args: &'a [OsString]) -> RunSpec<'a> {
     let keep = match &args.out {
         Some(file) => Keep::File(file, args.expires),
         None => Keep::Nothing,
     };
-    Mission {
-        command: "plan",
+    RunSpec {
+        command: COMMAND,
         kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Reads,

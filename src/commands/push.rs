@@ -1,16 +1,20 @@
 //! `push`: drizzle-kit pushes the schema, as far as the policy allows.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
-use crate::commands::plan;
-use crate::commands::run;
+use crate::commands::{plan, run};
 use crate::kit::config::Overlay;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::Verdict;
-use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
+use crate::output::delivery;
+use crate::proof::export;
 use crate::run::plan_file::{PlanError, PlanFile};
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
+
+const COMMAND: &str = "push";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
@@ -20,8 +24,8 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("push")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
     let plan = args.plan.as_deref().map(PlanFile::read).transpose();
-    let mission = Mission {
-        command: "push",
+    let spec = RunSpec {
+        command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Database,
@@ -34,10 +38,11 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
             is_asked: args.lock_timeout.is_some(),
         },
     };
-    match &plan {
-        Ok(_) => flight::fly(shared, &mission, console),
-        Err(error) => flight::ground(shared, &mission, unusable(error), console),
-    }
+    delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
+        plan.as_ref().map_err(unusable)?;
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
+        Ok(story::run(shared, &spec, &schema_sql, console, record))
+    })
 }
 
 /// Says why a plan file is not used.

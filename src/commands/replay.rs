@@ -10,11 +10,16 @@ use crate::db::inspect::reach::{Facts, Found, Relation, Rows, Wanted};
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::{self, Verdict};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
+use crate::output::report;
 use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
+use crate::project::{guard, root};
+use crate::run::gate::Answered;
+use crate::run::gate::owners::Owners;
 use crate::run::gate::{self, Gate};
 use crate::sql::Dialect;
 use crate::term::Screen;
@@ -25,10 +30,9 @@ const COMMAND: &str = "replay";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |_, console, log| {
-        log.promise(shared, COMMAND, console.secrets())?;
-        let policies = log.load_policy(shared, &logbook::project(shared)?, console)?;
-        let policy = log.select(&policies, &|name| std::env::var(name).ok(), None, shared)?;
+    delivery::run(shared, COMMAND, View::Run, console, |_, console, log| {
+        let policies = guard::load(shared, &root::find(shared)?, console, log)?;
+        let policy = guard::select(&policies, &|name| std::env::var(name).ok(), None, shared, log)?;
         if args.accept_data_loss
             && let Some(rule) = policy.bans_accepting_data_loss()
         {
@@ -44,7 +48,7 @@ fn replay(
     policy: &Policy,
     args: &ReplayArgs,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let file = args.file.display();
     let unreadable = |error: ReadError| {
@@ -53,7 +57,7 @@ fn replay(
     };
     let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
     if shared.report_html.is_some() && recording.metadata().is_ok_and(|file| file.is_file()) {
-        log.recordings.extend(File::open(&args.file));
+        File::open(&args.file).into_iter().for_each(|recording| console.keep_recording(recording));
     }
     let reader = Reader::open(files::Recording::new(BufReader::new(recording))).map_err(unreadable)?;
     let columns = u16::try_from(reader.header.width).ok().and_then(NonZeroU16::new);
@@ -113,7 +117,7 @@ impl Answers<'_> {
     ///
     /// # Errors
     /// With the verdict, where the run would end here.
-    fn decide(&mut self, prompt: &Prompt, console: &mut Console, log: &mut Logbook) -> Result<usize, Verdict> {
+    fn decide(&mut self, prompt: &Prompt, console: &mut Console, log: &mut Record) -> Result<usize, Verdict> {
         let schemas = schemas();
         let scope = Scope {
             schemas: &schemas,
@@ -131,11 +135,10 @@ impl Answers<'_> {
             row_policies: &[],
             truncated: &self.truncated,
             look_up: &|wanted| Ok(no_more_than_named(wanted)),
-            whose: &|_| None,
-            is_in_schema: &|_| true,
+            owners: &Owners::unknown(),
             sqlite: None,
         };
-        let (decision, statements, _) = gate.answer(prompt);
+        let Answered { decision, statements, .. } = gate.answer(prompt);
         let truncated = gate::chosen_truncation(prompt, &decision, &scope);
         self.truncated.extend(truncated);
         log.statements.extend(statements);
@@ -154,8 +157,7 @@ impl Answers<'_> {
             Decision::Choose { choice, because, warnings } => {
                 told(Some(choice), Some(because.to_string()));
                 for warning in warnings {
-                    console.warn(&warning);
-                    log.warnings.push(console.clean(&warning));
+                    console.warn_in(log, &warning);
                 }
                 Ok(choice)
             }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
+use crate::clock::Clock;
 use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
 use crate::db::change::apply::{Cut, Effect, Hold, Run};
@@ -20,27 +21,28 @@ use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
 use crate::db::{Dsn, Lease};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
-use crate::migrations::Folder;
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
-use crate::migrations::state;
-use crate::outcome::{Database, Exit};
-use crate::output::answer;
+use crate::migrations::{Folder, state};
+use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::{self, Verdict};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
+use crate::output::{answer, report};
 use crate::policy::model::Ban;
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy, closest};
+use crate::project::config::{self, Drizzle};
 use crate::project::filters::Filters;
-use crate::project::look::{self, Clock};
 use crate::project::migrations::{self, Ground};
-use crate::project::steps;
-use crate::project::target::{self, Drizzle, Place};
-use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
+use crate::project::target::{self, Place};
+use crate::project::{self, root, steps, unseen};
+use crate::proof::export;
 use crate::run::lock;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
 use crate::run::transaction::of_fault;
-use crate::run::{copilot, verdict};
 use crate::sql::PUBLIC;
 use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
@@ -55,7 +57,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 /// The story: guard what can be guarded, find the database, guard it, lock it, look, plan, show, ask; then the steps.
@@ -64,24 +66,23 @@ fn attempt(
     args: &ResetArgs,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
-    let cwd = logbook::project(shared)?;
+    let cwd = root::find(shared)?;
     // Whoever watches for signals later takes them from whoever does not.
-    let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let mut interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let policies = project::guard::load(shared, &cwd, console, log)?;
     // The project's own code is not run where the environment alone forbids what follows.
     if !policies.needs_host() {
-        let policy = log.select(&policies, &variable, None, shared)?;
+        let policy = project::guard::select(&policies, &variable, None, shared, log)?;
         guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
     let place = target::find("reset", shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
-    log.target = Some(copilot::postgres_target(dsn));
+    log.target = Some(report::Target::of_postgres(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let env = |name: &str| target::variable(drizzle.as_ref(), name);
-    let policy = log.select(&policies, &env, host.as_deref(), shared)?;
+    let env = |name: &str| config::variable(drizzle.as_ref(), name);
+    let policy = project::guard::select(&policies, &env, host.as_deref(), shared, log)?;
     let rules = rules(&policy, args, &env);
     guard::admit(dsn, &rules).map_err(|guarded| refused(&guarded))?;
     let then = then(args, &policy, drizzle.as_ref())?;
@@ -94,7 +95,7 @@ fn attempt(
         Some(lease) => catalog::catalog_under(lease, dsn, deadline),
         None => catalog::catalog(dsn, deadline),
     };
-    let catalog = looked.map_err(|error| look::failed(&error, clock))?;
+    let catalog = looked.map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -331,7 +332,8 @@ fn not_shared(
     if scope.schemas == Schemas::All {
         return Ok(());
     }
-    let history = history::history(dsn, table, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
+    let history =
+        history::history(dsn, table, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
     let n_others = state::compare(folder, journal, &migrations::records(&history)).unknown.len();
     let has_others = history.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
     if n_others == 0 || !has_others {
@@ -428,7 +430,7 @@ struct Steps<'a> {
     clock: Clock,
     interrupts: Interrupts,
     console: &'a mut Console,
-    log: &'a mut Logbook,
+    log: &'a mut Record,
     /// What the steps so far did to it.
     database: Database,
 }
@@ -548,7 +550,7 @@ impl Steps<'_> {
     fn push(&mut self) -> Result<Verdict, Verdict> {
         let kit_args = [OsString::from("push")];
         let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
-        let mission = Mission {
+        let spec = RunSpec {
             command: "push",
             kit_args: &kit_args,
             asks: Asks::BeforeExecuting,
@@ -559,15 +561,18 @@ impl Steps<'_> {
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
             lock: Locking::Held(self.lease),
         };
-        let (log, verdict) = flight::fly_within(&self.shared(), &mission, self.console);
-        self.note(log);
+        let shared = self.shared();
+        let mut record = Record::new(shared.profile.as_deref());
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "push", cwd, console);
+        let verdict = story::run(&shared, &spec, &schema_sql, self.console, &mut record);
+        self.note(record);
         if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
     }
 
     /// Builds the schema by its migrations, on the very database that was emptied.
     fn migrate(&mut self, ground: &Ground) -> Result<Verdict, Verdict> {
         let shared = self.shared();
-        let mut log = Logbook::new(&shared);
+        let mut log = Record::new(shared.profile.as_deref());
         let migrating = Migrating {
             shared: &shared,
             policy: self.policy,
@@ -590,15 +595,14 @@ impl Steps<'_> {
     }
 
     /// Takes what a step noted into the report.
-    fn note(&mut self, step: Logbook) {
-        let Logbook { kit, prompts, statements, migrations, warnings, refusals, recordings, .. } = step;
+    fn note(&mut self, step: Record) {
+        let Record { kit, prompts, statements, migrations, warnings, refusals, .. } = step;
         self.log.kit = kit;
         self.log.prompts.extend(prompts);
         self.log.statements.extend(statements);
         self.log.migrations = migrations;
         self.log.warnings.extend(warnings);
         self.log.refusals.extend(refusals);
-        self.log.recordings.extend(recordings);
     }
 }
 
@@ -732,7 +736,7 @@ fn in_parts(plan: &ResetPlan) -> String {
 /// Says why nothing was dropped; or, where that cannot be known, so.
 fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ResetError::Unready(error) => return look::failed(error, clock),
+        ResetError::Unready(error) => return unseen::verdict(error, clock),
         ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
         ResetError::LeaseLost => Exit::Unavailable,
         ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,

@@ -1,12 +1,19 @@
 //! `run`: any other drizzle-kit command line, by the same rules.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
 use crate::kit::config::Overlay;
 use crate::outcome::{Database, Exit};
 use crate::output::console::Console;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
+use crate::output::delivery;
+use crate::policy::model::Apply;
+use crate::proof::export;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
+
+const COMMAND: &str = "run";
 
 /// The drizzle-kit commands that connect to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
 const HARMLESS: [&str; 7] = ["generate", "check", "up", "export", "drop", "help", "version"];
@@ -47,8 +54,8 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
     }
     let for_ever = Shared { timeout: FOR_EVER, idle_timeout: FOR_EVER, ..shared.clone() };
     let shared = if serves { &for_ever } else { shared };
-    let mission = Mission {
-        command: "run",
+    let spec = RunSpec {
+        command: COMMAND,
         kit_args,
         // Its own `push` is made to ask, like ours; 0.20 calls it `push:pg`.
         asks: if name == "push" { Asks::BeforeExecuting } else { Asks::AsItLikes },
@@ -63,5 +70,8 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
             Locking::Take { wait: LOCK_WAIT, is_asked: false }
         },
     };
-    flight::fly(shared, &mission, console)
+    delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
+        Ok(story::run(shared, &spec, &schema_sql, console, record))
+    })
 }

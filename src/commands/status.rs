@@ -3,23 +3,25 @@
 use std::path::Path;
 
 use crate::cli::{Shared, StatusArgs};
+use crate::clock::Clock;
 use crate::migrations::journal;
 use crate::migrations::rule::JOURNAL_AHEAD;
 use crate::migrations::state::{State, Status};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::Verdict;
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
 use crate::policy::Policy;
-use crate::project::folder;
-use crate::project::look::Clock;
-use crate::project::migrations::{self, Changes, Ground};
+use crate::project::guard::{self, Changes};
+use crate::project::migrations::{self, Ground};
+use crate::project::{folder, root};
 
 const COMMAND: &str = "status";
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &StatusArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -27,13 +29,12 @@ fn attempt(
     args: &StatusArgs,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, log)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    let policy = migrations::guard(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
+    let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     log.migrations = Some(ground.reported(&history, &status));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
+use crate::clock::Clock;
 use crate::db::change::apply::{self, Expected, Hold, Run, Script};
 use crate::db::inspect::history::{self, History, Write};
 use crate::files;
@@ -10,13 +11,15 @@ use crate::kit::driver;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
 use crate::migrations::state::{Migration, State, Status};
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::{self, Logbook};
-use crate::output::report::{self, Refusal, Verdict};
-use crate::project::filters;
-use crate::project::look::Clock;
-use crate::project::migrations::{self, Changes, Ground};
+use crate::output::delivery;
+use crate::output::record::Record;
+use crate::output::record::View;
+use crate::output::report::{self, Refusal};
+use crate::project::guard::{self, Changes};
+use crate::project::migrations::Ground;
+use crate::project::{filters, root};
 use crate::proof::drift::{self, Compared};
 use crate::run::transaction;
 
@@ -26,7 +29,7 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &SyncArgs, console: &mut Console) -> Exit {
-    logbook::run(shared, COMMAND, console, |clock, console, log| attempt(shared, args, clock, console, log))
+    delivery::run(shared, COMMAND, View::Run, console, |clock, console, log| attempt(shared, args, clock, console, log))
 }
 
 fn attempt(
@@ -34,14 +37,13 @@ fn attempt(
     args: &SyncArgs,
     clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    log.promise(shared, COMMAND, console.secrets())?;
-    let cwd = logbook::project(shared)?;
-    let policies = log.load_policy(shared, &cwd, console)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, log)?;
     let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
-    migrations::guard(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
+    guard::check(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
     let history = ground.history(clock)?;
     let status = ground.status(&history);
     let mut reported = ground.reported(&history, &status);
@@ -114,7 +116,7 @@ fn read_back(
     had: &[Migration],
     in_words: &str,
     clock: &Clock,
-    log: &mut Logbook,
+    log: &mut Record,
     signal: Option<i32>,
 ) -> Result<Verdict, Verdict> {
     let changed = |exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
@@ -145,7 +147,7 @@ fn repair_order(
     history: &History,
     status: &Status,
     args: &SyncArgs,
-    log: &mut Logbook,
+    log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let mut reported = ground.reported(history, status);
     let skipped: Vec<&str> = status.in_state(State::Skipped).map(|migration| migration.entry.tag.as_str()).collect();

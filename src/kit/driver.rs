@@ -15,7 +15,7 @@ use tracing::{debug, trace};
 use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Mail};
 use crate::kit::mailbox::{Go, Mailbox};
 use crate::kit::prompt::Prompt;
-use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
+use crate::kit::session::{Answer, Doubt, Patience, Seen, Session, Step};
 use crate::term::Key;
 use crate::term::pty::Ended;
 use crate::term::redact::Secrets;
@@ -114,11 +114,12 @@ pub enum Held {
     Query(String),
 }
 
-/// A run that ended.
+/// A supervised run of drizzle-kit that ended.
 #[derive(Debug)]
-pub struct Flight {
+pub struct KitRun {
     pub ending: Ending,
-    pub session: Session,
+    /// What was asked, answered and printed at the terminal.
+    pub seen: Seen,
     /// Whether the config was loaded and cleared.
     pub cleared: bool,
     /// What drizzle-kit said when it could not load its config.
@@ -133,11 +134,16 @@ pub struct Flight {
     pub recording: io::Result<()>,
 }
 
-/// Flies drizzle-kit until it ended or was stopped.
+/// Drives drizzle-kit until it has ended or was stopped.
 ///
 /// # Errors
 /// When the terminal itself fails; the process tree was stopped then.
-pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: &mut dyn Pilot) -> io::Result<Flight> {
+pub fn drive(
+    stream: ScreenStream,
+    mailbox: Mailbox,
+    deadlines: Deadlines,
+    pilot: &mut dyn Pilot,
+) -> io::Result<KitRun> {
     let mut driver = Driver {
         terminal: Terminal::new((), stream)?,
         mailbox,
@@ -150,7 +156,7 @@ pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: 
         opened: None,
         n_looks: 0,
         progress: String::new(),
-        flight: Log::default(),
+        learned: Learned::default(),
     };
     let ending = match driver.run(pilot) {
         Ok(ending) => ending,
@@ -160,8 +166,8 @@ pub fn fly(stream: ScreenStream, mailbox: Mailbox, deadlines: Deadlines, pilot: 
         }
     };
     let recording = driver.terminal.get_stream_mut().finish_recording();
-    let Log { cleared, config_error, failed, hello, latencies_ms } = driver.flight;
-    Ok(Flight { ending, session: driver.session, cleared, config_error, failed, hello, latencies_ms, recording })
+    let Learned { cleared, config_error, failed, hello, latencies_ms } = driver.learned;
+    Ok(KitRun { ending, seen: driver.session.end(), cleared, config_error, failed, hello, latencies_ms, recording })
 }
 
 struct Driver {
@@ -177,11 +183,11 @@ struct Driver {
     n_looks: u32,
     /// The last line that was drawn while drizzle-kit works, without its spinner.
     progress: String,
-    flight: Log,
+    learned: Learned,
 }
 
 #[derive(Default)]
-struct Log {
+struct Learned {
     cleared: bool,
     config_error: Option<String>,
     failed: Option<FailedStatement>,
@@ -292,7 +298,7 @@ impl Driver {
                 debug!(key = key.name(), "pressing");
                 self.terminal.send(key.bytes()).map_err(into_io)?;
                 if let (Key::Enter, Some(opened)) = (key, self.opened) {
-                    self.flight.latencies_ms.push(opened.elapsed().as_secs_f64() * 1e3);
+                    self.learned.latencies_ms.push(opened.elapsed().as_secs_f64() * 1e3);
                 }
                 self.patience_since = Instant::now();
                 self.patience = Session::EFFECT;
@@ -312,7 +318,7 @@ impl Driver {
                         self.terminal.get_stream_mut().keep_on(leash);
                     }
                     self.mailbox.clear(&go)?;
-                    self.flight.cleared = true;
+                    self.learned.cleared = true;
                 }
                 Clearance::Stop => {
                     self.mailbox.stop()?;
@@ -328,16 +334,16 @@ impl Driver {
             Ok(Mail::Loaded { loaded }) => pilot.loaded(loaded),
             Ok(Mail::Printed { printed }) => pilot.printed(&printed),
             Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
-            Ok(Mail::Hello { hello }) => self.flight.hello = Some(hello),
+            Ok(Mail::Hello { hello }) => self.learned.hello = Some(hello),
             Ok(Mail::Error(failed)) => {
                 let secrets = pilot.config_failed(&failed);
                 self.terminal.get_stream_mut().hide(&secrets);
-                self.flight.config_error = Some(failed.error);
+                self.learned.config_error = Some(failed.error);
             }
             // What follows in its transaction fails because of the first.
-            Ok(Mail::Failed { failed }) => drop(self.flight.failed.get_or_insert(*failed)),
+            Ok(Mail::Failed { failed }) => drop(self.learned.failed.get_or_insert(*failed)),
             // Only the hook writes here. What it cannot say in JSON is no config.
-            Err(error) => self.flight.config_error = Some(format!("the config could not be handed over: {error}")),
+            Err(error) => self.learned.config_error = Some(format!("the config could not be handed over: {error}")),
         }
         Ok(None)
     }

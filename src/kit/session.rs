@@ -81,6 +81,19 @@ pub struct Answered {
     pub keys: Vec<Key>,
 }
 
+/// What a run at the terminal came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The prompts answered, in their order.
+    pub answered: Vec<Answered>,
+    /// Whether Enter was pressed on a choice that executes statements.
+    pub consented: bool,
+    /// Whether "No, abort" was chosen or a prompt was interrupted by a refusal.
+    pub declined: bool,
+    /// The text printed after the last prompt; complete once the output ended.
+    pub last_text: Text,
+}
+
 /// The state of a run at the terminal.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -215,6 +228,12 @@ impl Session {
     /// Gives up: no key but Ctrl-C is pressed from here on.
     pub fn leave(&mut self) {
         self.state = State::Leaving;
+    }
+
+    /// Ends the run, and returns what was seen.
+    pub fn end(self) -> Seen {
+        let Session { answered, consented, declined, last_text, .. } = self;
+        Seen { answered, consented, declined, last_text }
     }
 
     /// Returns the prompts answered so far, in their order.

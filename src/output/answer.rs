@@ -7,13 +7,12 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::cli::{Format, Shared};
+use crate::clock::Clock;
 use crate::kit::driver;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::{Console, clean_json};
-use crate::output::logbook;
-use crate::output::report::Verdict;
-use crate::project::look::Clock;
-use crate::run::verdict;
+use crate::output::delivery;
+
 use crate::term::interrupts::{Answered, Interrupts};
 
 /// Prints the document or the text, and keeps the document where it is wanted.
@@ -36,7 +35,7 @@ pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mu
 /// Tells, and says why a run failed.
 pub fn close(shared: &Shared, document: &impl Serialize, text: &str, verdict: &Verdict, console: &mut Console) -> Exit {
     tell(shared, document, text, console);
-    let Verdict { exit, summary, hint, database, .. } = &logbook::delivered(verdict.clone(), console);
+    let Verdict { exit, summary, hint, database, .. } = &delivery::delivered(verdict.clone(), console);
     if matches!(exit, Exit::Ok | Exit::Changes) {
         return *exit;
     }
@@ -59,7 +58,7 @@ pub fn can_ask(shared: &Shared) -> bool {
 /// # Errors
 /// With the verdict, where a signal came or nobody answered.
 pub fn ask(question: &str, clock: &Clock, console: &mut Console) -> Result<bool, Verdict> {
-    let mut interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
+    let mut interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
     let line = line(&format!("{question} [y/N]"), Exit::Failed, clock, &mut interrupts, console)?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -2,6 +2,7 @@
 //!
 //! Text from outside is stripped of control characters and of secrets here, at the last door.
 
+use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use regex::Regex;
 use rustix::fs::FileType;
 
+use crate::output::record::Record;
 use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
 
@@ -93,6 +95,7 @@ pub struct Console {
     invocation: Option<Invocation>,
     spinner: Option<ProgressBar>,
     shown: String,
+    recordings: Vec<File>,
 }
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -111,7 +114,15 @@ impl Console {
             spinner.set_style(style);
             spinner
         });
-        Console { lost: None, loudness, secrets, invocation: None, spinner, shown: String::new() }
+        Console {
+            lost: None,
+            loudness,
+            secrets,
+            invocation: None,
+            spinner,
+            shown: String::new(),
+            recordings: Vec::new(),
+        }
     }
 
     /// Returns the secrets known so far.
@@ -175,6 +186,22 @@ impl Console {
         if self.loudness > Loudness::Quiet {
             self.write(&format!("{WARNING}warning:{WARNING:#} {}", self.phrase(text)));
         }
+    }
+
+    /// Warns, and keeps the warning for the report.
+    pub fn warn_in(&mut self, record: &mut Record, text: &str) {
+        self.warn(text);
+        record.warnings.push(self.clean(text));
+    }
+
+    /// Keeps a recording for the page of `--report-html`, to be read from its beginning.
+    pub fn keep_recording(&mut self, recording: File) {
+        self.recordings.push(recording);
+    }
+
+    /// Takes the recordings that were kept.
+    pub fn take_recordings(&mut self) -> Vec<File> {
+        std::mem::take(&mut self.recordings)
     }
 
     /// Says why the run failed. Not even a quiet run keeps that to itself.

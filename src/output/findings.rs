@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use crate::cli::CheckArgs;
 use crate::migrations::rule::{RULES, SQUAWKS};
 use crate::migrations::{Finding, Folder, Level};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::github;
-use crate::output::report::{self, Verdict};
+use crate::output::{github, report};
 
 /// What was found in all folders.
 pub struct Told {

@@ -2,7 +2,8 @@
 
 pub mod answer;
 pub mod console;
+pub mod delivery;
 pub mod findings;
 pub mod github;
-pub mod logbook;
+pub mod record;
 pub mod report;

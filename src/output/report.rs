@@ -1,4 +1,4 @@
-//! What a run reports, for machines (SPEC §6) and for people. Nothing is decided here: a report shows what was.
+//! What a run reports, for machines and for people. Nothing is decided here: a report shows what was.
 
 mod page;
 mod plan;
@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use crate::db::Dsn;
 use crate::migrations::Level;
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Error};
 use crate::policy;
 use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
@@ -325,23 +326,6 @@ pub struct Finding {
     pub what_to_do: String,
 }
 
-/// What went wrong.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Error {
-    /// SQLSTATE, or the code of the driver or of node.
-    pub sqlstate: Option<String>,
-    pub message: String,
-    pub detail: Option<String>,
-    pub statement: Option<String>,
-    /// The file of the migration that the statement stands in.
-    pub file: Option<String>,
-    /// Where in that file it failed, or the statement begins.
-    pub line: Option<usize>,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
 /// How long it took, in milliseconds.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -491,6 +475,19 @@ impl Finding {
 }
 
 impl Target {
+    /// Returns what a report says of a PostgreSQL server.
+    pub fn of_postgres(dsn: &Dsn) -> Target {
+        let address = dsn.address();
+        Target {
+            dialect: "postgresql".to_owned(),
+            host: Some(address.host.to_string()),
+            port: Some(address.port),
+            database: Some(address.database.clone()),
+            user: Some(address.user.clone()),
+            schemas: Vec::new(),
+        }
+    }
+
     /// Returns the target in one line.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -518,41 +515,6 @@ pub fn schema() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let schema = settings.into_generator().into_root_schema_for::<Report>();
     serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
-}
-
-/// How a run ended, before it is reported.
-#[derive(Debug, Clone)]
-pub struct Verdict {
-    pub exit: Exit,
-    pub database: Database,
-    /// One sentence, lowercase, without a full stop.
-    pub summary: String,
-    pub error: Option<Box<Error>>,
-    pub hint: Option<String>,
-}
-
-impl Verdict {
-    /// Makes a verdict for a run that executed nothing.
-    pub fn nothing(exit: Exit, summary: impl Into<String>) -> Verdict {
-        Verdict { exit, database: Database::Unchanged, summary: summary.into(), error: None, hint: None }
-    }
-
-    /// Makes a verdict for a run whose statements may have run.
-    pub fn maybe(exit: Exit, summary: impl Into<String>) -> Verdict {
-        Verdict { database: Database::Maybe, ..Verdict::nothing(exit, summary) }
-    }
-
-    /// Adds what to do about it.
-    #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Verdict {
-        Verdict { hint: Some(hint.into()), ..self }
-    }
-
-    /// Adds the error that was met.
-    #[must_use]
-    pub fn because(self, error: Error) -> Verdict {
-        Verdict { error: Some(Box::new(error)), ..self }
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,6 @@ pub(crate) use check::Check;
 pub use decide::{Decision, Refusal, Scope};
 pub use file::PolicyError;
 pub(crate) use file::{find, load};
-pub use model::{Ban, CommandLine, Match, Policies, Policy, RuleRef, SelectError, Variable};
+pub use model::{Apply, Ban, CommandLine, Match, Policies, Policy, RuleRef, SelectError, Variable};
 pub(crate) use name::ObjectName;
 pub(crate) use wording::closest;

@@ -4,9 +4,8 @@ use semver::Version;
 
 use crate::kit::config::Config;
 use crate::kit::engine::{self, Unheld};
-use crate::outcome::Exit;
-use crate::output::report::Verdict;
-use crate::project::target::Drizzle;
+use crate::outcome::{Exit, Verdict};
+use crate::project::config::Drizzle;
 use crate::sql::Dialect;
 
 /// The dialects that drizzle-kit 0.20 to 0.31 pushes to.

@@ -6,7 +6,7 @@ use semver::Version;
 
 use crate::db::inspect::fingerprint::{Difference, Line};
 use crate::kit::config::Config;
-use crate::project::target::Drizzle;
+use crate::project::config::Drizzle;
 use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect};
 

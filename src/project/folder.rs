@@ -9,8 +9,7 @@ use crate::files;
 use crate::kit::command;
 use crate::migrations::journal::Surroundings;
 use crate::migrations::{Folder, FolderError, lint};
-use crate::outcome::Exit;
-use crate::output::report::Verdict;
+use crate::outcome::{Exit, Verdict};
 use crate::sql::Dialect;
 
 /// Reads a migrations folder.

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{PlaceArgs, Shared};
+use crate::clock::Clock;
 use crate::db::Dsn;
 use crate::db::inspect::history::{self, History, Records};
 use crate::db::inspect::reach::Relation;
 use crate::kit::config::Config;
 use crate::migrations::state::{self, Status};
 use crate::migrations::{Folder, Journal};
+use crate::outcome::Verdict;
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::{self, Verdict};
-use crate::policy::{Policies, Policy};
+use crate::output::record::Record;
+use crate::output::report;
+
 use crate::project::filters::Filters;
-use crate::project::folder;
-use crate::project::look::{self, Clock};
-use crate::project::target::{self, Drizzle, Place};
-use crate::run::copilot;
+use crate::project::target::{self, Place};
+use crate::project::{folder, unseen};
 
 /// Time for one look at the history.
 const LOOK: Duration = Duration::from_secs(20);
@@ -44,10 +44,10 @@ impl Ground {
         args: &PlaceArgs,
         cwd: &Path,
         console: &mut Console,
-        log: &mut Logbook,
+        log: &mut Record,
     ) -> Result<Ground, Verdict> {
         let place = target::find(command, shared, args.url.as_deref(), cwd, console)?;
-        log.target = Some(copilot::postgres_target(&place.dsn));
+        log.target = Some(report::Target::of_postgres(&place.dsn));
         Ground::of(place, args.migrations.as_deref(), cwd)
     }
 
@@ -89,7 +89,7 @@ impl Ground {
     pub fn history(&self, clock: &Clock) -> Result<History, Verdict> {
         let patience = LOOK.min(clock.rest());
         let mut history =
-            history::history(self.dsn(), &self.table, patience).map_err(|error| look::failed(&error, clock))?;
+            history::history(self.dsn(), &self.table, patience).map_err(|error| unseen::verdict(&error, clock))?;
         let filters = self.filters();
         let own = history.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
         history.n_tables = own.count() as u64;
@@ -135,33 +135,6 @@ impl Ground {
 pub fn records(history: &History) -> Vec<state::Record> {
     let record = |record: &history::Record| state::Record { hash: record.hash.clone(), created_at: record.created_at };
     history.records().iter().map(record).collect()
-}
-
-/// Picks the policy, and looks whether a command may run here at all, with the variables that drizzle-kit's process has where
-/// there is a config.
-///
-/// # Errors
-/// With the verdict, where this environment or target is not allowed for it.
-pub fn guard(
-    command: &'static str,
-    changes: Changes,
-    shared: &Shared,
-    policies: &Policies,
-    drizzle: Option<&Drizzle>,
-    log: &mut Logbook,
-) -> Result<Policy, Verdict> {
-    let env = |name: &str| target::variable(drizzle, name);
-    let host = log.target.as_ref().and_then(|target| target.host.clone());
-    let policy = log.select(policies, &env, host.as_deref(), shared)?;
-    copilot::allows(&policy, &[command], changes == Changes::Database, &env)?;
-    Ok(policy)
-}
-
-/// What a command changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changes {
-    Nothing,
-    Database,
 }
 
 /// Says in a sentence that a database has tables and no history.

@@ -11,12 +11,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::clock::Clock;
 use crate::kit::driver;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::{self, Console};
-use crate::output::report::Verdict;
 use crate::policy::CommandLine;
-use crate::project::look::Clock;
 use crate::term::interrupts::{Interrupts, Woken};
 use crate::term::redact::Secrets;
 

@@ -4,9 +4,7 @@
 //! variables. The config stands before the environment because drizzle-kit goes where it says; where both name a
 //! database and not the same one, nobody guesses.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use semver::Version;
 
@@ -14,22 +12,15 @@ use crate::cli::Shared;
 use crate::db::connection::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::files;
-use crate::kit::command::{Call, Kit};
-use crate::kit::config::{Config, ConfigError, ConfigFile, KitSession};
+use crate::project::config;
+
+use crate::kit::config::Config;
 use crate::kit::dotenv;
-use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
-use crate::kit::mailbox::Mailbox;
-use crate::kit::prompt::Prompt;
-use crate::kit::session::Answer;
-use crate::outcome::Exit;
+
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::Verdict;
+use crate::project::config::Drizzle;
 use crate::project::{engines, secrets};
-use crate::run::{flight, verdict};
-use crate::term::interrupts::Interrupts;
-use crate::term::pty::Pty;
-use crate::term::redact::Secrets;
-use crate::term::stream::ScreenStream;
 
 /// The files in which they keep it. drizzle's guides have the first, web frameworks the second.
 const ENV_FILES: [&str; 2] = [".env", ".env.local"];
@@ -44,35 +35,6 @@ pub struct Place {
     pub drizzle: Option<Drizzle>,
 }
 
-/// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
-#[derive(Debug, Clone)]
-pub struct Drizzle {
-    pub config: Config,
-    pub file: ConfigFile,
-    pub kit: Kit,
-}
-
-impl Drizzle {
-    /// Returns the name of the config's file.
-    pub fn name(&self) -> String {
-        self.file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-
-    /// Returns the driver by which its drizzle-kit connects to PostgreSQL.
-    pub fn driver(&self) -> Driver {
-        driver(&self.config, self.kit.version.as_ref())
-    }
-
-    /// Reads a URL that stands in for the config's.
-    ///
-    /// # Errors
-    /// With the verdict, where its driver would not go where it says.
-    pub fn read_url(&self, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
-        let env = |name: &str| variable_of(&self.config, name);
-        read_url(url, self.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
-    }
-}
-
 /// Finds the PostgreSQL database that a command of our own works on.
 ///
 /// # Errors
@@ -84,7 +46,7 @@ pub fn find(
     cwd: &Path,
     console: &mut Console,
 ) -> Result<Place, Verdict> {
-    let drizzle = match (load(shared, cwd, console), url) {
+    let drizzle = match (config::load(shared, cwd, console), url) {
         // The address is known without drizzle-kit, and what else the config would tell has its defaults.
         (Err(Verdict { exit: Exit::NotFound | Exit::CannotRun, summary, .. }), Some(_)) => {
             console.warn(&format!("drizzle's config is not read: {summary}"));
@@ -107,7 +69,7 @@ pub fn settle(
     console: &mut Console,
 ) -> Result<Place, Verdict> {
     let ours = |name: &str| std::env::var(name).ok();
-    let env = |name: &str| variable(drizzle.as_ref(), name);
+    let env = |name: &str| config::variable(drizzle.as_ref(), name);
     let driver = drizzle.as_ref().map(Drizzle::driver).unwrap_or_default();
     let place = match (url, &drizzle) {
         (Some(url), _) => (read_url(url, driver, "--url", &env)?, "--url".to_owned()),
@@ -129,6 +91,15 @@ pub fn settle(
     let dsn = dsn.in_dir(cwd);
     console.hide(|secrets| secrets::add_dsn(secrets, &dsn));
     Ok(Place { dsn, named_by, drizzle })
+}
+
+/// Reads a URL that stands in for the one of drizzle's config.
+///
+/// # Errors
+/// With the verdict, where its driver would not go where it says.
+pub fn of_url(drizzle: &Drizzle, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
+    let env = |name: &str| config::variable_of(&drizzle.config, name);
+    read_url(url, drizzle.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
 }
 
 /// Finds a database where no config names one.
@@ -196,129 +167,11 @@ pub fn of_config(config: &Config, version: Option<&Version>, cwd: &Path, env: En
     // Before 0.22 drizzle-kit handed credentials in parts to pg as they are (its `preparePostgresDB`).
     let takes_raw_parts = version.is_some_and(|version| (version.major, version.minor) < (0, 22));
     let dialect = if takes_raw_parts && config.dialect() == "postgresql" { "pg" } else { config.dialect() };
-    match Dsn::as_read_by(driver(config, version), dialect, &credentials, env) {
+    match Dsn::as_read_by(config::driver(config, version), dialect, &credentials, env) {
         Some(Ok(dsn)) => Ok(Some(dsn.in_dir(cwd))),
         Some(Err(error)) => Err(wrong("dbCredentials of drizzle's config", &error)),
         None => Ok(None),
     }
-}
-
-/// Returns the driver by which a drizzle-kit of this version connects to PostgreSQL.
-pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
-    // 0.20 has no choice (`drizzleForPostgres`).
-    let has_choice = version.is_none_or(|version| (version.major, version.minor) >= (0, 21));
-    let found = config.client.as_deref().filter(|_| has_choice);
-    found.and_then(Driver::of_package).unwrap_or_default()
-}
-
-/// Returns a variable: as drizzle-kit's process has it, where there is a config.
-pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
-    match drizzle {
-        Some(drizzle) => variable_of(&drizzle.config, name),
-        None => std::env::var(name).ok(),
-    }
-}
-
-/// Returns a variable as drizzle-kit's process has it once this config is loaded.
-pub fn variable_of(config: &Config, name: &str) -> Option<String> {
-    match config.variables.get(name) {
-        // node reads this one when it starts.
-        Some(value) if name != "NODE_EXTRA_CA_CERTS" => value.clone(),
-        _ => std::env::var(name).ok(),
-    }
-}
-
-/// Loads drizzle's config by the project's own drizzle-kit, which is stopped before it does anything else; none where
-/// the project has no config.
-///
-/// # Errors
-/// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
-pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option<Drizzle>, Verdict> {
-    let Some(file) = flight::config_file(cwd, shared.config.as_deref())? else { return Ok(None) };
-    let kit = flight::held(shared, cwd)?;
-    let started = Instant::now();
-    let interrupts = Interrupts::watch().map_err(|error| verdict::internal("watching for signals", &error))?;
-    let (mailbox, mail) = Mailbox::create().map_err(|error| flight::no_mailbox(&error))?;
-    // Any command loads the config first, and is stopped then. This one would do no harm.
-    let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
-        "check:pg".into()
-    } else {
-        "check".into()
-    }];
-    let call = Call { cwd, args: &args, config: Some(&file), asks: false };
-    let pty = Pty::spawn(&kit.start(&call, &mailbox)).map_err(|error| flight::not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
-    let mut reader = Reader::default();
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let flight = driver::fly(stream, mailbox, deadlines, &mut reader)
-        .map_err(|error| verdict::internal("driving the terminal", &error))?;
-    tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
-    console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
-    if let Some(config) = &reader.config {
-        console.hide(|secrets| secrets::add_config(secrets, config, None));
-    }
-    match (reader.config, &flight.ending) {
-        (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
-        (_, Ending::Signalled(signal)) => {
-            let summary = format!("stopped by {} while drizzle's config was loaded", driver::signal_name(*signal));
-            Err(Verdict::nothing(Exit::Signal(*signal), summary))
-        }
-        (_, Ending::TimedOut { .. }) => {
-            Err(Verdict::nothing(Exit::Timeout, format!("loading {} took too long", file.path.display())))
-        }
-        _ => {
-            let lines = &flight.session.last_text().lines;
-            let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
-            let error = flight.config_error.as_deref().unwrap_or_else(said);
-            Err(verdict::config_not_loaded(error))
-        }
-    }
-}
-
-/// Takes the config, and lets drizzle-kit do nothing with it.
-#[derive(Default)]
-pub struct Reader {
-    config: Option<Config>,
-    /// Those that a config had set that was not loaded.
-    variables: BTreeMap<String, Option<String>>,
-}
-
-impl Pilot for Reader {
-    fn config(&mut self, config: &Config) -> Clearance {
-        self.config = Some(config.clone());
-        Clearance::Stop
-    }
-
-    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
-        self.variables.clone_from(&failed.variables);
-        Secrets::default() // nothing is recorded
-    }
-
-    fn ask(&mut self, _: &Prompt) -> Answer {
-        Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
-    }
-
-    fn session(&mut self, _: &KitSession) -> Result<(), Held> {
-        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
-    }
-
-    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
-        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
-    }
-
-    fn is_executing(&mut self, _: bool) -> bool {
-        false
-    }
-
-    fn is_on_leash(&mut self) -> bool {
-        true
-    }
-
-    fn loaded(&mut self, _: PathBuf) {}
-
-    fn printed(&mut self, _: &str) {}
-
-    fn progress(&mut self, _: &str) {}
 }
 
 /// Returns the folder of the migrations: the one that is named, else the config's, else drizzle's default.

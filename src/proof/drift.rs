@@ -6,17 +6,18 @@
 
 use std::path::PathBuf;
 
+use crate::clock::Clock;
 use crate::db::change::scratch::{self, Blueprint, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::history::{History, Records};
 use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
-use crate::outcome::Exit;
-use crate::output::report::{self, Verdict};
+use crate::outcome::{Error, Exit, Verdict};
+
 use crate::project::filters::Divided;
-use crate::project::look::{self, Clock};
 use crate::project::migrations::Ground;
+use crate::project::unseen;
 use crate::proof::confine::confined;
 use crate::run::transaction::of_fault;
 use crate::sql::action::confined::Leaves;
@@ -74,7 +75,7 @@ pub fn of_database(
         scratch::build(ground.dsn(), &Blueprint { confine, history: table }, clock.rest())
     });
     let made = made.map_err(|error| not_built(&error, leaves, &all, ground, clock))?;
-    let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| look::failed(&error, clock))?;
+    let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
     let differences = fingerprint::difference(&made.lines, &seen.lines);
     let Divided { differences, left_out } = ground.filters().divide(differences, &made.lines, &seen.lines);
     let renamed = renamed::renamed(&differences);
@@ -87,7 +88,7 @@ fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground
         return beyond(&leaves, all, ground);
     }
     match error {
-        ScratchError::Unready(error) => look::failed(error, clock),
+        ScratchError::Unready(error) => unseen::verdict(error, clock),
         ScratchError::MayNotCreate { user } => Verdict::nothing(Exit::Failed, error.to_string())
             .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases")),
         ScratchError::Leaves => Verdict::nothing(Exit::Refused, error.to_string()),
@@ -96,7 +97,7 @@ fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground
             let at = query.place(fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1)));
             let file: PathBuf = ground.file(query.file.tag());
             let summary = format!("{error} ({}), {}:{}", fault.sqlstate, file.display(), at.line);
-            let cause = report::Error {
+            let cause = Error {
                 file: Some(file.display().to_string()),
                 line: Some(at.line),
                 ..of_fault(fault, Some(&query.text.trim().to_owned()))
@@ -114,12 +115,12 @@ fn beyond(leaves: &Leaves, all: &[Query], ground: &Ground) -> Verdict {
     let file = ground.file(query.file.tag()).display().to_string();
     let summary =
         format!("{file}:{}: the migrations cannot be compared in a database beside this one: {}", at.line, leaves.why);
-    let cause = report::Error {
+    let cause = Error {
         message: leaves.why.clone(),
         statement: Some(query.text.trim().to_owned()),
         file: Some(file),
         line: Some(at.line),
-        ..report::Error::default()
+        ..Error::default()
     };
     let verdict = Verdict::nothing(Exit::Refused, summary).because(cause);
     verdict.hint(match leaves.role {

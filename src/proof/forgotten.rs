@@ -7,13 +7,17 @@ use crate::cli::Shared;
 use crate::kit::config::Overlay;
 use crate::migrations::Folder;
 use crate::migrations::query::queries;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::{Refusal, Verdict};
+use crate::output::record::Record;
+use crate::output::report::Refusal;
+use crate::policy::model::Apply;
 use crate::project::folder;
-use crate::run::flight::{self, Apply, Asks, Consent, Locking, Mission, Touches};
-use crate::run::gate;
+use crate::run::no_schema_sql;
+use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
+use crate::run::story;
+
+use crate::sql;
 
 /// How the schema files differ from the last snapshot.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
             let after = Folder::read(&path).map_err(|error| folder::unusable(&error))?;
             let known = |name: &str| folder.files.iter().any(|file| file.name == name);
             let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
-            let statements = queries(new).filter(|query| !query.is_blank()).map(|query| gate::one_line(query.text));
+            let statements = queries(new).filter(|query| !query.is_blank()).map(|query| sql::one_line(query.text));
             Ok(Some(Forgotten::Statements(statements.collect())))
         }
         // It asks only where something differs.
@@ -75,8 +79,8 @@ pub fn generate(
     cwd: &Path,
     folder: &Path,
     console: &mut Console,
-) -> (Verdict, Logbook) {
-    let mission = Mission {
+) -> (Verdict, Record) {
+    let spec = RunSpec {
         command,
         kit_args: &[OsString::from("generate")],
         asks: Asks::AsItLikes,
@@ -88,7 +92,7 @@ pub fn generate(
         overlay: Overlay { out: Some(relative(cwd, folder).display().to_string()), ..Overlay::default() },
         lock: Locking::None,
     };
-    flight::look_again(shared, &mission, console)
+    story::look(shared, &spec, &no_schema_sql, console)
 }
 
 /// Copies the files that drizzle-kit reads.

@@ -2,6 +2,6 @@
 
 pub mod confine;
 pub mod drift;
+pub mod export;
 pub mod forgotten;
-pub mod made;
 pub mod unpushed;

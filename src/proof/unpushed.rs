@@ -5,17 +5,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::Shared;
+use crate::clock::Clock;
 use crate::db::Dsn;
 use crate::db::inspect::idle::{self, Wanted};
 use crate::db::inspect::reach::Relation;
 use crate::kit::config::Overlay;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::{Statement, Verdict};
-use crate::project::look::{self, Clock};
-use crate::project::target::{self, Drizzle};
-use crate::run::flight::{self, Mission};
-use crate::run::gate;
+use crate::output::report::Statement;
+use crate::project::config::{self, Drizzle};
+use crate::project::{target, unseen};
+use crate::proof::export;
+use crate::run::spec::RunSpec;
+use crate::run::story;
+
+use crate::sql;
 use crate::sql::idle::{Setting, setting};
 
 /// Time for our own look at the columns.
@@ -38,9 +42,10 @@ impl Unpushed<'_> {
         let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
         let kit_args = [OsString::from("push")];
         let overlay = Overlay { db_credentials, ..Overlay::default() };
-        let mission = Mission::to_look("check", &kit_args, overlay);
+        let spec = RunSpec::to_look("check", &kit_args, overlay);
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-        let (verdict, log) = flight::look_again(&shared, &mission, console);
+        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "check", cwd, console);
+        let (verdict, log) = story::look(&shared, &spec, &schema_sql, console);
         let statements = log.statements;
         match verdict.exit {
             Exit::Ok => Ok(Vec::new()),
@@ -64,7 +69,7 @@ impl Unpushed<'_> {
         let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
         let idle = match self.dsn() {
             Some(dsn) if !asked.is_empty() => {
-                idle::idle(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?
+                idle::idle(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?
             }
             _ => vec![false; asked.len()],
         };
@@ -77,9 +82,9 @@ impl Unpushed<'_> {
     /// Returns the way to the database; none where it is not PostgreSQL.
     fn dsn(&self) -> Option<Dsn> {
         let Drizzle { config, kit, .. } = self.drizzle;
-        let env = |name: &str| target::variable_of(config, name);
+        let env = |name: &str| config::variable_of(config, name);
         match self.url {
-            Some(url) => self.drizzle.read_url(url, self.cwd).ok(),
+            Some(url) => target::of_url(self.drizzle, url, self.cwd).ok(),
             None => target::of_config(config, kit.version.as_ref(), self.cwd, &env).ok().flatten(),
         }
     }
@@ -88,7 +93,7 @@ impl Unpushed<'_> {
 /// Says what a push would run, and what would go along that the statement does not name.
 fn would_run(statement: &Statement) -> String {
     let beyond = statement.hazards.iter().filter(|hazard| {
-        let speaks_of_others = hazard.note.as_ref().is_some_and(|note| !note.contains(&gate::excerpt(&statement.sql)));
+        let speaks_of_others = hazard.note.as_ref().is_some_and(|note| !note.contains(&sql::excerpt(&statement.sql)));
         speaks_of_others && hazard.objects.iter().all(|name| !statement.objects.contains(name))
     });
     let beyond = beyond.map(|hazard| {
@@ -98,7 +103,7 @@ fn would_run(statement: &Statement) -> String {
             names => format!("; {} {} ({note})", hazard.hazard, names.join(", ")),
         }
     });
-    format!("a push would run: {}{}", gate::one_line(&statement.sql), beyond.collect::<String>())
+    format!("a push would run: {}{}", sql::one_line(&statement.sql), beyond.collect::<String>())
 }
 
 fn wanted(sql: &str) -> Option<Wanted> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::db::Dsn;
 use crate::db::cast::{self, Examined, Outcome, Tried};
 use crate::db::inspect::reach::Relation;
-use crate::output::report::{self, Verdict};
+use crate::outcome::{Error, Verdict};
+
 use crate::policy::{ObjectName, Policy, Scope, decide};
 use crate::sql::effect::{Effect, Using};
 use crate::sql::{self, Dialect};
@@ -141,7 +142,7 @@ fn quoted(examples: &[String]) -> String {
 
 /// Tells whether an error is about a value that does not become one of another type: 42804 (no cast applies unasked), 42846
 /// (there is none), 42883 (an operator misses one), and class 22, where a value does not fit.
-pub fn concerns(error: &report::Error) -> bool {
+pub fn concerns(error: &Error) -> bool {
     let sqlstate = error.sqlstate.as_deref().unwrap_or_default();
     matches!(sqlstate, "42804" | "42846" | "42883") || (sqlstate.starts_with("22") && sqlstate.len() == 5)
 }

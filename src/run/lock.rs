@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::db::change::lease::{LeaseError, Request};
 use crate::db::{Dsn, Lease, Visit};
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::Verdict;
-use crate::project::look::{self, Clock};
+use crate::project::unseen;
 
 /// Prepares the connection that is to hold the lock for this run, with start-up options (`-c name=value`, may be empty).
 ///
 /// # Errors
 /// With the verdict, when the system refuses what it needs.
 pub fn visit(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Result<Visit, Verdict> {
-    Visit::to(dsn, &format!("{run} lock"), options).map_err(|error| look::failed(&error, clock))
+    Visit::to(dsn, &format!("{run} lock"), options).map_err(|error| unseen::verdict(&error, clock))
 }
 
 /// Takes the lock over that connection, and waits so long for whoever has it.
@@ -29,7 +29,7 @@ pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) 
         console.say(&format!("waiting for another run that changes this database{holder}"));
     });
     taken.map_err(|error| match &error {
-        LeaseError::Unready(error) => look::failed(error, clock),
+        LeaseError::Unready(error) => unseen::verdict(error, clock),
         LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
     })
 }

@@ -1,11 +1,26 @@
 //! One supervised run of drizzle-kit: what it is started for, what it may do, what it learned and how it ended.
 
 pub mod advice;
+mod answer;
 pub mod casting;
-pub mod copilot;
-pub mod flight;
+mod clearance;
+mod consent;
+mod context;
+mod ending;
 pub mod gate;
+mod kit_args;
+mod leftovers;
 pub mod lock;
+mod permission;
 pub mod plan_file;
+mod preflight;
+mod record;
+mod session;
+mod shown;
+pub mod spec;
+mod start;
+pub mod story;
+mod supervisor;
 pub mod transaction;
-pub mod verdict;
+
+pub use context::{SchemaSql, no_schema_sql};

@@ -16,7 +16,7 @@ use crate::db::inspect::fingerprint::{self, Fingerprint, Identity};
 use crate::files::{self, ReadError};
 use crate::kit::prompt::Prompt;
 use crate::outcome::Exit;
-use crate::run::flight::Apply;
+use crate::policy::model::Apply;
 
 /// The version of the format.
 const SCHEMA: u32 = 1;

@@ -1,140 +1,132 @@
-//! Runs the statements that the policy consents to in one transaction, and has drizzle-kit look again.
+//! Runs the statements that the policy consents to in one transaction, and judges once more what is at stake while nobody
+//! else can write.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::time::Duration;
 
-use crate::cli::Shared;
-use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
+use crate::clock::Clock;
+use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Expected, Fault, Hold, Run, Script};
+use crate::db::{Dsn, Lease};
 use crate::kit::driver;
-use crate::outcome::{Database, Exit};
+use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::logbook::Logbook;
-use crate::output::report::{self, Verdict};
-use crate::project::look::{self, Clock};
+use crate::output::record::Record;
+use crate::output::report;
+use crate::project::unseen;
 use crate::run::advice;
 use crate::run::casting;
-use crate::run::copilot::Apart;
-use crate::run::flight::{self, Locking, Mission};
-use crate::run::gate::recheck;
+use crate::run::gate::recheck::{Recheck, counted_now};
+use crate::run::spec::Locking;
 
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs the statements, all or none, then drizzle-kit again as the witness.
-pub fn run(
-    shared: &Shared,
-    mission: &Mission,
-    apart: &Apart,
-    started: Instant,
+/// Statements to run in one transaction, and where.
+#[derive(Debug)]
+pub struct Transaction {
+    pub dsn: Dsn,
+    /// Marks the session in the server.
+    pub run_id: String,
+    pub statements: Vec<String>,
+    /// The database as it was before drizzle-kit looked at it.
+    pub expected: Expected,
+    /// What the policy is asked again, once nobody else can write.
+    pub recheck: Recheck,
+}
+
+/// Statements that were committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    pub n_statements: usize,
+}
+
+impl fmt::Display for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} committed in one transaction", statements(self.n_statements))
+    }
+}
+
+/// Runs the statements, all or none.
+///
+/// # Errors
+/// With the verdict, where they were not committed, or a signal came meanwhile.
+pub fn apply(
+    transaction: &Transaction,
+    lease: Option<&Lease>,
+    lock: Locking,
+    clock: &Clock,
     console: &mut Console,
-    log: &mut Logbook,
-) -> Verdict {
-    let clock = Clock::new(started, shared.timeout);
+    record: &mut Record,
+) -> Result<Committed, Verdict> {
     let rest = clock.rest();
-    let script = Script { statements: apart.statements.clone(), expected: Some(apart.expected.clone()) };
-    let application_name = format!("{} apply", apart.run_id);
+    let recheck = &transaction.recheck;
+    let script = Script { statements: transaction.statements.clone(), expected: Some(transaction.expected.clone()) };
+    let application_name = format!("{} apply", transaction.run_id);
     let run = Run {
         application_name: &application_name,
-        lock: match (mission.lock, &apart.lease) {
+        lock: match (lock, lease) {
             (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
             (Locking::Take { .. } | Locking::None, None) => Hold::Take,
         },
-        lock_timeout: mission.lock.wait().min(rest),
+        lock_timeout: lock.wait().min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
         commit_patience: COMMIT_PATIENCE,
     };
     console.say(&format!("running {} in one transaction", statements(script.statements.len())));
-    let (wanted, said) = (apart.recheck.wanted(), RefCell::new(None));
+    let (wanted, judged) = (recheck.wanted(), RefCell::new(None));
     let allows = |now| {
-        let outcome = apart.recheck.again(now);
-        let allows = outcome.is_ok();
-        *said.borrow_mut() = Some(outcome);
+        let rechecked = recheck.again(now);
+        let allows = rechecked.outcome.is_ok();
+        *judged.borrow_mut() = Some(rechecked);
         allows
     };
-    let check = Check { tables: &apart.recheck.basis.tables, wanted: &wanted, allows: &allows };
-    let applied = apply::apply_checked(&apart.dsn, &script, &check, &run);
-    log.statements = apart.recheck.judged.take().unwrap_or_else(|| std::mem::take(&mut log.statements));
-    match said.into_inner() {
-        Some(Ok(rejudged)) => {
-            for warning in rejudged.grown {
-                console.warn(&warning);
-                log.warnings.push(console.clean(&warning));
+    let check = Check { tables: &recheck.basis.tables, wanted: &wanted, allows: &allows };
+    let applied = apply::apply_checked(&transaction.dsn, &script, &check, &run);
+    if let Some(rechecked) = judged.into_inner() {
+        record.statements = rechecked.statements;
+        match rechecked.outcome {
+            Ok(rejudged) => {
+                rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
+                record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
             }
-            log.counted = (!apart.recheck.basis.tables.is_empty()).then(|| recheck::counted_now(true));
+            Err(refusal) => {
+                record.refusals.push(report::Refusal::of(&refusal));
+                let summary = "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+                return Err(Verdict::nothing(Exit::Refused, summary));
+            }
         }
-        Some(Err(refusal)) => {
-            log.refusals.push(report::Refusal::of(&refusal));
-            let summary =
-                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
-            return Verdict::nothing(Exit::Refused, summary);
-        }
-        None => {}
     }
-    let applied = match applied {
-        Ok(applied) => applied,
-        Err(error) => {
-            let verdict = failed(&error, &clock);
-            let advice = match (&error, &verdict.error) {
-                (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
-                    casting::advise(&apart.dsn, std::slice::from_ref(statement), clock.rest()).texts()
-                }
-                _ => Vec::new(),
-            };
-            return casting::add(verdict, advice);
-        }
-    };
-    let committed = format!("{} committed in one transaction", statements(applied.n_statements));
+    let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
+    let committed = Committed { n_statements: applied.n_statements };
     if let Some(signal) = applied.signal {
         let summary = format!("{committed}; {} came while the commit was on its way", driver::signal_name(signal));
-        return Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) };
+        return Err(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) });
     }
-    witness(shared, mission, apart, &clock, &committed, console)
+    Ok(committed)
 }
 
 fn statements(n_statements: usize) -> String {
     format!("{n_statements} {}", if n_statements == 1 { "statement" } else { "statements" })
 }
 
-/// Has drizzle-kit say that nothing is left to do.
-fn witness(
-    shared: &Shared,
-    mission: &Mission,
-    apart: &Apart,
-    clock: &Clock,
-    committed: &str,
-    console: &mut Console,
-) -> Verdict {
-    let look = Mission::to_look(mission.command, mission.kit_args, mission.overlay.clone());
-    let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-    let (verdict, log) = flight::look_again(&shared, &look, console);
-    let changed =
-        |exit: Exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
-    if verdict.exit == Exit::Ok {
-        return changed(Exit::Ok, format!("changes applied: {committed}, and drizzle-kit sees no more"));
-    }
-    let left: Vec<&str> = log.statements.iter().map(|statement| statement.sql.as_str()).collect();
-    // drizzle-kit shows some statements again and again, whatever the database has (names over 63 bytes, NULLS NOT
-    // DISTINCT, some defaults). Those were run and committed; nothing else may be left.
-    if matches!(verdict.exit, Exit::Changes | Exit::Refused)
-        && !left.is_empty()
-        && left.iter().all(|sql| apart.statements.iter().any(|done| done == sql))
-    {
-        console
-            .warn(&format!("drizzle-kit shows {} of the statements again, although they were committed", left.len()));
-        return changed(Exit::Ok, format!("changes applied: {committed}"));
-    }
-    changed(
-        Exit::Unproven,
-        format!("{committed}, but drizzle-kit does not say that nothing is left: {}", verdict.summary),
-    )
-    .hint("look at what is left with drizzle-pilot plan")
+/// Says why nothing was applied, and how a column can change its type, where that is the reason.
+fn with_type_change(transaction: &Transaction, error: &ApplyError, clock: &Clock) -> Verdict {
+    let verdict = failed(error, clock);
+    let advice = match (error, &verdict.error) {
+        (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
+            casting::advise(&transaction.dsn, std::slice::from_ref(statement), clock.rest()).texts()
+        }
+        _ => Vec::new(),
+    };
+    casting::add(verdict, advice)
 }
 
 /// Says why nothing was applied; or, where that cannot be known, so.
 pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ApplyError::Unready(error) => return look::failed(error, clock),
+        ApplyError::Unready(error) => return unseen::verdict(error, clock),
         ApplyError::Locked { .. } | ApplyError::Busy { .. } => Exit::Locked,
         ApplyError::NotAllowed => Exit::Refused,
         ApplyError::LeaseLost => Exit::Unavailable,
@@ -176,8 +168,8 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
 }
 
 /// Returns what a report says of an error of the server.
-pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
-    report::Error {
+pub fn of_fault(fault: &Fault, statement: Option<&String>) -> Error {
+    Error {
         sqlstate: Some(fault.sqlstate.clone()),
         message: fault.message.clone(),
         detail: {
@@ -186,6 +178,6 @@ pub fn of_fault(fault: &Fault, statement: Option<&String>) -> report::Error {
         },
         statement: statement.cloned(),
         hint: fault.hint.clone(),
-        ..report::Error::default()
+        ..Error::default()
     }
 }

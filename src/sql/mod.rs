@@ -7,6 +7,7 @@
 pub mod action;
 pub mod dialect;
 pub mod effect;
+mod excerpt;
 pub mod hazard;
 pub mod idle;
 mod lex;
@@ -27,6 +28,7 @@ pub mod twice;
 pub mod types;
 
 pub use dialect::Dialect;
+pub use excerpt::{excerpt, one_line};
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
 pub use plan::{Assessed, Change, Facts, Found, Reference, Replaced, assess, read, weigh};

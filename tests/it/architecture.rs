@@ -1,183 +1,402 @@
-//! The arrows between the areas, read from the imports.
+//! The architecture as `docs/architecture.md` states it: arrows, no circles, and what is pure; read from the imports.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use syn::visit::{self, Visit};
 
-fn src() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
-
-/// Returns the Rust files of an area, with their paths below `src`.
-fn files(below: &Path) -> Vec<PathBuf> {
-    let path = src().join(below);
-    if path.is_file() {
-        return vec![below.to_owned()];
-    }
-    let entries = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut files: Vec<PathBuf> =
-        entries.flat_map(|entry| files(&below.join(entry.expect("the folder can be read").file_name()))).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
-    files
-}
-
-/// Returns the code of a file: without its comments, and without the tests at its end.
-fn code(file: &Path) -> String {
-    let text = std::fs::read_to_string(src().join(file)).expect("the file was listed");
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the modules at the top level that a file names.
-fn names(file: &Path) -> Vec<String> {
-    let code = code(file);
-    let path = Regex::new(r"\bcrate::(?:(\w+)|\{([^;]*)\})").expect("the pattern is right");
-    let mut names: Vec<String> = Vec::new();
-    for found in path.captures_iter(&code) {
-        match (found.get(1), found.get(2)) {
-            (Some(name), _) => names.push(name.as_str().to_owned()),
-            (None, list) => {
-                let list = list.map_or("", |list| list.as_str());
-                names.extend(list.split(',').filter_map(|part| part.trim().split("::").next()).map(str::to_owned));
-            }
-        }
-    }
-    // From a file of an area, the second `super` is the top level.
-    let above = Regex::new(r"\bsuper::super::(\w+)").expect("the pattern is right");
-    names.extend(above.captures_iter(&code).map(|found| found[1].to_owned()));
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// Checks that the files of an area name no other modules at the top level than these.
-#[track_caller]
-fn check(area: &str, may_name: &[&str]) {
-    for file in files(Path::new(area)) {
-        for name in names(&file) {
-            assert!(
-                name == area || may_name.contains(&name.as_str()),
-                "src/{} names crate::{name}; {area} may name {may_name:?}",
-                file.display()
-            );
-        }
-    }
-}
-
-#[test]
-fn the_terminal_knows_nothing_of_drizzle_kit() {
-    check("term", &[]);
-}
-
-#[test]
-fn drizzle_kit_knows_nothing_of_the_policy() {
-    check("kit", &["files", "host", "term"]);
-}
-
-#[test]
-fn statements_know_nothing_of_the_rest() {
-    check("sql", &[]);
-}
-
-#[test]
-fn the_database_knows_nothing_of_drizzle_kit() {
-    check("db", &["files", "host"]);
-}
-
-#[test]
-fn the_migrations_know_statements_alone() {
-    check("migrations", &["files", "sql"]);
-}
-
-#[test]
-fn the_policy_knows_prompts_hazards_and_rules_alone() {
-    check("policy", &["files", "host", "kit", "migrations", "sql"]);
-    let parts = Regex::new(r"\bcrate::(?:kit|migrations)::(\w+)").expect("the pattern is right");
-    for file in files(Path::new("policy")) {
-        for found in parts.captures_iter(&code(&file)) {
-            let known = ["prompt", "rule", "Level"].contains(&&found[1]);
-            assert!(known, "src/{} names {}", file.display(), &found[0]);
-        }
-    }
-}
-
-#[test]
-fn what_is_below_the_commands_does_not_name_them() {
-    check("outcome.rs", &[]);
-    check("files.rs", &[]);
-    check("host.rs", &[]);
-    check("output/console.rs", &["term"]);
-    check("output/report.rs", &["exit", "migrations", "policy", "term"]);
-    check("cli.rs", &["commands"]);
-}
-
-/// What the world outside is reached by.
-const OUTSIDE: [&str; 10] = [
-    "std::fs",
-    "std::process",
-    "std::net",
-    "std::os::unix::net",
-    "std::env",
-    "std::thread",
-    "Instant",
-    "SystemTime",
-    "tokio",
-    "rustix",
+/// The areas from top to bottom. A file may name those of later rows, and files of its own area.
+const ROWS: [&[&str]; 13] = [
+    &["main"],
+    &["app"],
+    &["commands"],
+    &["proof"],
+    &["run"],
+    &["project"],
+    &["output"],
+    &["cli"],
+    &["policy"],
+    &["compare", "kit", "migrations"],
+    &["db"],
+    &["term", "sql"],
+    &["outcome", "clock", "command_name", "files", "host"],
 ];
 
-#[test]
-fn pure_files_reach_for_nothing_outside() {
-    let pure = [
-        "commands/init/package_json.rs",
-        "commands/init/templates.rs",
-        "commands/next/patterns.rs",
-        "outcome.rs",
-        "host.rs",
-        "output/report.rs",
-        "report",
-        "term/film.rs",
-        "term/keys.rs",
-        "term/screen.rs",
-        "term/paint.rs",
-        "term/redact.rs",
-        "term/redact",
-        "kit/prompt.rs",
-        "kit/session.rs",
-        "kit/outcome.rs",
-        "kit/replay.rs",
-        "kit/config.rs",
-        "kit/dotenv.rs",
-        "kit/whereabouts.rs",
-        "sql",
-        "db/connection/url.rs",
-        "db/url",
-        "db/connection/explain.rs",
-        "db/cast/conversions.rs",
-        "db/reset/guard.rs",
-        "db/inspect/closure.rs",
-        "db/inspect/foresee.rs",
-        "db/reset/plan.rs",
-        "migrations/baseline.rs",
-        "migrations/finding.rs",
-        "migrations/journal.rs",
-        "migrations/journal_file.rs",
-        "migrations/query.rs",
-        "migrations/reorder.rs",
-        "migrations/lint",
-        "migrations/rule.rs",
-        "migrations/snapshot.rs",
-        "migrations/state.rs",
-        "migrations/steps.rs",
-        "migrations/tables.rs",
-    ];
-    // Of the policy, one file touches the disk.
-    let policy = files(Path::new("policy")).into_iter().filter(|file| *file != Path::new("policy/file/find.rs"));
-    for file in pure.iter().flat_map(|path| files(Path::new(path))).chain(policy) {
-        let code = code(&file);
-        for outside in OUTSIDE {
-            let word = Regex::new(&format!(r"\b{outside}\b")).expect("the names are plain");
-            assert!(!word.is_match(&code), "src/{} is pure, but names {outside}", file.display());
+/// What the world outside is reached by: paths, and methods of a `Path`.
+const OUTSIDE: [&str; 9] = [
+    "std::fs", "std::process", "std::net", "std::os", "std::env", "std::thread", "tokio", "rustix", "tempfile",
+];
+const CLOCKS: [&str; 2] = ["Instant", "SystemTime"];
+const METHODS: [&str; 9] = [
+    "is_file", "is_dir", "exists", "try_exists", "canonicalize", "metadata", "symlink_metadata", "read_dir", "read_link",
+];
+
+/// The sources of a crate: the path of each module, as in `db::reset`, and its syntax.
+#[derive(Default)]
+struct Sources {
+    files: BTreeMap<String, (PathBuf, syn::File)>,
+}
+
+impl Sources {
+    fn of_this_crate() -> Sources {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut sources = Sources::default();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the folder is part of the source") {
+                let path = entry.expect("the folder can be read").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).expect("the file was listed");
+                    let below = path.strip_prefix(&root).expect("it is below the folder").to_owned();
+                    sources.add(&below, &text);
+                }
+            }
+        }
+        sources
+    }
+
+    fn add(&mut self, path: &Path, text: &str) {
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str().expect("the names are ASCII")).collect();
+        let module = parts.join("::").trim_end_matches(".rs").trim_end_matches("::mod").to_owned();
+        let module = if module == "lib" { String::new() } else { module };
+        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        self.files.insert(module, (path.to_owned(), file));
+    }
+
+    fn path(&self, module: &str) -> String {
+        format!("src/{}", self.files[module].0.display())
+    }
+
+    /// Returns the file in which what a path names is defined: through re-exports, to the end. None for another crate.
+    fn resolve(&self, path: &[String]) -> Option<String> {
+        let mut path = path.to_vec();
+        for _ in 0..10 {
+            let n_known = (0..=path.len()).rev().find(|n| self.files.contains_key(&path[..*n].join("::")))?;
+            let module = path[..n_known].join("::");
+            let Some(item) = path.get(n_known) else { return Some(module) };
+            let uses = Names::of(&self.files[&module].1, &module);
+            let Some(target) = uses.exported.get(item).filter(|target| **target != path) else { return Some(module) };
+            path = target.iter().chain(&path[n_known + 1..]).cloned().collect();
+        }
+        None
+    }
+
+    /// Returns the files that a file names, without itself.
+    fn named_by(&self, module: &str) -> BTreeSet<String> {
+        let names = Names::of(&self.files[module].1, module);
+        let mut named: BTreeSet<String> = names.paths.iter().filter_map(|path| self.resolve(path)).collect();
+        named.remove(module);
+        // The crate's own root has declarations and nothing else.
+        named.remove("");
+        named
+    }
+
+    fn graph(&self) -> BTreeMap<&str, BTreeSet<String>> {
+        self.files.keys().map(|module| (module.as_str(), self.named_by(module))).collect()
+    }
+
+    /// Returns what breaks the order of the areas.
+    fn upward(&self) -> Vec<String> {
+        let area = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
+        let row = |area: &str| {
+            ROWS.iter().position(|row| row.contains(&area)).unwrap_or_else(|| panic!("{area} has no place among the areas"))
+        };
+        let mut upward = Vec::new();
+        for (module, named) in self.graph() {
+            if module.is_empty() {
+                continue;
+            }
+            for other in named.iter().filter(|other| area(other) != area(module)) {
+                if row(&area(other)) <= row(&area(module)) {
+                    upward.push(format!("{} names {}", self.path(module), self.path(other)));
+                }
+            }
+        }
+        upward
+    }
+
+    /// Returns the circles of files, each as the way around.
+    fn circles(&self) -> Vec<String> {
+        let graph = self.graph();
+        let mut circles = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for start in graph.keys() {
+            if seen.contains(start) {
+                continue;
+            }
+            if let Some(way) = way(&graph, start, |module| module == *start) {
+                let way: Vec<String> = way.iter().map(|module| self.path(module)).collect();
+                circles.push(way.join(" → "));
+                seen.insert(start);
+            }
+        }
+        circles
+    }
+
+    /// Returns the ways by which files that are called pure reach the world outside.
+    fn impure(&self, pure: &[&str]) -> Vec<String> {
+        let graph = self.graph();
+        let mut impure = Vec::new();
+        for module in self.files.keys().filter(|module| {
+            let path = self.path(module);
+            pure.iter().any(|pure| path == *pure || (pure.ends_with('/') && path.starts_with(pure)))
+        }) {
+            let reaches = |module: &str| !self.outside(module).is_empty();
+            let ways = if reaches(module) { Some(vec![module.clone()]) } else { way(&graph, module, reaches) };
+            if let Some(way) = ways {
+                let last = way.last().expect("a way has its end");
+                let named: Vec<String> = way.iter().map(|module| self.path(module)).collect();
+                impure.push(format!("{}: {}", named.join(" → "), self.outside(last).join(", ")));
+            }
+        }
+        impure
+    }
+
+    /// Returns by what a file itself reaches the world outside.
+    fn outside(&self, module: &str) -> Vec<String> {
+        let names = Names::of(&self.files[module].1, module);
+        let foreign = names.foreign.iter().map(|path| path.join("::"));
+        let reached = |path: &String| {
+            OUTSIDE.iter().any(|outside| path == outside || path.starts_with(&format!("{outside}::")))
+                || CLOCKS.iter().any(|clock| path.ends_with(&format!("{clock}::now")))
+        };
+        let methods = names.methods.iter().filter(|method| METHODS.contains(&method.as_str()));
+        foreign.filter(reached).chain(methods.map(|method| format!(".{method}()"))).collect()
+    }
+}
+
+/// Returns a way from one file to the first that is wanted, without the start itself unless it is reached again.
+fn way(
+    graph: &BTreeMap<&str, BTreeSet<String>>,
+    start: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Option<Vec<String>> {
+    let mut from: BTreeMap<String, String> = BTreeMap::new();
+    let mut queue = VecDeque::from([start.to_owned()]);
+    while let Some(module) = queue.pop_front() {
+        for next in &graph[module.as_str()] {
+            if from.contains_key(next) {
+                continue;
+            }
+            from.insert(next.clone(), module.clone());
+            if is_wanted(next) {
+                let mut way = vec![next.clone()];
+                while let Some(before) = from.get(way.last().expect("it has its end")) {
+                    way.push(before.clone());
+                    if before == start {
+                        break;
+                    }
+                }
+                way.reverse();
+                return Some(way);
+            }
+            queue.push_back(next.clone());
         }
     }
+    None
+}
+
+/// What a file names.
+#[derive(Default)]
+struct Names {
+    module: Vec<String>,
+    /// Names that an import gives, with what they stand for.
+    aliases: BTreeMap<String, Vec<String>>,
+    /// Those of them that others may import from here.
+    exported: BTreeMap<String, Vec<String>>,
+    /// Paths within this crate, from its root.
+    paths: Vec<Vec<String>>,
+    /// Paths of other crates.
+    foreign: Vec<Vec<String>>,
+    methods: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(file: &syn::File, module: &str) -> Names {
+        let module = module.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let mut imports = Names { module, ..Names::default() };
+        for item in &file.items {
+            if let syn::Item::Use(item) = item {
+                let is_exported = !matches!(item.vis, syn::Visibility::Inherited);
+                imports.import(&item.tree, &[], is_exported);
+            }
+        }
+        imports.visit_file(file);
+        imports
+    }
+
+    fn import(&mut self, tree: &syn::UseTree, before: &[String], is_exported: bool) {
+        let with = |name: &syn::Ident| before.iter().cloned().chain([name.to_string()]).collect::<Vec<String>>();
+        let (name, path) = match tree {
+            syn::UseTree::Path(path) => return self.import(&path.tree, &with(&path.ident), is_exported),
+            syn::UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.import(tree, before, is_exported));
+            }
+            syn::UseTree::Name(name) if name.ident == "self" => {
+                (before.last().cloned().unwrap_or_default(), before.to_vec())
+            }
+            syn::UseTree::Name(name) => (name.ident.to_string(), with(&name.ident)),
+            syn::UseTree::Rename(rename) => (rename.rename.to_string(), with(&rename.ident)),
+            syn::UseTree::Glob(_) => return,
+        };
+        let path = self.from_root(path);
+        if is_exported {
+            self.exported.insert(name.clone(), path.clone());
+        }
+        self.aliases.insert(name, path);
+    }
+
+    /// Returns a path as seen from the root: `crate::…` for this crate, and the crate's name first for another.
+    fn from_root(&self, path: Vec<String>) -> Vec<String> {
+        let ours = |base: &[String], rest: &[String]| {
+            ["crate".to_owned()].iter().chain(base).chain(rest).cloned().collect::<Vec<String>>()
+        };
+        match path.first().map(String::as_str) {
+            Some("self") => ours(&self.module, &path[1..]),
+            Some("super") => {
+                let n_up = path.iter().take_while(|part| *part == "super").count();
+                ours(&self.module[..self.module.len().saturating_sub(n_up)], &path[n_up..])
+            }
+            Some("drizzle_pilot") => ours(&[], &path[1..]),
+            _ => path,
+        }
+    }
+
+    fn take(&mut self, path: Vec<String>) {
+        let path = match path.first().and_then(|first| self.aliases.get(first)) {
+            Some(alias) => alias.iter().chain(&path[1..]).cloned().collect(),
+            None => self.from_root(path),
+        };
+        match path.split_first() {
+            Some((first, rest)) if first == "crate" => self.paths.push(rest.to_vec()),
+            Some(_) => self.foreign.push(path),
+            None => {}
+        }
+    }
+}
+
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
+    })
+}
+
+impl<'ast> Visit<'ast> for Names {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if !is_test(&item.attrs) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.take(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.methods.insert(call.method.to_string());
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        // The arguments of most macros are expressions with commas between them.
+        let parser = syn::punctuated::Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
+        if let Ok(arguments) = called.parse_body_with(parser) {
+            arguments.iter().for_each(|argument| self.visit_expr(argument));
+        }
+        visit::visit_macro(self, called);
+    }
+}
+
+/// Returns the files and folders that `docs/architecture.md` calls pure.
+fn pure() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let (_, list) = page.split_once("<!-- pure -->").expect("the page marks the beginning of its list");
+    let (list, _) = list.split_once("<!-- /pure -->").expect("the page marks the end of its list");
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn check(found: &[String]) {
+    let mut text = String::new();
+    found.iter().for_each(|line| drop(writeln!(text, "  {line}")));
+    assert!(found.is_empty(), "\n{text}");
+}
+
+#[test]
+fn areas_name_only_what_is_below_them() {
+    check(&Sources::of_this_crate().upward());
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    check(&Sources::of_this_crate().circles());
+}
+
+#[test]
+fn pure_files_reach_nothing_outside_also_through_what_they_name() {
+    let (sources, pure) = (Sources::of_this_crate(), pure());
+    for path in &pure {
+        let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
+        assert!(is_there, "docs/architecture.md calls {path} pure, and it is not there");
+    }
+    assert!(pure.len() > 20, "{} files are pure", pure.len());
+    check(&sources.impure(&pure.iter().map(String::as_str).collect::<Vec<_>>()));
+}
+
+/// Reads a planted crate.
+fn planted(files: &[(&str, &str)]) -> Sources {
+    let mut sources = Sources::default();
+    files.iter().for_each(|(path, text)| sources.add(Path::new(path), text));
+    sources
+}
+
+#[test]
+fn a_planted_arrow_upward_is_found() {
+    let run = ("run/mod.rs", "pub mod spec;");
+    let spec = ("run/spec.rs", "use crate::commands::push;\nfn f() { push::run() }");
+    let push = ("commands/push.rs", "pub fn run() {}");
+    assert_eq!(planted(&[run, spec, push]).upward(), ["src/run/spec.rs names src/commands/push.rs"]);
+    // Through a re-export, and written out.
+    let commands = ("commands/mod.rs", "pub mod push;\npub use push::run;");
+    let spec = ("run/spec.rs", "fn f() { if true { println!(\"{}\", crate::commands::run()) } }");
+    assert_eq!(planted(&[run, spec, push, commands]).upward(), ["src/run/spec.rs names src/commands/push.rs"]);
+    let allowed = ("commands/push.rs", "use crate::run::spec;\npub fn run() { spec::f() }");
+    assert!(planted(&[run, ("run/spec.rs", "pub fn f() {}"), allowed]).upward().is_empty());
+}
+
+#[test]
+fn a_planted_circle_is_found() {
+    let a = ("db/a.rs", "use super::b::B;\npub struct A(B);");
+    let b = ("db/b.rs", "use crate::db::c;\npub struct B;\nfn f() { c::f() }");
+    let c = ("db/c.rs", "pub fn f(_: &crate::db::a::A) {}");
+    let circles = planted(&[a, b, c]).circles();
+    assert_eq!(circles.first().map(String::as_str), Some("src/db/a.rs → src/db/b.rs → src/db/c.rs → src/db/a.rs"));
+    assert!(planted(&[a, b, ("db/c.rs", "pub fn f() {}")]).circles().is_empty());
+    // What only tests name is no arrow.
+    let tested = ("db/c.rs", "pub fn f() {}\n#[cfg(test)]\nmod tests { use crate::db::a::A; fn g(_: A) {} }");
+    assert!(planted(&[a, b, tested]).circles().is_empty());
+}
+
+#[test]
+fn planted_input_and_output_is_found() {
+    let check = |files: &[(&str, &str)], expected: &str| {
+        assert_eq!(planted(files).impure(&["src/sql/plan.rs"]), [expected]);
+    };
+    check(&[("sql/plan.rs", "fn f(p: &std::path::Path) -> bool { p.is_file() }")], "src/sql/plan.rs: .is_file()");
+    check(
+        &[("sql/plan.rs", "use std::time::Instant;\nfn f() { Instant::now(); }")],
+        "src/sql/plan.rs: std::time::Instant::now",
+    );
+    check(
+        &[("sql/plan.rs", "use crate::sql::a;\nfn f() { a::g() }"), ("sql/a.rs", "pub fn g() { std::fs::read(\"x\"); }")],
+        "src/sql/plan.rs → src/sql/a.rs: std::fs::read",
+    );
+    let pure = ("sql/plan.rs", "use std::path::Path;\nfn f(p: &Path) -> bool { p.is_absolute() }");
+    assert!(planted(&[pure]).impure(&["src/sql/plan.rs"]).is_empty());
 }

@@ -93,7 +93,7 @@ fn where_the_database_is_not_brought_up_to_date_no_application_starts() {
     assert_eq!(ran.code, 69, "{ran}");
     let ran = entrypoint(&project, "reset", &application).run();
     assert_eq!(ran.code, 64, "{ran}");
-    ran.says(&["DRIZZLE_PILOT_STEP is migrate, push or none, and not reset", "Nothing was executed."]);
+    ran.says(&["DRIZZLE_PILOT_STEP must be migrate, push or none, not reset", "Nothing was executed."]);
     for file in ["started", "ready"] {
         assert!(!project.path(file).exists(), "{file} is there");
     }

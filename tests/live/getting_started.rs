@@ -151,13 +151,13 @@ fn installs(line: &str) -> String {
 }
 
 #[test]
-fn a_project_of_its_own_goes_as_the_page_says() {
-    follow("A project of its own", "A workspace with two packages", Session::new("shop"));
+fn a_single_project_goes_as_the_page_says() {
+    follow("A single project", "A workspace with two packages", Session::new("shop"));
 }
 
 #[test]
 fn a_workspace_with_two_packages_goes_as_the_page_says() {
-    follow("A workspace with two packages", "And then", Session::new("shops"));
+    follow("A workspace with two packages", "Next steps", Session::new("shops"));
 }
 
 /// Follows the page from one heading to another.

@@ -6,8 +6,7 @@ use walkdir::WalkDir;
 
 use crate::commands::init::package_json::PackageJson;
 use crate::files;
-use crate::outcome::Exit;
-use crate::output::report::Verdict;
+use crate::outcome::{Exit, Verdict};
 
 /// Who installs the packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Looks after what a run left in the server, and looks up what is there.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -43,17 +44,19 @@ pub fn end_leftovers(dsn: &Dsn, application_name: &str, deadline: Duration) -> R
     })
 }
 
-/// Returns the schemas that hold a table (or a partitioned or foreign table) of this exact name.
-pub fn tables_named(visit: &Visit, table: &str, deadline: Duration) -> Result<Vec<String>, ConnectError> {
-    const SCHEMAS: &str = "
-        SELECT n.nspname::text
+/// Returns the schemas of each table name, but those of the server's own tables.
+///
+/// # Errors
+/// When the database cannot be asked within the deadline.
+pub fn tables_by_name(visit: &Visit, deadline: Duration) -> Result<BTreeMap<String, Vec<String>>, ConnectError> {
+    const TABLES: &str = "
+        SELECT c.relname::text, pg_catalog.array_agg(n.nspname::text ORDER BY n.nspname)
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'f')
-           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-         ORDER BY 1";
+         WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+         GROUP BY 1";
     visit.look(deadline, async |client| {
-        let rows = client.query_typed(SCHEMAS, &[(&table, Type::TEXT)]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let rows = client.query_typed(TABLES, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     })
 }
 

@@ -85,10 +85,10 @@ fn each_text(value: Value, clean: &impl Fn(&str) -> String) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Database, Exit};
+    use crate::outcome::{Database, Error, Exit};
     use crate::output::report::{
-        Error, Finding, Hazard, HistoryRow, Judgement, Kit, Migration, Migrations, Policy, Prompt, Refusal, Statement,
-        Step, Target, Timings,
+        Finding, Hazard, HistoryRow, Judgement, Kit, Migration, Migrations, Policy, Prompt, Refusal, Statement, Step,
+        Target, Timings,
     };
 
     /// A report that has every part, with this text wherever text can come from outside.

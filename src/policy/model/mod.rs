@@ -21,7 +21,7 @@ pub use policy::Policy;
 pub(in crate::policy) use profile::{COMMANDS, Profile};
 pub use profile::{Match, Policies, SelectError};
 pub(in crate::policy) use prompt::{PromptAnswer, PromptRule, Prompts};
-pub(crate) use push::Apply;
+pub use push::Apply;
 pub(in crate::policy) use push::{ApplyLine, Using};
 pub(crate) use rename::Otherwise;
 pub(in crate::policy) use rename::{Create, Rename};

@@ -2,14 +2,18 @@
 
 use std::ops::Range;
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 use crate::policy::model::rule::{Layer, RuleRef};
 
-/// Who runs the statements of a push that was approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Apply {
-    /// drizzle-kit, one after the other.
+/// Who executes the statements of a push that was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Apply {
+    /// drizzle-kit, one by one
     Kit,
-    /// The program itself, all or nothing, in one transaction of PostgreSQL.
+    /// drizzle-pilot, all in one transaction or none (PostgreSQL)
     Transaction,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::db::Visit;
 use crate::db::inspect::history::History;
 use crate::db::inspect::reach;
@@ -11,9 +12,9 @@ use crate::migrations::state::Migration;
 use crate::output::report::{self, Judgement};
 use crate::policy::decide::Consent;
 use crate::policy::{Policy, Refusal, Scope};
-use crate::project::look::Clock;
 use crate::project::migrations::Ground;
-use crate::run::gate::{Gate, Judged};
+use crate::run::gate::judge::{Blind, Gate, Judged};
+use crate::run::gate::owners::Owners;
 use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect, script};
 
@@ -56,7 +57,6 @@ pub fn weigh(
     let schemas = ground.place.drizzle.as_ref().map_or_else(|| Config::default().schemas(), |it| it.config.schemas());
     let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
     let name = format!("drizzle-pilot-{} migrate", std::process::id());
-    let visit = Visit::to(ground.dsn(), &name, "").map_err(|error| error.to_string());
     let gate = Gate {
         policy,
         scope: &scope,
@@ -67,11 +67,10 @@ pub fn weigh(
         row_policies: &[],
         truncated: &[],
         look_up: &|wanted| {
-            let visit = visit.as_ref().map_err(Clone::clone)?;
-            reach::look_up(visit, wanted, LOOK.min(clock.rest())).map_err(|error| error.to_string())
+            let visit = Visit::to(ground.dsn(), &name, "").map_err(Blind::Failed)?;
+            reach::look_up(&visit, wanted, LOOK.min(clock.rest())).map_err(Blind::Failed)
         },
-        whose: &|_| None,
-        is_in_schema: &|_| true,
+        owners: &Owners::unknown(),
         sqlite: None,
     };
     let unread = unread.into_iter().filter(|stated| !sql::adds_only(&stated.sql));
@@ -82,7 +81,7 @@ pub fn weigh(
 
 impl Weighed {
     fn of(ground: &Ground, all: &[Stated], judged: Judged) -> Weighed {
-        let Judged { statements, blind, decision, .. } = judged;
+        let Judged { statements, blind, is_blindness_told, decision, .. } = judged;
         let mut told = Vec::new();
         for (stated, statement) in all.iter().zip(&statements) {
             let (file, line) = (ground.file(stated.query.file.tag()), stated.query.place_of(stated.at).line);
@@ -98,7 +97,11 @@ impl Weighed {
             }
         }
         let mut warnings = Vec::new();
-        warnings.extend(blind.map(|reason| format!("what is at stake could not be looked up: {reason}")));
+        warnings.extend(
+            blind
+                .filter(|_| is_blindness_told)
+                .map(|reason| format!("what is at stake could not be looked up: {reason}")),
+        );
         let refusal = match decision {
             Ok(Consent { warnings: allowed, .. }) => {
                 warnings.extend(allowed);

@@ -1,14 +1,16 @@
 //! Judges a plan a second time, while nobody can write: what was counted at a look is not what is there at the drop.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use crate::db::inspect::reach::{self, Facts, Relation, Rows, Wanted};
-use crate::kit::prompt::Loss;
 use crate::output::report;
+use crate::policy::decide::Consent;
 use crate::policy::{ObjectName, Policy, Refusal, RuleRef, Scope};
-use crate::run::gate::{self, Gate, Judged};
+use crate::run::gate::basis::Basis;
+use crate::run::gate::judge::{Gate, Judged};
+use crate::run::gate::owners::Owners;
+use crate::run::gate::relations::{count, named};
 use crate::sql::Dialect;
 
 /// A plan that the policy has consented to, and what it was told of the database.
@@ -16,30 +18,25 @@ use crate::sql::Dialect;
 pub struct Recheck {
     pub policy: Policy,
     pub schemas: Vec<String>,
-    /// The schemas of the tables that were looked up, by the tables' names.
-    pub named: BTreeMap<String, Vec<String>>,
+    /// The schemas of each table name, where they are known.
+    pub tables: Option<BTreeMap<String, Vec<String>>>,
     pub renamed: Vec<(ObjectName, ObjectName)>,
     pub accept_data_loss: bool,
     pub in_transaction: bool,
     /// The tables in which drizzle's migrators keep their records.
     pub kept: Vec<Relation>,
     pub truncated: Vec<(ObjectName, RuleRef)>,
-    /// What was said of tables that are worth a word.
-    pub whose: BTreeMap<ObjectName, Option<String>>,
+    pub owners: Owners,
     pub basis: Basis,
-    /// The statements as they are judged at last, for the report.
-    pub judged: RefCell<Option<Vec<report::Statement>>>,
 }
 
-/// What a consent rests on.
-#[derive(Debug, Clone)]
-pub struct Basis {
-    pub statements: Vec<String>,
-    pub losses: Vec<Loss>,
-    pub wanted: Wanted,
-    pub facts: Facts,
-    /// The tables whose rows are at stake.
-    pub tables: Vec<Relation>,
+/// A plan that was judged a second time.
+#[derive(Debug)]
+pub struct Rechecked {
+    /// The statements as they are judged at last, for the report.
+    pub statements: Vec<report::Statement>,
+    /// What is at stake beyond what was judged, or beyond what the policy allows, is refused.
+    pub outcome: Result<Rejudged, Refusal>,
 }
 
 /// What is still consented to.
@@ -63,13 +60,10 @@ impl Recheck {
     }
 
     /// Judges by what is there now.
-    ///
-    /// # Errors
-    /// With what is at stake beyond what was judged, or beyond what the policy allows.
-    pub fn again(&self, now: Facts) -> Result<Rejudged, Refusal> {
+    pub fn again(&self, now: Facts) -> Rechecked {
         let before = &self.basis.facts;
         let facts = now.or_as_before(before);
-        let tables_named = |table: &str| self.named.get(table).cloned();
+        let tables_named = |table: &str| Some(self.tables.as_ref()?.get(table).cloned().unwrap_or_default());
         let scope = Scope {
             schemas: &self.schemas,
             tables_named: &tables_named,
@@ -87,13 +81,21 @@ impl Recheck {
             row_policies: &[],
             truncated: &self.truncated,
             look_up: &|_| Ok(facts.clone()),
-            whose: &|table| self.whose.get(table).cloned().flatten(),
-            is_in_schema: &|table| !self.whose.contains_key(table),
+            owners: &self.owners,
             sqlite: None,
         };
         let Judged { statements, obstacles, decision, .. } = gate.judge(&self.basis.statements, &self.basis.losses);
-        *self.judged.borrow_mut() = Some(statements);
-        let more = more(before, &facts, &self.basis.tables);
+        Rechecked { statements, outcome: self.outcome(&facts, obstacles, decision) }
+    }
+
+    fn outcome(
+        &self,
+        facts: &Facts,
+        obstacles: Vec<String>,
+        decision: Result<Consent, Refusal>,
+    ) -> Result<Rejudged, Refusal> {
+        let before = &self.basis.facts;
+        let more = more(before, facts, &self.basis.tables);
         let unforeseen: Vec<String> = obstacles.into_iter().chain(more).collect();
         if !unforeseen.is_empty() {
             let refused = decision.err();
@@ -103,7 +105,7 @@ impl Recheck {
             return Err(Refusal { what, because, allow: Vec::new() });
         }
         let warnings = decision?.warnings;
-        Ok(Rejudged { warnings, grown: grown(before, &facts, &self.basis.tables) })
+        Ok(Rejudged { warnings, grown: grown(before, facts, &self.basis.tables) })
     }
 }
 
@@ -121,14 +123,13 @@ fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
         let known = before.emptied.get(table);
         emptied.iter().filter(move |other| !known.is_some_and(|known| known.contains(other)))
     });
-    let emptied = emptied.map(|table| {
-        format!("{} would be emptied as well, and was not told of when this was judged", gate::named(table))
-    });
+    let emptied = emptied
+        .map(|table| format!("{} would be emptied as well, and was not told of when this was judged", named(table)));
     let filled = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(0), Rows::Exact(0)) => None,
         (Rows::Exact(0), rows) => {
-            let rows = gate::count(rows).map_or_else(|| "rows".to_owned(), |count| count.rows());
-            Some(format!("{} was empty when this was judged, and has {rows} now", gate::named(table)))
+            let rows = count(rows).map_or_else(|| "rows".to_owned(), |count| count.rows());
+            Some(format!("{} was empty when this was judged, and has {rows} now", named(table)))
         }
         _ => None,
     });
@@ -139,7 +140,7 @@ fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
 fn grown(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
     let grown = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(then), Rows::Exact(now)) if now > then => {
-            Some(format!("{} has {now} rows by now, {} more than at the first look", gate::named(table), now - then))
+            Some(format!("{} has {now} rows by now, {} more than at the first look", named(table), now - then))
         }
         _ => None,
     });
@@ -188,17 +189,16 @@ mod tests {
         let recheck = Recheck {
             policy,
             schemas: Vec::new(),
-            named: BTreeMap::new(),
+            tables: None,
             renamed: Vec::new(),
             accept_data_loss: false,
             in_transaction: true,
             kept: Vec::new(),
             truncated: Vec::new(),
-            whose: BTreeMap::new(),
+            owners: Owners::unknown(),
             basis,
-            judged: RefCell::default(),
         };
-        let outcome = recheck.again(now).map(|rejudged| rejudged.grown).map_err(|refusal| refusal.what);
+        let outcome = recheck.again(now).outcome.map(|rejudged| rejudged.grown).map_err(|refusal| refusal.what);
         let expected = expected.map(|warnings| warnings.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert_eq!(outcome, expected.map_err(str::to_owned));
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::policy::decide::{Count, Objects, Stake};
-use crate::run::gate::Held;
+use crate::run::gate::held::Held;
 use crate::sql::sqlite::{self, Catalog, MOST, OnDelete, Reference};
 use crate::sql::{self, Assessed, Hazard, ObjectName, Replaced};
 

@@ -1,44 +1,13 @@
-//! Says what a look at the database came to that saw nothing: we were told to end, the run's time is over, or the
+//! Says how a command ends whose own inspection of the database saw nothing: it was told to end, its time is over, or the
 //! database cannot be used.
 
-use std::time::{Duration, Instant};
-
+use crate::clock::Clock;
 use crate::db::ConnectError;
 use crate::kit::driver;
-use crate::outcome::Exit;
-use crate::output::report::{self, Verdict};
-
-/// The time of a whole run, our own looks at the database included.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    started: Instant,
-    timeout: Duration,
-}
-
-impl Clock {
-    /// Returns the clock of a run that began then and may take so long.
-    pub fn new(started: Instant, timeout: Duration) -> Clock {
-        Clock { started, timeout }
-    }
-
-    /// Returns how long the run has taken so far.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Returns what is left of its time.
-    pub fn rest(&self) -> Duration {
-        self.timeout.saturating_sub(self.elapsed())
-    }
-
-    /// Tells whether its time is over.
-    pub fn is_over(&self) -> bool {
-        self.rest().is_zero()
-    }
-}
+use crate::outcome::{Error, Exit, Verdict};
 
 /// Returns the verdict for a look that saw nothing. It is one for a run that executed nothing.
-pub fn failed(error: &ConnectError, clock: &Clock) -> Verdict {
+pub fn verdict(error: &ConnectError, clock: &Clock) -> Verdict {
     match error {
         ConnectError::Interrupted { signal, .. } => {
             let summary = format!("stopped by {}, before consent", driver::signal_name(*signal));
@@ -78,17 +47,19 @@ fn is_silence(error: &ConnectError) -> bool {
 
 fn unavailable(error: &ConnectError) -> Verdict {
     let code = error.sqlstate().map(|code| format!(" ({code})")).unwrap_or_default();
-    let cause = report::Error {
+    let cause = Error {
         sqlstate: error.sqlstate().map(str::to_owned),
         message: error.to_string(),
         hint: Some(error.hint()),
-        ..report::Error::default()
+        ..Error::default()
     };
     Verdict::nothing(Exit::Unavailable, format!("{error}{code}")).hint(error.hint()).because(cause)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::db::Dsn;
 
@@ -99,9 +70,9 @@ mod tests {
         let error = make(Box::new(dsn.address().clone()));
         let now = Instant::now();
         let codes = [Duration::from_secs(60), Duration::ZERO].map(|timeout| {
-            let verdict = failed(&error, &Clock::new(now, timeout));
-            assert_eq!(verdict.database, crate::outcome::Database::Unchanged, "{verdict:?}");
-            verdict.exit
+            let seen = verdict(&error, &Clock::new(now, timeout));
+            assert_eq!(seen.database, crate::outcome::Database::Unchanged, "{seen:?}");
+            seen.exit
         });
         assert_eq!(codes, [in_time, over], "{error:?}");
     }

@@ -8,9 +8,8 @@ use std::path::Path;
 use crate::cli::Shared;
 use crate::migrations::Folder;
 use crate::migrations::query::queries;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::report::Verdict;
 use crate::project::folder;
 use crate::proof::forgotten;
 
@@ -18,7 +17,7 @@ use crate::proof::forgotten;
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit cannot tell.
-pub fn statements(
+pub fn schema_sql(
     shared: &Shared,
     command: &'static str,
     cwd: &Path,

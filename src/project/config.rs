@@ -1,0 +1,181 @@
+//! Drizzle's config: finds its file, and has the project's own drizzle-kit load it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use semver::Version;
+
+use crate::cli::Shared;
+
+use crate::db::connection::url::Driver;
+use crate::kit::command::{Call, Kit};
+use crate::kit::config::{self, Config, ConfigError, ConfigFile, KitSession};
+use crate::kit::driver::{self, Clearance, Deadlines, Ending, Held, Pilot};
+use crate::kit::mailbox::Mailbox;
+use crate::kit::prompt::Prompt;
+use crate::kit::session::Answer;
+use crate::outcome::{Error, Exit, Verdict};
+use crate::output::console::Console;
+use crate::project::{kit, secrets};
+use crate::term::interrupts::Interrupts;
+use crate::term::pty::Pty;
+use crate::term::redact::Secrets;
+use crate::term::stream::ScreenStream;
+
+/// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
+#[derive(Debug, Clone)]
+pub struct Drizzle {
+    pub config: Config,
+    pub file: ConfigFile,
+    pub kit: Kit,
+}
+
+impl Drizzle {
+    /// Returns the name of the config's file.
+    pub fn name(&self) -> String {
+        self.file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Returns the driver by which its drizzle-kit connects to PostgreSQL.
+    pub fn driver(&self) -> Driver {
+        driver(&self.config, self.kit.version.as_ref())
+    }
+}
+
+/// Finds drizzle's config file; none where there is none and none is named.
+///
+/// # Errors
+/// With the verdict, where it is not there or cannot be read.
+pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
+    config::find(cwd, named).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
+            .hint("name it with --config, or the project with --cwd")
+    })
+}
+
+/// Loads drizzle's config by the project's own drizzle-kit, which is stopped before it does anything else; none where
+/// the project has no config.
+///
+/// # Errors
+/// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
+pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option<Drizzle>, Verdict> {
+    let Some(file) = find(cwd, shared.config.as_deref())? else { return Ok(None) };
+    let kit = kit::held(shared, cwd)?;
+    let started = Instant::now();
+    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| kit::no_mailbox(&error))?;
+    // Any command loads the config first, and is stopped then. This one would do no harm.
+    let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
+        "check:pg".into()
+    } else {
+        "check".into()
+    }];
+    let call = Call { cwd, args: &args, config: Some(&file), asks: false };
+    let pty = Pty::spawn(&kit.start(&call, &mailbox)).map_err(|error| kit::not_started(&error))?;
+    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
+    let mut reader = Reader::default();
+    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
+    let run = driver::drive(stream, mailbox, deadlines, &mut reader)
+        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
+    console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
+    if let Some(config) = &reader.config {
+        console.hide(|secrets| secrets::add_config(secrets, config, None));
+    }
+    match (reader.config, &run.ending) {
+        (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
+        (_, Ending::Signalled(signal)) => {
+            let summary = format!("stopped by {} while drizzle's config was loaded", driver::signal_name(*signal));
+            Err(Verdict::nothing(Exit::Signal(*signal), summary))
+        }
+        (_, Ending::TimedOut { .. }) => {
+            Err(Verdict::nothing(Exit::Timeout, format!("loading {} took too long", file.path.display())))
+        }
+        _ => {
+            let lines = &run.seen.last_text.lines;
+            let said = || lines.iter().map(String::as_str).find(|line| !line.is_empty()).unwrap_or_default();
+            let error = run.config_error.as_deref().unwrap_or_else(said);
+            Err(not_loaded(error))
+        }
+    }
+}
+
+/// Takes the config, and lets drizzle-kit do nothing with it.
+#[derive(Default)]
+pub struct Reader {
+    config: Option<Config>,
+    /// Those that a config had set that was not loaded.
+    variables: BTreeMap<String, Option<String>>,
+}
+
+impl Pilot for Reader {
+    fn config(&mut self, config: &Config) -> Clearance {
+        self.config = Some(config.clone());
+        Clearance::Stop
+    }
+
+    fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
+        self.variables.clone_from(&failed.variables);
+        Secrets::default() // nothing is recorded
+    }
+
+    fn ask(&mut self, _: &Prompt) -> Answer {
+        Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
+    }
+
+    fn session(&mut self, _: &KitSession) -> Result<(), Held> {
+        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
+    }
+
+    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
+        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
+    }
+
+    fn is_executing(&mut self, _: bool) -> bool {
+        false
+    }
+
+    fn is_on_leash(&mut self) -> bool {
+        true
+    }
+
+    fn loaded(&mut self, _: PathBuf) {}
+
+    fn printed(&mut self, _: &str) {}
+
+    fn progress(&mut self, _: &str) {}
+}
+
+/// Says why drizzle's config could not be loaded.
+pub fn not_loaded(error: &str) -> Verdict {
+    let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+    let cause = Error { message: error.to_owned(), ..Error::default() };
+    Verdict::nothing(Exit::Config, format!("drizzle's config cannot be loaded: {first}")).because(cause)
+}
+
+/// Returns the driver by which a drizzle-kit of this version connects to PostgreSQL.
+pub fn driver(config: &Config, version: Option<&Version>) -> Driver {
+    // 0.20 has no choice (`drizzleForPostgres`).
+    let has_choice = version.is_none_or(|version| (version.major, version.minor) >= (0, 21));
+    let found = config.client.as_deref().filter(|_| has_choice);
+    found.and_then(Driver::of_package).unwrap_or_default()
+}
+
+/// Returns a variable: as drizzle-kit's process has it, where there is a config.
+pub fn variable(drizzle: Option<&Drizzle>, name: &str) -> Option<String> {
+    match drizzle {
+        Some(drizzle) => variable_of(&drizzle.config, name),
+        None => std::env::var(name).ok(),
+    }
+}
+
+/// Returns a variable as drizzle-kit's process has it once this config is loaded.
+pub fn variable_of(config: &Config, name: &str) -> Option<String> {
+    match config.variables.get(name) {
+        // node reads this one when it starts.
+        Some(value) if name != "NODE_EXTRA_CA_CERTS" => value.clone(),
+        _ => std::env::var(name).ok(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Finds the project's drizzle-kit, in a version that this program drives and that is started under the hook.
+//!
+//! Where `--kit` names the command that starts it, it is asked for its version by the same words, in the same folder and
+//! environment, before it is started for anything that could write. The hook answers in its place, and ends it before a line
+//! of it has run. Where no answer comes, nothing would hold what drizzle-kit sends.
+
+use std::path::Path;
+
+use crate::cli::Shared;
+use crate::kit::command::{self, Kit, LocateError};
+use crate::kit::driver::{self, Deadlines, Ending, Held, KitRun};
+use crate::kit::mailbox::Mailbox;
+use crate::outcome::{Exit, Verdict};
+use crate::project::config::Reader;
+use crate::term::interrupts::Interrupts;
+use crate::term::pty::Pty;
+use crate::term::stream::ScreenStream;
+
+/// The first version that this program does not drive yet.
+const TOO_NEW: u64 = 1;
+
+/// Finds the project's drizzle-kit, in a version that this program drives.
+///
+/// # Errors
+/// With the verdict, where there is none.
+pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
+    let kit = command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
+        let exit = match &error {
+            LocateError::NoNode | LocateError::NoKit { .. } | LocateError::NoProgram { .. } => Exit::NotFound,
+            LocateError::NotACommand { .. } => Exit::Usage,
+            LocateError::Package { .. } => Exit::CannotRun,
+        };
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
+    })?;
+    is_known(&kit)?;
+    Ok(kit)
+}
+
+/// Finds drizzle-kit, and shows that it is started under the hook.
+///
+/// # Errors
+/// With the verdict, where there is none, or nothing would hold it.
+pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
+    let kit = prove(locate(shared, cwd)?, shared, cwd)?;
+    is_known(&kit)?;
+    Ok(kit)
+}
+
+fn is_known(kit: &Kit) -> Result<(), Verdict> {
+    let Some(version) = &kit.version else { return Ok(()) };
+    if version.major >= TOO_NEW {
+        let summary = format!("drizzle-kit {version} is not supported: this version drives 0.20 to 0.31");
+        return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
+            "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
+        ));
+    }
+    Ok(())
+}
+
+/// What a command must do for the hook to be loaded.
+pub const HINT: &str = "--kit must start drizzle-kit with node, and leave NODE_OPTIONS as they are (bun and deno do not read \
+                        them); without --kit, drizzle-kit is found in node_modules and started with node";
+
+/// Starts drizzle-kit for its version, where a command of the user's starts it, and takes that version for the one that
+/// runs.
+///
+/// # Errors
+/// With the verdict, where the hook does not answer.
+pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
+    if !kit.is_started_by_command() {
+        return Ok(kit);
+    }
+    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
+    let Some(command) = kit.probe(cwd, &mailbox) else { return Ok(kit) };
+    let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
+    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
+    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
+    let KitRun { hello, ending, seen, .. } = driver::drive(stream, mailbox, deadlines, &mut Reader::default())
+        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    // The answer may have come with the signal.
+    if let Ending::Signalled(signal) = ending {
+        let summary = format!("stopped by {} while drizzle-kit was tried", driver::signal_name(signal));
+        return Err(Verdict::nothing(Exit::Signal(signal), summary));
+    }
+    if let Some(hello) = hello {
+        return Ok(kit.proved(hello));
+    }
+    let unproved = |exit, summary: String| Verdict::nothing(exit, summary).hint(HINT);
+    Err(match ending {
+        Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not tell its version in time".to_owned()),
+        Ending::Held(Held::Runner(reason)) => unproved(Exit::CannotRun, reason),
+        _ => {
+            let said = seen.last_text.lines.iter().rev().find(|line| !line.is_empty());
+            let said = said.map(|line| format!(" (it says: {line})")).unwrap_or_default();
+            let summary = format!(
+                "{} starts something that does not load the hook, so that nothing would hold what drizzle-kit sends{said}",
+                kit.path.display()
+            );
+            unproved(Exit::CannotRun, summary)
+        }
+    })
+}
+
+/// Says why the hook and we have no pipes to speak through.
+pub fn no_mailbox(error: &std::io::Error) -> Verdict {
+    Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
+        .hint("set TMPDIR to a folder that can be written")
+}
+
+/// Says why drizzle-kit was not started.
+pub fn not_started(error: &anyhow::Error) -> Verdict {
+    Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}"))
+}

@@ -1,0 +1,249 @@
+//! What a run begins with, and what is known once drizzle's config was read and the run may go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use semver::Version;
+use tempfile::TempDir;
+
+use crate::cli::Shared;
+use crate::clock::Clock;
+use crate::db::inspect::fingerprint::Fingerprint;
+use crate::db::inspect::reach::Relation;
+use crate::db::{ConnectError, Dsn, Lease, Server, Visit};
+use crate::kit::config::{Config, OneOrMany, Overlay};
+use crate::kit::engine::Engine;
+use crate::kit::listing::Unlisted;
+use crate::outcome::Verdict;
+use crate::output::console::Console;
+use crate::policy::model::Apply;
+use crate::policy::{Policies, Policy, Scope};
+use crate::project::unseen;
+use crate::run::gate::sqlite::{Knows, Switch};
+use crate::run::record::Answers;
+use crate::run::spec::{Locking, RunSpec};
+use crate::run::transaction::Transaction;
+use crate::sql::{self, Dialect};
+
+/// Time for our own look at the database. A server that is silent for longer is called unavailable.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What our sessions call themselves that are not ended with a run.
+pub(super) const OURSELVES: &str = "drizzle-pilot";
+
+/// Returns the statements that make everything the schema files of a project's folder say, by another run of drizzle-kit.
+pub type SchemaSql<'a> = dyn Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> + 'a;
+
+/// Returns no statements: for a run that shows none of its own.
+///
+/// # Errors
+/// Never.
+pub fn no_schema_sql(_: &Path, _: &mut Console) -> Result<Vec<String>, Verdict> {
+    Ok(Vec::new())
+}
+
+/// What is known before drizzle-kit starts.
+pub(super) struct Starting<'a> {
+    pub spec: &'a RunSpec<'a>,
+    pub shared: &'a Shared,
+    /// The project's folder, to which the paths of certificates are relative.
+    pub cwd: &'a Path,
+    pub policies: &'a Policies,
+    /// The policy that applies, where no host can change that.
+    pub policy: Option<Policy>,
+    /// What the policy file's digest is; part of a plan.
+    pub policy_digest: Option<String>,
+    pub kit_version: Option<Version>,
+    pub schema_sql: &'a SchemaSql<'a>,
+    pub clock: Clock,
+    /// Marks our sessions and drizzle-kit's in the server.
+    pub run_id: String,
+}
+
+impl Starting<'_> {
+    /// Returns how long one look at the database may take.
+    pub(super) fn patience(&self) -> Duration {
+        LOOK.min(self.clock.rest())
+    }
+
+    /// Returns the verdict for a look of ours that saw nothing.
+    pub(super) fn unseen(&self, error: &ConnectError) -> Verdict {
+        unseen::verdict(error, &self.clock)
+    }
+
+    /// Returns a database by which the sessions of this run can be found; nothing for a URL that names its application, which
+    /// hides the run's name: others may use the same, and are not ours to end.
+    pub(super) fn of_this_run<'d>(&self, cleared: &'d Cleared) -> Option<&'d Dsn> {
+        cleared.place.dsn.as_ref().filter(|dsn| dsn.application_name() == Some(&self.run_id))
+    }
+}
+
+/// What is known once drizzle's config was read, and drizzle-kit may go on to its database.
+pub(super) struct Cleared {
+    pub policy: Policy,
+    /// Who executes the statements.
+    pub apply: Apply,
+    pub place: Place,
+    pub files: Files,
+    pub looks: Looks,
+    pub sessions: Sessions,
+    /// What drizzle-kit does not get to see.
+    pub unlisted: Unlisted,
+    /// The tables in which drizzle's migrators keep their records, which no statement may touch.
+    pub kept: Vec<Relation>,
+    /// The schema of the database before drizzle-kit looked at it, where that matters.
+    pub seen: Option<Fingerprint>,
+    /// What drizzle-kit gets otherwise than its config says.
+    pub overlay: Overlay,
+    /// What is to be run in one transaction, once that is approved.
+    pub transaction: Option<Box<Transaction>>,
+}
+
+/// Where drizzle-kit will connect.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// None where nobody can read its statements.
+    pub dialect: Option<Dialect>,
+    /// As drizzle's config calls it.
+    pub dialect_name: String,
+    pub engine: Option<Engine>,
+    /// The driver by its name in the config, or the package.
+    pub driver: Option<String>,
+    /// None where it is no server of PostgreSQL.
+    pub dsn: Option<Dsn>,
+}
+
+/// What drizzle's config says of the project's files.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// The schemas that drizzle-kit compares.
+    pub schemas: Vec<String>,
+    /// The schema files.
+    pub schema: Option<OneOrMany>,
+    /// SHA-256 of the schema files.
+    pub digest: String,
+    /// The migrations folder.
+    pub out: PathBuf,
+    /// The migrations table, without its schema.
+    pub migrations_table: String,
+    /// The version of drizzle-orm.
+    pub orm: Option<Version>,
+    /// The schema files, and what they import, as drizzle-kit has loaded them.
+    pub loaded: BTreeSet<PathBuf>,
+}
+
+impl Files {
+    /// Reads what drizzle's config says.
+    pub(super) fn of(config: &Config, cwd: &Path, digest: String) -> Files {
+        let (_, migrations_table) = config.migrations_table();
+        Files {
+            schemas: config.schemas(),
+            schema: config.schema.clone(),
+            digest,
+            out: cwd.join(config.out()),
+            migrations_table,
+            orm: config.orm.as_deref().and_then(|version| version.parse().ok()),
+            loaded: BTreeSet::new(),
+        }
+    }
+}
+
+/// By what we look at the database ourselves.
+#[derive(Default)]
+pub(super) struct Looks {
+    /// The lock that this run has taken.
+    pub lock: Option<Lease>,
+    /// Where no lock is held, another connection.
+    pub visit: Option<Visit>,
+    /// The schemas of each table name, as the first question of this run found them: drizzle-kit reads its own picture
+    /// once as well.
+    pub tables: Option<BTreeMap<String, Vec<String>>>,
+}
+
+/// What the sessions of drizzle-kit are.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    /// Whether drizzle-kit works on a database, so that a session of it must be seen.
+    pub are_expected: bool,
+    /// What a session of PostgreSQL is in, our own or drizzle-kit's.
+    pub server: Option<Server>,
+    /// What the server is, where it is one of MySQL or its kin.
+    pub mysql: Option<sql::mysql::Server>,
+    /// What the database has, where it is one of SQLite and its session said so.
+    pub catalog: Option<sql::sqlite::Catalog>,
+    /// The folder of the socket by which we look into a database within node.
+    pub bridge: Option<TempDir>,
+}
+
+impl Cleared {
+    /// Returns the lock under which this run works, whoever took it.
+    pub(super) fn lock<'l>(&'l self, spec: &RunSpec<'l>) -> Option<&'l Lease> {
+        match spec.lock {
+            Locking::Held(lease) => Some(lease),
+            Locking::Take { .. } => self.looks.lock.as_ref(),
+            Locking::None => None,
+        }
+    }
+
+    /// Tells whether the lock under which this run works was lost.
+    pub(super) fn has_lost_lock(&self, spec: &RunSpec) -> bool {
+        self.lock(spec).is_some_and(|lease| !lease.lives())
+    }
+
+    /// Returns the connection to look at the database with, where there is one that we can connect to: that of the lock, or
+    /// another.
+    pub(super) fn visit<'l>(&'l self, spec: &RunSpec<'l>) -> Option<&'l Visit> {
+        self.lock(spec).map(Lease::visit).or(self.looks.visit.as_ref())
+    }
+
+    /// Returns the schemas that have a table of this name; none where that is not known.
+    pub(super) fn tables_named(&self, table: &str) -> Option<Vec<String>> {
+        Some(self.looks.tables.as_ref()?.get(table).cloned().unwrap_or_default())
+    }
+
+    /// Returns what names mean in this run.
+    pub(super) fn scope<'s>(
+        &'s self,
+        spec: &RunSpec,
+        answers: &'s Answers,
+        tables_named: &'s dyn Fn(&str) -> Option<Vec<String>>,
+    ) -> Scope<'s> {
+        Scope {
+            schemas: &self.files.schemas,
+            tables_named,
+            renamed: &answers.renamed,
+            accept_data_loss: spec.accept_data_loss,
+        }
+    }
+
+    /// Returns what is known of a database of SQLite; nothing for another one.
+    pub(super) fn knows(&self, spec: &RunSpec, kit_version: Option<&Version>) -> Option<Knows<'_>> {
+        let dialect = self.place.dialect?;
+        let is_since = |first: (u64, u64, u64)| {
+            kit_version.is_some_and(|version| (version.major, version.minor, version.patch) >= first)
+        };
+        let migrates = spec.kit_command() == "migrate";
+        let by = self.place.driver.as_deref().unwrap_or_default();
+        let is_migrated_without = self.files.orm.as_ref().is_some_and(|orm| *orm >= Version::new(0, 36, 4));
+        let switch = match (dialect, self.place.engine) {
+            (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
+            (_, Some(Engine::SqliteFile)) if migrates && by == "@libsql/client" && is_migrated_without => Switch::Off,
+            (_, Some(Engine::SqliteFile)) if migrates => {
+                Switch::Idle("the migrations run in one transaction, in which it has no effect")
+            }
+            (Dialect::Turso, Some(Engine::SqliteFile)) => Switch::Off,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) if is_since((0, 30, 6)) => Switch::Works,
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Idle(
+                "drizzle-kit before 0.30.6 executes the statements in a transaction, in which it has no effect",
+            ),
+            (_, Some(Engine::D1)) => {
+                Switch::Idle("D1 executes every statement in a transaction, in which it has no effect")
+            }
+            (Dialect::Sqlite | Dialect::Turso, _) => {
+                Switch::Idle("a server of libSQL executes every statement in a session of its own")
+            }
+        };
+        Some(Knows { catalog: self.sessions.catalog.as_ref(), switch })
+    }
+}

@@ -1,0 +1,304 @@
+//! How a run ends: from what it was started for, what it learned and how drizzle-kit ended. Pure, and the only place that
+//! calls a run done.
+
+use std::time::Duration;
+
+use crate::db::change::lease::LEASE_LOST;
+use crate::kit::config::FailedStatement;
+use crate::kit::driver::{self, Ending as KitEnding, Held, KitRun};
+use crate::kit::outcome::{self, Evidence, KitError, Outcome};
+use crate::outcome::{Database, Error, Exit, Verdict};
+use crate::project::{config, kit};
+use crate::run::advice;
+use crate::run::record::{Approval, RunRecord, Stop};
+use crate::run::spec::{Consent, RunSpec, Touches};
+use crate::term::pty::Ended;
+
+/// How a run ends, as far as nobody has to look at anything else.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// With this.
+    Over(Verdict),
+    /// The plan stands, in these words, and may be written to a file.
+    Planned(String),
+    /// The statements are approved, and are to be run in one transaction.
+    Approved,
+    /// With this; unless the database cannot be reached, which drizzle-kit did not say.
+    UnlessUnreachable(Verdict),
+}
+
+/// The deadlines of a run, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub whole: Duration,
+    pub idle: Duration,
+}
+
+/// Says how a run ends.
+pub(super) fn judge(spec: &RunSpec, limits: Limits, record: &RunRecord, run: &KitRun) -> Ending {
+    let consented = run.seen.consented;
+    let database = spec.left(consented, run.cleared);
+    let when = if consented { "after consent" } else { "before consent" };
+    match (&record.stop, &run.ending) {
+        (Some(Stop::Verdict(verdict)), _) => Ending::Over(verdict.clone()),
+        (Some(Stop::LockLost), _) => Ending::Over(lock_lost(database, when)),
+        (_, KitEnding::Finished(ended)) => finished(spec, record, run, *ended),
+        (Some(Stop::Stale(reason)), KitEnding::Doubted(_)) if !consented => Ending::Over(stale(reason)),
+        (_, stopped) => Ending::Over(stopped_early(stopped, limits, record, database, when)),
+    }
+}
+
+/// Says how a run ends in which drizzle-kit was stopped.
+fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, database: Database, when: &str) -> Verdict {
+    let with = |exit, summary: String| Verdict { database, ..Verdict::nothing(exit, summary) };
+    match ending {
+        KitEnding::Doubted(doubt) if database != Database::Unchanged => {
+            Verdict::maybe(Exit::Unproven, format!("stopped {when}: {doubt}"))
+        }
+        KitEnding::Doubted(doubt) => {
+            let look = "run with --record FILE.cast and look at it with `drizzle-pilot replay FILE.cast`";
+            with(Exit::UnknownPrompt, doubt.to_string()).hint(match &record.answers.would_answer {
+                Some(ways) => format!("if you know the answer, write it into the policy\n{ways}"),
+                None => look.to_owned(),
+            })
+        }
+        KitEnding::TimedOut { idle } => {
+            let summary = if *idle {
+                format!("drizzle-kit printed nothing new for {}, {when}", humantime::format_duration(limits.idle))
+            } else {
+                format!("drizzle-kit did not end within {}, {when}", humantime::format_duration(limits.whole))
+            };
+            with(Exit::Timeout, summary)
+                .hint("a lock in the database is the usual reason; --timeout and --idle-timeout set the deadlines")
+        }
+        KitEnding::Signalled(signal) => {
+            with(Exit::Signal(*signal), format!("stopped by {}, {when}", driver::signal_name(*signal)))
+        }
+        KitEnding::Held(held) => kept(held, database, record),
+        KitEnding::Flooded => {
+            let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
+            with(exit, "drizzle-kit printed more than a sane program does, and was stopped".to_owned())
+        }
+        KitEnding::OffLeash => unexplained("watching the lock"),
+        KitEnding::NotCleared | KitEnding::Finished(_) => unexplained("ending drizzle-kit"),
+    }
+}
+
+/// Returns the verdict for a stop whose reason nobody took note of.
+fn unexplained(doing: &str) -> Verdict {
+    Verdict::internal(doing, &std::io::Error::other("no reason was given"))
+}
+
+/// Says what drizzle-kit was kept from.
+fn kept(held: &Held, database: Database, record: &RunRecord) -> Verdict {
+    // Consent alone has executed nothing: what was sent since has.
+    let database = if record.sent_nothing() { Database::Unchanged } else { database };
+    let (exit, reason, hint) = match held {
+        Held::Runner(reason) => (Exit::CannotRun, reason, kit::HINT),
+        Held::Session(reason) => (
+            Exit::Config,
+            reason,
+            "name the database in drizzle's config so that every driver reads the same: host, port, user and database, \
+             and settings by ALTER ROLE or ALTER DATABASE instead of parameters of the URL",
+        ),
+        Held::Meaning(reason) => (
+            Exit::UnknownPrompt,
+            reason,
+            "take the setting back where it was made: ALTER DATABASE … RESET …, ALTER ROLE … RESET …, or the pooler that leaves \
+             start-up options out",
+        ),
+        Held::Query(reason) => (
+            Exit::UnknownPrompt,
+            reason,
+            "report it with a recording (--record FILE.cast): this version of drizzle-kit sends something that is not known",
+        ),
+    };
+    let exit = if database == Database::Unchanged { exit } else { Exit::Partial };
+    Verdict { database, ..Verdict::nothing(exit, reason.clone()) }.hint(hint)
+}
+
+/// Says that another run may be changing the database as well, or was until drizzle-kit was stopped.
+fn lock_lost(database: Database, when: &str) -> Verdict {
+    let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
+    Verdict { database, ..Verdict::nothing(exit, format!("the lock on this database was lost, {when}")) }
+        .hint(LEASE_LOST)
+}
+
+/// Says how a run ends in which drizzle-kit ended by itself.
+fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> Ending {
+    if let (Some(error), false) = (&run.config_error, run.cleared) {
+        return Ending::Over(config::not_loaded(error));
+    }
+    let consented = run.seen.consented;
+    let command = spec.kit_command();
+    let evidence = Evidence {
+        command: &command,
+        text: &run.seen.last_text.lines,
+        ended,
+        consented,
+        declined: run.seen.declined,
+        must_ask: spec.asks_first(),
+        intact: run.seen.last_text.is_intact(),
+        writes_files_only: spec.touches == Touches::Files,
+    };
+    let is_blind = spec.connects() && spec.reads_config() && !run.cleared;
+    let database = spec.left(consented, run.cleared);
+    Ending::Over(match outcome::judge(&evidence) {
+        Outcome::Done | Outcome::NothingToDo if is_blind => {
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen").hint(kit::HINT)
+        }
+        Outcome::Done => done(spec),
+        Outcome::NothingToDo if matches!(spec.consent, Consent::Planned(_)) => {
+            stale("drizzle-kit sees nothing to do any more")
+        }
+        Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
+        Outcome::Declined => return declined(spec, record, database),
+        Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
+        Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
+            .hint("look at the database before anything else; running the same command again shows what is left to do"),
+        Outcome::Failed { error, ended } => return failed(spec, record, run, error, ended),
+    })
+}
+
+fn done(spec: &RunSpec) -> Verdict {
+    let database = match spec.touches {
+        Touches::Database => Database::Changed,
+        Touches::Reads | Touches::Files => Database::Unchanged,
+    };
+    let summary = match spec.command {
+        "push" => "changes applied".to_owned(),
+        "generate" => "migration generated".to_owned(),
+        _ => format!("drizzle-kit {} did what was asked", spec.kit_command()),
+    };
+    Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
+}
+
+/// Says how a run ends whose last question was declined.
+fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
+    if let Some(Stop::Stale(reason)) = &record.stop {
+        return Ending::Over(stale(reason));
+    }
+    let n_refused = record.report.refusals.len();
+    match &record.approval {
+        Approval::Transaction if n_refused == 0 => return Ending::Approved,
+        _ if n_refused == 0 && spec.only_plans() => {
+            return Ending::Planned(match record.report.statements.len() {
+                1 => "1 statement, which the policy allows".to_owned(),
+                n_statements => format!("{n_statements} statements, all of which the policy allows"),
+            });
+        }
+        _ => {}
+    }
+    let summary = match n_refused {
+        1 => "refused by the policy".to_owned(),
+        _ => format!("refused by the policy ({n_refused} questions)"),
+    };
+    // A refusal undoes nothing: what an earlier answer let drizzle-kit do may be done.
+    Ending::Over(match database {
+        Database::Unchanged => Verdict::nothing(Exit::Refused, summary),
+        _ => Verdict::maybe(Exit::Partial, format!("{summary}, after drizzle-kit may have begun")),
+    })
+}
+
+/// Says how a run ends in which drizzle-kit failed.
+fn failed(spec: &RunSpec, record: &RunRecord, run: &KitRun, error: Option<KitError>, ended: Ended) -> Ending {
+    let consented = run.seen.consented;
+    let database = spec.left(consented, run.cleared);
+    // The driver's own words are whole, and are there where drizzle-kit prints nothing. What it asks the catalog
+    // may fail without harm: of a push, only what it was told to execute counts.
+    let is_planned = |failed: &&FailedStatement| {
+        let mut planned = record.report.statements.iter();
+        !spec.asks_first() || planned.any(|statement| failed.statement.contains(statement.sql.trim()))
+    };
+    let refused = run.failed.as_ref().filter(is_planned);
+    // Where drizzle-kit says nothing, or nothing was sent yet, it is what ended it; but not once it was told yes.
+    let ends_it = |failed: &&FailedStatement| error.is_none() || failed.statement.is_empty();
+    let ended_it = run.failed.as_ref().filter(|failed| !consented && ends_it(failed));
+    let error = refused.or(ended_it).map(FailedStatement::error).or(error);
+    // The warden says so in words when node itself could not be started.
+    let not_started = run.seen.last_text.lines.iter().any(|line| line.starts_with("drizzle-pilot: starting "));
+    match ended {
+        Ended::Code(126) if not_started => {
+            return Ending::Over(Verdict::nothing(Exit::CannotRun, "drizzle-kit cannot be executed"));
+        }
+        Ended::Code(127) if not_started => {
+            return Ending::Over(Verdict::nothing(Exit::NotFound, "node or drizzle-kit is not there"));
+        }
+        _ => {}
+    }
+    let is_connection = spec.connects() && error.as_ref().is_none_or(KitError::is_connection);
+    let no_dialect = record.report.target.as_ref().is_some_and(|target| target.dialect == "unknown");
+    let exit = match (database, is_connection && error.is_some()) {
+        (Database::Unchanged, _) if no_dialect => Exit::Config,
+        (Database::Unchanged, true) => Exit::Unavailable,
+        (Database::Unchanged, false) => Exit::Failed,
+        _ => Exit::Partial,
+    };
+    let verdict = match &error {
+        Some(error) => with_error(spec, error, refused, exit, consented),
+        None => without_words(run, ended, exit, database),
+    };
+    let verdict = Verdict { database, ..verdict };
+    // drizzle-kit 0.31.10 and later print no reason for a dead database: then we look ourselves.
+    if !consented && is_connection { Ending::UnlessUnreachable(verdict) } else { Ending::Over(verdict) }
+}
+
+/// Returns the verdict for a failure that drizzle-kit gave no reason for.
+fn without_words(run: &KitRun, ended: Ended, exit: Exit, database: Database) -> Verdict {
+    let ended = match ended {
+        Ended::Code(code) => format!("exit status {code}"),
+        Ended::Signal(signal) => format!("killed by signal {signal}"),
+    };
+    let when = match (run.seen.consented, database) {
+        (true, _) => "after consent",
+        (false, Database::Unchanged) => "before anything was asked to be executed",
+        (false, Database::Maybe | Database::Changed) => "and what it has done until then is not known",
+    };
+    let is_silent = run.seen.last_text.lines.iter().all(|line| line.trim().is_empty());
+    let words = if is_silent { ", and said nothing" } else { "" };
+    Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}"))
+}
+
+/// Returns the verdict for a failure with this error, and the statement of the plan that the server refused.
+fn with_error(
+    spec: &RunSpec,
+    error: &KitError,
+    refused: Option<&FailedStatement>,
+    exit: Exit,
+    consented: bool,
+) -> Verdict {
+    let statement = refused.map(|failed| failed.statement.as_str());
+    let migrates = spec.command == "migrate" || spec.known_as() == Some("migrate");
+    let hint = error.code.as_deref().and_then(|code| advice::advice(code, &error.text(), statement, migrates));
+    let cause = Error {
+        sqlstate: error.code.clone(),
+        message: error.message.clone(),
+        detail: error.detail.clone(),
+        statement: statement.filter(|statement| !statement.is_empty()).map(str::to_owned),
+        hint: hint.clone().or_else(|| error.hint.clone()),
+        ..Error::default()
+    };
+    let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let doing = if consented { "a statement failed" } else { "drizzle-kit failed" };
+    let verdict = Verdict::nothing(exit, format!("{doing}: {}{code}", error.message)).because(cause);
+    match hint.or_else(|| error.hint.clone()) {
+        Some(hint) => verdict.hint(hint),
+        None => verdict,
+    }
+}
+
+/// Returns the verdict for a database that cannot be reached, where drizzle-kit failed and may have changed it before. What
+/// is dead by now may have lived for a while: only who asks before executing has executed nothing.
+pub(super) fn unreachable(diagnosed: Verdict, otherwise: &Verdict) -> Verdict {
+    let exit = match (diagnosed.exit, otherwise.database) {
+        (Exit::Unavailable, Database::Maybe | Database::Changed) => Exit::Partial,
+        (exit, _) => exit,
+    };
+    Verdict { exit, database: otherwise.database, ..diagnosed }
+}
+
+/// Returns the verdict for a plan that does not fit any more.
+pub(super) fn stale(reason: &str) -> Verdict {
+    Verdict::nothing(Exit::StalePlan, format!("the plan does not fit any more: {reason}"))
+        .hint("plan again, look at it, and push the new plan")
+}

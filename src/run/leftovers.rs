@@ -1,0 +1,47 @@
+//! What may still run in the server after drizzle-kit was stopped: ends it, or says that nobody knows.
+
+use std::time::Duration;
+
+use crate::db::inspect::backends;
+use crate::kit::engine::Engine;
+use crate::output::console::Console;
+use crate::run::context::{Cleared, Starting};
+use crate::run::record::{Approval, RunRecord};
+
+/// Time for the server to end what drizzle-kit left running there.
+const CLEANUP: Duration = Duration::from_secs(3);
+
+/// Makes sure that no statement of a stopped drizzle-kit goes on in the server, and says so.
+pub(super) fn end(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+    let Some(dsn) = start.of_this_run(cleared) else { return };
+    match backends::end_leftovers(dsn, &start.run_id, CLEANUP) {
+        Ok(ended) if ended.n_terminated > 0 => {
+            let n = ended.n_terminated;
+            console
+                .warn_in(record.report, &format!("{n} statements of the stopped drizzle-kit were ended in the server"));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let text = format!("whether a statement of drizzle-kit still runs in the server is not known: {error}");
+            console.warn_in(record.report, &text);
+        }
+    }
+}
+
+/// Says what may still run in a server that nothing here can ask, after drizzle-kit was stopped.
+pub(super) fn warn(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+    let engine = cleared.place.engine;
+    let is_hosted = matches!(engine, Some(Engine::MySql | Engine::LibSql | Engine::D1));
+    let may_run = match &record.approval {
+        Approval::Kit(approved) => approved.n_sent() > 0,
+        Approval::None | Approval::Transaction => !start.spec.holds() && record.n_sessions > 0,
+    };
+    if is_hosted && may_run {
+        let how = match engine {
+            Some(Engine::MySql) => "; SHOW PROCESSLIST lists what runs, and KILL QUERY ends it",
+            _ => "",
+        };
+        let text = format!("whether a statement of drizzle-kit still runs in the server is not known{how}");
+        console.warn_in(record.report, &text);
+    }
+}

@@ -1,0 +1,307 @@
+//! A run of drizzle-kit, from the policy to the verdict.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::cli::{Format, Shared};
+use crate::clock::Clock;
+use crate::db::connection::connect;
+use crate::db::{Lease, Visit};
+use crate::kit::command::{Call, Kit};
+use crate::kit::driver::{self, Deadlines, Ending as KitEnding, KitRun};
+use crate::kit::mailbox::Mailbox;
+use crate::kit::schema_files;
+use crate::outcome::{Exit, Verdict};
+use crate::output::console::Console;
+use crate::output::github;
+use crate::output::record::Record;
+use crate::output::report;
+use crate::project::{config, guard, kit, root};
+use crate::run::context::{Cleared, OURSELVES, SchemaSql, Starting};
+use crate::run::ending::{self, Ending, Limits};
+use crate::run::plan_file::PlanFile;
+use crate::run::record::RunRecord;
+use crate::run::spec::{Consent, Keep, RunSpec};
+use crate::run::supervisor::{Supervised, Supervisor};
+use crate::run::transaction::Transaction;
+use crate::run::{casting, clearance, kit_args, leftovers, permission, shown};
+use crate::sql::Dialect;
+use crate::term::interrupts::Interrupts;
+use crate::term::pty::{Ended, Pty};
+use crate::term::stream::{FileRecorder, ScreenStream};
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) enum Finished {
+    Over(Verdict),
+    /// The statements are approved, and are to be run in one transaction, under this lock if the run took one.
+    Approved(Box<Transaction>, Option<Box<Lease>>),
+}
+
+/// Runs drizzle-kit: policy, guards, kit, files to write, start, drive, judge. An early end is an `Err` with its verdict.
+///
+/// # Errors
+/// With the verdict, where drizzle-kit was not started or its terminal failed.
+pub(super) fn run(
+    shared: &Shared,
+    spec: &RunSpec,
+    schema_sql: &SchemaSql,
+    console: &mut Console,
+    record: &mut Record,
+) -> Result<Finished, Verdict> {
+    let clock = Clock::new(Instant::now(), shared.timeout);
+    kit_args::refuse_force(shared, spec)?;
+    let cwd = root::find(shared)?;
+    let policies = guard::load(shared, &cwd, console, record)?;
+    let policy = permission::early(spec, &policies, shared.profile.as_deref(), record, console)?;
+    let kit = kit::held(shared, &cwd)?;
+    kit_args::speaks_of_dialects(kit.version.as_ref(), spec)?;
+    record.kit = Some(report::Kit {
+        version: kit.version.as_ref().map(ToString::to_string),
+        path: kit.path.display().to_string(),
+    });
+    let start = Starting {
+        spec,
+        shared,
+        cwd: &cwd,
+        policies: &policies,
+        policy,
+        policy_digest: record.policy.digest.clone(),
+        kit_version: kit.version.clone(),
+        schema_sql,
+        clock,
+        run_id: run_id(),
+    };
+    let (run, supervised) = drive(&start, &kit, RunRecord::new(record), console)?;
+    Ok(finish(&start, &run, supervised))
+}
+
+/// Starts drizzle-kit, drives it to its end, and ends what it left in the server.
+fn drive<'a>(
+    start: &'a Starting<'a>,
+    kit: &Kit,
+    record: RunRecord<'a>,
+    console: &'a mut Console,
+) -> Result<(KitRun, Supervised<'a>), Verdict> {
+    let Starting { shared, spec, cwd, .. } = start;
+    let (named, kit_args) = kit_args::config_of(shared, spec)?;
+    let config = config::find(cwd, named.as_deref())?;
+    if config.is_none() && spec.reads_config() {
+        let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
+        return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
+    }
+    let recorder = recorder(shared, spec, kit, console)?;
+    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let (mailbox, mail) = Mailbox::create().map_err(|error| kit::no_mailbox(&error))?;
+    let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
+    let command = kit.start(&call, &mailbox);
+    tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
+    let pty = Pty::spawn(&command).map_err(|error| kit::not_started(&error))?;
+    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
+    let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
+    let mut supervisor = Supervisor::new(start, record, console);
+    // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
+    let run = catch_unwind(AssertUnwindSafe(|| driver::drive(stream, mailbox, deadlines, &mut supervisor)));
+    let mut supervised = supervisor.end();
+    let Supervised { record, cleared, console } = &mut supervised;
+    if let Some(cleared) = cleared
+        && !matches!(&run, Ok(Ok(run)) if run.ending == KitEnding::Finished(Ended::Code(0)))
+    {
+        leftovers::end(start, cleared, record, console);
+    }
+    let run = run
+        .unwrap_or_else(|panic| resume_unwind(panic))
+        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    if let Some(cleared) = cleared
+        && !matches!(run.ending, KitEnding::Finished(_))
+    {
+        leftovers::warn(start, cleared, record, console);
+    }
+    Ok((run, supervised))
+}
+
+/// Judges a run that is over, and does what is left to do after it.
+fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
+    let Starting { shared, spec, .. } = start;
+    let Supervised { mut record, mut cleared, console } = supervised;
+    if let Some(cleared) = &cleared {
+        name_left_out(start, cleared, &mut record, console);
+    }
+    let limits = Limits { whole: shared.timeout, idle: shared.idle_timeout };
+    let ending = ending::judge(spec, limits, &record, run);
+    if let Err(error) = &run.recording {
+        let file = shared.record.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
+        console.lose(format!("the recording{file} could not be written whole: {error}"));
+    }
+    record.report.failed.clone_from(&run.failed);
+    record.report.prompts = shown::prompts(run, &record.answers.rules);
+    let verdict = match ending {
+        Ending::Over(verdict) => verdict,
+        Ending::Planned(summary) => planned(start, cleared.as_deref(), &record, summary),
+        Ending::UnlessUnreachable(otherwise) => match cleared.as_deref().and_then(|cleared| diagnose(start, cleared)) {
+            Some(diagnosed) => ending::unreachable(diagnosed, &otherwise),
+            None => otherwise,
+        },
+        Ending::Approved => {
+            if let Some(cleared) = &mut cleared
+                && let Some(transaction) = cleared.transaction.take()
+            {
+                // The lock goes along with what is left to do under it.
+                return Finished::Approved(transaction, cleared.looks.lock.take().map(Box::new));
+            }
+            Verdict::internal("running the statements", &std::io::Error::other("they were not kept"))
+        }
+    };
+    let verdict = match &cleared {
+        Some(cleared) => with_type_changes(start, cleared, &record, verdict),
+        None => verdict,
+    };
+    Finished::Over(with_kit_text(start, run, record.report, console, verdict))
+}
+
+/// Shows what drizzle-kit printed: as the result, where that is what it was run for, and else where it explains the ending.
+fn with_kit_text(
+    start: &Starting,
+    run: &KitRun,
+    record: &mut Record,
+    console: &mut Console,
+    verdict: Verdict,
+) -> Verdict {
+    if !start.spec.prints_its_result() || verdict.exit != Exit::Ok || start.shared.format != Format::Text {
+        shown::show_kit_text(start.spec, &verdict, run, console);
+        return verdict;
+    }
+    match shown::printed(run) {
+        Ok(printed) if github::would_obey(&printed) => {
+            let summary = "a line of what drizzle-kit exports is a command to GitHub, which reads this log";
+            Verdict::nothing(Exit::Failed, summary).hint("write it to a file: drizzle-pilot run -- export > schema.sql")
+        }
+        Ok(printed) => {
+            record.printed = Some(printed);
+            verdict
+        }
+        Err(failed) => failed,
+    }
+}
+
+/// Returns the verdict for a plan that the policy allows, once it is written where that was asked for.
+fn planned(start: &Starting, cleared: Option<&Cleared>, record: &RunRecord, summary: String) -> Verdict {
+    let Consent::Never(Keep::File(file, lifetime)) = start.spec.consent else {
+        return Verdict::nothing(Exit::Changes, summary);
+    };
+    let write = || {
+        let cleared = cleared.ok_or("drizzle's config was not seen")?;
+        let seen = cleared.seen.as_ref().ok_or("the schema of the database was not seen")?;
+        let surroundings = clearance::surroundings(start, cleared);
+        let (statements, answered) = (record.statements(), &record.answers.answered);
+        let plan = PlanFile::new(record.address(), surroundings, answered, statements, seen, lifetime);
+        plan.write(file).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    match write() {
+        Ok(()) => {
+            let file = file.display().to_string();
+            Verdict::nothing(Exit::Changes, format!("{summary}; the plan is in {file}"))
+                .hint(format!("execute exactly this: drizzle-pilot {}", start.spec.push_of_plan(&file)))
+        }
+        Err(reason) => Verdict::nothing(Exit::Failed, format!("the plan was not written: {reason}")),
+    }
+}
+
+/// Finds out why the database cannot be used, where drizzle-kit did not say.
+fn diagnose(start: &Starting, cleared: &Cleared) -> Option<Verdict> {
+    // The connection of the lock may be gone for the same reason; a new one says why.
+    let visit = Visit::to(cleared.place.dsn.as_ref()?, OURSELVES, "");
+    let seen = visit.and_then(|visit| connect::preflight(&visit, start.patience()));
+    seen.err().map(|error| start.unseen(&error))
+}
+
+/// Adds to a verdict how columns can change their type, where drizzle-kit's statements would fail or have failed.
+fn with_type_changes(start: &Starting, cleared: &Cleared, record: &RunRecord, verdict: Verdict) -> Verdict {
+    let concerns_types = match verdict.exit {
+        Exit::Refused | Exit::Changes => true,
+        Exit::Partial | Exit::Failed => verdict.error.as_ref().is_some_and(|error| casting::concerns(error)),
+        _ => false,
+    };
+    match &cleared.place.dsn {
+        Some(dsn) if concerns_types => {
+            let advice = casting::advise(dsn, &record.statements(), start.patience());
+            let tables_named = |table: &str| cleared.tables_named(table);
+            let scope = cleared.scope(start.spec, &record.answers, &tables_named);
+            casting::add(verdict, advice.with_lines(&cleared.policy, &scope))
+        }
+        _ => verdict,
+    }
+}
+
+/// Names the schemas of the schema files that drizzle-kit leaves out.
+fn name_left_out(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+    if !start.spec.asks_first() || cleared.place.dialect != Some(Dialect::Postgres) {
+        return;
+    }
+    let schemas = &cleared.files.schemas;
+    let declared = schema_files::schemas(&cleared.files.loaded);
+    let left_out: Vec<String> = declared.into_iter().filter(|schema| !schemas.contains(schema)).collect();
+    if left_out.is_empty() {
+        return;
+    }
+    let all: Vec<String> = schemas.iter().chain(&left_out).map(|name| format!("'{name}'")).collect();
+    let what = match left_out.as_slice() {
+        [only] => format!("schema {only} of the schema files is"),
+        several => format!("schemas {} of the schema files are", several.join(", ")),
+    };
+    let warning = format!(
+        "{what} left out by schemaFilter, and what is in there is not pushed; to take it in, write into drizzle's config: \
+         schemaFilter: [{}]",
+        all.join(", ")
+    );
+    console.warn_in(record.report, &warning);
+}
+
+/// Begins the recording, if one is wanted: for itself, or for the page of the run.
+fn recorder(
+    shared: &Shared,
+    spec: &RunSpec,
+    kit: &Kit,
+    console: &mut Console,
+) -> Result<Option<FileRecorder>, Verdict> {
+    let is_shown = shared.report_html.is_some();
+    // The arguments may hold a URL, and say nothing that the output does not show.
+    let command = format!("drizzle-kit {}", spec.kit_command());
+    let title = match &kit.version {
+        Some(version) => format!("drizzle-kit {version}"),
+        None => "drizzle-kit".to_owned(),
+    };
+    let secrets = console.secrets().clone();
+    let begin = |file: File| FileRecorder::begin(BufWriter::new(file), &command, &title, &secrets);
+    let Some(path) = &shared.record else {
+        if !is_shown {
+            return Ok(None);
+        }
+        return tempfile::tempfile()
+            .and_then(|file| {
+                console.keep_recording(file.try_clone()?);
+                begin(file)
+            })
+            .map(Some)
+            .map_err(|error| Verdict::nothing(Exit::Failed, format!("making a temporary file: {error}")));
+    };
+    File::create(path)
+        .and_then(|file| {
+            // A pipe cannot be read twice. Of several runs of drizzle-kit, the file has the last.
+            if is_shown && file.metadata()?.is_file() {
+                console.take_recordings();
+                console.keep_recording(File::open(path)?);
+            }
+            begin(file)
+        })
+        .map(Some)
+        .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing the recording {}: {error}", path.display())))
+}
+
+/// Returns a name for this run, unique enough to find its sessions in a server.
+fn run_id() -> String {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("drizzle-pilot-{}-{:x}", std::process::id(), since_1970.as_micros())
+}
