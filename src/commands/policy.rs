@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cli::policy::{CheckArgs, ExplainArgs, InitArgs, PolicyArgs, PolicyCommand};
 use crate::policy::explain::{self, Answer, Explanation, Summary};
-use crate::policy::model::{FILE_NAME, Section, Source, closest};
-use crate::policy::{PolicyError, SelectError, file};
+use crate::policy::model::{FILE_NAME, Section, Source};
+use crate::policy::{PolicyError, SelectError, closest, file};
 use crate::run::plan_file::{PlanError, PlanFile};
 use crate::sql::hazard::Hazard;
 use crate::sql::{self, Dialect};

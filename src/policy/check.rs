@@ -1,67 +1,57 @@
-//! The `[check]` section of the policy: which findings matter, and about what.
+//! What the policy says about the findings of `check`: which matter, and about what. Pure.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use toml::Spanned;
-
 use crate::migrations::Level;
-use crate::migrations::rule::{ACCEPTABLE, Family, Named, NoRule, RULES, Rule, Wishes, squawks};
-use crate::policy::file::Reader;
-use crate::policy::model::closest;
-use crate::policy::name::{ObjectName, Pattern, Shape};
-use crate::sql::hazard::Object;
+use crate::migrations::rule::{Named, Rule, Wishes};
+use crate::policy::name::{ObjectName, Pattern};
 
 /// What the policy says about findings.
 #[derive(Debug, Clone, Default)]
-pub struct Check {
+pub(crate) struct Check {
     /// The migrations folders, instead of the one that drizzle's config names.
-    migrations: Option<Vec<String>>,
-    fail_on: Option<Level>,
-    rules: BTreeMap<&'static str, Line>,
-    accepted: Vec<Accepted>,
+    pub(in crate::policy) migrations: Option<Vec<String>>,
+    pub(in crate::policy) fail_on: Option<Level>,
+    pub(in crate::policy) rules: BTreeMap<&'static str, Line>,
+    pub(in crate::policy) accepted: Vec<Accepted>,
 }
 
 /// An old fault of a journal or a snapshot that is not told any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Accepted {
-    rule: &'static Rule,
+pub(in crate::policy) struct Accepted {
+    pub(in crate::policy) rule: &'static Rule,
     /// The file that it is about, as seen from the project.
-    file: PathBuf,
+    pub(in crate::policy) file: PathBuf,
 }
 
 /// What it says about one rule.
 #[derive(Debug, Clone)]
-struct Line {
+pub(in crate::policy) struct Line {
     /// None where only exceptions are named.
-    wish: Option<Wish>,
-    except: Vec<Pattern>,
+    pub(in crate::policy) wish: Option<Wish>,
+    pub(in crate::policy) except: Vec<Pattern>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Wish {
+pub(in crate::policy) enum Wish {
     Off,
     On(Level),
 }
 
 impl Check {
     /// Returns the migrations folders that the policy names.
-    pub fn migrations(&self) -> Option<&[String]> {
+    pub(crate) fn migrations(&self) -> Option<&[String]> {
         self.migrations.as_deref()
     }
 
     /// Returns how bad a finding must be to end the command with 2.
-    pub fn fail_on(&self) -> Level {
+    pub(crate) fn fail_on(&self) -> Level {
         self.fail_on.unwrap_or(Level::Warning)
     }
 
     /// Calls a function with what the user wants of the rules.
-    pub fn wishing<T>(&self, then: impl FnOnce(Wishes<'_>) -> T) -> T {
+    pub(crate) fn wishing<T>(&self, then: impl FnOnce(Wishes<'_>) -> T) -> T {
         let level = |named: Named| match self.rules.get(named.id()).and_then(|line| line.wish) {
             Some(Wish::Off) => None,
             Some(Wish::On(level)) => Some(level),
@@ -77,231 +67,14 @@ impl Check {
     }
 
     /// Writes an old fault as the policy names it.
-    pub fn accepted_line(rule_id: &str, file: &Path) -> String {
+    pub(crate) fn accepted_line(rule_id: &str, file: &Path) -> String {
         format!("{rule_id} {}", file.display())
     }
 }
 
-/// The section in the file.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct CheckEntry {
-    /// The migrations folders, instead of the one that drizzle's config names. Then `check` needs neither config nor node.
-    #[schemars(with = "Vec<String>", length(min = 1))]
-    migrations: Option<Spanned<Vec<String>>>,
-    /// Old faults of journals and snapshots that are not told any more, each as a rule and a file: `journal-order
-    /// drizzle/0001_users.sql`. `drizzle-pilot check --accept-old` writes them.
-    #[schemars(with = "Vec<String>", length(min = 1))]
-    accepted: Option<Spanned<Vec<Spanned<String>>>>,
-    /// How bad a finding must be to end `check` with 2.
-    #[schemars(with = "LevelEntry")]
-    fail_on: Option<Spanned<LevelEntry>>,
-    /// What becomes of the findings of a rule.
-    #[schemars(schema_with = "rules_schema")]
-    rules: BTreeMap<Spanned<String>, Spanned<RuleEntry>>,
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum LevelEntry {
-    Warning,
-    Error,
-}
-
-/// A level, or a table.
-enum RuleEntry {
-    Word(String),
-    Table(RuleTable),
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RuleTable {
-    /// How bad a finding is.
-    #[serde(default)]
-    #[schemars(with = "WordEntry")]
-    level: Option<Spanned<String>>,
-    /// The objects about which nothing is found. Globs may be used.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>", length(min = 1))]
-    except: Option<Spanned<Vec<Spanned<String>>>>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-#[expect(dead_code, reason = "it is the form of a word in the schema; the word itself is read with its place")]
-enum WordEntry {
-    Off,
-    Warning,
-    Error,
-}
-
-impl<'de> Deserialize<'de> for RuleEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RuleEntry, D::Error> {
-        struct EntryVisitor;
-        impl<'de> Visitor<'de> for EntryVisitor {
-            type Value = RuleEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"off\", \"warning\", \"error\" or a table with `level` or `except`")
-            }
-
-            fn visit_str<E>(self, word: &str) -> Result<RuleEntry, E> {
-                Ok(RuleEntry::Word(word.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RuleEntry, A::Error> {
-                RuleTable::deserialize(MapAccessDeserializer::new(map)).map(RuleEntry::Table)
-            }
-        }
-        deserializer.deserialize_any(EntryVisitor)
-    }
-}
-
-fn rules_schema(generator: &mut SchemaGenerator) -> Schema {
-    let word = generator.subschema_for::<WordEntry>();
-    let table = generator.subschema_for::<RuleTable>();
-    let ours = RULES.iter().map(|rule| (rule.id, format!("{}.", rule.means)));
-    let others = squawks().keys().map(|id| (id.as_str(), "A rule of squawk's.".to_owned()));
-    let mut properties = serde_json::Map::new();
-    for (id, description) in ours.chain(others) {
-        let value = json_schema!({ "description": description, "anyOf": [word, table] });
-        properties.insert(id.to_owned(), value.to_value());
-    }
-    json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
-}
-
-/// Lays the section of the file or of a profile over another, key by key.
-pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry) {
-    if let Some(migrations) = &entry.migrations {
-        if migrations.get_ref().is_empty() {
-            reader
-                .problem(migrations.span(), "no folder is named")
-                .hint("write `migrations = [\"drizzle\"]`, or leave it out");
-        }
-        check.migrations = Some(migrations.get_ref().clone());
-    }
-    if let Some(fail_on) = &entry.fail_on {
-        check.fail_on = Some(match fail_on.get_ref() {
-            LevelEntry::Warning => Level::Warning,
-            LevelEntry::Error => Level::Error,
-        });
-    }
-    if let Some(accepted) = &entry.accepted {
-        check.accepted = accepted.get_ref().iter().filter_map(|line| accept(reader, line)).collect();
-    }
-    for (key, entry) in &entry.rules {
-        let Some(named) = rule(reader, key) else { continue };
-        let line = match entry.get_ref() {
-            RuleEntry::Word(text) => word(reader, &Spanned::new(entry.span(), text.clone()))
-                .map(|wish| Line { wish: Some(wish), except: Vec::new() }),
-            RuleEntry::Table(table) => limits(reader, named, entry, table),
-        };
-        if let Some(line) = line {
-            check.rules.insert(named.id(), line);
-        }
-    }
-}
-
-fn accept(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Accepted> {
-    let form =
-        "write a rule and a file, as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old does";
-    let (id, file) = match line.get_ref().split_once(' ') {
-        Some((id, file)) if !file.trim().is_empty() => (id, file.trim()),
-        _ => {
-            reader.problem(line.span(), "it is not said what is accepted").hint(form);
-            return None;
-        }
-    };
-    if let Some(rule) = ACCEPTABLE.into_iter().find(|rule| rule.id == id) {
-        return Some(Accepted { rule, file: PathBuf::from(file) });
-    }
-    let problem = reader.problem(line.span(), format!("`{id}` is no rule whose findings can be accepted"));
-    match closest(id, ACCEPTABLE.iter().map(|rule| rule.id)) {
-        Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
-        None => problem.hint("old faults of the journal and the snapshots can be; statements have ignore comments"),
-    };
-    None
-}
-
-fn rule(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Named> {
-    match Named::find(key.get_ref()) {
-        Ok(named) => return Some(named),
-        Err(NoRule::Instead(ours)) => {
-            let problem = reader.problem(key.span(), format!("there is no rule `{}` here", key.get_ref()));
-            problem.hint(format!("`{ours}` stands for it"));
-        }
-        Err(NoRule::Unknown) => {
-            let known = RULES.iter().map(|rule| rule.id).chain(squawks().keys().map(String::as_str));
-            let problem = reader.problem(key.span(), format!("there is no rule `{}`", key.get_ref()));
-            match closest(key.get_ref(), known) {
-                Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
-                None => problem.hint("the rules are in docs/checks.md"),
-            };
-        }
-    }
-    None
-}
-
-fn word(reader: &mut Reader<'_>, word: &Spanned<String>) -> Option<Wish> {
-    match word.get_ref().as_str() {
-        "off" => Some(Wish::Off),
-        "warning" => Some(Wish::On(Level::Warning)),
-        "error" => Some(Wish::On(Level::Error)),
-        other => {
-            let problem = reader.problem(word.span(), format!("`{other}` is no level"));
-            problem.hint("write `off`, `warning` or `error`");
-            None
-        }
-    }
-}
-
-fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, table: &RuleTable) -> Option<Line> {
-    let shape = match named.object() {
-        Object::Schema | Object::Role => Some(Shape::Global),
-        Object::Table | Object::View | Object::Sequence | Object::Type | Object::Index => Some(Shape::InSchema),
-        Object::Column | Object::Constraint | Object::Policy => Some(Shape::InTable),
-        Object::Any => Some(Shape::Whole),
-        Object::Nothing => None,
-    };
-    let wish = match &table.level {
-        Some(level) => Some(word(reader, level)?),
-        None => None,
-    };
-    let except = match (&table.except, shape) {
-        (None, _) => Vec::new(),
-        (Some(except), None) => {
-            reader.problem(except.span(), format!("`{}` is about no object that could be named", named.id())).hint(
-                match named {
-                    Named::Ours(rule) if ACCEPTABLE.contains(&rule) => {
-                        "use a level alone, or let drizzle-pilot check --accept-old name those that are there"
-                    }
-                    Named::Ours(Rule { family: Family::Journal | Family::Drift, .. }) => "use a level alone",
-                    Named::Ours(_) | Named::Squawk(..) => "use a level alone, or an ignore comment in the migration",
-                },
-            );
-            return None;
-        }
-        (Some(except), Some(shape)) => {
-            if except.get_ref().is_empty() {
-                reader.problem(except.span(), "no exception is named").hint("leave `except` out");
-            }
-            except.get_ref().iter().filter_map(|pattern| reader.pattern(pattern, shape)).collect()
-        }
-    };
-    if wish.is_none() && table.except.is_none() {
-        reader.problem(entry.span(), "the table says nothing").hint("write `level`, `except`, or both");
-        return None;
-    }
-    Some(Line { wish, except })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::policy::PolicyError;
     use crate::policy::file::parse;
 
     /// Returns what the policy says of a rule and an object, as `warning` or `off`.
@@ -343,57 +116,5 @@ drop-table = "warning"
         check(None, "prefer-text-field", "public.orders", "warning");
         check(None, "prefer-bigint-over-int", "public.orders", "off");
         check(None, "truncate", "public.orders", "error");
-    }
-
-    #[test]
-    fn what_is_wrong_has_its_line_and_column() {
-        let check = |lines: &str, line: usize, column: usize, message: &str, hint: &str| {
-            let text = format!("version = 1\n{lines}\n");
-            let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), &text) else {
-                panic!("{lines}")
-            };
-            let [problem] = problems.as_slice() else { panic!("{lines}: {problems:?}") };
-            let found = (problem.line, problem.column, problem.message.as_str(), problem.hint.as_deref());
-            assert_eq!(found, (line, column, message, Some(hint)), "{lines}");
-        };
-        let rules = |line: &str| format!("[check.rules]\n{line}");
-        check(&rules("drop-tabel = \"off\""), 3, 1, "there is no rule `drop-tabel`", "did you mean `drop-table`?");
-        check(&rules("xyz = \"off\""), 3, 1, "there is no rule `xyz`", "the rules are in docs/checks.md");
-        check(
-            &rules("ban-drop-table = \"off\""),
-            3,
-            1,
-            "there is no rule `ban-drop-table` here",
-            "`drop-table` stands for it",
-        );
-        check(&rules("drop-table = \"none\""), 3, 14, "`none` is no level", "write `off`, `warning` or `error`");
-        check(
-            &rules("drop-table = { level = \"none\" }"),
-            3,
-            24,
-            "`none` is no level",
-            "write `off`, `warning` or `error`",
-        );
-        check(&rules("drop-table = {}"), 3, 14, "the table says nothing", "write `level`, `except`, or both");
-        check(&rules("drop-table = { except = [] }"), 3, 25, "no exception is named", "leave `except` out");
-        check(
-            &rules("journal-order = { except = [\"a\"] }"),
-            3,
-            28,
-            "`journal-order` is about no object that could be named",
-            "use a level alone, or let drizzle-pilot check --accept-old name those that are there",
-        );
-        check(
-            "[check]\nmigrations = []",
-            3,
-            14,
-            "no folder is named",
-            "write `migrations = [\"drizzle\"]`, or leave it out",
-        );
-        let text = "version = 1\n[check]\nfail_on = \"never\"\n";
-        let Err(PolicyError::Invalid { problems, .. }) = parse(Path::new("p.toml"), text) else {
-            panic!("it is wrong")
-        };
-        assert_eq!((problems[0].line, problems[0].column), (3, 11));
     }
 }

@@ -183,8 +183,8 @@ fn at_once(policies: &Policies) -> Vec<String> {
 mod tests {
     use std::path::Path;
 
-    use super::super::file;
     use super::*;
+    use crate::policy::file;
 
     #[track_caller]
     fn check(lines: &str, expected: &[&str]) {

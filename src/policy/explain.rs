@@ -5,24 +5,23 @@ use std::fmt;
 
 use crate::policy::conflicts;
 use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
-use crate::policy::file::beside;
-use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section};
+use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section, beside};
 use crate::policy::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
 
 /// The answer to a question, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// What was asked.
-    pub question: String,
-    pub answer: Answer,
+    pub(crate) question: String,
+    pub(crate) answer: Answer,
     /// The rules that might have answered, each with the reason why it did not.
-    pub not_used: Vec<String>,
+    pub(crate) not_used: Vec<String>,
 }
 
 /// What the policy answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Yes { what: String, because: RuleRef, warnings: Vec<String> },
     No(Refusal),
     Unclear(Doubt),
@@ -32,7 +31,7 @@ pub enum Answer {
 ///
 /// # Errors
 /// When a name has the wrong form.
-pub fn rename(policy: &Policy, section: Section, name: &str, from: &[String]) -> Result<Explanation, String> {
+pub(crate) fn rename(policy: &Policy, section: Section, name: &str, from: &[String]) -> Result<Explanation, String> {
     let new = section.shape().parse(name)?;
     let old = from.iter().map(|old| beside(section, &new, old)).collect::<Result<Vec<_>, _>>()?;
     let candidates: Vec<String> = old.iter().map(ObjectName::to_string).collect();
@@ -56,7 +55,7 @@ pub fn rename(policy: &Policy, section: Section, name: &str, from: &[String]) ->
 ///
 /// # Errors
 /// When the name has the wrong form, or is missing.
-pub fn hazard(
+pub(crate) fn hazard(
     policy: &Policy,
     hazard: Hazard,
     name: Option<&str>,
@@ -100,7 +99,7 @@ impl Answer {
     }
 
     /// Returns the rule, if one answered.
-    pub fn because(&self) -> Option<&RuleRef> {
+    pub(crate) fn because(&self) -> Option<&RuleRef> {
         match self {
             Answer::Yes { because, .. } => Some(because),
             Answer::No(refusal) => refusal.because.as_ref(),
@@ -143,7 +142,7 @@ pub fn warnings(policies: &Policies) -> Vec<String> {
 
 /// Returns the rules that speak of nothing in a plan, given the names that the plan has. That does no harm; it may be a
 /// misspelling.
-pub fn unmatched(policy: &Policy, names: &BTreeSet<ObjectName>) -> Vec<String> {
+pub(crate) fn unmatched(policy: &Policy, names: &BTreeSet<ObjectName>) -> Vec<String> {
     let matches = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
     let renames = policy.renames.iter().filter(|rule| !names.contains(&rule.old) && !names.contains(&rule.new));
     let using = policy.using.iter().filter(|(column, _)| !names.contains(column));
@@ -340,8 +339,8 @@ impl fmt::Display for Explanation {
 mod tests {
     use std::path::Path;
 
-    use super::super::file;
     use super::*;
+    use crate::policy::file;
 
     #[test]
     fn a_rule_that_speaks_of_nothing_in_a_plan_is_named() {

@@ -5,7 +5,7 @@ use crate::policy::decide::Refusal;
 use crate::policy::model::{Anomaly, Policy};
 
 /// Returns the refusal of a migrate past something, which is said in one line; none where the policy allows it.
-pub fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal> {
+pub(crate) fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal> {
     let (allowed, because) = policy.migrates_past(anomaly);
     if allowed {
         return None;
@@ -13,8 +13,8 @@ pub fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<Refusal>
     let allow = Allow::of(policy.source(), "to migrate all the same", |draft| {
         // A line of the profile wins over those that all share.
         match policy.profile() {
-            Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "\"approve\""),
-            None => draft.set(&["migrate", anomaly.key()], "\"approve\""),
+            Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "approve"),
+            None => draft.set(&["migrate", anomaly.key()], "approve"),
         }
     });
     Some(Refusal { what: what.to_owned(), because: Some(because), allow: allow.into_iter().collect() })
@@ -25,8 +25,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::policy::Policies;
     use crate::policy::file::parse;
+    use crate::policy::model::Policies;
 
     fn select(policies: &Policies, profile: Option<&str>) -> Policy {
         policies.select(profile, &|_| None, None).expect("the profile is there")

@@ -2,11 +2,11 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
-pub use crate::sql::name::{ObjectName, PUBLIC};
+pub(crate) use crate::sql::name::{ObjectName, PUBLIC};
 
 /// How many parts a name has, and so what may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// One part: schemas and roles.
     Global,
     /// `schema.name`, or `name` in `public`.
@@ -22,7 +22,7 @@ pub enum Shape {
 
 impl Shape {
     /// Reads a name as the policy writes it. A part between double quotes is taken as it is.
-    pub fn parse(self, text: &str) -> Result<ObjectName, String> {
+    pub(crate) fn parse(self, text: &str) -> Result<ObjectName, String> {
         let parts = self.complete(text, split(text)?)?;
         if let Some(part) = parts.iter().find(|part| part.is_glob()) {
             return Err(format!(
@@ -37,7 +37,7 @@ impl Shape {
     ///
     /// It joins the parts with dots, without quotes and without `public`, so `a.b` is either the table `b` in the
     /// schema `a`, or the table `a.b`. The `schemas` of the configuration tell which is likelier.
-    pub fn readings(self, shown: &str, schemas: &[String]) -> Vec<ObjectName> {
+    pub(crate) fn readings(self, shown: &str, schemas: &[String]) -> Vec<ObjectName> {
         let whole = ObjectName::new([shown]);
         let mut readings = match self {
             Shape::Global | Shape::Whole => vec![whole],
@@ -77,7 +77,7 @@ impl Shape {
 
 /// A name in which a part may be a glob: `*`, `?`, `[…]` and `{…}`, none of which crosses a dot.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     text: String,
     parts: Vec<PartPattern>,
 }
@@ -90,20 +90,20 @@ enum PartPattern {
 
 impl Pattern {
     /// Reads a pattern as the policy writes it. A part between double quotes is no glob.
-    pub fn parse(text: &str, shape: Shape) -> Result<Pattern, String> {
+    pub(crate) fn parse(text: &str, shape: Shape) -> Result<Pattern, String> {
         let parts = shape.complete(text, split(text)?)?;
         let parts = parts.into_iter().map(PartPattern::new).collect::<Result<_, _>>()?;
         Ok(Pattern { text: text.to_owned(), parts })
     }
 
     /// Tells whether every part of the name matches its part of the pattern.
-    pub fn matches(&self, name: &ObjectName) -> bool {
+    pub(crate) fn matches(&self, name: &ObjectName) -> bool {
         self.parts.len() == name.parts().len()
             && self.parts.iter().zip(name.parts()).all(|(pattern, part)| pattern.matches(part))
     }
 
     /// Returns the one name that matches, if no part is a glob.
-    pub fn exact(&self) -> Option<ObjectName> {
+    pub(crate) fn exact(&self) -> Option<ObjectName> {
         let parts = self.parts.iter().map(|part| match part {
             PartPattern::Exact(text) => Some(text.clone()),
             PartPattern::Glob(_) => None,
@@ -112,12 +112,12 @@ impl Pattern {
     }
 
     /// Returns the number of parts, with the schema that was left out.
-    pub fn n_parts(&self) -> usize {
+    pub(crate) fn n_parts(&self) -> usize {
         self.parts.len()
     }
 
     /// Returns the pattern as it was written.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
@@ -138,12 +138,6 @@ impl PartPattern {
             PartPattern::Glob(glob) => glob.is_match(text),
         }
     }
-}
-
-/// Escapes line breaks and other control characters, which a name may contain, so that a message stays one line.
-pub(super) fn one_line(text: &str) -> String {
-    let escaped = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
-    escaped.collect()
 }
 
 /// A part of a name as it was written.
