@@ -87,7 +87,7 @@ fn the_database_knows_nothing_of_drizzle_kit() {
 
 #[test]
 fn the_migrations_know_statements_alone() {
-    check("migrations", &["files", "sql"]);
+    check("migrations", &["files", "parallel", "sql"]);
 }
 
 #[test]
@@ -107,6 +107,7 @@ fn what_is_below_the_commands_does_not_name_them() {
     check("outcome.rs", &[]);
     check("files.rs", &[]);
     check("host.rs", &[]);
+    check("parallel.rs", &[]);
     check("percent.rs", &[]);
     check("output/console.rs", &["term"]);
     check("output/report.rs", &["exit", "migrations", "policy", "term"]);
