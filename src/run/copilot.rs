@@ -249,12 +249,8 @@ impl<'a> Copilot<'a> {
     }
 
     /// Takes note of the version that will run, and of the policy file's digest.
-    ///
-    /// # Errors
-    /// With the verdict, where a plan was made with another version or policy.
-    pub fn fly_with(&mut self, version: Option<Version>, policy_digest: Option<String>) -> Result<(), Verdict> {
+    pub fn fly_with(&mut self, version: Option<Version>, policy_digest: Option<String>) {
         (self.kit_version, self.policy_digest) = (version, policy_digest);
-        Ok(())
     }
 
     /// Returns who executes the statements.

@@ -264,7 +264,7 @@ fn attempt(
     copilot.guard_early()?;
     let kit = kit::held(shared, &cwd)?;
     speaks_of_dialects(&kit, mission)?;
-    copilot.fly_with(kit.version.clone(), log.policy.digest.clone())?;
+    copilot.fly_with(kit.version.clone(), log.policy.digest.clone());
     log.kit = Some(report::Kit {
         version: kit.version.as_ref().map(ToString::to_string),
         path: kit.path.display().to_string(),
