@@ -13,6 +13,8 @@ pub mod kit;
 pub mod migrations;
 pub mod outcome;
 pub mod output;
+mod parallel;
+mod percent;
 pub mod policy;
 pub mod project;
 pub mod proof;

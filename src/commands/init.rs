@@ -26,7 +26,7 @@ use crate::project::package::Project;
 use crate::project::package_json::PackageJson;
 use crate::project::{engines, guard, kit, root, survey};
 use crate::proof::forgotten;
-
+use crate::project::{engines, guard, kit, root};
 use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
@@ -475,7 +475,7 @@ fn new_file(path: PathBuf, after: String) -> Result<Option<Change>, Verdict> {
 }
 
 fn file(change: Change, cwd: &Path) -> File {
-    let path = forgotten::relative(cwd, &change.path).display().to_string();
+    let path = pathdiff::diff_paths(&change.path, cwd).unwrap_or_else(|| change.path.clone()).display().to_string();
     let before = change.before.as_deref().unwrap_or_default();
     let from = if change.before.is_some() { path.as_str() } else { "/dev/null" };
     let diff = TextDiff::from_lines(before, &change.after).unified_diff().header(from, &path).to_string();

@@ -30,8 +30,6 @@ use crate::db::inspect::catalog::{self, Catalog};
 use crate::db::inspect::fingerprint::Identity;
 use crate::db::reset::guard::Target;
 
-/// For each wait for a lock, unless asked otherwise.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often the locks are tried for, unless asked otherwise.
 pub const N_ATTEMPTS: u32 = 3;
 

@@ -489,11 +489,11 @@ pub const ACCEPTABLE: [&Rule; 11] = [
 #[derive(Clone, Copy)]
 pub struct Wishes<'a> {
     /// How bad a finding is; none where the rule is off.
-    pub level: &'a dyn Fn(Named) -> Option<Level>,
+    pub level: &'a (dyn Fn(Named) -> Option<Level> + Sync),
     /// Whether nothing is found about an object.
-    pub spares: &'a dyn Fn(Named, &ObjectName) -> bool,
+    pub spares: &'a (dyn Fn(Named, &ObjectName) -> bool + Sync),
     /// Whether what a rule of [`ACCEPTABLE`] finds about a file is an old fault.
-    pub accepts: &'a dyn Fn(&'static Rule, &Path) -> bool,
+    pub accepts: &'a (dyn Fn(&'static Rule, &Path) -> bool + Sync),
 }
 
 impl Wishes<'static> {

@@ -10,7 +10,7 @@ use crate::migrations::schema::Schema;
 use crate::sql::ObjectName;
 use crate::sql::action::literal::{Literal, Of};
 use crate::sql::action::{Action, Step};
-use crate::sql::script::Stated;
+use crate::sql::script::{Script, Stated};
 use crate::sql::transaction::{Boundary, alone, boundaries};
 use crate::sql::types::SqlType;
 
@@ -75,14 +75,22 @@ impl Run {
     /// Looks at a statement, before the schema has what it does. `by` is told again with what the statement added.
     ///
     /// `n_beside` is how many statements the server gets in one query with it.
-    pub fn look(&mut self, schema: &Schema, stated: &Stated, sql: &str, n_beside: usize, by: usize) -> Vec<Trouble> {
+    pub fn look(
+        &mut self,
+        schema: &Schema,
+        script: &Script<'_>,
+        stated: &Stated,
+        n_beside: usize,
+        by: usize,
+    ) -> Vec<Trouble> {
         let mut troubles = Vec::new();
+        let sql = &script.text[stated.place.clone()];
         self.control(stated, sql, &mut troubles);
         // A query of several statements is a transaction block as well.
         if let Some(what) = alone(sql).filter(|_| !self.is_outside || n_beside > 0) {
             troubles.push(Trouble::Alone { what });
         }
-        troubles.extend(self.new_value(schema, stated));
+        troubles.extend(self.new_value(schema, script, stated));
         for Step { action, .. } in &stated.steps {
             self.take(action, by);
         }
@@ -100,7 +108,7 @@ impl Run {
             troubles.push(Trouble::Control { what });
         }
         // A block of code may end the transaction of nobody else (2D000).
-        if let Some(what) = stated.ends_within().filter(|_| !self.is_outside) {
+        if let Some(what) = stated.ends_within.filter(|_| !self.is_outside) {
             troubles.push(Trouble::Control { what });
         }
     }
@@ -142,7 +150,7 @@ impl Run {
     }
 
     /// Returns the first of the new values that a statement uses, or may use.
-    fn new_value(&self, schema: &Schema, stated: &Stated) -> Option<Trouble> {
+    fn new_value(&self, schema: &Schema, script: &Script<'_>, stated: &Stated) -> Option<Trouble> {
         if self.added.is_empty()
             || stated.steps.iter().any(|step| matches!(step.action, Action::AddValue { .. }) && !step.perhaps)
         {
@@ -154,7 +162,7 @@ impl Run {
             by: added.by,
             how,
         };
-        let literals = stated.literals();
+        let literals = script.literals(stated);
         for how in [Use::Certain, Use::Likely] {
             for added in &self.added {
                 let uses =

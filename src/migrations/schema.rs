@@ -20,6 +20,8 @@ pub struct Schema {
     new: BTreeSet<(Kind, ObjectName)>,
     /// Columns whose values certainly did not repeat before this file, and the tables that they were of.
     unique: Vec<(ObjectName, Vec<String>)>,
+    /// The tables of which something was said in this file.
+    touched: BTreeSet<ObjectName>,
     /// The tables that were dropped or renamed in this file and were there before it.
     gone: BTreeSet<ObjectName>,
 }
@@ -74,6 +76,7 @@ impl Schema {
             enums: BTreeMap::new(),
             new: BTreeSet::new(),
             unique: Vec::new(),
+            touched: BTreeSet::new(),
             gone: BTreeSet::new(),
         }
     }
@@ -112,7 +115,8 @@ impl Schema {
         self.new.clear();
         self.unique.clear();
         self.gone.clear();
-        for known in self.tables.values_mut() {
+        for name in std::mem::take(&mut self.touched) {
+            let Some(known) = self.tables.get_mut(&name) else { continue };
             (known.is_new, known.is_emptied, known.is_thinned, known.has_rows) = (false, false, false, false);
             for column in known.columns.values_mut() {
                 (column.is_new, column.is_filled) = (false, false);
@@ -323,6 +327,7 @@ impl Schema {
                 None => known.is_whole = false,
             }
         }
+        self.touched.insert(table.name.clone());
         self.tables.insert(table.name.clone(), known);
     }
 
@@ -449,6 +454,7 @@ impl Schema {
                 for (of, _) in &mut self.unique {
                     *of = moved(of);
                 }
+                self.touched = std::mem::take(&mut self.touched).iter().map(&moved).collect();
                 if kind == Kind::Schema {
                     self.rename_type(&moved);
                 } else if self.gone.contains(to) && self.tables.get(to).is_some_and(|known| known.has_rows) {
@@ -503,6 +509,7 @@ impl Schema {
 
     /// Changes what is known of a table; of one that nothing was known of, that is the first.
     fn with(&mut self, table: &ObjectName, change: impl FnOnce(&mut Known)) {
+        self.touched.insert(table.clone());
         change(self.tables.entry(table.clone()).or_insert_with(Known::unknown));
     }
 }

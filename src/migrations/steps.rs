@@ -99,11 +99,11 @@ fn walk<'a>(
         for stated in &script.statements {
             let at = stated.place.start;
             let sql = &query.text[stated.place.clone()];
-            let in_block = stated.ends_within().filter(|what| what.starts_with("ROLLBACK"));
+            let in_block = stated.ends_within.filter(|what| what.starts_with("ROLLBACK"));
             if let Some(what) = undoes(sql).or(in_block) {
                 told(Obstacle::Undone { query, at, what });
             }
-            for trouble in run.look(schema, stated, sql, script.statements.len() - 1, entry_idx) {
+            for trouble in run.look(schema, &script, stated, script.statements.len() - 1, entry_idx) {
                 match trouble {
                     Trouble::Alone { what } => told(Obstacle::Alone { query, at, what }),
                     Trouble::NewValue { by, .. } if by != entry_idx => fit = Fit::NeedsACommit,

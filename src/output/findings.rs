@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::utf8_percent_encode;
 use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::migrations::{Finding, Folder, Level};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::{github, report};
+use crate::percent::PATH;
 
 /// What was found in all folders.
 pub struct Told {
@@ -140,16 +142,17 @@ fn sarif(told: &Told) -> Value {
 
 /// Returns a path as the reference of a URI.
 fn uri(path: &str) -> String {
-    // The `url` crate knows which characters a path may have; its base is cut off again.
-    let base = "file:///";
-    match url::Url::parse(base).map(|mut url| {
-        url.set_path(path);
-        url.to_string()
-    }) {
-        Ok(url) if !path.starts_with('/') => url.trim_start_matches(base).to_owned(),
-        Ok(url) => url,
-        Err(_) => path.to_owned(),
-    }
+    let escaped = utf8_percent_encode(path, PATH);
+    // A colon in the first part of a relative reference would end a scheme.
+    let is_first = path.split('/').next().is_some_and(|first| first.contains(':'));
+    let before = if path.starts_with('/') {
+        "file://"
+    } else if is_first {
+        "./"
+    } else {
+        ""
+    };
+    format!("{before}{escaped}")
 }
 
 /// Returns the findings as JUnit XML: a failed case for each, and one that passes for each migration without any.
@@ -210,4 +213,19 @@ fn summary(told: &Told) -> String {
         let _ = writeln!(text, "\nand {} more", n - MOST);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_reference_of_a_uri() {
+        let check = |path: &str, expected: &str| assert_eq!(uri(path), expected, "{path}");
+        check("drizzle/0000_init.sql", "drizzle/0000_init.sql");
+        check("app/(shop)/[id]/0000_a b.sql", "app/(shop)/%5Bid%5D/0000_a%20b.sql");
+        check("größe/100%.sql", "gr%C3%B6%C3%9Fe/100%25.sql");
+        check("a:b/0000_c#d?.sql", "./a:b/0000_c%23d%3F.sql");
+        check("/srv/a b.sql", "file:///srv/a%20b.sql");
+    }
 }

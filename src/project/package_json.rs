@@ -1,21 +1,24 @@
-//! Adds scripts to a `package.json` and leaves every other byte of it as it is. Pure: text in, text out.
+//! Adds scripts to a `package.json` and leaves how it is written as it is. Pure: text in, text out.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::collections::BTreeMap;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde::de::IgnoredAny;
 
 /// Before these, new scripts find their place in a file that has none. npm writes them in this order.
 const AFTER_SCRIPTS: [&str; 4] = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
+
+/// npm and node take it at the start of a file, and JSON does not know it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A `package.json`, as far as it matters here.
 #[derive(Debug)]
 pub struct PackageJson<'a> {
     text: &'a str,
-    members: Members<'a>,
-    /// Those of `scripts`, and where it stands among the members.
-    scripts: Option<(usize, Members<'a>)>,
+    members: Object<'a>,
 }
 
 /// Why a `package.json` cannot be used, and where.
@@ -27,99 +30,57 @@ pub struct Broken {
     pub message: String,
 }
 
-/// The members of an object in their order, each value as it is written.
-#[derive(Debug)]
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    members.push((Cow::Owned(key), value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
-}
-
-impl<'a> Members<'a> {
-    /// Returns where a member stands. Of two of one name, node takes the last.
-    fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().rposition(|(key, _)| key == name)
-    }
-
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.place(name).map(|idx| self.0[idx].1)
-    }
-
-    fn string(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.get(name)?.get()).ok()
-    }
-}
-
 impl<'a> PackageJson<'a> {
     /// Reads the text of the file.
     ///
     /// # Errors
     /// Where it is no JSON, no object, or its scripts are none.
     pub fn read(text: &'a str) -> Result<PackageJson<'a>, Broken> {
-        // npm and node take a byte order mark, and serde_json does not.
-        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let members: Members<'a> = serde_json::from_str(body).map_err(|error| {
-            let message = error.to_string();
+        let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        // The editor takes more than JSON, and npm does not.
+        serde_json::from_str::<BTreeMap<String, IgnoredAny>>(body).map_err(|error| {
+            let message = error.to_string().replace("expected a map", "expected an object");
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
             Broken { line: error.line(), column: error.column(), message }
         })?;
-        let scripts = match members.place("scripts") {
-            None => None,
-            Some(idx) => {
-                let raw = members.0[idx].1;
-                let scripts = serde_json::from_str(raw.get()).map_err(|_| {
-                    let before = &text[..offset(text, raw)];
-                    let line = before.matches('\n').count() + 1;
-                    let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-                    Broken { line, column, message: "scripts is no object".to_owned() }
-                })?;
-                Some((idx, scripts))
-            }
+        let parsed = parse_to_ast(body, &CollectOptions::default(), &ParseOptions::default()).map_err(|error| {
+            Broken { line: error.line_display(), column: error.column_display(), message: error.kind().to_string() }
+        })?;
+        let Some(Value::Object(members)) = parsed.value else {
+            return Err(Broken { line: 1, column: 0, message: "it is no object".to_owned() });
         };
-        Ok(PackageJson { text, members, scripts })
+        match member(&members, "scripts") {
+            None | Some(Value::Object(_)) => Ok(PackageJson { text, members }),
+            Some(other) => {
+                let before = &body[..other.range().start];
+                let line = before.matches('\n').count() + 1;
+                let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
+                Err(Broken { line, column, message: "scripts is no object".to_owned() })
+            }
+        }
     }
 
     /// Returns the command of a script.
     pub fn script(&self, name: &str) -> Option<String> {
-        let (_, scripts) = self.scripts.as_ref()?;
+        let scripts = member(&self.members, "scripts")?.as_object()?;
         // What is no string is the user's as well.
-        scripts.get(name).map(|raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned()))
+        member(scripts, name).map(|value| string(value).unwrap_or_else(|| value.text(self.body()).to_owned()))
     }
 
     /// Returns what `packageManager` says, as in `pnpm@10.1.0`.
     pub fn package_manager(&self) -> Option<String> {
-        self.members.string("packageManager")
+        string(member(&self.members, "packageManager")?)
     }
 
     /// Tells whether it is the root of a workspace of npm, yarn or bun.
     pub fn has_workspaces(&self) -> bool {
-        self.members.get("workspaces").is_some()
+        member(&self.members, "workspaces").is_some()
     }
 
     /// Tells whether a package is among the dependencies.
     pub fn depends_on(&self, package: &str) -> bool {
-        AFTER_SCRIPTS.iter().any(|kind| {
-            let of_kind = self.members.get(kind).and_then(|raw| serde_json::from_str::<Members<'_>>(raw.get()).ok());
-            of_kind.is_some_and(|of_kind| of_kind.get(package).is_some())
-        })
+        let of_kind = AFTER_SCRIPTS.iter().filter_map(|kind| member(&self.members, kind)?.as_object());
+        of_kind.into_iter().any(|packages| member(packages, package).is_some())
     }
 
     /// Returns the text of the file with these scripts added.
@@ -127,79 +88,59 @@ impl<'a> PackageJson<'a> {
         if added.is_empty() {
             return self.text.to_owned();
         }
-        let added: Vec<String> =
-            added.iter().map(|(name, command)| format!("{}: {}", quoted(name), quoted(command))).collect();
-        match &self.scripts {
-            Some((idx, scripts)) => self.in_scripts(self.members.0[*idx].1, scripts, added),
-            None => self.with_new_scripts(&added),
-        }
-    }
-
-    fn in_scripts(&self, raw: &RawValue, scripts: &Members<'_>, added: Vec<String>) -> String {
-        let begin = offset(self.text, raw);
-        let end = begin + raw.get().len();
-        if let (Some((_, last)), true) = (scripts.0.last(), raw.get().contains('\n') || self.indent().is_none()) {
-            let after = offset(self.text, last) + last.get().len();
-            // What stands before the first of them stands before each.
-            let gap = raw.get()[1..].split('"').next().unwrap_or_default();
-            let gap = if raw.get().contains('\n') { gap } else { " " };
-            let added: String = added.iter().map(|entry| format!(",{gap}{entry}")).collect();
-            return format!("{}{added}{}", &self.text[..after], &self.text[after..]);
-        }
-        let own = scripts.0.iter().map(|(name, value)| format!("{}: {}", quoted(name), value.get()));
-        let all: Vec<String> = own.chain(added).collect();
-        format!("{}{}{}", &self.text[..begin], self.object(&all), &self.text[end..])
-    }
-
-    fn with_new_scripts(&self, added: &[String]) -> String {
-        let members = &self.members.0;
-        let scripts = format!("\"scripts\": {}", self.object(added));
-        let first_after = members.iter().position(|(key, _)| AFTER_SCRIPTS.contains(&key.as_ref()));
-        let before = first_after.filter(|idx| *idx > 0).unwrap_or(members.len()).checked_sub(1);
-        let Some((_, value)) = before.map(|idx| &members[idx]) else {
-            // An object without members: `{}` with or without something between.
-            let begin = self.text.find('{').unwrap_or_default();
-            let end = self.text.rfind('}').unwrap_or(begin);
-            let (newline, indent) = (self.newline(), "  ");
-            return format!("{}{newline}{indent}{scripts}{newline}{}", &self.text[..=begin], &self.text[end..]);
+        let body = self.body();
+        let written = body.trim_end();
+        let edited = self.edited(written, added);
+        let edited = match written.contains('\n') || self.members.properties.is_empty() {
+            true => edited,
+            false => in_one_line(&edited, written.starts_with("{ ")),
         };
-        let after = offset(self.text, value) + value.get().len();
-        let gap = self.indent().map_or(" ".to_owned(), |indent| format!("{}{indent}", self.newline()));
-        format!("{},{gap}{scripts}{}", &self.text[..after], &self.text[after..])
+        let mark = &self.text[..self.text.len() - body.len()];
+        format!("{mark}{edited}{}", &body[written.len()..])
     }
 
-    /// Writes an object of the second level as the file writes its objects.
-    fn object(&self, entries: &[String]) -> String {
-        let indent = if self.members.0.is_empty() { Some("  ") } else { self.indent() };
-        let newline = self.newline();
-        match indent {
-            None => format!("{{ {} }}", entries.join(", ")),
-            Some(indent) => {
-                let entries = entries.join(&format!(",{newline}{indent}{indent}"));
-                format!("{{{newline}{indent}{indent}{entries}{newline}{indent}}}")
+    fn edited(&self, written: &str, added: &[(&str, String)]) -> String {
+        let root = CstRootNode::parse(written, &ParseOptions::default()).expect("it was parsed before");
+        let members = root.object_value().expect("it was an object before");
+        let properties = members.properties();
+        let is = |name: &str| properties.iter().rposition(|property| property.decoded_name().as_deref() == Some(name));
+        let scripts = match is("scripts") {
+            Some(idx) => properties[idx].object_value(),
+            None => {
+                let first_after =
+                    self.members.properties.iter().position(|it| AFTER_SCRIPTS.contains(&it.name.as_str()));
+                let idx = first_after.filter(|idx| *idx > 0).unwrap_or(properties.len());
+                members.insert(idx, "scripts", CstInputValue::Object(Vec::new())).object_value()
             }
+        };
+        let scripts = scripts.expect("scripts that are there were an object before");
+        for (name, command) in added {
+            scripts.append(name, command.as_str().into());
         }
+        root.to_string()
     }
 
-    /// Returns what stands before a member of the first level; none where the file is one line.
-    fn indent(&self) -> Option<&'a str> {
-        let begin = self.text.find('{')? + 1;
-        let gap = self.text[begin..].split('"').next()?;
-        gap.contains('\n').then(|| gap.rsplit('\n').next()).flatten()
-    }
-
-    fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
+    fn body(&self) -> &'a str {
+        self.text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(self.text)
     }
 }
 
-/// Returns where a value stands in the text that it was read from.
-fn offset(text: &str, raw: &RawValue) -> usize {
-    raw.get().as_ptr().addr() - text.as_ptr().addr()
+/// Returns the value of a member. Of two of one name, node takes the last.
+fn member<'o, 'a>(object: &'o Object<'a>, name: &str) -> Option<&'o Value<'a>> {
+    object.properties.iter().rfind(|property| property.name.as_str() == name).map(|property| &property.value)
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+fn string(value: &Value<'_>) -> Option<String> {
+    value.as_string_lit().map(|literal| literal.value.clone().into_owned())
+}
+
+/// Puts into one line, as the file was, what the editor spreads over several. No string of JSON has a line break in it.
+fn in_one_line(edited: &str, is_padded: bool) -> String {
+    let line = edited.lines().map(str::trim).collect::<Vec<&str>>().join(" ");
+    match line.strip_prefix("{ ").and_then(|rest| rest.strip_suffix(" }")) {
+        Some(members) if !is_padded => format!("{{{members}}}"),
+        _ => line,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Looks for a migration that was forgotten: drizzle-kit's own generate, into a copy of the migrations folder.
 
 use std::ffi::OsString;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::Shared;
 use crate::kit::config::Overlay;
@@ -80,6 +80,8 @@ pub fn generate(
     folder: &Path,
     console: &mut Console,
 ) -> (Verdict, Record) {
+    // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
+    let out = pathdiff::diff_paths(folder, cwd).expect("both are absolute");
     let spec = RunSpec {
         command,
         kit_args: &[OsString::from("generate")],
@@ -88,8 +90,7 @@ pub fn generate(
         consent: Consent::ByPolicy,
         apply: Some(Apply::Kit),
         accept_data_loss: false,
-        // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
-        overlay: Overlay { out: Some(relative(cwd, folder).display().to_string()), ..Overlay::default() },
+        overlay: Overlay { out: Some(out.display().to_string()), ..Overlay::default() },
         lock: Locking::None,
     };
     story::look(shared, &spec, &no_schema_sql, console)
@@ -111,28 +112,4 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Returns the path of one absolute path as seen from another.
-pub fn relative(from: &Path, to: &Path) -> PathBuf {
-    let from: Vec<Component<'_>> = from.components().collect();
-    let to: Vec<Component<'_>> = to.components().collect();
-    let n_shared = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
-    let up = std::iter::repeat_n(Component::ParentDir, from.len() - n_shared);
-    up.chain(to[n_shared..].iter().copied()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_seen_from_another() {
-        let check = |from: &str, to: &str, expected: &str| {
-            assert_eq!(relative(Path::new(from), Path::new(to)), Path::new(expected), "{from} {to}");
-        };
-        check("/a/b", "/tmp/x", "../../tmp/x");
-        check("/a/b", "/a/c", "../c");
-        check("/a", "/a/b/c", "b/c");
-    }
 }

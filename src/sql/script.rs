@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use squawk_syntax::ast::AstNode;
-use squawk_syntax::{Parse, SourceFile, SyntaxKind, SyntaxNode};
+use squawk_syntax::{Parse, SourceFile, SyntaxKind, SyntaxNode, SyntaxNodePtr};
 
 use crate::sql::action::literal::{Literal, literals};
 use crate::sql::action::{self, Step};
@@ -34,8 +34,10 @@ pub struct Stated {
     pub reading: Reading,
     /// What it does, as far as that can be read.
     pub steps: Vec<Step>,
-    /// Its tree, for PostgreSQL.
-    pub tree: Option<SyntaxNode>,
+    /// What in a block of code ends the transaction around it.
+    pub ends_within: Option<&'static str>,
+    /// Where its tree is in that of the whole text, for PostgreSQL.
+    node: Option<SyntaxNodePtr>,
 }
 
 /// Where a text is no SQL.
@@ -82,7 +84,7 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
                     let read = |place: Range<usize>| {
                         let reading = other::read(&text[place.clone()], dialect);
                         let steps = action::of_text(&text[place.clone()], &place, dialect);
-                        Stated { place, reading, steps, tree: None }
+                        Stated { place, reading, steps, ends_within: None, node: None }
                     };
                     script.statements = places.into_iter().map(read).collect();
                 }
@@ -96,19 +98,17 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
     script
 }
 
-impl Stated {
-    /// Returns what in a block of code ends the transaction around it.
-    pub fn ends_within(&self) -> Option<&'static str> {
-        self.tree.as_ref().and_then(action::ends_within)
-    }
-
-    /// Returns the strings that are values of something, for PostgreSQL.
-    pub fn literals(&self) -> Vec<Literal> {
-        self.tree.as_ref().map(literals).unwrap_or_default()
-    }
-}
-
 impl Script<'_> {
+    /// Returns the tree of a statement, for PostgreSQL.
+    pub fn tree_of(&self, stated: &Stated) -> Option<SyntaxNode> {
+        Some(stated.node.as_ref()?.to_node(&self.tree.as_ref()?.syntax_node()))
+    }
+
+    /// Returns the strings of a statement that are values of something, for PostgreSQL.
+    pub fn literals(&self, stated: &Stated) -> Vec<Literal> {
+        self.tree_of(stated).as_ref().map(literals).unwrap_or_default()
+    }
+
     fn parse(&mut self) {
         let parse = SourceFile::parse(self.text);
         for error in parse.errors() {
@@ -129,7 +129,8 @@ impl Script<'_> {
                 true => (postgres::read_tree(&node), action::of_node(&node)),
                 false => (Reading::unknown("unknown"), Vec::new()),
             };
-            self.statements.push(Stated { place, reading, steps, tree: Some(node) });
+            let ends_within = action::ends_within(&node);
+            self.statements.push(Stated { place, reading, steps, ends_within, node: Some(SyntaxNodePtr::new(&node)) });
         }
         self.tree = Some(parse);
     }

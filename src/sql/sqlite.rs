@@ -120,11 +120,6 @@ impl Catalog {
         let is_same = |name: &str| name.eq_ignore_ascii_case(table.last());
         self.references.iter().filter(move |reference| is_same(&reference.target) && !is_same(&reference.table))
     }
-
-    /// Returns the tables by whose names a rebuild that did not come to its end has left them: `__new_users`.
-    pub fn left_over(&self) -> impl Iterator<Item = &str> {
-        self.columns.keys().map(String::as_str).filter(|table| table.starts_with("__new_"))
-    }
 }
 
 /// Returns the name of a table as statements have it.

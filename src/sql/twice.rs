@@ -34,6 +34,11 @@ enum Space {
     Role,
 }
 
+impl Space {
+    const ALL: [Space; 7] =
+        [Space::Schema, Space::Relation, Space::Type, Space::Column, Space::Constraint, Space::Policy, Space::Role];
+}
+
 /// Who has a name.
 #[derive(Debug, Clone)]
 struct Owner {
@@ -82,6 +87,8 @@ fn claims(effect: &Effect, reading: &Reading) -> Vec<(Space, ObjectName, Option<
 #[derive(Default)]
 pub struct Names {
     owners: BTreeMap<(Space, ObjectName), Owner>,
+    /// What indexes of a table are called, or were.
+    of_tables: BTreeMap<ObjectName, Vec<(Space, ObjectName)>>,
     n_read: usize,
 }
 
@@ -110,6 +117,9 @@ impl Names {
     fn claim(&mut self, space: Space, owner: Owner) -> Option<Twice> {
         let name = owner.written.clipped();
         let Some(first) = self.owners.get(&(space, name.clone())) else {
+            if let Some(table) = &owner.table {
+                self.of_tables.entry(table.clone()).or_default().push((space, name.clone()));
+            }
             self.owners.insert((space, name), owner);
             return None;
         };
@@ -125,32 +135,58 @@ impl Names {
     /// Gives back the names of what an effect drops or calls otherwise, and more rather than less.
     fn release(&mut self, effect: &Effect) {
         match effect {
-            Effect::Unknown => self.owners.clear(),
+            Effect::Unknown => {
+                self.owners.clear();
+                self.of_tables.clear();
+            }
             Effect::Drop { kind: Kind::Constraint, name, .. }
             | Effect::Rename { kind: Kind::Constraint, from: name, .. } => {
                 let index = name.parent().and_then(|table| Some(table.parent()?.child(name.last())));
-                let name = name.clipped();
-                self.forget(|_, found, _| {
-                    *found == name || index.as_ref().is_some_and(|index| index.clipped() == *found)
-                });
+                self.forget(&name.clipped());
+                if let Some(index) = index {
+                    self.forget(&index.clipped());
+                }
             }
             // Its indexes go as well.
             Effect::Drop { kind: Kind::Column, name, .. } => {
-                let table = name.parent();
-                self.forget(|_, found, of| *found == name.clipped() || of.is_some() && of == table.as_ref());
+                self.forget(&name.clipped());
+                if let Some(table) = name.parent() {
+                    self.forget_indexes(&table);
+                }
             }
             Effect::Drop { name, .. } | Effect::Rename { from: name, .. } => {
                 let name = name.clipped();
-                self.forget(|_, found, of| {
-                    found.parts().starts_with(name.parts()) || of.is_some_and(|of| of.parts().starts_with(name.parts()))
-                });
+                let is_within = |found: &ObjectName| found.parts().starts_with(name.parts());
+                // Names are in order: those within another stand right behind it.
+                for space in Space::ALL {
+                    let behind = self.owners.range((space, name.clone())..).map(|(key, _)| key);
+                    let within = behind.take_while(|(of, found)| *of == space && is_within(found));
+                    for key in within.cloned().collect::<Vec<_>>() {
+                        self.owners.remove(&key);
+                    }
+                }
+                let behind = self.of_tables.range(name.clone()..).map(|(table, _)| table);
+                for table in behind.take_while(|table| is_within(table)).cloned().collect::<Vec<_>>() {
+                    self.forget_indexes(&table);
+                }
             }
             _ => {}
         }
     }
 
-    fn forget(&mut self, is_released: impl Fn(Space, &ObjectName, Option<&ObjectName>) -> bool) {
-        self.owners.retain(|(space, name), owner| !is_released(*space, name, owner.table.as_ref()));
+    fn forget(&mut self, name: &ObjectName) {
+        for space in Space::ALL {
+            self.owners.remove(&(space, name.clone()));
+        }
+    }
+
+    fn forget_indexes(&mut self, table: &ObjectName) {
+        for key in self.of_tables.remove(table).unwrap_or_default() {
+            // Others may have the name by now.
+            if self.owners.get(&key).is_some_and(|owner| owner.table.as_ref() == Some(table)) {
+                self.owners.remove(&key);
+            }
+        }
     }
 }
 

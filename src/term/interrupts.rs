@@ -1,6 +1,6 @@
 //! The signals that ask us to end, the one that tells of an ended child, and the waits that they end.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
 /// The last signal that came since the first watch and that nobody has taken: its number, or 0. One that comes between two
-/// watches is for the second.
+/// watches is for the second, so that it cannot be kept by the [`SignalDelivery`] of one of them.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 /// Keeps the last signal that came and that nobody has taken. Its descriptor is readable when one came.
 #[derive(Debug)]
 pub struct Interrupts {
-    wakes: UnixStream,
+    wakes: SignalDelivery<UnixStream, SignalOnly>,
 }
 
 /// What came of a wait.
@@ -45,8 +47,6 @@ impl Interrupts {
     /// # Errors
     /// When the signal handlers cannot be set.
     pub fn watch() -> io::Result<Interrupts> {
-        let (wakes, waker) = UnixStream::pair()?;
-        wakes.set_nonblocking(true)?;
         static HANDLED: Mutex<bool> = Mutex::new(false);
         let mut is_handled = HANDLED.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_handled {
@@ -55,12 +55,12 @@ impl Interrupts {
             }
             *is_handled = true;
         }
-        for number in [SIGCHLD, SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
-        }
+        let (read, write) = UnixStream::pair()?;
+        let mut waker = write.try_clone()?;
+        let wakes = SignalDelivery::with_pipe(read, write, SignalOnly, [SIGCHLD, SIGTERM, SIGINT, SIGHUP])?;
         // One that came in between is noted, and has woken nobody.
         if SIGNAL.load(Ordering::SeqCst) != 0 {
-            (&waker).write_all(&[0])?;
+            waker.write_all(&[0])?;
         }
         Ok(Interrupts { wakes })
     }
@@ -82,7 +82,7 @@ impl Interrupts {
     pub fn line(&mut self, until: Instant) -> io::Result<Answered> {
         let input = io::stdin();
         loop {
-            let mut polled = [PollFd::new(&self.wakes, PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
+            let mut polled = [PollFd::new(self, PollFlags::IN), PollFd::new(&input, PollFlags::IN)];
             wait(&mut polled, until)?;
             let readable = !polled[1].revents().is_empty();
             if let Some(signal) = self.came() {
@@ -115,7 +115,7 @@ impl Interrupts {
             if Instant::now() >= until {
                 return Ok(Woken::Late);
             }
-            wait(&mut [PollFd::new(&self.wakes, PollFlags::IN)], until)?;
+            wait(&mut [PollFd::new(self, PollFlags::IN)], until)?;
             self.drain();
         }
     }
@@ -132,7 +132,7 @@ impl Interrupts {
             if Instant::now() >= until {
                 return Ok(false);
             }
-            wait(&mut [PollFd::new(&self.wakes, PollFlags::IN)], until)?;
+            wait(&mut [PollFd::new(self, PollFlags::IN)], until)?;
             self.drain();
         }
     }
@@ -140,14 +140,13 @@ impl Interrupts {
     /// Makes the descriptor unreadable until the next signal comes. Whoever does so looks afterwards what came: later
     /// nothing tells of it.
     pub fn drain(&mut self) {
-        let mut drained = [0; 64];
-        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
+        self.wakes.pending();
     }
 }
 
 impl AsFd for Interrupts {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wakes.as_fd()
+        self.wakes.get_read().as_fd()
     }
 }
 

@@ -60,16 +60,6 @@ impl Secrets {
         self.add_found("", telling::Found { value: password.to_owned(), user: None, public });
     }
 
-    /// Adds the secrets in a setting, as a variable of the environment is one. `public` are names that are shown beside it.
-    pub fn add_setting(&mut self, name: &str, value: &str, public: &[&str]) {
-        let mut all = Vec::new();
-        for mut found in telling::of_setting(name, value) {
-            found.public.extend(public.iter().map(|name| (*name).to_owned()));
-            all.extend(spellings(name, found));
-        }
-        self.take(all);
-    }
-
     /// Adds the secrets in a document, as in drizzle's `dbCredentials`.
     pub fn add_document(&mut self, document: &serde_json::Value, public: &[&str]) {
         let mut all = Vec::new();

@@ -5,13 +5,14 @@
 //! the terminal), ends the tree, and passes the command's exit status or signal on unchanged.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::term::pty::Command;
 
@@ -52,22 +53,17 @@ pub fn run(arguments: &[OsString]) -> i32 {
 
 struct Warden {
     child: Pid,
-    wakes: UnixStream,
-    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    wakes: SignalDelivery<UnixStream, SignalOnly>,
+    /// Whether a signal came that is the order to end the command.
+    must_stop: bool,
 }
 
 impl Warden {
     fn start(starter: &OsStr, program: &OsStr, rest: &[OsString]) -> std::io::Result<Warden> {
-        let (wakes, waker) = UnixStream::pair()?;
-        wakes.set_nonblocking(true)?;
-        let stop = std::sync::Arc::default();
-        for signal in [SIGTERM, SIGHUP, SIGQUIT] {
-            signal_hook::flag::register(signal, std::sync::Arc::clone(&stop))?;
-        }
+        let (read, write) = UnixStream::pair()?;
         // SIGINT of the terminal reaches the command by itself; we only must not die of it before the command does.
-        for signal in [SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGINT] {
-            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
-        }
+        let signals = [SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGINT];
+        let wakes = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
         // So that `pkill drizzle-pilot` means the program and not its warden.
         let _ = rustix::thread::set_name(c"drizzle-warden");
         adopt_orphans();
@@ -77,7 +73,7 @@ impl Warden {
         }
         let child = std::process::Command::new(program).args(rest).spawn()?;
         let child = Pid::from_raw(child.id().cast_signed()).expect("a started process has an id above zero");
-        Ok(Warden { child, wakes, stop })
+        Ok(Warden { child, wakes, must_stop: false })
     }
 
     /// Waits for the command, or for the order to end it, and leaves nothing behind.
@@ -87,7 +83,7 @@ impl Warden {
             if let Some(status) = self.reap() {
                 break status;
             }
-            if deadline.is_none() && self.stop.load(std::sync::atomic::Ordering::SeqCst) {
+            if deadline.is_none() && self.must_stop {
                 let _ = rustix::process::kill_process(self.child, Signal::TERM);
                 deadline = Some(Instant::now() + GRACE);
             }
@@ -121,11 +117,10 @@ impl Warden {
 
     fn sleep(&mut self, at_most: Option<Duration>) {
         let timeout = at_most.and_then(|left| rustix::event::Timespec::try_from(left).ok());
-        let mut polled = [PollFd::new(&self.wakes, PollFlags::IN)];
+        let mut polled = [PollFd::new(self.wakes.get_read(), PollFlags::IN)];
         // An interrupted poll is a signal that the pipe tells as well.
         let _ = poll(&mut polled, timeout.as_ref());
-        let mut drained = [0; 64];
-        while self.wakes.read(&mut drained).is_ok_and(|n_bytes| n_bytes == drained.len()) {}
+        self.must_stop |= self.wakes.pending().any(|signal| [SIGTERM, SIGHUP, SIGQUIT].contains(&signal));
     }
 }
 

@@ -20,7 +20,7 @@ const ROWS: [&[&str]; 13] = [
     &["compare", "kit", "migrations"],
     &["db"],
     &["term", "sql"],
-    &["outcome", "clock", "command_name", "files", "host"],
+    &["outcome", "clock", "command_name", "files", "host", "parallel", "percent"],
 ];
 
 /// What the world outside is reached by: paths, and methods of a `Path`.

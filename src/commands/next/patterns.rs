@@ -72,11 +72,6 @@ pub fn of(statements: &[String], labels: &dyn Fn(&ObjectName) -> Option<Vec<Stri
     patterns
 }
 
-/// Tells whether an enum is changed.
-pub fn changes_enum(statements: &[String]) -> bool {
-    of(statements, &|_| None).iter().any(|pattern| pattern.kind == "enum")
-}
-
 /// Returns what programs call it that use it.
 fn word(kind: Kind) -> &'static str {
     if kind == Kind::MaterializedView { Kind::View.word() } else { kind.word() }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::mem;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::utf8_percent_encode;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -18,6 +19,7 @@ pub use driver::Driver;
 pub use handover::DATABASE_URL;
 
 use crate::host;
+use crate::percent::{COMPONENT, WHOLE_URL};
 
 mod driver;
 mod handover;
@@ -257,7 +259,7 @@ impl Dsn {
             let url = credentials.get(key)?.as_str()?;
             // The last of several parameters of one name wins.
             let joint = if url.contains('?') { '&' } else { '?' };
-            let url = format!("{url}{joint}options={}", encode(options, UNRESERVED));
+            let url = format!("{url}{joint}options={}", utf8_percent_encode(options, COMPONENT));
             let mut changed = credentials.clone();
             *changed.get_mut(key)? = Value::from(url.as_str());
             let env = |name: &str| (name == "PGUSER").then(|| "me".to_owned());
@@ -770,8 +772,6 @@ fn some(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// What `encodeURIComponent` leaves alone beside letters and digits.
-const UNRESERVED: &str = "-_.!~*'()";
 /// What `decodeURI` leaves encoded, so that a `%2F` in a database name stays.
 const RESERVED: &str = ";/?:@&=+$,#";
 
@@ -787,7 +787,7 @@ fn needs_encoding(text: &str) -> bool {
 ///
 /// Only escapes of two decimal digits survive: beside a blank, `%2F` in a password means itself.
 fn encode_again(text: &str) -> String {
-    let encoded = encode(text, "-_.!~*'();/?:@&=+$,#");
+    let encoded = utf8_percent_encode(text, WHOLE_URL).to_string();
     let mut parts = encoded.split("%25");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -798,24 +798,13 @@ fn encode_again(text: &str) -> String {
     out
 }
 
-fn encode(text: &str, kept: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        let char = char::from(byte);
-        if byte.is_ascii_alphanumeric() || byte.is_ascii() && kept.contains(char) {
-            out.push(char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
-}
-
 /// Tells whether there is an escape in a path that `decodeURI` leaves alone.
 fn is_reserved_escape(path: &str) -> bool {
     decode(path, RESERVED).is_ok_and(|decoded| decode(path, "").is_ok_and(|all| all != decoded))
 }
 
-/// Mirrors `decodeURIComponent`, and `decodeURI` where some characters are to stay encoded.
+/// Mirrors `decodeURIComponent`, and `decodeURI` where some characters are to stay encoded. Both refuse what is no escape,
+/// which `percent_encoding` takes for itself.
 fn decode(text: &str, kept: &str) -> Result<String, DsnError> {
     let mut parts = text.split('%');
     let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();

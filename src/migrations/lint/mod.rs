@@ -20,11 +20,15 @@ mod syntax;
 mod transaction;
 mod value;
 
+use std::collections::BTreeMap;
+
 use crate::migrations::finding::Finding;
 use crate::migrations::folder::{Folder, SqlFile};
-use crate::migrations::journal_file::{JournalFile, conflict};
+use crate::migrations::journal_file::{Entry, JournalFile, conflict};
 use crate::migrations::rule::{Named, Rule, Wishes};
 use crate::migrations::schema::Schema;
+use crate::migrations::snapshot::Snapshot;
+use crate::parallel;
 use crate::sql::action::Action;
 use crate::sql::{Dialect, ObjectName};
 use clash::Clashes;
@@ -77,43 +81,95 @@ pub fn run(folder: &Folder, looks_at: &dyn Fn(&SqlFile) -> bool, wishes: Wishes<
     let Some(dialect) = dialect(folder) else { return Vec::new() };
     // A file with conflict markers is no SQL, which is a finding of its own.
     let mut files: Vec<&SqlFile> = folder.files.iter().filter(|file| conflict(&file.text).is_none()).collect();
-    files.sort_by_key(|file| (position(folder, file), &file.name));
+    let listed = listed(folder);
+    files.sort_by_cached_key(|file| (listed.get(file.tag()).map_or(usize::MAX, |it| it.idx), &file.name));
     let Some(first) = files.iter().position(|file| looks_at(file)) else { return Vec::new() };
+    // Where a snapshot says what is there before the first that is looked at, the others need not be read.
+    let snapshot_before = |file: &SqlFile| listed.get(file.tag()).and_then(|listed| listed.snapshot_before);
+    let is_told = snapshot_before(files[first]).is_some_and(|snapshot| snapshot.is_readable());
+    let mut read: Vec<ToRead<'_>> = Vec::new();
+    for (file_idx, file) in files.into_iter().enumerate() {
+        let is_before = file_idx < first;
+        if !is_before || !is_told || transaction::matters(file) {
+            read.push(ToRead {
+                file,
+                masked: breakpoint::masked(&file.text),
+                entry: listed.get(file.tag()).map(|listed| listed.entry),
+                snapshot_before: snapshot_before(file).filter(|_| !is_before),
+                is_looked_at: !is_before && looks_at(file),
+            });
+        }
+    }
     let mut schema = Schema::empty(dialect);
     let mut runs = Runs::default();
     let mut clashes = Clashes::default();
     let mut findings = Vec::new();
-    // Where a snapshot says what is there before the first that is looked at, the others need not be read.
-    let is_told = folder.snapshot_before(files[first]).is_some_and(|snapshot| snapshot.is_readable());
-    for (file_idx, file) in files.iter().enumerate() {
-        if is_told && file_idx < first && !transaction::matters(file) {
-            continue;
-        }
-        let is_looked_at = file_idx >= first && looks_at(file);
-        if let Some(snapshot) = folder.snapshot_before(file).filter(|_| file_idx >= first) {
-            schema.complete(snapshot);
-        }
-        let text = breakpoint::masked(&file.text);
-        let mut source = Source::read(folder, file, &text, dialect, wishes);
-        schema.begin();
-        if is_looked_at {
-            syntax::check(&mut source);
-            breakpoint::check(&mut source);
-            squawk::check(&mut source);
-            ignore::check(&mut source);
-        }
-        let mut found = walk(&source, &mut schema, &mut runs, dialect);
-        if dialect == Dialect::Postgres {
-            clashes.look(&source, &mut found);
-        }
-        if is_looked_at {
-            for found in found {
-                source.report(found);
+    // What a file alone says is found on all cores; what it does to the schema depends on the files before it.
+    parallel::in_order(
+        &read,
+        |read| {
+            let mut source = Source::read(folder, read.file, read.entry, &read.masked, dialect, wishes);
+            if read.is_looked_at {
+                syntax::check(&mut source);
+                breakpoint::check(&mut source);
+                squawk::check(&mut source);
+                ignore::check(&mut source);
             }
-            findings.extend(source.findings());
-        }
-    }
+            source
+        },
+        |read, mut source| {
+            if let Some(snapshot) = read.snapshot_before {
+                schema.complete(snapshot);
+            }
+            schema.begin();
+            let mut found = walk(&source, &mut schema, &mut runs, dialect);
+            if dialect == Dialect::Postgres {
+                clashes.look(&source, &mut found);
+            }
+            if read.is_looked_at {
+                for found in found {
+                    source.report(found);
+                }
+                findings.extend(source.findings());
+            }
+        },
+    );
     findings
+}
+
+/// A migration that is to be read.
+struct ToRead<'a> {
+    file: &'a SqlFile,
+    masked: String,
+    entry: Option<&'a Entry>,
+    /// What says which tables there are before it.
+    snapshot_before: Option<&'a Snapshot>,
+    is_looked_at: bool,
+}
+
+/// What the journal says about a migration.
+struct Listed<'a> {
+    /// Where it stands among the migrations.
+    idx: usize,
+    entry: &'a Entry,
+    /// The snapshot of the last migration before it that has one.
+    snapshot_before: Option<&'a Snapshot>,
+}
+
+/// Returns what the journal says, by tag: of two entries of one tag, what the first says.
+fn listed(folder: &Folder) -> BTreeMap<&str, Listed<'_>> {
+    let entries = folder.journal().map(|journal| journal.entries.as_slice()).unwrap_or_default();
+    let snapshots: BTreeMap<&str, &Snapshot> =
+        folder.snapshots.iter().map(|snapshot| (snapshot.name.as_str(), snapshot)).collect();
+    let mut listed = BTreeMap::new();
+    let mut snapshot_before = None;
+    for (idx, entry) in entries.iter().enumerate() {
+        listed.entry(entry.tag.as_str()).or_insert(Listed { idx, entry, snapshot_before });
+        let own = entry.snapshot_names();
+        let own = own.iter().filter_map(|name| snapshots.get(name.as_str()).copied());
+        snapshot_before = own.min_by_key(|snapshot| &snapshot.name).or(snapshot_before);
+    }
+    listed
 }
 
 /// Goes through a file, and returns what the rules about its statements find.
@@ -158,16 +214,5 @@ pub fn dialect(folder: &Folder) -> Option<Dialect> {
             Some(name) => Dialect::from_name(name),
         },
         JournalFile::Missing | JournalFile::Conflicted { .. } | JournalFile::Broken { .. } => Some(Dialect::Postgres),
-    }
-}
-
-/// Returns where a file stands among the migrations; behind all of them where it is not listed.
-fn position(folder: &Folder, file: &SqlFile) -> usize {
-    match &folder.journal {
-        JournalFile::Read(journal) => {
-            let at = journal.entries.iter().position(|entry| entry.tag == file.tag());
-            at.unwrap_or(journal.entries.len())
-        }
-        JournalFile::Missing | JournalFile::Conflicted { .. } | JournalFile::Broken { .. } => 0,
     }
 }

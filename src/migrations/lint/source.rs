@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::migrations::finding::{Finding, Level, Place, Position};
 use crate::migrations::folder::{Folder, SqlFile};
-use crate::migrations::journal_file::JournalFile;
+use crate::migrations::journal_file::Entry;
 use crate::migrations::lint::ignore::{self, Ignore};
 use crate::migrations::lint::{breakpoint, squawk};
 use crate::migrations::rule::{Named, Wishes};
@@ -61,15 +61,12 @@ impl<'a> Source<'a> {
     pub(super) fn read(
         folder: &Folder,
         file: &'a SqlFile,
+        entry: Option<&Entry>,
         masked: &'a str,
         dialect: Dialect,
         wishes: Wishes<'a>,
     ) -> Source<'a> {
         let script = script::read(masked, dialect);
-        let entry = match &folder.journal {
-            JournalFile::Read(journal) => journal.entries.iter().find(|entry| entry.tag == file.tag()),
-            JournalFile::Missing | JournalFile::Conflicted { .. } | JournalFile::Broken { .. } => None,
-        };
         Source {
             path: folder.path.join(&file.name),
             text: &file.text,

@@ -30,8 +30,7 @@ impl Runs {
         }
         let own = self.files.len() - 1;
         let stated = &source.script.statements[statement_idx];
-        let sql = &source.script.text[stated.place.clone()];
-        for trouble in self.run.look(schema, stated, sql, source.n_beside(statement_idx), own) {
+        for trouble in self.run.look(schema, &source.script, stated, source.n_beside(statement_idx), own) {
             let (rule, sentence) = match trouble {
                 Trouble::Alone { what } => (
                     &OUTSIDE_TRANSACTION,

@@ -251,13 +251,12 @@ impl Confined {
             let script = script::read(query, Dialect::Postgres);
             for stated in &script.statements {
                 let mut reader = Reader { deeds: Vec::new(), depth: 0 };
-                if let Some(tree) = &stated.tree {
+                let tree = script.tree_of(stated);
+                if let Some(tree) = &tree {
                     reader.statement(tree);
                 }
-                let is_role = stated
-                    .tree
-                    .as_ref()
-                    .is_some_and(|tree| matches!(tree.kind(), K::CREATE_ROLE | K::CREATE_USER | K::CREATE_GROUP));
+                let is_role =
+                    tree.is_some_and(|tree| matches!(tree.kind(), K::CREATE_ROLE | K::CREATE_USER | K::CREATE_GROUP));
                 statements.push(Statement { query_idx, place: stated.place.clone(), is_role, deeds: reader.deeds });
             }
             for fault in &script.faults {

@@ -41,11 +41,6 @@ impl Driver {
     pub fn of_package(name: &str) -> Option<Driver> {
         Driver::ALL.into_iter().find(|driver| driver.package() == name)
     }
-
-    /// Tells whether it takes start-up options from `PGOPTIONS`.
-    pub fn reads_pgoptions(self) -> bool {
-        self == Driver::Pg
-    }
 }
 
 impl fmt::Display for Driver {

@@ -1,9 +1,11 @@
 //! Names a database to other programs, which have drivers of their own. Pure.
 
+use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 use url::form_urlencoded::Serializer;
 
-use crate::db::connection::url::{Check, Driver, Dsn, DsnError, Host, Pem, Tls, UNRESERVED, encode};
+use crate::db::connection::url::{Check, Driver, Dsn, DsnError, Host, Pem, Tls};
+use crate::percent::{COMPONENT, PATH};
 
 /// The variable by which most projects name their database.
 pub const DATABASE_URL: &str = "DATABASE_URL";
@@ -56,7 +58,8 @@ impl Dsn {
 
     fn plain_url(&self) -> String {
         let address = &self.address;
-        let password = self.password().map(|password| format!(":{}", encode(password.expose_secret(), UNRESERVED)));
+        let password =
+            self.password().map(|password| format!(":{}", utf8_percent_encode(password.expose_secret(), COMPONENT)));
         let mut parameters = Serializer::new(String::new());
         let at = match &address.host {
             Host::Socket(_) => {
@@ -89,8 +92,8 @@ impl Dsn {
             parameters.append_pair("options", options);
         }
         // node-pg leaves an escaped slash as it is, and takes a plain one for a part of the name.
-        let database = encode(&address.database, "-_.!~*'()/:@&=+$,;");
-        let user = encode(&address.user, UNRESERVED);
+        let database = utf8_percent_encode(&address.database, PATH);
+        let user = utf8_percent_encode(&address.user, COMPONENT);
         format!("postgres://{user}{}@{at}/{database}?{}", password.unwrap_or_default(), parameters.finish())
     }
 }
