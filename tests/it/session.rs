@@ -1,11 +1,13 @@
 //! The decisions at the terminal against a prompt that draws and hears badly. From bytes to keys, without a process.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use drizzle_pilot::kit::session::{Answer, Session, Step};
 use drizzle_pilot::term::screen::Event;
 use drizzle_pilot::term::{Key, Screen};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::kit::{consent, rename_column, rename_table};
 use crate::script::Menu;
@@ -23,6 +25,10 @@ enum Mischief {
     Mixed(usize, &'static str),
     /// The key before it is not heard, and nothing is drawn.
     Unheard,
+    /// The key before it is not heard, and the list is drawn as it was.
+    Unmoved,
+    /// The key before it counts twice, and the list is drawn as it is then.
+    Skipped,
 }
 
 /// A prompt as hanji draws it, and what it takes for its highlight.
@@ -105,10 +111,18 @@ fn fly(menu: Menu, answer: &Answer, at: usize, mischief: Option<&Mischief>, piec
             was_shown = false;
             keys.push(key);
             let mischief = mischief.filter(|_| at == keys.len());
-            if matches!(mischief, Some(Mischief::Unheard)) {
-                continue;
-            }
-            coming.extend(spoil(prompt.hear(key), mischief));
+            let drawn = match mischief {
+                Some(Mischief::Unheard) => continue,
+                Some(Mischief::Unmoved) => format!("{}{}", prompt.erase(), prompt.frame()),
+                Some(Mischief::Skipped) if key != Key::Enter => {
+                    let erase = prompt.erase();
+                    prompt.hear(key);
+                    prompt.hear(key);
+                    format!("{erase}{}", prompt.frame())
+                }
+                _ => prompt.hear(key),
+            };
+            coming.extend(spoil(drawn, mischief));
         }
     }
     Came { prompt, keys, last }
@@ -125,7 +139,7 @@ fn spoil(drawn: String, mischief: Option<&Mischief>) -> Vec<u8> {
             let (before, after) = bytes.split_at(part(*hundredths));
             [before, other.as_bytes(), after].concat()
         }
-        Some(Mischief::Unheard) | None => bytes.to_vec(),
+        Some(Mischief::Unheard | Mischief::Unmoved | Mischief::Skipped) | None => bytes.to_vec(),
     }
 }
 
@@ -167,11 +181,17 @@ fn mischief() -> impl Strategy<Value = Mischief> {
         Just(Mischief::Twice),
         (0..=100_usize, other).prop_map(|(at, other)| Mischief::Mixed(at, other)),
         Just(Mischief::Unheard),
+        Just(Mischief::Unmoved),
+        Just(Mischief::Skipped),
     ]
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// However the bytes are cut, every choice is reached, and nothing is pressed twice.
     #[test]
@@ -181,21 +201,6 @@ proptest! {
         prop_assert_eq!(came.prompt.entered, Some(choice));
         prop_assert_eq!(came.keys.iter().filter(|key| **key == Key::Enter).count(), 1);
         prop_assert!(!came.prompt.interrupted && !matches!(came.last, Step::Stop(_)), "{:?}", came.last);
-    }
-
-    /// Whatever goes wrong on the way, Enter comes on the answer or not at all.
-    #[test]
-    fn nothing_else_is_ever_entered(
-        menu in menu(),
-        choice in any::<prop::sample::Index>(),
-        at in 0..8_usize,
-        mischief in mischief(),
-        piece in 1..200_usize,
-    ) {
-        let choice = choice.index(menu.choices.len());
-        let came = fly(menu, &Answer::Choose(choice), at, Some(&mischief), piece);
-        prop_assert!(came.prompt.entered.is_none_or(|entered| entered == choice), "{:?}", came.keys);
-        prop_assert!(came.keys.iter().filter(|key| **key == Key::Enter).count() <= 1);
     }
 
     /// A refusal ends on "No, abort" or with Ctrl-C, whatever goes wrong, and never on another choice.
@@ -218,4 +223,28 @@ proptest! {
         prop_assert_eq!((came.keys.as_slice(), came.prompt.entered), (&[Key::Down][..], None));
         prop_assert!(matches!(came.last, Step::Stop(_)), "{:?}", came.last);
     }
+}
+
+/// Whatever goes wrong on the way, Enter comes on the answer or not at all.
+#[test]
+fn nothing_else_is_ever_entered() {
+    let (n_entered, n_stopped) = (Cell::new(0), Cell::new(0));
+    let flights = (menu(), any::<prop::sample::Index>(), 0..8_usize, mischief(), 1..200_usize);
+    let held = TestRunner::new(config()).run(&flights, |(menu, choice, at, mischief, piece)| {
+        let choice = choice.index(menu.choices.len());
+        let came = fly(menu, &Answer::Choose(choice), at, Some(&mischief), piece);
+        prop_assert!(came.keys.iter().filter(|key| **key == Key::Enter).count() <= 1);
+        // The mischief was done, and something was entered all the same.
+        let was_spoiled = at <= came.keys.len();
+        match came.prompt.entered {
+            Some(entered) => {
+                prop_assert_eq!(entered, choice, "{:?}", came.keys);
+                n_entered.set(n_entered.get() + u32::from(was_spoiled));
+            }
+            None => n_stopped.set(n_stopped.get() + u32::from(was_spoiled)),
+        }
+        Ok(())
+    });
+    held.unwrap_or_else(|error| panic!("{error}"));
+    assert!(n_entered.get() >= 20 && n_stopped.get() >= 20, "{n_entered:?} entered, {n_stopped:?} stopped");
 }
