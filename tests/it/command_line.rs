@@ -445,7 +445,11 @@ fn help_names_every_command_and_version_the_version() {
     let version = Run::new(&["--version"]).run().expect(0, None);
     assert_eq!(version.stdout, format!("drizzle-pilot {}\n", env!("CARGO_PKG_VERSION")));
     let help = Run::new(&["--help"]).run().expect(0, None);
-    for command in ["push", "generate", "run", "policy", "replay", "report"] {
+    let cli = <drizzle_pilot::cli::Cli as clap::CommandFactory>::command();
+    let commands: Vec<&str> =
+        cli.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name).collect();
+    assert!(commands.len() >= 17, "{commands:?}");
+    for command in commands {
         assert!(help.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{help}");
         let help = Run::new(&[command, "--help"]).run().expect(0, None);
         assert!(help.stdout.contains(&format!("Usage: drizzle-pilot {command}")), "{help}");
