@@ -9,19 +9,15 @@ use drizzle_pilot::term::Screen;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::support::list;
+
 /// Draws a prompt as hanji does, lets a Down move the highlight, and returns what is read.
 fn read(context: &str, question: &str, choices: &[String]) -> Result<Prompt, Doubt> {
-    let frame = |highlighted: usize| {
-        let rows = choices.iter().enumerate().map(|(idx, choice)| {
-            let marker = if idx == highlighted { "❯ " } else { "  " };
-            format!("{marker}{choice}")
-        });
-        format!("{question}{}", rows.collect::<Vec<_>>().join("\n"))
-    };
+    let frame = |highlighted: usize| list::frame(question.trim_end_matches('\n'), choices, &[highlighted]);
     // What hanji counts: the line ends of what it drew. (Rows wider than the terminal it counts several times.)
-    let n_rows = frame(0).split('\n').count();
-    let erase = format!("\x1b[2K{}\x1b[G", "\x1b[1A\x1b[2K".repeat(n_rows - 1));
-    let drawn = format!("{context}\x1b[?25l{}{erase}{}", frame(0), frame(1 % choices.len())).replace('\n', "\r\n");
+    let erase = list::erase(frame(0).split('\n').count());
+    let moved = frame(list::below(0, choices.len()));
+    let drawn = format!("{context}\x1b[?25l{}{erase}{moved}", frame(0)).replace('\n', "\r\n");
     let mut observer = Observer::default();
     let mut asked = None;
     Screen::default().feed(drawn.as_bytes(), |event| asked = asked.take().or(observer.on(event)));

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::kit::{consent, rename_column, rename_table};
-use crate::script::Menu;
+use crate::support::list::{self, ABORT};
+use crate::support::script::Menu;
 
 /// What goes wrong with one drawing: 0 is the first frame, `n` what follows the `n`th key.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ enum Mischief {
     Skipped,
 }
 
-/// A prompt as hanji draws it, and what it takes for its highlight.
+/// A prompt, and what came of it.
 struct Prompt {
     menu: Menu,
     highlighted: usize,
@@ -41,19 +42,11 @@ struct Prompt {
 
 impl Prompt {
     fn frame(&self) -> String {
-        let rows = self.menu.choices.iter().enumerate().map(|(idx, choice)| {
-            let marker = if idx == self.highlighted { "❯ " } else { "  " };
-            format!("{marker}{choice}")
-        });
-        let list = rows.collect::<Vec<_>>().join("\r\n");
-        match self.menu.question.as_str() {
-            "" => list,
-            question => format!("{}\r\n{list}", question.replace('\n', "\r\n")),
-        }
+        list::frame(&self.menu.question, &self.menu.choices, &[self.highlighted]).replace('\n', "\r\n")
     }
 
     fn erase(&self) -> String {
-        format!("\x1b[2K{}\x1b[G", "\x1b[1A\x1b[2K".repeat(self.frame().matches("\r\n").count()))
+        list::erase(1 + self.frame().matches("\r\n").count())
     }
 
     /// Hears a key, and returns what it draws then.
@@ -61,8 +54,8 @@ impl Prompt {
         let erase = self.erase();
         let n_choices = self.menu.choices.len();
         match key {
-            Key::Up => self.highlighted = (self.highlighted + n_choices - 1) % n_choices,
-            Key::Down => self.highlighted = (self.highlighted + 1) % n_choices,
+            Key::Up => self.highlighted = list::above(self.highlighted, n_choices),
+            Key::Down => self.highlighted = list::below(self.highlighted, n_choices),
             Key::Enter => {
                 self.entered = Some(self.highlighted);
                 let confirm = self.menu.confirm.get(self.highlighted).cloned().unwrap_or_default();
@@ -206,7 +199,7 @@ proptest! {
     /// A refusal ends on "No, abort" or with Ctrl-C, whatever goes wrong, and never on another choice.
     #[test]
     fn a_refusal_never_consents(menu in menu(), at in 0..8_usize, mischief in mischief(), piece in 1..200_usize) {
-        let declines = menu.choices.iter().position(|choice| choice == crate::kit::ABORT);
+        let declines = menu.choices.iter().position(|choice| choice == ABORT);
         for mischief in [None, Some(&mischief)] {
             let came = fly(menu.clone(), &Answer::Decline, at, mischief, piece);
             prop_assert!(came.prompt.entered.is_none() || came.prompt.entered == declines, "{:?}", came.keys);

@@ -186,7 +186,7 @@ fn a_password_is_in_no_output() {
 #[test]
 fn a_package_runner_takes_no_guard_away() {
     for kit in ["npx drizzle-kit", "npm exec drizzle-kit --"] {
-        let through = |run: Run| run.argument("--kit").argument(kit);
+        let through = |run: Run| run.args(&["--kit", kit]);
         // No loss is announced here: without being made to, drizzle-kit would not ask.
         let database = Database::create();
         let project = Project::fixture(NEWEST, "add_column", &database);
