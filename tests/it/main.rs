@@ -27,6 +27,7 @@ mod command_line;
 mod corpus;
 mod docs;
 mod engines;
+mod formats;
 mod hazards;
 mod init_command;
 mod mutants;

@@ -29,6 +29,7 @@ mod changes;
 mod corpus;
 mod fingerprint;
 mod foreign;
+mod formats;
 mod gate;
 mod generate;
 mod hold;

@@ -18,6 +18,7 @@ mod random;
 mod run;
 pub(crate) mod script;
 mod server;
+pub(crate) mod stored;
 pub(crate) mod wait;
 mod watchdog;
 
