@@ -1,6 +1,7 @@
 //! Formats that others rely on: stored reports and policy files are read and written as they were. Reports of commands that need a
 //! server are compared by `tests/live/formats.rs`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -70,15 +71,48 @@ fn a_check_is_reported_as_it_was() {
 #[test]
 fn every_stored_policy_is_still_one() {
     let schema = schema("policy");
+    let mut said = BTreeSet::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/policies");
     let files = std::fs::read_dir(folder).expect("the fixtures are part of the repository");
     let paths: Vec<_> = files.map(|file| file.expect("the folder can be read").path()).collect();
-    assert!(paths.len() >= 7, "{paths:?}");
+    assert!(paths.len() >= 8, "{paths:?}");
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a policy is text");
         let document: Value = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         valid(&schema, &document, &path);
-        Run::new(&["policy", "check"]).file("drizzle-pilot.toml", &text).run().ends(0, None);
+        Run::new(&["policy", "check"]).file("drizzle-pilot.toml", &text).run().expect(0);
+        keys(&document, &mut said);
+    }
+    let mut known = BTreeSet::new();
+    properties(&Run::new(&["policy", "schema"]).run().ends(0, None).json(), &mut known);
+    let unsaid: Vec<&String> = known.difference(&said).collect();
+    assert!(
+        unsaid.is_empty(),
+        "no stored policy has these keys; fixtures/policies/everything.toml is for them: {unsaid:?}"
+    );
+}
+
+/// Adds the keys of a document, at any depth.
+fn keys(document: &Value, found: &mut BTreeSet<String>) {
+    match document {
+        Value::Object(object) => {
+            found.extend(object.keys().cloned());
+            object.values().for_each(|value| keys(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+/// Adds the keys that a schema knows, at any depth.
+fn properties(schema: &Value, found: &mut BTreeSet<String>) {
+    if let Some(known) = schema.get("properties").and_then(Value::as_object) {
+        found.extend(known.keys().cloned());
+    }
+    match schema {
+        Value::Object(object) => object.values().for_each(|value| properties(value, found)),
+        Value::Array(values) => values.iter().for_each(|value| properties(value, found)),
+        _ => {}
     }
 }
 
