@@ -427,6 +427,7 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     use super::*;
 
@@ -567,12 +568,13 @@ mod tests {
         check("❯ ~ old › new rename table");
     }
 
-    proptest! {
-        /// Names are printed as they are: whatever they are, they are read back, or the prompt is called ambiguous.
-        #[test]
-        fn names_are_read_back_or_called_ambiguous(
-            new in name(), table in name(), old in prop::collection::vec(name(), 0..4), entity in 0..Entity::ALL.len(),
-        ) {
+    /// Names are printed as they are: whatever they are, they are read back, or the prompt is called ambiguous.
+    #[test]
+    fn names_are_read_back_or_called_ambiguous() {
+        let n_read = std::cell::Cell::new(0);
+        let asked = (name(), name(), prop::collection::vec(name(), 0..4), 0..Entity::ALL.len());
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        let held = TestRunner::new(config).run(&asked, |(new, table, old, entity)| {
             let entity = Entity::ALL[entity];
             let word = entity.word();
             let subject = match entity {
@@ -585,10 +587,14 @@ mod tests {
                 frame += &format!("\n  ~ {:<width$} rename {word}", format!("{old} › {new}"));
             }
             if let Ok(Prompt { kind: Kind::Rename(rename), .. }) = read(&lines(&frame), Text::default(), 0) {
+                n_read.set(n_read.get() + 1);
                 let table = (entity == Entity::Column).then_some(table);
                 prop_assert_eq!(rename, Rename { entity, name: new, table, candidates: old });
             }
-        }
+            Ok(())
+        });
+        held.unwrap_or_else(|error| panic!("{error}"));
+        assert!(n_read.get() >= 50, "{} questions were read", n_read.get());
     }
 
     fn name() -> impl Strategy<Value = String> {

@@ -407,6 +407,7 @@ impl Confirmation {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     use super::*;
 
@@ -532,11 +533,22 @@ mod tests {
         assert_eq!(again.highlighted, 0);
     }
 
+    /// Consent counts from the moment Enter is to be pressed: what happens to the key and after it may never be seen.
     #[test]
     fn consent_is_known_before_anything_can_fail() {
         let (mut session, mut list) = (Session::default(), List::consent());
-        answer(&mut session, &mut list, &Answer::Choose(1));
-        assert!(session.consented());
+        let mut events = std::collections::VecDeque::from([Event::Opened(Text::default()), Event::Frame(list.frame())]);
+        let mut keys = Vec::new();
+        while let Some(event) = events.pop_front() {
+            assert!(!session.consented(), "after {keys:?}");
+            let Step::Press(key) = session.on(event, &mut |_| Answer::Choose(1)) else { continue };
+            keys.push(key);
+            if key == Key::Enter {
+                break;
+            }
+            events.extend(list.press(key));
+        }
+        assert_eq!((keys.as_slice(), session.consented()), ([Key::Down, Key::Enter].as_slice(), true));
     }
 
     #[test]
@@ -581,6 +593,18 @@ mod tests {
         assert_eq!(after_probe(vec![Event::Opened(Text::default())]), Step::Stop(Doubt::Changed));
         let spontaneous = vec![redrawn(5, Drawn::Plainly), redrawn(5, Drawn::Plainly), redrawn(5, Drawn::Plainly)];
         assert_eq!(after_probe(spontaneous), Step::Stop(Doubt::Changed));
+    }
+
+    #[test]
+    fn text_that_was_not_kept_whole_is_too_long_to_answer() {
+        for (n_dropped, expected) in [(0, Step::Wait(Session::EFFECT)), (1, Step::Stop(Doubt::TooLong))] {
+            let list = List::renames(2);
+            let mut session = Session::default();
+            session.on(Event::Opened(Text { n_dropped, ..Text::default() }), &mut |_| Answer::Choose(1));
+            session.on(Event::Frame(list.frame()), &mut |_| Answer::Choose(1));
+            let redrawn = Event::Redrawn { erased: 5, before: list.frame(), drawn: Drawn::Plainly };
+            assert_eq!(session.on(redrawn, &mut |_| Answer::Choose(1)), expected, "{n_dropped}");
+        }
     }
 
     #[test]
@@ -633,21 +657,33 @@ mod tests {
         ]
     }
 
-    proptest! {
-        #[test]
-        fn enter_follows_only_the_sight_of_the_highlight_on_the_answer(
-            events in prop::collection::vec(events(), 1..60), target in 0..4_usize,
-        ) {
-            let mut session = Session::default();
-            for event in events {
-                let seen = match &event {
-                    Event::Frame(frame) => prompt::highlighted(&frame.lines),
-                    _ => None,
-                };
-                if session.on(event, &mut |_| Answer::Choose(target)) == Step::Press(Key::Enter) {
-                    prop_assert_eq!(seen, Some(target));
+    /// A list that answers every key, with strange events in between.
+    #[test]
+    fn enter_follows_only_the_sight_of_the_highlight_on_the_answer() {
+        let n_entered = std::cell::Cell::new(0);
+        let strange = prop_oneof![15 => Just(None), 1 => events().prop_map(Some)];
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        let held =
+            TestRunner::new(config).run(&(prop::collection::vec(strange, 1..60), 0..4_usize), |(strange, target)| {
+                let (mut session, mut list) = (Session::default(), List::renames(3));
+                let mut coming =
+                    std::collections::VecDeque::from([Event::Opened(Text::default()), Event::Frame(list.frame())]);
+                for event in strange {
+                    let Some(event) = event.or_else(|| coming.pop_front()) else { break };
+                    let seen = match &event {
+                        Event::Frame(frame) => prompt::highlighted(&frame.lines),
+                        _ => None,
+                    };
+                    let Step::Press(key) = session.on(event, &mut |_| Answer::Choose(target)) else { continue };
+                    coming.extend(list.press(key));
+                    if key == Key::Enter {
+                        n_entered.set(n_entered.get() + 1);
+                        prop_assert_eq!(seen, Some(target));
+                    }
                 }
-            }
-        }
+                Ok(())
+            });
+        held.unwrap_or_else(|error| panic!("{error}"));
+        assert!(n_entered.get() >= 50, "Enter was pressed {} times", n_entered.get());
     }
 }

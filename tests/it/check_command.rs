@@ -1,19 +1,20 @@
 //! `check` from the command line: endings, forms, git, and nothing that it could lean on.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use crate::support::{Project, Ran, Run};
 
 const EMPTY: &str = "/nowhere";
 
 /// A folder with a clean migrations folder in it.
-struct Place(TempDir);
+struct Place(Project);
 
 impl Place {
     fn new() -> Place {
-        let place = Place(tempfile::tempdir().expect("there is a temporary folder"));
+        let place = Place(Project::bare());
         place.write("drizzle/0000_init.sql", "CREATE TABLE \"users\" (\"id\" serial PRIMARY KEY NOT NULL);\n");
         place.write("drizzle/meta/0000_snapshot.json", &snapshot("a", "00000000-0000-0000-0000-000000000000"));
         place.journal(&["0000_init"]);
@@ -21,17 +22,15 @@ impl Place {
     }
 
     fn path(&self) -> &Path {
-        self.0.path()
+        self.0.folder()
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("it lies in the folder")).expect("the folder is ours");
-        std::fs::write(path, text).expect("the folder is ours");
+        self.0.write(name, text);
     }
 
     fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        self.0.read(name)
     }
 
     fn journal(&self, tags: &[&str]) {
@@ -48,31 +47,20 @@ impl Place {
         self.journal(&["0000_init", "0001_drop"]);
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
-        command.arg("check").args(args).current_dir(self.path());
-        for name in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "DRIZZLE_PILOT_PROFILE", "DRIZZLE_PILOT_POLICY", "CI"] {
-            command.env_remove(name);
-        }
-        command
+    fn command(&self, args: &[&str]) -> Run {
+        self.0.pilot(&["check"]).args(args)
     }
 
     /// Runs `check` on the folder by its name, with no program in reach.
-    fn check(&self, args: &[&str]) -> Output {
-        let args = [&["--migrations", "drizzle"], args].concat();
-        self.command(&args).env("PATH", EMPTY).output().expect("the program is built")
+    #[track_caller]
+    fn check(&self, args: &[&str]) -> Ran {
+        self.command(&["--migrations", "drizzle"]).args(args).env("PATH", EMPTY).run()
     }
 
-    fn git(&self, args: &[&str]) -> Output {
-        let output = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
-            .args(args)
-            .current_dir(self.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .expect("git is installed: apt-get install git");
+    #[track_caller]
+    fn git(&self, args: &[&str]) {
+        let output = self.0.git(args);
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output
     }
 
     /// Commits all that is there.
@@ -81,20 +69,14 @@ impl Place {
         self.git(&["commit", "-q", "-m", "all"]);
     }
 
-    fn checked_by_git(&self, args: &[&str]) -> Output {
-        self.command(args).env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("the program is built")
+    #[track_caller]
+    fn checked_by_git(&self, args: &[&str]) -> Ran {
+        self.command(args).env("GIT_CONFIG_GLOBAL", "/dev/null").run()
     }
 }
 
 fn snapshot(id: &str, before: &str) -> String {
     format!("{{\"id\":\"{id}\",\"prevId\":\"{before}\",\"version\":\"7\",\"dialect\":\"postgresql\",\"tables\":{{}}}}")
-}
-
-#[track_caller]
-fn told(output: &Output, code: i32, stdout: &str, stderr: &str) {
-    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
-    assert_eq!(output.status.code(), Some(code));
 }
 
 const DROP: &str = "\
@@ -111,18 +93,18 @@ fn dropped(n_migrations: usize) -> String {
 #[test]
 fn nothing_is_needed_but_the_folder() {
     let place = Place::new();
-    told(&place.check(&[]), 0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
+    place.check(&[]).prints(0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
     place.add_drop();
-    told(&place.check(&[]), 2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
+    place.check(&[]).prints(2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
 }
 
 #[test]
 fn a_folder_that_cannot_be_read_ends_with_65() {
     let place = Place::new();
     let ends = |name: &str, message: &str| {
-        let output = place.command(&["--migrations", name]).env("PATH", EMPTY).output().expect("the program is built");
-        assert_eq!(output.status.code(), Some(65), "{name}");
-        let said = String::from_utf8_lossy(&output.stderr).replace(&place.path().display().to_string(), "");
+        let output = place.command(&["--migrations", name]).env("PATH", EMPTY).run();
+        assert_eq!(output.code, 65, "{name}");
+        let said = output.stderr.replace(&place.path().display().to_string(), "");
         assert!(said.contains(message), "{name}: {said}");
         assert!(said.ends_with("Nothing was executed.\n"), "{said}");
     };
@@ -135,7 +117,7 @@ fn a_folder_that_cannot_be_read_ends_with_65() {
         "/newer is a migrations folder of drizzle-kit 1.0 (20250101120000_init/migration.sql), which is not supported yet",
     );
     place.write("drizzle/meta/_journal.json", "<<<<<<< HEAD\n{}\n=======\n>>>>>>> other\n");
-    assert_eq!(place.check(&[]).status.code(), Some(2), "conflict markers are a finding");
+    assert_eq!(place.check(&[]).code, 2, "conflict markers are a finding");
 }
 
 #[test]
@@ -149,7 +131,7 @@ fn what_is_no_sql_is_told_once_for_each_block() {
         &format!("{broken}\n--> statement-breakpoint\nSELECT 1;\n--> statement-breakpoint\n{broken}\n"),
     );
     let output = place.check(&[]);
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = output.stdout;
     let places: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("drizzle/0000_init.sql:")).collect();
     let told = "error: the text is no SQL: expected an expression, found COMMA [syntax-error]";
     assert_eq!(places, [format!("2:24: {told}"), format!("9:24: {told}")]);
@@ -168,7 +150,7 @@ fn a_name_is_taken_for_the_migrations_after_it_until_it_is_given_up() {
         place.write("drizzle/meta/0001_snapshot.json", &snapshot("b", "a"));
         place.journal(&["0000_init", "0001_more"]);
         let output = place.check(&[]);
-        let said = String::from_utf8_lossy(&output.stdout);
+        let said = output.stdout;
         let found: Vec<&str> = said.lines().filter(|line| line.ends_with("[name-twice]")).collect();
         assert_eq!(found, expected, "{second}\n{said}");
     };
@@ -192,9 +174,9 @@ fn the_policy_says_what_matters() {
     place.add_drop();
     let ends = |policy: &str, code| {
         place.write("drizzle-pilot.toml", &format!("version = 1\n{policy}\n"));
-        let output = place.command(&[]).env("PATH", EMPTY).output().expect("the program is built");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{policy}: {said}");
+        let output = place.command(&[]).env("PATH", EMPTY).run();
+        let said = output.stderr;
+        assert_eq!(output.code, code, "{policy}: {said}");
     };
     ends("[check]\nmigrations = [\"drizzle\"]", 2);
     ends("[check]\nmigrations = [\"drizzle\"]\n[check.rules]\ndrop-table = \"off\"", 0);
@@ -211,7 +193,7 @@ fn the_statements_of_what_the_branch_adds_are_looked_at() {
     place.add_drop();
     place.commit();
     let since = ["--migrations", "drizzle", "--since", "main"];
-    told(&place.checked_by_git(&since), 0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
+    place.checked_by_git(&since).prints(0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
     place.git(&["checkout", "-q", "-b", "work"]);
     place.write("drizzle/0002_more.sql", "DROP TABLE \"posts\";\n");
     place.write("drizzle/meta/0002_snapshot.json", &snapshot("c", "b"));
@@ -224,7 +206,7 @@ fn the_statements_of_what_the_branch_adds_are_looked_at() {
     place.commit();
     place.git(&["checkout", "-q", "work"]);
     let said = place.checked_by_git(&[&since[..], &["--format", "json"]].concat());
-    let report: Value = serde_json::from_slice(&said.stdout).expect("the report is JSON");
+    let report = said.json();
     let found: Vec<(&str, &str)> = report["findings"]
         .as_array()
         .expect("there are findings")
@@ -233,12 +215,12 @@ fn the_statements_of_what_the_branch_adds_are_looked_at() {
         .collect();
     assert_eq!(found, [("edited-migration", "drizzle/0000_init.sql"), ("drop-table", "drizzle/0002_more.sql")]);
     let unknown = place.checked_by_git(&["--migrations", "drizzle", "--since", "--output=x"]);
-    assert_eq!(unknown.status.code(), Some(64));
+    assert_eq!(unknown.code, 64);
     assert!(!place.path().join("x").exists());
     let unknown = place.checked_by_git(&["--migrations", "drizzle", "--since", "nobody"]);
-    assert_eq!(unknown.status.code(), Some(64));
+    assert_eq!(unknown.code, 64);
     let without = place.check(&["--since", "main"]);
-    assert_eq!(without.status.code(), Some(127));
+    assert_eq!(without.code, 127);
 }
 
 #[test]
@@ -249,11 +231,11 @@ fn a_checkout_with_other_line_ends_is_no_edit() {
     place.git(&["checkout", "-q", "-b", "work"]);
     place.write("drizzle/0000_init.sql", &place.read("drizzle/0000_init.sql").replace('\n', "\r\n"));
     let since = ["--migrations", "drizzle", "--since", "main"];
-    told(&place.checked_by_git(&since), 0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
+    place.checked_by_git(&since).prints(0, "check: nothing found in 1 migration\n  policy   built-in\n", "");
     place.write("drizzle/0000_init.sql", "CREATE TABLE \"people\" ();\r\n");
     let said = place.checked_by_git(&since);
-    assert_eq!(said.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&said.stdout).contains("[edited-migration]"));
+    assert_eq!(said.code, 2);
+    assert!(said.stdout.contains("[edited-migration]"));
 }
 
 #[test]
@@ -278,32 +260,35 @@ fn old_faults_are_accepted_once_and_new_ones_are_told() {
     let since = ["--migrations", "drizzle", "--since", "HEAD"];
     let found = |args: &[&str]| {
         let said = place.checked_by_git(&[args, &["--format", "json"]].concat());
-        let report: Value = serde_json::from_slice(&said.stdout).expect("the report is JSON");
+        let report = said.json();
         let findings = report["findings"].as_array().expect("there are findings");
         let ids = findings.iter().map(|finding| finding["id"].as_str().unwrap_or_default().to_owned());
-        (said.status.code(), ids.collect::<Vec<_>>())
+        (said.code, ids.collect::<Vec<_>>())
     };
     let old = ["journal-order", "snapshot-missing", "snapshot-missing"].map(str::to_owned).to_vec();
-    assert_eq!(found(&since), (Some(2), old));
+    assert_eq!(found(&since), (2, old));
     let accepted = "version = 1\n\n[check] # of all folders\naccepted = [
   \"journal-order drizzle/0001_late.sql\",
   \"snapshot-missing drizzle/0001_late.sql\",
   \"snapshot-missing drizzle/0002_more.sql\",
 ]\nfail_on = \"warning\"\n";
     let said = place.check(&["--accept-old"]);
-    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stderr));
+    let three = "check: 3 old faults are accepted in drizzle-pilot.toml\n  policy   drizzle-pilot.toml\n";
+    let which = "accepted: journal-order drizzle/0001_late.sql\naccepted: snapshot-missing drizzle/0001_late.sql\n\
+                 accepted: snapshot-missing drizzle/0002_more.sql\n";
+    said.prints(0, three, which);
     assert_eq!(place.read("drizzle-pilot.toml"), accepted);
-    assert_eq!(found(&since), (Some(0), Vec::new()));
+    assert_eq!(found(&since), (0, Vec::new()));
     // Once more there is nothing to accept, and the file stays.
-    assert_eq!(place.check(&["--accept-old"]).status.code(), Some(0));
+    assert_eq!(place.check(&["--accept-old"]).code, 0);
     assert_eq!(place.read("drizzle-pilot.toml"), accepted);
     // The same rule about another migration is new.
     journal([200, 100, 150]);
-    assert_eq!(found(&since), (Some(2), vec!["journal-order".to_owned()]));
+    assert_eq!(found(&since), (2, vec!["journal-order".to_owned()]));
     // What git left in the journal can be mended, and is no old fault.
     place.write("drizzle/meta/_journal.json", "<<<<<<< HEAD\n{}\n=======\n>>>>>>> other\n");
-    assert_eq!(place.check(&["--accept-old"]).status.code(), Some(65));
-    assert_eq!(place.check(&["--accept-old", "--since", "HEAD"]).status.code(), Some(64));
+    assert_eq!(place.check(&["--accept-old"]).code, 65);
+    assert_eq!(place.check(&["--accept-old", "--since", "HEAD"]).code, 64);
 }
 
 #[test]
@@ -311,15 +296,13 @@ fn a_policy_that_is_not_there_is_made_of_what_is_accepted() {
     let place = Place::new();
     std::fs::remove_file(place.path().join("drizzle/meta/0000_snapshot.json")).expect("it was written");
     let said = place.check(&["--accept-old"]);
-    assert_eq!(
-        String::from_utf8_lossy(&said.stdout),
-        "check: 1 old fault is accepted in drizzle-pilot.toml\n  policy   built-in\n"
-    );
+    let which = "accepted: snapshot-missing drizzle/0000_init.sql\n";
+    said.prints(0, "check: 1 old fault is accepted in drizzle-pilot.toml\n  policy   built-in\n", which);
     assert_eq!(
         place.read("drizzle-pilot.toml"),
         "version = 1\n\n[check]\naccepted = [\n  \"snapshot-missing drizzle/0000_init.sql\",\n]\n"
     );
-    told(&place.check(&[]), 0, "check: nothing found in 1 migration\n  policy   drizzle-pilot.toml\n", "");
+    place.check(&[]).prints(0, "check: nothing found in 1 migration\n  policy   drizzle-pilot.toml\n", "");
 }
 
 #[test]
@@ -327,8 +310,8 @@ fn a_dialect_that_is_not_read_is_not_called_clean() {
     let place = Place::new();
     place.write("drizzle/meta/_journal.json", &place.read("drizzle/meta/_journal.json").replace("postgresql", "gel"));
     let said = place.check(&[]);
-    assert_eq!(said.status.code(), Some(2));
-    let stdout = String::from_utf8_lossy(&said.stdout);
+    assert_eq!(said.code, 2);
+    let stdout = said.stdout;
     assert!(
         stdout.contains("the statements of gel are not read: nothing that stands in the migrations was looked at"),
         "{stdout}"
@@ -344,15 +327,15 @@ fn a_hook_sees_what_the_commit_will_have() {
     let clean = "check: nothing found in 1 migration\n  policy   built-in\n";
     // On the disk alone.
     place.add_drop();
-    told(&place.checked_by_git(&staged), 0, clean, "");
+    place.checked_by_git(&staged).prints(0, clean, "");
     // In the index, and otherwise on the disk.
     place.git(&["add", "-A"]);
     place.write("drizzle/0001_drop.sql", "SELECT 1;\n");
     place.write("drizzle/meta/_journal.json", "broken on the disk alone");
-    told(&place.checked_by_git(&staged), 2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
+    place.checked_by_git(&staged).prints(2, &dropped(2), "changes: 1 error in 2 migrations\nNothing was executed.\n");
     // What an earlier commit has is not looked at again.
     place.git(&["commit", "-q", "-m", "drop"]);
-    told(&place.checked_by_git(&staged), 0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
+    place.checked_by_git(&staged).prints(0, "check: nothing found in 2 migrations\n  policy   built-in\n", "");
 }
 
 #[test]
@@ -398,8 +381,8 @@ fn sarif_is_as_its_schema_says() {
     place.write("drizzle/0001_drop.sql", "SELECT 1;\n--> statement-breakpoint\nDROP TABLE \"üsers\";\n");
     std::fs::rename(place.path().join("drizzle"), place.path().join("my drizzle")).expect("the folder is ours");
     let args = ["--migrations", "my drizzle", "--sarif", "out.sarif", "--junit", "out.xml"];
-    let output = place.command(&args).env("PATH", EMPTY).output().expect("the program is built");
-    assert_eq!(output.status.code(), Some(2));
+    let output = place.command(&args).env("PATH", EMPTY).run();
+    assert_eq!(output.code, 2);
     let sarif: Value = serde_json::from_str(&place.read("out.sarif")).expect("it is JSON");
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sarif/sarif-schema-2.1.0.json");
     let schema = std::fs::read_to_string(schema).expect("the schema is part of the repository");
@@ -433,14 +416,13 @@ fn github_shows_the_findings_by_itself() {
         .command(&["--migrations", "drizzle"])
         .env("PATH", EMPTY)
         .env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_STEP_SUMMARY", place.path().join("summary.md"))
-        .output()
-        .expect("the program is built");
+        .env("GITHUB_STEP_SUMMARY", &place.path().join("summary.md").display().to_string())
+        .run();
     let annotation = "::error file=drizzle/0001_drop.sql,line=1,col=1,title=drop-table::table public.users is dropped%0A\
                       why: its rows are gone, and no migration brings them back; programs that still run fail%0A\
                       do: drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table\n";
     let ending = "changes: 1 error in 2 migrations\nNothing was executed.\n";
-    told(&output, 2, &dropped(2), &format!("{annotation}{ending}"));
+    output.prints(2, &dropped(2), &format!("{annotation}{ending}"));
     assert_eq!(
         place.read("summary.md"),
         "before\n### drizzle-pilot check: 1 found\n\n| | place | what | do |\n|---|---|---|---|\n\

@@ -9,7 +9,7 @@ use drizzle_pilot::migrations::journal::Surroundings;
 use drizzle_pilot::migrations::rule::{Family, RULES, SQUAWKS, Wishes};
 use drizzle_pilot::migrations::{Folder, journal, lint};
 
-use crate::corpus_of_labels::{self as corpus, Label, Made, NOW};
+use crate::support::corpus::{self as corpus, Label, Made, NOW};
 
 /// Shown by a repository and by a real drizzle-kit in tests of their own.
 const ELSEWHERE: [&str; 4] = ["edited-migration", "forgotten-migration", "database-drift", "schema-drift"];

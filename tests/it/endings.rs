@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::kit::{self, execute, faulty};
-use crate::processes::{self, MARKER, Signal};
-use crate::run::{GRACE, MAYBE, Run, Running, UNCHANGED, fake_kit};
-use crate::script::{Entry, FaultKind, Mail, Script, Step};
-use crate::wait::{gone_within, until};
+use crate::support::processes::{self, MARKER, Signal};
+use crate::support::script::{Entry, FaultKind, Mail, Script, Step};
+use crate::support::wait::{gone_within, until};
+use crate::support::{GRACE, MAYBE, Run, Running, UNCHANGED, fake_kit};
 
 /// Where a run stands when it is hit, and stays.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,7 +64,7 @@ fn standing(phase: Phase) -> Running {
             (kit::push([grandchild, Step::Menu(execute()), Step::Hang]), |entry| *entry == Entry::Idle)
         }
     };
-    let running = Run::push(&script).start();
+    let running = Run::push(&script).spawn();
     running.until_logged(&format!("the fake stands {phase:?}"), is_there);
     running
 }
@@ -100,7 +100,7 @@ fn check(phase: Phase) {
                     (Blow::KillWarden | Blow::KillKit, Phase::AfterConsent) => (6, Some(sentence)),
                     (Blow::KillWarden | Blow::KillKit, _) => (1, Some(sentence)),
                 };
-                ended.expect(code, closing);
+                ended.ends(code, closing);
             });
         }
     });
@@ -136,7 +136,7 @@ fn a_signal_before_anything_is_started_ends_the_program_at_once() {
         let run = Run::push(&kit::push([])).args(&["--policy", "slow.toml"]).after(as_usual);
         let policy = run.path("slow.toml");
         mknodat(CWD, &policy, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("the folder is ours");
-        let running = run.start();
+        let running = run.spawn();
         // Opening a pipe for writing waits until somebody reads it.
         let writer = OpenOptions::new().write(true).open(&policy).expect("the pipe is ours");
         processes::signal(running.pid(), signal);
@@ -151,14 +151,14 @@ fn a_signal_before_anything_is_started_ends_the_program_at_once() {
 #[test]
 fn a_signal_right_after_the_first_thing_is_made_brings_all_down() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP].into_iter().cycle().take(30) {
-        let running = Run::push(&kit::push([Step::Hang])).start();
+        let running = Run::push(&kit::push([Step::Hang])).spawn();
         let deadline = Instant::now() + Duration::from_secs(60);
         while !running.has_begun() && Instant::now() < deadline {
             std::thread::yield_now(); // a pause would be longer than what is to be hit
         }
         processes::signal(running.pid(), signal);
         // That no folder and no process is left is checked at every end.
-        running.finish().expect(128 + signal.as_raw(), Some(UNCHANGED));
+        running.finish().ends(128 + signal.as_raw(), Some(UNCHANGED));
     }
 }
 
@@ -168,11 +168,11 @@ fn a_child_from_before_the_run_is_left_alone() {
     let inherits = "env -u DRIZZLE_PILOT_TEST_RUN sleep 600 >/dev/null 2>&1 & echo $! >sleeper";
     let run = Run::push(&kit::push([Step::IgnoreSignals, Step::Hang])).after(inherits);
     let sleeper = run.path("sleeper");
-    let running = run.start();
+    let running = run.spawn();
     running.until_logged("the fake hangs", |entry| *entry == Entry::Idle);
     let sleeper = std::fs::read_to_string(sleeper).expect("the shell has written it");
     hit(&running, Blow::KillWarden);
-    running.finish().expect(1, Some(UNCHANGED));
+    running.finish().ends(1, Some(UNCHANGED));
     let sleeper = sleeper.trim().parse().expect("it is a process id");
     assert!(processes::signal(sleeper, Signal::KILL), "the child of the shell was ended");
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::kit::{
     self, APPLIED, NO_CHANGES, data_loss, drop_column, execute, faulty, out, rename_column, rename_table,
 };
-use crate::run::{Ended, MAYBE, Run, UNCHANGED};
-use crate::script::{Entry, FaultKind, Mail, Menu, Script, Step};
+use crate::support::script::{Entry, FaultKind, Mail, Menu, Script, Step};
+use crate::support::{MAYBE, Ran, Run, UNCHANGED};
 
 /// A policy that would allow whatever it understands: what is not done then is not done because it is in doubt.
 const GENEROUS: &str = r#"
@@ -25,8 +25,8 @@ access = "approve"
 const DROP_JUNK: &[&str] = &["DROP TABLE \"junk\";", "DROP TABLE \"junk2\";"];
 
 #[track_caller]
-fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>, says: &[&str]) -> Ended {
-    Run::push(&kit::push(steps)).policy(GENEROUS).run().expect(code, closing).says(says).without_consent()
+fn check(steps: impl IntoIterator<Item = Step>, code: i32, closing: Option<&str>, says: &[&str]) -> Ran {
+    Run::push(&kit::push(steps)).policy(GENEROUS).run().ends(code, closing).says(says).without_consent()
 }
 
 /// Runs cases that mostly wait, all at once.
@@ -62,7 +62,7 @@ fn an_unknown_question_is_not_answered() {
     // A rule for unknown questions must match one choice, not several.
     let script = kit::push([Step::Menu(list("Shall I?", &["Yes", "Yes, twice"]))]);
     let rule = "[[prompts]]\nquestion = '^Shall'\nchoose = '^Yes'\n";
-    Run::push(&script).policy(rule).run().expect(4, Some(UNCHANGED)).without_consent();
+    Run::push(&script).policy(rule).run().ends(4, Some(UNCHANGED)).without_consent();
 }
 
 #[test]
@@ -75,10 +75,10 @@ fn two_prompts_with_the_same_text_are_not_told_apart_by_guessing() {
         steps: vec![asked(), asked(), Step::Menu(execute()), out(APPLIED)],
     };
     let one = "[renames.columns]\n\"public.users.name\" = \"full_name\"\n";
-    Run::push(&script).policy(one).run().expect(4, Some(UNCHANGED)).without_consent();
+    Run::push(&script).policy(one).run().ends(4, Some(UNCHANGED)).without_consent();
     // Where the answer is the same for both, there is nothing to guess.
     let both = format!("{one}\"auth.users.name\" = \"full_name\"\n");
-    let ended = Run::push(&script).policy(&both).run().expect(0, None);
+    let ended = Run::push(&script).policy(&both).run().ends(0, None);
     assert_eq!(ended.chosen(), [1, 1, 1]);
 }
 
@@ -133,7 +133,7 @@ fn a_frame_that_is_wrong_stops_the_run() {
         };
         let script = kit::push([faulty(asked(), at, kind), out(APPLIED)]);
         let ended = Run::push(&script).policy(policy).args(&["--timeout", "3s"]).run();
-        let ended = ended.expect(code, Some(UNCHANGED)).without_consent();
+        let ended = ended.ends(code, Some(UNCHANGED)).without_consent();
         assert!(ended.chosen().is_empty(), "{ended}");
     });
 }
@@ -175,16 +175,15 @@ fn deadlines_end_what_does_not_end() {
     ];
     side_by_side(cases, |(steps, says)| {
         let ended = Run::push(&kit::push(steps)).args(&limits).run();
-        let ended = ended.expect(124, Some(UNCHANGED)).says(&[says, "before consent"]).without_consent();
+        let ended = ended.ends(124, Some(UNCHANGED)).says(&[says, "before consent"]).without_consent();
         assert!(ended.took < Duration::from_secs(15), "{ended}");
     });
     // A kit that never hands its config over.
     let script = Script { mail: Mail::Nothing, steps: vec![Step::Hang] };
-    Run::push(&script).args(&limits).run().expect(124, Some(UNCHANGED)).says(&[idle]).without_consent();
+    Run::push(&script).args(&limits).run().ends(124, Some(UNCHANGED)).says(&[idle]).without_consent();
     // After consent silence is what a long statement looks like, and nobody knows what was done.
     let steps = [Step::Menu(execute()), Step::Hang];
-    let ended =
-        Run::push(&kit::push(steps)).args(&limits).run().expect(124, Some(MAYBE)).says(&[whole, "after consent"]);
+    let ended = Run::push(&kit::push(steps)).args(&limits).run().ends(124, Some(MAYBE)).says(&[whole, "after consent"]);
     assert_eq!(ended.chosen(), [1]);
 }
 
@@ -192,7 +191,7 @@ fn deadlines_end_what_does_not_end() {
 fn a_grandchild_does_not_outlive_the_run() {
     for keeps_terminal in [false, true] {
         let steps = [Step::Grandchild { keeps_terminal }, out(NO_CHANGES)];
-        // Ended checks that no process is left; a terminal that somebody keeps open must not keep us.
+        // Ran checks that no process is left; a terminal that somebody keeps open must not keep us.
         let ended = check(steps, 0, None, &["no changes"]);
         assert!(ended.took < Duration::from_secs(10), "{ended}");
     }
@@ -240,7 +239,7 @@ fn control_sequences_in_a_name_cannot_forge_a_prompt() {
     side_by_side(FORGING, |name| {
         let asked = Step::Menu(rename_table(name, &["orders"]));
         let ended = Run::push(&kit::push([asked, Step::Menu(execute()), out(APPLIED)])).policy(GENEROUS).run();
-        let ended = ended.expect(4, Some(UNCHANGED)).without_consent();
+        let ended = ended.ends(4, Some(UNCHANGED)).without_consent();
         assert!(ended.chosen().is_empty(), "{name:?}\n{ended}");
     });
 }
@@ -267,9 +266,9 @@ fn the_terminal_of_the_user_is_unharmed() {
         cases.into_iter().flat_map(|steps| [(steps.clone(), "--color=auto"), (steps, "-v")]),
         |(steps, flag)| {
             let script = kit::push(steps);
-            let (ended, shown) = Run::push(&script).policy(GENEROUS).args(&[flag, "--timeout", "3s"]).on_terminal();
-            let shown = String::from_utf8(shown).expect("the program writes text");
-            let rest = own.replace_all(&shown, "");
+            let ended = Run::push(&script).policy(GENEROUS).args(&[flag, "--timeout", "3s"]).on_terminal(24, 80);
+            let shown = ended.stdout.as_str();
+            let rest = own.replace_all(shown, "");
             let foreign = rest.chars().find(|character| character.is_control() && !matches!(character, '\n' | '\t'));
             assert_eq!(foreign, None, "{:?}: {shown:?}\n{ended}", script.steps);
             assert!(
@@ -314,7 +313,7 @@ fn control_sequences_in_a_warning_cannot_hide_a_loss() {
 #[test]
 fn a_forged_witness_is_not_believed() {
     let check = |steps: Vec<Step>, code: i32| {
-        Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().expect(code, Some(MAYBE));
+        Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().ends(code, Some(MAYBE));
     };
     let applied_by_name = "error: relation \"[✓] Changes applied\" does not exist\n";
     let allowed = |rest: &str| drop_column().into_iter().chain([out(rest)]).collect();
@@ -347,14 +346,14 @@ fn bytes_that_are_no_text_are_no_answer() {
         let steps = [Step::Bytes(bytes.to_vec()), Step::Menu(execute()), out(APPLIED)];
         check(steps, 4, Some(UNCHANGED), &["could forge"]);
         let steps = [Step::Menu(execute()), out("[✓] Changes "), Step::Bytes(bytes.to_vec()), out("applied\n")];
-        Run::push(&kit::push(steps)).run().expect(7, Some(MAYBE));
+        Run::push(&kit::push(steps)).run().ends(7, Some(MAYBE));
     }
 }
 
 #[test]
 fn exit_status_0_is_not_success() {
     let check = |steps: Vec<Step>, code: i32, closing: &str| {
-        drop(Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().expect(code, Some(closing)));
+        drop(Run::push(&kit::push(steps)).policy(kit::ALLOW_DROP_COLUMN).run().ends(code, Some(closing)));
     };
     let asked = |rest: Vec<Step>| drop_column().into_iter().chain(rest).collect::<Vec<_>>();
     let error = "error: column \"age\" cannot be cast automatically to type integer\n  code: '42804',\n";
@@ -379,7 +378,7 @@ fn changes_after_a_refusal_are_not_hidden() {
     let [warning, Step::Menu(menu)] = drop_column() else { unreachable!("a warning and its menu") };
     let disobedient = Menu { confirm: vec![APPLIED.trim().to_owned()], ..menu };
     let ended = Run::push(&kit::push([warning, Step::Menu(disobedient)])).run();
-    ended.expect(6, Some(MAYBE)).says(&["without consent"]).without_consent();
+    ended.ends(6, Some(MAYBE)).says(&["without consent"]).without_consent();
 }
 
 #[test]
@@ -391,11 +390,11 @@ fn a_line_that_does_not_confirm_the_answer_stops_the_run() {
     for line in other {
         let lying = Menu { confirm: vec![String::new(), line.to_owned()], ..asked.clone() };
         let script = kit::push([Step::Menu(lying), Step::Menu(execute()), out(APPLIED)]);
-        let ended = Run::push(&script).policy(policy).run().expect(4, Some(UNCHANGED)).says(&["did not confirm"]);
+        let ended = Run::push(&script).policy(policy).run().ends(4, Some(UNCHANGED)).says(&["did not confirm"]);
         assert_eq!(ended.without_consent().chosen(), [1]);
     }
     let ended = Run::push(&kit::push([Step::Menu(asked), Step::Menu(execute()), out(APPLIED)])).policy(policy).run();
-    assert_eq!(ended.expect(0, None).chosen(), [1, 1]);
+    assert_eq!(ended.ends(0, None).chosen(), [1, 1]);
 }
 
 #[test]
@@ -406,7 +405,9 @@ fn output_cut_into_single_bytes_is_read_the_same() {
         steps.extend(drop_column());
         steps.push(out(APPLIED));
         let policy = format!("[renames.tables]\n\"größe\" = \"größe › 2\"\n{}", kit::ALLOW_DROP_COLUMN);
-        let ended = Run::push(&kit::push(steps)).policy(&policy).run().expect(0, None);
+        let warned = "warning: drop_column public.users.age deletes 3 values (drizzle-pilot.toml:5 hazards.drop_column)\n\
+                      warning: our own look at what the statements reach failed: there is no connection of our own to this database\n";
+        let ended = Run::push(&kit::push(steps)).policy(&policy).run().ends_beside(0, warned);
         assert_eq!(ended.chosen(), [2, 1]);
     }
 }
@@ -414,6 +415,6 @@ fn output_cut_into_single_bytes_is_read_the_same() {
 #[test]
 fn a_kit_that_asks_before_its_config_was_seen_gets_no_answer() {
     let script = Script { mail: Mail::Nothing, steps: vec![Step::Menu(execute()), out(APPLIED)] };
-    let ended = Run::push(&script).policy(GENEROUS).run().expect(4, Some(UNCHANGED)).without_consent();
+    let ended = Run::push(&script).policy(GENEROUS).run().ends(4, Some(UNCHANGED)).without_consent();
     assert!(!ended.log.iter().any(|entry| matches!(entry, Entry::Told(_))), "{ended}");
 }

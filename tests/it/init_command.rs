@@ -3,106 +3,56 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use tempfile::TempDir;
-
-use crate::run::UNCHANGED;
-
-/// A project that several runs look at.
-struct Project(TempDir);
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use crate::support::{Project, Ran, UNCHANGED};
 
 const PACKAGE: &str =
     "{\n\t\"name\": \"app\",\n\t\"scripts\": {\n\t\t\"test\": \"exit 1\"\n\t},\n\t\"license\": \"ISC\"\n}\n";
 
-impl Project {
-    /// Makes one with these files, in a repository of git.
-    fn new(files: &[(&str, &str)]) -> Project {
-        let project = Project(tempfile::Builder::new().prefix("it prüft ").tempdir().expect("there is room"));
-        project.write(".git/HEAD", "ref: refs/heads/main\n");
-        for (name, text) in files {
-            project.write(name, text);
-        }
-        project
+/// Makes a project with these files, in a repository of git.
+fn project(files: &[(&str, &str)]) -> Project {
+    let project = Project::bare();
+    project.write(".git/HEAD", "ref: refs/heads/main\n");
+    for (name, text) in files {
+        project.write(name, text);
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is ours");
-        std::fs::write(path, text).expect("the folder is ours");
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn init(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_drizzle-pilot"))
-            .arg("init")
-            .args(args)
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").expect("cargo has a PATH"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("the program is built");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    /// Returns every file with its content and mode.
-    fn everything(&self) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
-        let files = walkdir::WalkDir::new(self.0.path()).into_iter().flatten();
-        let files = files.filter(|entry| entry.file_type().is_file());
-        files
-            .map(|entry| {
-                let mode = entry.metadata().expect("it is there").permissions().mode();
-                (entry.path().to_owned(), (std::fs::read(entry.path()).expect("it is ours"), mode))
-            })
-            .collect()
-    }
+    project
 }
 
-impl Ran {
-    #[track_caller]
-    fn expect(self, code: i32, says: &[&str]) -> Ran {
-        let Ran { out, err, .. } = &self;
-        assert_eq!(self.code, Some(code), "{out}\n---\n{err}");
-        for says in says {
-            assert!(out.contains(says) || err.contains(says), "it does not say {says:?}\n{out}\n---\n{err}");
-        }
-        assert_eq!(err.trim_end().ends_with(UNCHANGED), !matches!(code, 0 | 2), "{err}");
-        self
-    }
+#[track_caller]
+fn init(project: &Project, args: &[&str], code: i32, says: &[&str]) -> Ran {
+    let closing = (!matches!(code, 0 | 2)).then_some(UNCHANGED);
+    project.pilot(&["init"]).args(args).run().ends(code, closing).says(says)
+}
+
+/// Returns every file with its content and mode.
+fn everything(project: &Project) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
+    let files = walkdir::WalkDir::new(project.path("")).into_iter().flatten();
+    let files = files.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            let mode = entry.metadata().expect("it is there").permissions().mode();
+            (entry.path().to_owned(), (std::fs::read(entry.path()).expect("it is ours"), mode))
+        })
+        .collect()
 }
 
 #[test]
 fn scripts_and_a_policy_are_written_once() {
-    let project = Project::new(&[("package.json", PACKAGE), ("pnpm-lock.yaml", "")]);
-    let before = project.everything();
+    let project = project(&[("package.json", PACKAGE), ("pnpm-lock.yaml", "")]);
+    let before = everything(&project);
     let shown = [
         "+\t\t\"db:push\": \"drizzle-pilot push\",",
         "--- /dev/null",
         "+++ drizzle-pilot.toml",
         "pnpm (pnpm-lock.yaml)",
     ];
-    project.init(&["--dry-run"]).expect(2, &shown).expect(2, &["package.json would be written"]);
-    project.init(&[]).expect(64, &["nobody can be asked", "--yes"]);
-    assert_eq!(project.everything(), before);
+    init(&project, &["--dry-run"], 2, &shown).says(&["package.json would be written"]);
+    init(&project, &[], 64, &["nobody can be asked", "--yes"]);
+    assert_eq!(everything(&project), before);
 
-    project
-        .init(&["--yes"])
-        .expect(0, &["wrote drizzle-pilot.toml, package.json", "pnpm add --save-dev drizzle-pilot"]);
+    init(&project, &["--yes"], 0, &["wrote drizzle-pilot.toml, package.json", "pnpm add --save-dev drizzle-pilot"]);
     let scripts = "\t\"scripts\": {
 \t\t\"test\": \"exit 1\",
 \t\t\"db:push\": \"drizzle-pilot push\",
@@ -119,19 +69,19 @@ fn scripts_and_a_policy_are_written_once() {
         project.read("package.json"),
         PACKAGE.replace("\t\"scripts\": {\n\t\t\"test\": \"exit 1\"\n\t},\n", scripts)
     );
-    let after = project.everything();
+    let after = everything(&project);
     // A new file is as readable as the umask lets it be, like one that an editor makes.
     assert_eq!(after[&project.path("drizzle-pilot.toml")].1, after[&project.path("package.json")].1);
-    project.init(&[]).expect(0, &["there is nothing to write"]);
-    project.init(&["--yes", "--dry-run"]).expect(64, &["cannot be used with"]);
-    assert_eq!(project.everything(), after);
+    init(&project, &[], 0, &["there is nothing to write"]);
+    init(&project, &["--yes", "--dry-run"], 64, &["cannot be used with"]);
+    assert_eq!(everything(&project), after);
 }
 
 #[test]
 fn what_is_there_stays_as_it_is() {
     let own = "{ \"scripts\": { \"db:push\": \"drizzle-kit push\" } }";
     let policy = "version = 1\n";
-    let project = Project::new(&[
+    let project = project(&[
         ("package.json", "{}"),
         ("pnpm-workspace.yaml", ""),
         ("drizzle-pilot.toml", policy),
@@ -143,7 +93,9 @@ fn what_is_there_stays_as_it_is() {
         ("packages/db/drizzle/meta/_journal.json", ""),
     ]);
     let db = ["--cwd", "packages/db", "--yes", "--hook", "--compose", "--ci"];
-    project.init(&[&db[..], &["gitlab"]].concat()).expect(
+    init(
+        &project,
+        &[&db[..], &["gitlab"]].concat(),
         0,
         &[
             "script db:push: stays as it is (drizzle-kit push); init would write: drizzle-pilot push",
@@ -163,18 +115,18 @@ fn what_is_there_stays_as_it_is() {
         package.starts_with("{ \"scripts\": { \"db:push\": \"drizzle-kit push\", \"db:push:force\": "),
         "{package}"
     );
-    let after = project.everything();
-    project.init(&[&db[..], &["gitlab"]].concat()).expect(0, &["there is nothing to write"]);
-    assert_eq!(project.everything(), after);
+    let after = everything(&project);
+    init(&project, &[&db[..], &["gitlab"]].concat(), 0, &["there is nothing to write"]);
+    assert_eq!(everything(&project), after);
 }
 
 #[test]
 fn a_workflow_a_hook_and_a_compose_file_are_written_where_there_are_none() {
-    let project = Project::new(&[("package.json", PACKAGE), ("drizzle.config.ts", "")]);
+    let project = project(&[("package.json", PACKAGE), ("drizzle.config.ts", "")]);
     let git = Command::new("git").args(["init", "-q"]).current_dir(project.path("")).status();
     assert!(git.expect("git is installed").success());
     let all = ["--yes", "--hook", "--compose", "--ci", "github"];
-    project.init(&all).expect(0, &["wrote "]);
+    init(&project, &all, 0, &["wrote "]);
     let hook = project.path(".git/hooks/pre-commit");
     assert_eq!(hook.metadata().expect("it was written").permissions().mode() & 0o111, 0o111);
     let ran = Command::new(&hook).current_dir(project.path("")).status().expect("it can be executed");
@@ -185,18 +137,18 @@ fn a_workflow_a_hook_and_a_compose_file_are_written_where_there_are_none() {
             .contains("run: npx --no-install drizzle-pilot push --report")
     );
     assert!(project.read("compose.yaml").contains("command: npx --no-install drizzle-pilot push\n"));
-    let after = project.everything();
-    project.init(&all).expect(0, &["there is nothing to write"]);
-    assert_eq!(project.everything(), after);
+    let after = everything(&project);
+    init(&project, &all, 0, &["there is nothing to write"]);
+    assert_eq!(everything(&project), after);
 }
 
 #[test]
 fn what_stands_in_the_way_is_said_and_nothing_is_written() {
     let check = |files: &[(&str, &str)], args: &[&str], code: i32, says: &[&str]| {
-        let project = Project::new(files);
-        let before = project.everything();
-        project.init(args).expect(code, says);
-        assert_eq!(project.everything(), before);
+        let project = project(files);
+        let before = everything(&project);
+        init(&project, args, code, says);
+        assert_eq!(everything(&project), before);
     };
     let package = ("package.json", PACKAGE);
     check(&[], &["--yes"], 78, &["there is no package.json in ", "npm init -y"]);
@@ -217,30 +169,33 @@ fn what_stands_in_the_way_is_said_and_nothing_is_written() {
 
 #[test]
 fn a_config_that_needs_a_name_gets_it_in_every_script() {
-    let project = Project::new(&[("package.json", "{}"), ("drizzle.config.ts", ""), ("drizzle-auth.config.ts", "")]);
+    let project = project(&[("package.json", "{}"), ("drizzle.config.ts", ""), ("drizzle-auth.config.ts", "")]);
     let args = ["--yes", "--config", "drizzle-auth.config.ts"];
-    project.init(&args).expect(0, &["wrote"]);
+    init(&project, &args, 0, &["wrote"]);
     let package = project.read("package.json");
     assert_eq!(package.matches("--config drizzle-auth.config.ts\"").count(), 9, "{package}");
-    project.init(&args).expect(0, &["there is nothing to write"]);
+    init(&project, &args, 0, &["there is nothing to write"]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_said_before_anything_is() {
     // Nobody may write where a file stands in place of the folder, root neither.
-    let project = Project::new(&[("package.json", PACKAGE), (".github", "a file")]);
-    let before = project.everything();
-    project
-        .init(&["--yes", "--ci", "github"])
-        .expect(1, &["writing .github/workflows/drizzle-pilot.yml", "nothing was written"]);
-    assert_eq!(project.everything(), before);
+    let project = project(&[("package.json", PACKAGE), (".github", "a file")]);
+    let before = everything(&project);
+    init(
+        &project,
+        &["--yes", "--ci", "github"],
+        1,
+        &["writing .github/workflows/drizzle-pilot.yml", "nothing was written"],
+    );
+    assert_eq!(everything(&project), before);
 }
 
 #[test]
 fn for_programs_it_is_json() {
-    let project = Project::new(&[("package.json", PACKAGE)]);
-    let ran = project.init(&["--format", "json", "--dry-run"]).expect(2, &[]);
-    let document: serde_json::Value = serde_json::from_str(&ran.out).expect("it is JSON");
+    let project = project(&[("package.json", PACKAGE)]);
+    let ran = init(&project, &["--format", "json", "--dry-run"], 2, &[]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
     assert_eq!((&document["schema"], &document["command"], &document["code"]), (&1.into(), &"init".into(), &2.into()));
     let files: Vec<&str> =
         document["files"].as_array().expect("a list").iter().filter_map(|file| file["path"].as_str()).collect();
@@ -250,10 +205,10 @@ fn for_programs_it_is_json() {
 
 #[test]
 fn a_link_stays_a_link() {
-    let project = Project::new(&[("real/package.json", PACKAGE)]);
+    let project = project(&[("real/package.json", PACKAGE)]);
     std::os::unix::fs::symlink(Path::new("real/package.json"), project.path("package.json"))
         .expect("the folder is ours");
-    project.init(&["--yes"]).expect(0, &["wrote"]);
+    init(&project, &["--yes"], 0, &["wrote"]);
     assert!(project.path("package.json").is_symlink());
     assert!(project.read("real/package.json").contains("db:push"));
 }

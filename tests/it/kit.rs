@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::script::{Fault, FaultKind, Mail, Menu, Script, Step};
+use crate::support::list::ABORT;
+use crate::support::script::{Fault, FaultKind, Mail, Menu, Script, Step};
 
 /// What drizzle-kit prints around everything it does.
 pub(crate) const PULLED: &str =
     "[⣷] Pulling schema from database...\n\x1b[2K\x1b[1A\x1b[2K\x1b[G[✓] Pulling schema from database...\n";
 pub(crate) const APPLIED: &str = "[✓] Changes applied\n";
 pub(crate) const NO_CHANGES: &str = "[i] No changes detected\n";
-pub(crate) const ABORT: &str = "No, abort";
 const ABORTED: &str = "[x] All changes were aborted";
 
 /// A `push` on a database that needs no server: the config is handed over, the schema is pulled, then the steps follow.

@@ -1,24 +1,13 @@
 //! The program against recordings, and against a fake drizzle-kit in a real pseudo-terminal. No node, no PostgreSQL.
 
-#[allow(dead_code, reason = "the rest is for the tests with servers")]
-#[path = "../support/corpus.rs"]
-mod corpus_of_labels;
 #[allow(dead_code, reason = "the rest is for scripts/safety")]
 #[path = "../support/mutants.rs"]
 mod lines_of_rules;
-#[path = "../support/processes.rs"]
-mod processes;
-#[path = "../support/random.rs"]
-mod random;
-#[path = "../support/script.rs"]
-mod script;
-#[path = "../support/wait.rs"]
-mod wait;
-#[path = "../support/watchdog.rs"]
-mod watchdog;
+#[allow(dead_code, unused_imports, reason = "the rest is for the tests with servers")]
+#[path = "../support/mod.rs"]
+mod support;
 
 mod kit;
-mod run;
 
 mod prompt;
 mod replays;
@@ -38,6 +27,7 @@ mod command_line;
 mod corpus;
 mod docs;
 mod engines;
+mod formats;
 mod hazards;
 mod init_command;
 mod mutants;

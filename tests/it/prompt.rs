@@ -1,24 +1,23 @@
 //! Prompts as drizzle-kit draws them: read right or called ambiguous, never wrong.
 
+use std::cell::Cell;
+
 use drizzle_pilot::kit::prompt::{self, Entity, Kind, Loss, LossKind, Prompt, Rename, Unique};
 use drizzle_pilot::kit::replay::{Observation, Observer};
 use drizzle_pilot::kit::session::Doubt;
 use drizzle_pilot::term::Screen;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::support::list;
 
 /// Draws a prompt as hanji does, lets a Down move the highlight, and returns what is read.
 fn read(context: &str, question: &str, choices: &[String]) -> Result<Prompt, Doubt> {
-    let frame = |highlighted: usize| {
-        let rows = choices.iter().enumerate().map(|(idx, choice)| {
-            let marker = if idx == highlighted { "❯ " } else { "  " };
-            format!("{marker}{choice}")
-        });
-        format!("{question}{}", rows.collect::<Vec<_>>().join("\n"))
-    };
+    let frame = |highlighted: usize| list::frame(question.trim_end_matches('\n'), choices, &[highlighted]);
     // What hanji counts: the line ends of what it drew. (Rows wider than the terminal it counts several times.)
-    let n_rows = frame(0).split('\n').count();
-    let erase = format!("\x1b[2K{}\x1b[G", "\x1b[1A\x1b[2K".repeat(n_rows - 1));
-    let drawn = format!("{context}\x1b[?25l{}{erase}{}", frame(0), frame(1 % choices.len())).replace('\n', "\r\n");
+    let erase = list::erase(frame(0).split('\n').count());
+    let moved = frame(list::below(0, choices.len()));
+    let drawn = format!("{context}\x1b[?25l{}{erase}{moved}", frame(0)).replace('\n', "\r\n");
     let mut observer = Observer::default();
     let mut asked = None;
     Screen::default().feed(drawn.as_bytes(), |event| asked = asked.take().or(observer.on(event)));
@@ -84,21 +83,21 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![2 => plain.prop_map(String::from), 1 => wild, 4 => woven]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() }
+}
 
-    /// Where the prompt is read as a rename, the names are exactly those that drizzle-kit means.
-    #[test]
-    fn a_rename_is_read_right_or_called_ambiguous(
-        entity in prop::sample::select(Entity::ALL.to_vec()),
-        name in name(),
-        table in name(),
-        olds in prop::collection::vec(name(), 0..5),
-    ) {
+/// Where the prompt is read as a rename, the names are exactly those that drizzle-kit means.
+#[test]
+fn a_rename_is_read_right_or_called_ambiguous() {
+    let n_read = Cell::new(0);
+    let renames = (prop::sample::select(Entity::ALL.to_vec()), name(), name(), prop::collection::vec(name(), 0..5));
+    let held = TestRunner::new(config()).run(&renames, |(entity, name, table, olds)| {
         let table = (entity == Entity::Column).then_some(table);
         let (question, choices) = asked(entity, &name, table.as_deref(), &olds);
         match read("", &question, &choices) {
             Ok(Prompt { kind: Kind::Rename(read), highlighted, .. }) => {
+                n_read.set(n_read.get() + 1);
                 prop_assert_eq!(read, Rename { entity, name, table, candidates: olds });
                 prop_assert_eq!(highlighted, 0);
             }
@@ -107,7 +106,14 @@ proptest! {
             Err(Doubt::Unreadable(_) | Doubt::Forged | Doubt::Torn { .. }) => {}
             Err(other) => prop_assert!(false, "{other}"),
         }
-    }
+        Ok(())
+    });
+    held.unwrap_or_else(|error| panic!("{error}"));
+    assert!(n_read.get() >= 50, "{n_read:?} were read");
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     /// Names without anything in them that drizzle-kit's words could be mixed up with are always read.
     #[test]
@@ -123,10 +129,13 @@ proptest! {
         let table = table.map(str::to_owned);
         prop_assert_eq!(read, Ok(Kind::Rename(Rename { entity, name: name.clone(), table, candidates: olds.to_vec() })));
     }
+}
 
-    /// A line of the warning is read with the names that drizzle-kit means, or not understood.
-    #[test]
-    fn a_loss_is_read_right_or_not_at_all(table in name(), column in name(), rows in any::<u32>()) {
+/// A line of the warning is read with the names that drizzle-kit means, or not understood.
+#[test]
+fn a_loss_is_read_right_or_not_at_all() {
+    let n_read = Cell::new(0);
+    let held = TestRunner::new(config()).run(&(name(), name(), any::<u32>()), |(table, column, rows)| {
         let line = format!("· You're about to delete {column} column in {table} table with {rows} items");
         // Between prompts only the screen is looked at, and there a letter carries a few marks at most.
         prop_assume!(!line.contains('\u{30c}'));
@@ -138,6 +147,7 @@ proptest! {
                     if let (LossKind::Column { table: read_table, column: read_column }, false) =
                         (&kind, line.contains(['\n', '\t']))
                     {
+                        n_read.set(n_read.get() + 1);
                         prop_assert_eq!((read_table, read_column), (&table, &column));
                     }
                 }
@@ -146,7 +156,10 @@ proptest! {
             Err(Doubt::Unreadable(_) | Doubt::Forged) => {}
             Err(other) => prop_assert!(false, "{other}"),
         }
-    }
+        Ok(())
+    });
+    held.unwrap_or_else(|error| panic!("{error}"));
+    assert!(n_read.get() >= 50, "{n_read:?} were read");
 }
 
 fn warning(lines: &[&str]) -> String {

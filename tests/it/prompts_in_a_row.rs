@@ -4,20 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::kit::{self, APPLIED, execute, faulty, out, rename_column};
-use crate::run::{Ended, Run, UNCHANGED};
-use crate::script::{Entry, FaultKind, Menu, Step};
-
-/// Numbers without a pattern, the same in every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % n as u64).expect("it is below a usize")
-    }
-}
+use crate::support::script::{Entry, FaultKind, Menu, Step};
+use crate::support::{Ran, Random, Run, UNCHANGED};
 
 /// Questions about renames, the policy that answers them, and the answers.
 struct Exam {
@@ -29,13 +17,13 @@ struct Exam {
 impl Exam {
     /// Asks about the columns of one table after the other. Some were renamed from one of several, some are new.
     fn new(n_questions: usize) -> Exam {
-        let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+        let mut dice = Random(0x2545_f491_4f6c_dd1d);
         let mut exam = Exam { questions: Vec::new(), policy: String::new(), answers: Vec::new() };
         let (mut renames, mut creates) = (String::new(), Vec::new());
         for idx in 0..n_questions {
             let table = format!("table_{idx}");
             let olds: Vec<String> = (0..dice.below(9)).map(|old_idx| format!("old_{old_idx}")).collect();
-            let answer = dice.below(olds.len() + 1);
+            let answer = usize::try_from(dice.below(olds.len() as u64 + 1)).expect("it is an index");
             match answer.checked_sub(1) {
                 Some(old_idx) => renames += &format!("\"{table}.old_{old_idx}\" = \"new_{idx}\"\n"),
                 None => creates.push(format!("\"{table}.new_{idx}\"")),
@@ -49,7 +37,7 @@ impl Exam {
     }
 
     /// Asks all questions, and at last for consent.
-    fn sit(self, draw: impl FnMut((usize, Menu)) -> Step) -> Ended {
+    fn sit(self, draw: impl FnMut((usize, Menu)) -> Step) -> Ran {
         let questions = self.questions.into_iter().enumerate().map(draw);
         let script = kit::push(questions.chain([Step::Menu(execute()), out(APPLIED)]));
         under_load(|| Run::push(&script).policy(&self.policy).args(&["--timeout", "5m"]).run())
@@ -81,7 +69,7 @@ fn under_load<T>(work: impl FnOnce() -> T) -> T {
 fn a_thousand_answers_are_right() {
     let exam = Exam::new(1000);
     let answers = exam.answers.clone();
-    let ended = exam.sit(|(_, question)| Step::Menu(question)).expect(0, None);
+    let ended = exam.sit(|(_, question)| Step::Menu(question)).ends(0, None);
     assert_eq!(ended.chosen(), [answers, vec![1]].concat());
 }
 
@@ -89,12 +77,13 @@ fn a_thousand_answers_are_right() {
 fn late_frames_are_waited_for() {
     let exam = Exam::new(60);
     let answers = exam.answers.clone();
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Random(0x9e37_79b9_7f4a_7c15);
     let late = |(_, question)| {
-        let ms = 1 + dice.below(150) as u64;
-        faulty(question, 1 + dice.below(3), FaultKind::Delayed { ms })
+        let ms = 1 + dice.below(150);
+        let at = usize::try_from(1 + dice.below(3)).expect("it is small");
+        faulty(question, at, FaultKind::Delayed { ms })
     };
-    let ended = exam.sit(late).expect(0, None);
+    let ended = exam.sit(late).ends(0, None);
     assert_eq!(ended.chosen(), [answers, vec![1]].concat());
 }
 
@@ -113,7 +102,7 @@ fn a_lost_or_wrong_frame_stops_the_run_and_spoils_no_answer() {
                     true => faulty(question, 1, fault.clone()),
                     false => Step::Menu(question),
                 });
-                let ended = ended.expect(4, Some(UNCHANGED)).without_consent();
+                let ended = ended.ends(4, Some(UNCHANGED)).without_consent();
                 assert_eq!(ended.chosen(), answers[..faulty_idx], "{fault:?}\n{ended}");
                 let n_asked = ended.log.iter().filter(|entry| matches!(entry, Entry::Asked(_))).count();
                 assert_eq!(n_asked, faulty_idx + 1, "{fault:?}\n{ended}");

@@ -10,7 +10,7 @@ use drizzle_pilot::term::Screen;
 use drizzle_pilot::term::screen::{Event, Text};
 use drizzle_pilot::term::transcript::{Piece, ReadError, Reader};
 
-use crate::run::{Ended, Run, UNCHANGED};
+use crate::support::{Ran, Run, UNCHANGED};
 
 fn transcripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts")
@@ -132,7 +132,7 @@ fn dialect(project: &Path) -> &'static str {
 }
 
 /// Runs `replay` on a recording. The policy is a file, or the built-in one.
-fn replay(path: &Path, policy: Option<&Path>, dialect: &str) -> Ended {
+fn replay(path: &Path, policy: Option<&Path>, dialect: &str) -> Ran {
     let run =
         Run::new(&["replay"]).args(&[path.to_str().expect("the repository has plain names"), "--dialect", dialect]);
     match policy {
@@ -179,7 +179,7 @@ fn a_hostile_recording_is_not_believed() {
         .expect("it is ours");
     let check = |name: &str, code: i32, says: &str| {
         let ended = replay(&hostile.join(name), Some(policy.path()), "postgresql");
-        let ended = ended.expect(code, Some(UNCHANGED)).says(&[says]);
+        let ended = ended.ends(code, Some(UNCHANGED)).says(&[says]);
         assert!(!ended.stdout.contains("recorded "), "{name}\n{ended}");
     };
     check("torn.cast", 4, "the prompt has 4 rows, but 3 were seen");

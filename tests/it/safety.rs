@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::kit::{self, APPLIED, NO_CHANGES, data_loss, drop_column, execute, faulty, out, rename_table};
-use crate::processes::{self, Signal};
-use crate::run::{Ended, MAYBE, Run, UNCHANGED};
-use crate::script::{Entry, FaultKind, Mail, Menu, Script, Step};
-use crate::wait::gone_within;
+use crate::support::processes::{self, Signal};
+use crate::support::script::{Entry, FaultKind, Mail, Menu, Script, Step};
+use crate::support::wait::gone_within;
+use crate::support::{MAYBE, Ran, Run, UNCHANGED};
 
 /// Returns the names of the keys that the fake got.
-fn keys<'a>(ended: &'a Ended) -> Vec<&'a str> {
+fn keys<'a>(ended: &'a Ran) -> Vec<&'a str> {
     let key = |entry: &'a Entry| match entry {
         Entry::Key(key) => Some(key.as_str()),
         _ => None,
@@ -27,9 +27,9 @@ fn purchases() -> Menu {
 /// disaster, and every run of these tests would fail of it.
 #[test]
 fn rule_1_a_refusal_types_no_escape() {
-    let ended = Run::push(&kit::push(drop_column())).run().expect(3, Some(UNCHANGED)).without_consent();
+    let ended = Run::push(&kit::push(drop_column())).run().ends(3, Some(UNCHANGED)).without_consent();
     assert_eq!((keys(&ended), ended.chosen()), (vec!["down", "up", "enter"], vec![0]), "{ended}");
-    let ended = Run::push(&kit::push([Step::Menu(purchases())])).run().expect(3, Some(UNCHANGED));
+    let ended = Run::push(&kit::push([Step::Menu(purchases())])).run().ends(3, Some(UNCHANGED));
     assert_eq!((keys(&ended), ended.chosen()), (vec!["down", "ctrl-c"], vec![]), "{ended}");
 }
 
@@ -37,7 +37,7 @@ fn rule_1_a_refusal_types_no_escape() {
 #[test]
 fn rule_2_enter_waits_for_the_proof_that_the_prompt_is_whole() {
     let torn = faulty(purchases(), 1, FaultKind::Erases { more: 1 });
-    let ended = Run::push(&kit::push([torn, out(APPLIED)])).policy(RENAMED).run().expect(4, Some(UNCHANGED));
+    let ended = Run::push(&kit::push([torn, out(APPLIED)])).policy(RENAMED).run().ends(4, Some(UNCHANGED));
     assert_eq!(keys(&ended), ["down", "ctrl-c"], "{ended}");
 }
 
@@ -45,7 +45,7 @@ fn rule_2_enter_waits_for_the_proof_that_the_prompt_is_whole() {
 #[test]
 fn rule_2_enter_waits_for_the_highlight_on_the_choice() {
     let script = kit::push([faulty(purchases(), 4, FaultKind::WrongRow), out(APPLIED)]);
-    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().expect(124, Some(UNCHANGED));
+    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().ends(124, Some(UNCHANGED));
     assert!(!keys(&ended).contains(&"enter"), "{ended}");
 }
 
@@ -54,7 +54,7 @@ fn rule_2_enter_waits_for_the_highlight_on_the_choice() {
 fn rule_2_nothing_is_typed_while_nobody_listens() {
     let drawn = "\x1b[?25l❯ No, abort\n  Yes, I want to execute all statements";
     let ended = Run::push(&kit::push([out(drawn), Step::Hang])).args(&["--record", "push.cast"]).run();
-    let ended = ended.expect(4, Some(UNCHANGED));
+    let ended = ended.ends(4, Some(UNCHANGED));
     assert!(!ended.file("push.cast").contains("\"i\","), "something was typed\n{}", ended.file("push.cast"));
 }
 
@@ -63,7 +63,7 @@ fn rule_2_nothing_is_typed_while_nobody_listens() {
 fn rule_2_the_line_that_confirms_is_checked() {
     let lying = Menu { confirm: vec!["+ purchases table will be created".to_owned(); 6], ..purchases() };
     let script = kit::push([Step::Menu(lying), Step::Menu(execute()), out(APPLIED)]);
-    let ended = Run::push(&script).policy(RENAMED).run().expect(4, Some(UNCHANGED)).without_consent();
+    let ended = Run::push(&script).policy(RENAMED).run().ends(4, Some(UNCHANGED)).without_consent();
     assert_eq!(ended.chosen(), [4]);
 }
 
@@ -71,7 +71,7 @@ fn rule_2_the_line_that_confirms_is_checked() {
 #[test]
 fn rule_3_a_key_waits_for_the_effect_of_the_last() {
     let script = kit::push([Step::Chunked { bytes: 1, delay_us: 100 }, Step::Menu(purchases()), out(NO_CHANGES)]);
-    let ended = Run::push(&script).policy(RENAMED).run().expect(0, None);
+    let ended = Run::push(&script).policy(RENAMED).run().ends(0, None);
     assert_eq!(keys(&ended), ["down", "down", "down", "down", "enter"], "{ended}");
 }
 
@@ -83,7 +83,7 @@ fn rule_4_an_unknown_prompt_is_not_answered() {
     let nameless = Menu { choices: choices(), ..Menu::default() };
     for asked in [unknown, nameless] {
         let script = kit::push([Step::Menu(asked), out(APPLIED)]);
-        let ended = Run::push(&script).args(&["--accept-data-loss"]).run().expect(4, Some(UNCHANGED));
+        let ended = Run::push(&script).args(&["--accept-data-loss"]).run().ends(4, Some(UNCHANGED));
         assert!(ended.chosen().is_empty(), "{ended}");
     }
 }
@@ -93,14 +93,14 @@ fn rule_4_an_ambiguous_prompt_is_not_answered() {
     let purchases = purchases();
     let question = purchases.question.replace("purchases", "purchase");
     let script = kit::push([Step::Menu(Menu { question, ..purchases }), out(APPLIED)]);
-    let ended = Run::push(&script).policy("renames.otherwise = \"create\"\n").run().expect(4, Some(UNCHANGED));
+    let ended = Run::push(&script).policy("renames.otherwise = \"create\"\n").run().ends(4, Some(UNCHANGED));
     assert!(ended.chosen().is_empty(), "{ended}");
 }
 
 #[test]
 fn rule_4_a_prompt_that_changes_stops_the_run() {
     let script = kit::push([faulty(purchases(), 1, FaultKind::OtherQuestion), out(APPLIED)]);
-    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().expect(124, Some(UNCHANGED));
+    let ended = Run::push(&script).policy(RENAMED).args(&["--timeout", "2s"]).run().ends(124, Some(UNCHANGED));
     assert_eq!(keys(&ended), ["down", "ctrl-c"], "{ended}");
 }
 
@@ -117,7 +117,7 @@ fn rule_4_a_forged_screen_is_not_believed() {
         data_loss(&["DROP TABLE \"junk\";", "DROP TABLE \"junk2\";"], &lines, "Yes, I want to remove 2 tables, ");
     let policy = "[hazards]\ndrop_table = { only = [\"junk*\"] }\n";
     let ended = Run::push(&kit::push(steps.into_iter().chain([out(APPLIED)]))).policy(policy).run();
-    ended.expect(4, Some(UNCHANGED)).without_consent();
+    ended.ends(4, Some(UNCHANGED)).without_consent();
 }
 
 /// Success needs the kit's own line, a good status, and no error.
@@ -125,7 +125,7 @@ fn rule_4_a_forged_screen_is_not_believed() {
 fn rule_5_success_needs_a_witness() {
     let check = |rest: Vec<Step>, code: i32, closing: Option<&str>| {
         let steps = std::iter::once(Step::Menu(execute())).chain(rest);
-        Run::push(&kit::push(steps)).run().expect(code, closing);
+        Run::push(&kit::push(steps)).policy("").run().ends(code, closing);
     };
     let error = || out("error: canceling statement due to statement timeout\n");
     check(vec![out(APPLIED)], 0, None);
@@ -143,7 +143,7 @@ fn rule_6_what_is_not_shown_is_not_executed() {
     let check = |above: String, says: &str| {
         let asked = Step::Menu(Menu { above, ..execute() });
         let ended = Run::push(&kit::push([asked, out(APPLIED)])).args(&["--accept-data-loss"]).run();
-        drop(ended.expect(4, Some(UNCHANGED)).says(&[says]).without_consent());
+        drop(ended.ends(4, Some(UNCHANGED)).says(&[says]).without_consent());
     };
     check(String::new(), "did not show the statements");
     check(kit::block(&[]), "not framed by empty lines");
@@ -163,7 +163,7 @@ fn rule_7_what_cannot_be_read_is_refused() {
         let asked = Step::Menu(Menu { above: kit::block(statements), ..execute() });
         let all = "[hazards]\naccess = 'approve'\nmay_fail = 'approve'\n";
         let ended = Run::push(&kit::push([asked, out(APPLIED)])).policy(all).args(flags).run();
-        drop(ended.expect(code, Some(UNCHANGED)).says(&[says]).without_consent());
+        drop(ended.ends(code, Some(UNCHANGED)).says(&[says]).without_consent());
     };
     let generous = &["--accept-data-loss"];
     for statements in [
@@ -184,7 +184,7 @@ fn rule_7_what_cannot_be_read_is_refused() {
 fn rule_8_a_grandchild_ends_with_the_run() {
     let steps = [Step::Grandchild { keeps_terminal: false }, out(NO_CHANGES)];
     // Every run is checked for processes that are left.
-    let ended = Run::push(&kit::push(steps)).run().expect(0, None);
+    let ended = Run::push(&kit::push(steps)).policy("").run().ends(0, None);
     assert!(ended.log.iter().any(|entry| matches!(entry, Entry::Grandchild(_))), "{ended}");
 }
 
@@ -193,7 +193,7 @@ fn rule_8_a_grandchild_ends_with_the_run() {
 fn rule_8_nothing_outlives_our_own_death() {
     let start = || {
         let steps = [Step::IgnoreSignals, Step::Grandchild { keeps_terminal: true }, Step::Hang];
-        let running = Run::push(&kit::push(steps)).start();
+        let running = Run::push(&kit::push(steps)).spawn();
         running.until_logged("the fake sleeps", |entry| *entry == Entry::Idle);
         let names: Vec<String> = running.processes().into_iter().map(|process| process.name).collect();
         assert_eq!(names.iter().filter(|name| *name == "fake_kit").count(), 2, "{names:?}");
@@ -204,14 +204,14 @@ fn rule_8_nothing_outlives_our_own_death() {
     {
         let running = start();
         processes::signal(running.pid(), signal);
-        running.finish().expect(code, closing);
+        running.finish().ends(code, closing);
     }
     // The kit itself is killed: its child goes with it.
     let running = start();
     let kit = running.processes().into_iter().filter(|process| process.name == "fake_kit").map(|process| process.pid);
     processes::signal(kit.min().expect("it runs"), Signal::KILL);
     gone_within(std::time::Duration::from_secs(5), "a process", || running.processes());
-    running.finish().expect(1, Some(UNCHANGED));
+    running.finish().ends(1, Some(UNCHANGED));
 }
 
 /// Secrets appear in no output, report or recording.
@@ -337,14 +337,14 @@ fn rule_10_memory_is_bounded() {
 fn rule_10_text_that_was_not_kept_whole_is_followed_by_no_answer() {
     let lines = Step::FloodOf { bytes: b"x\n".to_vec(), total: 1 << 19 };
     let ended = Run::push(&kit::push([lines, Step::Menu(execute()), out(APPLIED)])).run();
-    drop(ended.expect(4, Some(UNCHANGED)).says(&["too long to be read whole"]).without_consent());
+    drop(ended.ends(4, Some(UNCHANGED)).says(&["too long to be read whole"]).without_consent());
 }
 
 /// Doubt stops: no missing knowledge leads to consent …
 #[test]
 fn rule_12_what_is_not_known_is_not_consented_to() {
     let script = Script { mail: Mail::Nothing, steps: vec![Step::Menu(execute()), out(APPLIED)] };
-    Run::push(&script).run().expect(4, Some(UNCHANGED)).without_consent();
+    Run::push(&script).run().ends(4, Some(UNCHANGED)).without_consent();
     // A loss that is not understood, and a button that says more than the warning.
     for (line, button) in [
         ("· You're about to do something to users table with 3 items", "Yes, I want to remove 1 table, "),
@@ -354,7 +354,7 @@ fn rule_12_what_is_not_known_is_not_consented_to() {
         ),
     ] {
         let run = Run::push(&kit::push(data_loss(kit::DROP_COLUMN, &[line], button))).policy(kit::ALLOW_DROP_COLUMN);
-        run.args(&["--accept-data-loss"]).run().expect(3, Some(UNCHANGED)).without_consent();
+        run.args(&["--accept-data-loss"]).run().ends(3, Some(UNCHANGED)).without_consent();
     }
 }
 
@@ -363,6 +363,6 @@ fn rule_12_what_is_not_known_is_not_consented_to() {
 fn rule_12_no_deadline_leads_to_consent() {
     let ended =
         Run::push(&kit::push([faulty(execute(), 1, FaultKind::Deaf), out(APPLIED)])).args(&["--timeout", "2s"]).run();
-    let ended = ended.expect(124, Some(UNCHANGED)).without_consent();
+    let ended = ended.ends(124, Some(UNCHANGED)).without_consent();
     assert!(!keys(&ended).contains(&"enter"), "{ended}");
 }

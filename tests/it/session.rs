@@ -1,14 +1,17 @@
 //! The decisions at the terminal against a prompt that draws and hears badly. From bytes to keys, without a process.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use drizzle_pilot::kit::session::{Answer, Session, Step};
 use drizzle_pilot::term::screen::Event;
 use drizzle_pilot::term::{Key, Screen};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::kit::{consent, rename_column, rename_table};
-use crate::script::Menu;
+use crate::support::list::{self, ABORT};
+use crate::support::script::Menu;
 
 /// What goes wrong with one drawing: 0 is the first frame, `n` what follows the `n`th key.
 #[derive(Debug, Clone)]
@@ -23,9 +26,13 @@ enum Mischief {
     Mixed(usize, &'static str),
     /// The key before it is not heard, and nothing is drawn.
     Unheard,
+    /// The key before it is not heard, and the list is drawn as it was.
+    Unmoved,
+    /// The key before it counts twice, and the list is drawn as it is then.
+    Skipped,
 }
 
-/// A prompt as hanji draws it, and what it takes for its highlight.
+/// A prompt, and what came of it.
 struct Prompt {
     menu: Menu,
     highlighted: usize,
@@ -35,19 +42,11 @@ struct Prompt {
 
 impl Prompt {
     fn frame(&self) -> String {
-        let rows = self.menu.choices.iter().enumerate().map(|(idx, choice)| {
-            let marker = if idx == self.highlighted { "❯ " } else { "  " };
-            format!("{marker}{choice}")
-        });
-        let list = rows.collect::<Vec<_>>().join("\r\n");
-        match self.menu.question.as_str() {
-            "" => list,
-            question => format!("{}\r\n{list}", question.replace('\n', "\r\n")),
-        }
+        list::frame(&self.menu.question, &self.menu.choices, &[self.highlighted]).replace('\n', "\r\n")
     }
 
     fn erase(&self) -> String {
-        format!("\x1b[2K{}\x1b[G", "\x1b[1A\x1b[2K".repeat(self.frame().matches("\r\n").count()))
+        list::erase(1 + self.frame().matches("\r\n").count())
     }
 
     /// Hears a key, and returns what it draws then.
@@ -55,8 +54,8 @@ impl Prompt {
         let erase = self.erase();
         let n_choices = self.menu.choices.len();
         match key {
-            Key::Up => self.highlighted = (self.highlighted + n_choices - 1) % n_choices,
-            Key::Down => self.highlighted = (self.highlighted + 1) % n_choices,
+            Key::Up => self.highlighted = list::above(self.highlighted, n_choices),
+            Key::Down => self.highlighted = list::below(self.highlighted, n_choices),
             Key::Enter => {
                 self.entered = Some(self.highlighted);
                 let confirm = self.menu.confirm.get(self.highlighted).cloned().unwrap_or_default();
@@ -105,10 +104,18 @@ fn fly(menu: Menu, answer: &Answer, at: usize, mischief: Option<&Mischief>, piec
             was_shown = false;
             keys.push(key);
             let mischief = mischief.filter(|_| at == keys.len());
-            if matches!(mischief, Some(Mischief::Unheard)) {
-                continue;
-            }
-            coming.extend(spoil(prompt.hear(key), mischief));
+            let drawn = match mischief {
+                Some(Mischief::Unheard) => continue,
+                Some(Mischief::Unmoved) => format!("{}{}", prompt.erase(), prompt.frame()),
+                Some(Mischief::Skipped) if key != Key::Enter => {
+                    let erase = prompt.erase();
+                    prompt.hear(key);
+                    prompt.hear(key);
+                    format!("{erase}{}", prompt.frame())
+                }
+                _ => prompt.hear(key),
+            };
+            coming.extend(spoil(drawn, mischief));
         }
     }
     Came { prompt, keys, last }
@@ -125,7 +132,7 @@ fn spoil(drawn: String, mischief: Option<&Mischief>) -> Vec<u8> {
             let (before, after) = bytes.split_at(part(*hundredths));
             [before, other.as_bytes(), after].concat()
         }
-        Some(Mischief::Unheard) | None => bytes.to_vec(),
+        Some(Mischief::Unheard | Mischief::Unmoved | Mischief::Skipped) | None => bytes.to_vec(),
     }
 }
 
@@ -167,11 +174,17 @@ fn mischief() -> impl Strategy<Value = Mischief> {
         Just(Mischief::Twice),
         (0..=100_usize, other).prop_map(|(at, other)| Mischief::Mixed(at, other)),
         Just(Mischief::Unheard),
+        Just(Mischief::Unmoved),
+        Just(Mischief::Skipped),
     ]
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// However the bytes are cut, every choice is reached, and nothing is pressed twice.
     #[test]
@@ -183,25 +196,10 @@ proptest! {
         prop_assert!(!came.prompt.interrupted && !matches!(came.last, Step::Stop(_)), "{:?}", came.last);
     }
 
-    /// Whatever goes wrong on the way, Enter comes on the answer or not at all.
-    #[test]
-    fn nothing_else_is_ever_entered(
-        menu in menu(),
-        choice in any::<prop::sample::Index>(),
-        at in 0..8_usize,
-        mischief in mischief(),
-        piece in 1..200_usize,
-    ) {
-        let choice = choice.index(menu.choices.len());
-        let came = fly(menu, &Answer::Choose(choice), at, Some(&mischief), piece);
-        prop_assert!(came.prompt.entered.is_none_or(|entered| entered == choice), "{:?}", came.keys);
-        prop_assert!(came.keys.iter().filter(|key| **key == Key::Enter).count() <= 1);
-    }
-
     /// A refusal ends on "No, abort" or with Ctrl-C, whatever goes wrong, and never on another choice.
     #[test]
     fn a_refusal_never_consents(menu in menu(), at in 0..8_usize, mischief in mischief(), piece in 1..200_usize) {
-        let declines = menu.choices.iter().position(|choice| choice == crate::kit::ABORT);
+        let declines = menu.choices.iter().position(|choice| choice == ABORT);
         for mischief in [None, Some(&mischief)] {
             let came = fly(menu.clone(), &Answer::Decline, at, mischief, piece);
             prop_assert!(came.prompt.entered.is_none() || came.prompt.entered == declines, "{:?}", came.keys);
@@ -218,4 +216,28 @@ proptest! {
         prop_assert_eq!((came.keys.as_slice(), came.prompt.entered), (&[Key::Down][..], None));
         prop_assert!(matches!(came.last, Step::Stop(_)), "{:?}", came.last);
     }
+}
+
+/// Whatever goes wrong on the way, Enter comes on the answer or not at all.
+#[test]
+fn nothing_else_is_ever_entered() {
+    let (n_entered, n_stopped) = (Cell::new(0), Cell::new(0));
+    let flights = (menu(), any::<prop::sample::Index>(), 0..8_usize, mischief(), 1..200_usize);
+    let held = TestRunner::new(config()).run(&flights, |(menu, choice, at, mischief, piece)| {
+        let choice = choice.index(menu.choices.len());
+        let came = fly(menu, &Answer::Choose(choice), at, Some(&mischief), piece);
+        prop_assert!(came.keys.iter().filter(|key| **key == Key::Enter).count() <= 1);
+        // The mischief was done, and something was entered all the same.
+        let was_spoiled = at <= came.keys.len();
+        match came.prompt.entered {
+            Some(entered) => {
+                prop_assert_eq!(entered, choice, "{:?}", came.keys);
+                n_entered.set(n_entered.get() + u32::from(was_spoiled));
+            }
+            None => n_stopped.set(n_stopped.get() + u32::from(was_spoiled)),
+        }
+        Ok(())
+    });
+    held.unwrap_or_else(|error| panic!("{error}"));
+    assert!(n_entered.get() >= 20 && n_stopped.get() >= 20, "{n_entered:?} entered, {n_stopped:?} stopped");
 }

@@ -318,18 +318,25 @@ fn a_database_that_is_read_only_stays_so() {
 /// Where the child process finds its database.
 const CHILD: &str = "DRIZZLE_PILOT_TEST_APPLY";
 
-/// Is no test by itself: signals go to a whole process, and so the tests below start this one alone in a new process.
+/// Signals go to a whole process, and so the tests below start this one alone in a new process. Nobody hinders that of its own.
 #[test]
-fn as_a_child() {
-    let Ok(url) = std::env::var(CHILD) else { return };
-    let dsn = Dsn::from_url(&url, &|_| None).expect("the URL is right");
-    println!("ending: {:?}", apply::apply(&dsn, &script(&["CREATE TABLE a ()", FIVE[1]]), &run()));
+fn a_child_that_is_left_alone_applies_both_statements() {
+    if let Ok(url) = std::env::var(CHILD) {
+        let dsn = Dsn::from_url(&url, &|_| None).expect("the URL is right");
+        println!("ending: {:?}", apply::apply(&dsn, &script(&["CREATE TABLE a ()", FIVE[1]]), &run()));
+        return;
+    }
+    let database = prepared(Server::Postgres15);
+    let output = start_child(&database).wait_with_output().expect("the child was started");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("ending: Ok(Applied { n_statements: 2, proof: Answered, signal: None })"), "{told}");
+    assert_eq!(database.list("SELECT age FROM users"), ["7", "7"]);
 }
 
 fn start_child(database: &Database) -> Child {
     let program = std::env::current_exe().expect("the test knows itself");
     Command::new(program)
-        .args(["apply::as_a_child", "--exact", "--nocapture"])
+        .args(["apply::a_child_that_is_left_alone_applies_both_statements", "--exact", "--nocapture"])
         .env(CHILD, database.url().as_str())
         .stdout(Stdio::piped())
         .spawn()

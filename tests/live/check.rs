@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::NEWEST;
 use crate::support::{Database, Project};
@@ -32,13 +31,7 @@ fn generate(project: &Project, schema: &str, name: &str) {
 }
 
 fn git(project: &Project, args: &[&str]) -> bool {
-    let git = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
-        .args(args)
-        .current_dir(project.path(""))
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output();
-    git.expect("git is installed: apt-get install git").status.success()
+    project.git(args).status.success()
 }
 
 fn commit(project: &Project) {
@@ -102,7 +95,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     // Neither node nor drizzle-kit is needed to compare a folder with a history.
     let status = |code, says: &[&str]| {
         let args = ["status", "--migrations", "drizzle", "--url"];
-        project.pilot(&args).argument(database.url().as_str()).env("PATH", "/nowhere").run().expect(code).says(says);
+        project.pilot(&args).args(&[database.url().as_str()]).env("PATH", "/nowhere").run().expect(code).says(says);
     };
     assert!(git(&project, &["init", "-q"]));
     generate(&project, USERS, "users");

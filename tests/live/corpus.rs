@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use crate::NEWEST;
-use crate::corpus_of_labels::{Pattern, folders, patterns};
-use crate::random::Random;
-use crate::support::{Database, Project, Server};
+use crate::support::corpus::{Pattern, folders, patterns};
+use crate::support::{Database, Project, Random, Server};
 
 const BREAKPOINT: &str = "--> statement-breakpoint";
 

@@ -143,7 +143,7 @@ fn the_migrations_build_again_what_was_emptied() {
     let says = format!("role {role} stays, and 0003_m.sql creates it");
     let before = database.everything();
     for dry in [&[][..], &["--dry-run"]] {
-        let run = project.pilot(&["reset", "--yes"]).arguments(dry).run();
+        let run = project.pilot(&["reset", "--yes"]).args(dry).run();
         let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied after this"]);
         assert_eq!(database.everything(), before, "{ran}");
     }
@@ -157,7 +157,7 @@ fn the_migrations_build_again_what_was_emptied() {
     database.sql(&format!("DROP ROLE {role}"));
     // Neither can what is kept be created again.
     let kept = ["--keep", "moods", "--keep", "mood"];
-    let ran = project.pilot(&["reset", "--yes"]).arguments(&kept).run().expect(3).database("unchanged");
+    let ran = project.pilot(&["reset", "--yes"]).args(&kept).run().expect(3).database("unchanged");
     let says =
         ["type public.mood stays, and 0000_m.sql creates it", "table public.moods stays, and 0000_m.sql creates it"];
     drop(ran.says(&says));
@@ -328,7 +328,7 @@ fn what_is_to_stay_is_named_by_patterns_and_misspelt_names_stop() {
     let before = database.everything();
     let stops = |arguments: &[&str], code: i32, says: &[&str]| {
         let ran =
-            project.pilot(&["reset", "--yes"]).arguments(arguments).run().expect(code).database("unchanged").says(says);
+            project.pilot(&["reset", "--yes"]).args(arguments).run().expect(code).database("unchanged").says(says);
         assert_eq!(database.everything(), before, "{ran}");
     };
     stops(&["--keep", "cahce_*"], 3, &["there is nothing called cahce_* to keep"]);
@@ -350,7 +350,7 @@ fn what_is_to_stay_is_named_by_patterns_and_misspelt_names_stop() {
     ];
     let ran = project
         .pilot(&["reset", "--yes", "--schema", "later"])
-        .arguments(&keep)
+        .args(&keep)
         .run()
         .expect(0)
         .says(&["there is no schema later"]);

@@ -240,7 +240,7 @@ fn a_signal_while_rows_are_counted_is_no_consent() {
     let mut policy = tempfile::NamedTempFile::new().expect("there is a temporary folder");
     policy.write_all(b"[hazards]\ndata_loss = 'approve'\nunclassified = 'approve'\n").expect("the file is ours");
     let path = policy.path().to_str().expect("the path is UTF-8");
-    let (stuck, _extensions) = looking(|run, _| run.argument("--policy").argument(path));
+    let (stuck, _extensions) = looking(|run, _| run.args(&["--policy", path]));
     Blow::Terminate.hit(&stuck.running);
     Blow::Terminate.check(stuck.end(), false);
 }
@@ -251,7 +251,7 @@ fn a_lock_that_is_lost_while_rows_are_counted_is_told_as_that() {
     let mut policy = tempfile::NamedTempFile::new().expect("there is a temporary folder");
     policy.write_all(b"version = 1\n").expect("the file is ours");
     let path = policy.path().to_str().expect("the path is UTF-8");
-    let (stuck, _extensions) = looking(|run, _| run.argument("--policy").argument(path));
+    let (stuck, _extensions) = looking(|run, _| run.args(&["--policy", path]));
     take_away(&stuck.database);
     let ran = stuck.end().expect(69).says(&["the lock on this database was lost, before consent"]);
     assert_eq!(ran.report["refusals"], serde_json::json!([]), "{ran}");
@@ -272,7 +272,7 @@ fn a_deadline_is_an_ending_like_a_signal() {
         ("--timeout", Phase::BeforeTheQuestion, "Nothing was executed."),
         ("--idle-timeout", Phase::WaitingForALock, "The database may be partly changed."),
     ] {
-        let stuck = stuck(NEWEST, Server::Postgres15, phase, |run, _| run.argument(flag).argument("10s"));
+        let stuck = stuck(NEWEST, Server::Postgres15, phase, |run, _| run.args(&[flag, "10s"]));
         stuck.end().expect(124).says(&[sentence]);
     }
 }

@@ -140,7 +140,7 @@ fn push_at_mute_server(prepare: impl FnOnce(Run) -> Run) -> (Running, TcpStream)
 
 #[test]
 fn the_deadline_of_the_run_holds_for_a_mute_server() {
-    let (running, _connection) = push_at_mute_server(|run| run.argument("--timeout").argument("2s"));
+    let (running, _connection) = push_at_mute_server(|run| run.args(&["--timeout", "2s"]));
     let ran = running.finish().expect(124).says(&["did not answer", "before consent"]);
     assert!(ran.took < Duration::from_secs(8), "{ran}");
 }

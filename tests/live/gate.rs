@@ -195,7 +195,7 @@ fn a_long_list_of_statements_is_told_as_it_was_shown() {
     project.write("schema.ts", &schema);
     let log = database.log_statements();
     let recording = project.path("push.cast");
-    let ran = project.pilot(&["push"]).argument("--record").argument(&recording.display().to_string()).run();
+    let ran = project.pilot(&["push"]).args(&["--record", &recording.display().to_string()]).run();
     let (shown, told) = (block(&recording), after_the_last_look(log.end()));
     let ran = ran.expect(0).database("changed");
     assert!(shown.len() > 100_000, "{} bytes", shown.len());
@@ -274,7 +274,7 @@ fn begin(kit: &str, theme: &Theme, before: impl FnOnce(&Database, &Project)) -> 
 fn push(database: &Database, project: &Project, arguments: &[&str]) -> Pushed {
     let log = database.log_statements();
     let recording = project.path("push.cast");
-    let ran = project.pilot(arguments).argument("--record").argument(&recording.display().to_string()).run();
+    let ran = project.pilot(arguments).args(&["--record", &recording.display().to_string()]).run();
     Pushed { ran, shown: block(&recording), told: after_the_last_look(log.end()) }
 }
 

@@ -1,5 +1,6 @@
 //! The program with real drizzle-kits and a real PostgreSQL. Run by `scripts/test`, which prepares both.
 
+#[allow(dead_code, unused_imports, reason = "the rest is for the tests without servers")]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,13 +22,6 @@ macro_rules! on_every_kit {
     };
 }
 
-#[allow(dead_code, reason = "the rest is for the tests without servers")]
-#[path = "../support/corpus.rs"]
-mod corpus_of_labels;
-mod random {
-    pub(crate) use crate::support::Random;
-}
-
 mod apply;
 mod cast;
 mod casting;
@@ -35,6 +29,7 @@ mod changes;
 mod corpus;
 mod fingerprint;
 mod foreign;
+mod formats;
 mod gate;
 mod generate;
 mod hold;

@@ -41,7 +41,7 @@ impl Service {
     /// Resets as a role.
     fn reset(&self, role: &str, arguments: &[&str]) -> Ran {
         let url = self.url(role);
-        self.project.pilot(&["reset", "--yes", "--url", url.as_str()]).arguments(arguments).run()
+        self.project.pilot(&["reset", "--yes", "--url", url.as_str()]).args(arguments).run()
     }
 
     /// What belongs to nobody's application: it has to be the same afterwards.

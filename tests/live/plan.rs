@@ -200,7 +200,7 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
     make(&project, "push.plan.json");
     let push = |arguments: &[&str], says: &[&str]| {
         let before = database.everything();
-        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.argument(argument));
+        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.args(&[argument]));
         let ran = run.run().expect(5).database("unchanged").says(says);
         assert_eq!(database.everything(), before, "{ran}");
     };
@@ -289,7 +289,7 @@ fn what_moves_while_drizzle_kit_looks_is_not_executed() {
     make(&project, "push.plan.json");
     let before = database.state();
     let push = |arguments: &[&str], says: &[&str]| {
-        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.argument(argument));
+        let run = arguments.iter().fold(project.pilot(&["push"]), |run, argument| run.args(&[argument]));
         let ran = run.run().expect(5).database("unchanged").says(says);
         assert_eq!(database.state(), before, "{ran}");
     };

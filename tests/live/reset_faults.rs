@@ -171,7 +171,7 @@ fn a_network_that_falls_silent_at_ten_moments_leaves_it_whole_or_empty() {
                 let database = Database::create();
                 fill(&database);
                 let silence = Silence::after(database.url(), moment);
-                let ran = reset(project, &silence.url).argument("--timeout").argument("5s").run();
+                let ran = reset(project, &silence.url).args(&["--timeout", "5s"]).run();
                 silence.end();
                 gone_within(Duration::from_secs(3), "a backend", || database.foreign_backends());
                 check_word(&ran, &left(&database));

@@ -26,8 +26,8 @@ fn wait_until_stuck(database: &Database, what: &str, query: &str) {
 #[test]
 fn a_reset_and_a_push_take_turns() {
     let (database, project) = prepared();
-    let reset = || project.pilot(&["reset", "--yes"]).arguments(PATIENT);
-    let push = || project.pilot(&["push"]).arguments(PATIENT);
+    let reset = || project.pilot(&["reset", "--yes"]).args(PATIENT);
+    let push = || project.pilot(&["push"]).args(PATIENT);
 
     let holder = database.hold("LOCK TABLE users IN ACCESS SHARE MODE");
     let first = push().spawn();

@@ -1,6 +1,7 @@
 //! Where the program may find itself: without a terminal, as PID 1, behind pipes, with a full disk.
 
 use std::io::Write;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::Command;
 
@@ -31,11 +32,22 @@ fn a_terminal_of_any_size_will_do() {
 
 #[test]
 fn the_terminal_is_left_as_it_was() {
-    let ran = check_with(|run| run, |run| run.on_terminal(24, 80));
-    let hidden = ran.stdout.matches("\x1b[?25l").count();
-    let shown = ran.stdout.matches("\x1b[?25h").count();
-    assert!(shown >= hidden, "the cursor stays hidden\n{ran}");
-    assert!(!ran.stdout.contains("\x1b[?1049h"), "the alternate screen takes the log away\n{ran}");
+    let rows = NonZeroU16::new(50).expect("it is not 0");
+    let cols = NonZeroU16::new(120).expect("it is not 0");
+    let ran = check_with(|run| run, |run| run.on_terminal(rows.get(), cols.get()));
+    assert!(
+        ran.stdout.contains("Pulling schema from database...") && ran.stdout.contains("\x1b[2K"),
+        "no spinner\n{ran}"
+    );
+    let mut terminal = vt100::Parser::new(rows, cols, 0);
+    terminal.process(ran.stdout.as_bytes());
+    let screen = terminal.screen();
+    let shown = screen.contents();
+    assert!(shown.starts_with("warning: drop_column public.users.legacy_id") && !shown.contains("Pulling"), "{shown}");
+    let style = (screen.fgcolor(), screen.bgcolor(), screen.bold(), screen.inverse());
+    assert_eq!(style, (vt100::Color::Default, vt100::Color::Default, false, false), "{ran}");
+    // Neither the cursor nor the screen was ever another one: a run that is killed leaves them as well.
+    assert!(!ran.stdout.contains("\x1b[?"), "{:?}", ran.stdout);
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn a_password_is_in_no_output() {
 #[test]
 fn a_package_runner_takes_no_guard_away() {
     for kit in ["npx drizzle-kit", "npm exec drizzle-kit --"] {
-        let through = |run: Run| run.argument("--kit").argument(kit);
+        let through = |run: Run| run.args(&["--kit", kit]);
         // No loss is announced here: without being made to, drizzle-kit would not ask.
         let database = Database::create();
         let project = Project::fixture(NEWEST, "add_column", &database);

@@ -193,7 +193,7 @@ fn a_kill_before_the_transaction_or_after_it_leaves_all_or_nothing() {
     let five = Five::new(NEWEST);
     let before = five.database.everything();
     let kill = |words: &str| {
-        let mut running = five.push().argument("-vv").spawn();
+        let mut running = five.push().args(&["-vv"]).spawn();
         running.wait_for(words);
         running.signal(Signal::KILL);
         let ran = running.finish();
@@ -216,7 +216,7 @@ fn a_kill_before_the_transaction_or_after_it_leaves_all_or_nothing() {
 
     // The witness is looking.
     let after = five.after();
-    let mut running = five.push().argument("-vv").spawn();
+    let mut running = five.push().args(&["-vv"]).spawn();
     running.wait_for("in one transaction");
     running.wait_for("starting drizzle-kit");
     running.signal(Signal::KILL);
@@ -259,7 +259,7 @@ fn a_run_that_finds_the_lock_taken_names_who_has_it() {
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (
         SELECT oid FROM pg_database WHERE datname = current_database())",
     );
-    let ran = five.push().argument("--lock-timeout=1s").run().expect(75).database("unchanged");
+    let ran = five.push().args(&["--lock-timeout=1s"]).run().expect(75).database("unchanged");
     let ran =
         ran.says(&["another run changes this database", &format!("backend {holder} of postgres, called live-test")]);
     assert_eq!(five.database.everything(), before, "{ran}");

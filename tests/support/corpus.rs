@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::random::Random;
+use super::random::Random;
 
 /// Some time after everything that is made here.
 pub(crate) const NOW: i64 = 1_900_000_000_000;

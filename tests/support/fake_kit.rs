@@ -22,6 +22,9 @@ use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcge
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+#[allow(dead_code, reason = "the rest is for the tests without a process")]
+#[path = "list.rs"]
+mod list;
 #[path = "script.rs"]
 mod script;
 
@@ -294,8 +297,8 @@ impl Fake {
             let fault = fault(n_drawn);
             match typed.as_slice() {
                 _ if fault == Some(&FaultKind::Deaf) => continue,
-                b"\x1b[A" => highlighted = (highlighted + n_choices - 1) % n_choices,
-                b"\x1b[B" => highlighted = (highlighted + 1) % n_choices,
+                b"\x1b[A" => highlighted = list::above(highlighted, n_choices),
+                b"\x1b[B" => highlighted = list::below(highlighted, n_choices),
                 b"\r" => {
                     self.print(format!("{}\x1b[?25h", erase(&drawn, fault)).as_bytes())?;
                     return self.chosen(menu, highlighted);
@@ -387,7 +390,7 @@ impl Fake {
     }
 }
 
-/// Draws a menu as hanji does: what it asks, and a row for each choice, without a line end at the last one.
+/// Draws a menu, or what the fault makes of it.
 fn frame(menu: &Menu, highlighted: usize, fault: Option<&FaultKind>) -> String {
     let mut question = menu.question.clone();
     let mut choices = menu.choices.clone();
@@ -399,12 +402,7 @@ fn frame(menu: &Menu, highlighted: usize, fault: Option<&FaultKind>) -> String {
         Some(FaultKind::TwoMarkers) => marked.push((highlighted + 1) % choices.len()),
         _ => {}
     }
-    let rows = choices.iter().enumerate().map(|(idx, choice)| {
-        let marker = if marked.contains(&idx) { "❯ " } else { "  " };
-        format!("{marker}{choice}")
-    });
-    let list = rows.collect::<Vec<_>>().join("\n");
-    let whole = if question.is_empty() { list } else { format!("{question}\n{list}") };
+    let whole = list::frame(&question, &choices, &marked);
     match fault {
         Some(FaultKind::Blank) => String::new(),
         Some(FaultKind::Half) => whole.chars().take(whole.chars().count() / 2).collect(),
@@ -420,7 +418,7 @@ fn erase(drawn: &str, fault: Option<&FaultKind>) -> String {
         Some(FaultKind::Erases { more }) => n_rows.saturating_add_signed(*more as isize),
         _ => n_rows,
     };
-    format!("\x1b[2K{}\x1b[G", "\x1b[1A\x1b[2K".repeat(n_rows.saturating_sub(1)))
+    list::erase(n_rows)
 }
 
 fn ignore(signals: &[i32]) -> io::Result<()> {

@@ -1,18 +1,25 @@
-//! The laboratory as the tests see it: a database and a project with a real drizzle-kit for each of them.
+//! The one way in which all tests make a project folder, run the program in it and look at what came of it; and the laboratory
+//! that the tests with servers see: a database and a project with a real drizzle-kit for each of them.
 //!
 //! `scripts/test` installs the kits, starts PostgreSQL and says through the environment where they are.
 
 mod change;
 pub(crate) mod commands;
+#[allow(dead_code, reason = "each target has a part of its own")]
+pub(crate) mod corpus;
 mod database;
+pub(crate) mod list;
 mod paste;
-mod processes;
+pub(crate) mod processes;
 mod project;
 mod proxy;
+mod ran;
 mod random;
 mod run;
+pub(crate) mod script;
 mod server;
-mod wait;
+pub(crate) mod stored;
+pub(crate) mod wait;
 mod watchdog;
 
 pub(crate) use change::{FAILING, Side, Theme};
@@ -20,8 +27,9 @@ pub(crate) use database::{Database, Held, Server};
 pub(crate) use processes::{Signal, signal};
 pub(crate) use project::{Project, Remote};
 pub(crate) use proxy::{AtCommit, AtOptions, Gate, Journeys, Silence, pooler, proxy, transaction_pooler};
+pub(crate) use ran::{MAYBE, Ran, UNCHANGED};
 pub(crate) use random::Random;
-pub(crate) use run::{Ran, Run, Running};
+pub(crate) use run::{GRACE, Run, Running, fake_kit};
 pub(crate) use server::OwnServer;
 pub(crate) use wait::{gone_within, until};
 

@@ -10,7 +10,8 @@ use url::Url;
 
 use super::database::Copy;
 use super::lab_variable;
-use super::run::{Ran, Run};
+use super::ran::Ran;
+use super::run::Run;
 
 /// Pastes the lines of a refused push, and pushes again. Where the database is in use by something that the test does meanwhile,
 /// it cannot be copied, and nothing is tried.
@@ -32,7 +33,8 @@ pub(super) fn check(project: &Path, arguments: &[String], environment: &[(String
     std::fs::write(&file, &policy).expect("the folder is ours");
 
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let run = environment.iter().fold(Run::new(beside.path(), &arguments), |run, (name, value)| run.env(name, value));
+    let run =
+        environment.iter().fold(Run::within(beside.path(), &arguments), |run, (name, value)| run.env(name, value));
     let again = run.env("DATABASE_URL", copy.url().as_str()).without_paste().run();
     // Something else may be refused now that was not looked at before, but what is allowed by the lines must work.
     let says_all = refusals.iter().all(|refusal| refusal["allow_with"].is_string());

@@ -1,8 +1,9 @@
-//! A folder like a user's: drizzle config, schema, policy, and one of the real drizzle-kits in `node_modules`.
+//! A folder like a user's: drizzle config, schema, policy, and one of the real drizzle-kits in `node_modules`, or none.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use url::Url;
@@ -14,12 +15,19 @@ const IMPORTS: &str =
     "import { integer, pgEnum, pgSchema, pgTable, serial, text, unique } from 'drizzle-orm/pg-core';\n\n";
 
 pub(crate) struct Project {
-    dir: TempDir,
+    dir: Arc<TempDir>,
+    /// Whether there is no drizzle-kit, or a fake one.
+    bare: bool,
     /// The database's URL; the shared config reads it from `DATABASE_URL`.
     url: Option<Url>,
 }
 
 impl Project {
+    /// Makes an empty folder, for runs with a fake drizzle-kit or none.
+    pub(crate) fn bare() -> Self {
+        Self { dir: Arc::new(folder("it prüft ")), bare: true, url: None }
+    }
+
     /// Makes a project for a database, with the shared config and nothing else.
     pub(crate) fn new(kit: &str, database: &Database) -> Self {
         let project = Self { url: Some(database.url()), ..Self::empty(kit) };
@@ -72,11 +80,15 @@ impl Project {
 
     /// Makes a project without a config.
     pub(crate) fn empty(kit: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("live project ").tempdir().expect("there is a temporary folder");
+        let dir = folder("live project ");
         let kit = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB")).join(kit).join("node_modules");
         assert!(kit.is_dir(), "{} is missing: run scripts/test", kit.display());
         std::os::unix::fs::symlink(kit, dir.path().join("node_modules")).expect("the folder is empty");
-        Self { dir, url: None }
+        Self { dir: Arc::new(dir), bare: false, url: None }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
@@ -84,7 +96,11 @@ impl Project {
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.path(file), text).expect("the folder is ours");
+        super::run::write(&self.path(file), text);
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
     pub(crate) fn config(&self, text: &str) {
@@ -118,7 +134,8 @@ impl Project {
 
     /// Prepares a run of the program in this folder.
     pub(crate) fn pilot(&self, arguments: &[&str]) -> Run {
-        let run = Run::new(self.dir.path(), arguments);
+        let run = Run::within(self.dir.path(), arguments).keeping(&self.dir);
+        let run = if self.bare { run.guarded() } else { run };
         match &self.url {
             Some(url) => run.env("DATABASE_URL", url.as_str()),
             None => run,
@@ -127,7 +144,7 @@ impl Project {
 
     /// Prepares a run of a command line that starts the program in its own way, in a folder of this one.
     pub(crate) fn command(&self, folder: &str, command: &[&str]) -> Run {
-        let run = Run::new(&self.path(folder), &[]).instead(command);
+        let run = Run::within(&self.path(folder), &[]).keeping(&self.dir).instead(command);
         match &self.url {
             Some(url) => run.env("DATABASE_URL", url.as_str()),
             None => run,
@@ -143,6 +160,17 @@ impl Project {
     #[track_caller]
     pub(crate) fn push(&self) -> Ran {
         self.pilot(&["push"]).run()
+    }
+
+    /// Runs git in this folder, as nobody in particular.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Output {
+        Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("git is installed: apt-get install git")
     }
 
     /// Starts what stands in for a server of libSQL and for D1, with `app.db` behind it (`tests/support/remote.cjs`).
@@ -211,6 +239,10 @@ impl Drop for Remote {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn folder(prefix: &str) -> TempDir {
+    tempfile::Builder::new().prefix(prefix).tempdir().expect("there is a temporary folder")
 }
 
 fn fixtures() -> PathBuf {

@@ -1,14 +1,15 @@
-//! One run of the program: how it is started, what is around it, and what it left.
+//! One run of the program: how it is started, and what is around it.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -17,40 +18,95 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::paste;
-use super::processes::{self, MARKER, Signal};
-use super::wait::gone_within;
+use super::processes::{self, MARKER, Process, Signal};
+use super::project::Project;
+use super::ran::Ran;
+use super::script::{Entry, Script, log_path};
+use super::wait::{gone_within, until};
 use super::watchdog::Watchdog;
 
 /// A run that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// SPEC §5, rule 8: this soon after the end no process of a run is left.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// A run that is being prepared.
 #[derive(Clone)]
 pub(crate) struct Run {
-    project: PathBuf,
+    folder: PathBuf,
+    /// The folder's project, which lasts as long as its runs.
+    project: Option<Arc<TempDir>>,
     /// What is run with the arguments; none: the program itself.
     instead: Option<Vec<OsString>>,
     arguments: Vec<OsString>,
+    /// What the fake drizzle-kit plays.
+    script: Option<Script>,
     report: bool,
     paste: bool,
+    /// Whether everything is checked at its end that holds for a run of the program with a fake drizzle-kit or none.
+    guarded: bool,
     around: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
 impl Run {
-    pub(super) fn new(project: &Path, arguments: &[&str]) -> Self {
+    /// Prepares a run in an empty project of its own, with a fake drizzle-kit or none.
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        Project::bare().pilot(arguments)
+    }
+
+    /// Prepares `push` with a fake drizzle-kit in a project of its own.
+    pub(crate) fn push(script: &Script) -> Self {
+        Self::new(&["push"]).fake(script)
+    }
+
+    /// Prepares a run in a folder.
+    pub(super) fn within(folder: &Path, arguments: &[&str]) -> Self {
         Self {
-            project: project.to_owned(),
+            folder: folder.to_owned(),
+            project: None,
             instead: None,
             arguments: arguments.iter().map(OsString::from).collect(),
+            script: None,
             report: true,
             paste: true,
+            guarded: false,
             around: Vec::new(),
             environment: Vec::new(),
         }
+    }
+
+    /// Keeps the project until the run and what it left are gone.
+    pub(super) fn keeping(self, project: &Arc<TempDir>) -> Self {
+        Self { project: Some(Arc::clone(project)), ..self }
+    }
+
+    /// Checks at the end what holds for every run with a fake drizzle-kit or none. Nothing is asked of a database.
+    pub(super) fn guarded(self) -> Self {
+        Self { guarded: true, paste: false, report: false, ..self }
+    }
+
+    /// Lets the fake play a script, in a project that has a drizzle config.
+    pub(crate) fn fake(mut self, script: &Script) -> Self {
+        self.script = Some(script.clone());
+        self.file("drizzle.config.json", "{}")
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        write(&self.path(name), text);
+        self
+    }
+
+    /// Writes the policy, without its version line.
+    pub(crate) fn policy(self, text: &str) -> Self {
+        self.file("drizzle-pilot.toml", &format!("version = 1\n{text}"))
+    }
+
+    /// Returns the path of a file of the project.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
@@ -58,12 +114,7 @@ impl Run {
         self
     }
 
-    pub(crate) fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.into());
-        self
-    }
-
-    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn args(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(OsString::from));
         self
     }
@@ -72,6 +123,11 @@ impl Run {
     pub(crate) fn by(mut self, command: &[&str]) -> Self {
         self.around = command.iter().map(|&word| word.to_owned()).collect();
         self
+    }
+
+    /// Has a shell do something before it becomes the program.
+    pub(crate) fn after(self, script: &str) -> Self {
+        self.by(&["sh", "-c", &format!("{script}; exec \"$0\" \"$@\"")])
     }
 
     /// Runs the program in a shell script, where `pilot` stands for it with its arguments.
@@ -107,20 +163,21 @@ impl Run {
         if self.paste && self.instead.is_none() {
             let arguments: Vec<String> =
                 self.arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-            paste::check(&self.project, &arguments, &self.environment, &ran);
+            paste::check(&self.folder, &arguments, &self.environment, &ran);
         }
         ran
     }
 
     /// Starts without a terminal and returns at once.
+    #[track_caller]
     pub(crate) fn spawn(&self) -> Running {
-        let scratch = Scratch::new();
+        let scratch = self.scratch();
         let mut words = self.words(&scratch).into_iter();
         let mut child = Command::new(words.next().expect("a command line has a program"))
             .args(words)
             .env_clear()
             .envs(self.variables(&scratch))
-            .current_dir(&self.project)
+            .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -129,7 +186,7 @@ impl Run {
         let stdout = Lines::read(child.stdout.take().expect("stdout is a pipe"));
         let stderr = Lines::read(child.stderr.take().expect("stderr is a pipe"));
         let pid = child.id();
-        Running::new(stdout, stderr, pid, move || child.wait(), scratch)
+        Running::new(self, stdout, stderr, pid, move || child.wait(), scratch)
     }
 
     /// Runs to the end on a terminal of that size. What it shows is in `stdout`.
@@ -141,7 +198,7 @@ impl Run {
     /// Starts on a terminal of that size and returns at once, with what types there. In the end the terminal has to be as
     /// it was.
     pub(crate) fn spawn_on_terminal(self, rows: u16, cols: u16) -> (Running, Box<dyn Write + Send>) {
-        let scratch = Scratch::new();
+        let scratch = self.scratch();
         let pty = native_pty_system()
             .openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
             .expect("there is a pseudo-terminal to have");
@@ -151,7 +208,7 @@ impl Run {
             command.env(name, value);
         }
         command.env("TERM", "xterm-256color");
-        command.cwd(&self.project);
+        command.cwd(&self.folder);
         let modes = |master: &dyn MasterPty| format!("{:?}", master.get_termios().expect("it is a terminal"));
         let before = modes(&*pty.master);
         let mut child = pty.slave.spawn_command(command).expect("the program is built");
@@ -168,7 +225,18 @@ impl Run {
             Ok(ExitStatus::from_raw(code << 8))
         };
         let stderr = Lines::read(std::io::empty());
-        (Running::new(stdout, stderr, pid, wait, scratch), keyboard)
+        let running = Running::new(&self, stdout, stderr, pid, wait, scratch);
+        (Running { on_terminal: true, ..running }, keyboard)
+    }
+
+    /// Makes the files around the run.
+    fn scratch(&self) -> Scratch {
+        let scratch = Scratch::new();
+        std::fs::create_dir(scratch.path("tmp")).expect("the folder is empty");
+        if let Some(script) = &self.script {
+            write(&scratch.path("script.json"), &serde_json::to_string(script).expect("a script is JSON"));
+        }
+        scratch
     }
 
     fn words(&self, scratch: &Scratch) -> Vec<OsString> {
@@ -179,6 +247,10 @@ impl Run {
         }
         let mut arguments = self.arguments.iter().cloned();
         words.extend(arguments.next());
+        if self.script.is_some() {
+            let (fake, script) = (fake_kit().display(), scratch.path("script.json"));
+            words.extend(["--kit".into(), format!("'{fake}' '{}'", script.display()).into()]);
+        }
         if self.report {
             words.push("--report".into());
             words.push(scratch.path("report.json").into());
@@ -195,19 +267,65 @@ impl Run {
             ("CODE".into(), scratch.path("code").into()),
             (MARKER.into(), scratch.marker.clone().into()),
         ];
+        if self.guarded {
+            variables.push(("TMPDIR".into(), scratch.path("tmp").into()));
+        }
         variables.extend(self.environment.iter().map(|(name, value)| (name.into(), value.into())));
         variables
     }
 }
 
+/// Returns the fake, which cargo builds with the tests when it builds all of them.
+pub(crate) fn fake_kit() -> &'static Path {
+    static FAKE: OnceLock<PathBuf> = OnceLock::new();
+    FAKE.get_or_init(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_drizzle-pilot"));
+        let fake = program.with_file_name("examples").join("fake_kit");
+        assert!(fake.is_file(), "{} is missing: run `cargo build --example fake_kit`", fake.display());
+        fake
+    })
+}
+
+/// Writes a file, and the folders above it.
+pub(super) fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is ours");
+    std::fs::write(path, text).expect("the folder is ours");
+}
+
+/// Returns the peak of a process's memory in bytes, as far as it was seen: looks until the process has ended.
+fn peak(pid: u32) -> u64 {
+    let program = || std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let us = std::env::current_exe().ok();
+    let status = format!("/proc/{pid}/status");
+    let mut peak = 0;
+    loop {
+        // Until it is another program, it uses our own memory.
+        if us.is_some() && program() == us {
+            continue;
+        }
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()) else {
+            return peak;
+        };
+        peak = peak.max(kib * 1024);
+        std::thread::sleep(Duration::from_millis(5)); // /proc tells of no change; this is how often we look
+    }
+}
+
 /// A run under way.
 pub(crate) struct Running {
+    folder: PathBuf,
+    project: Option<Arc<TempDir>>,
+    guarded: bool,
+    on_terminal: bool,
     stdout: Lines,
     stderr: Lines,
     started: Instant,
     /// Of what was started: the program, or what starts it.
     pid: u32,
     child: Box<dyn FnOnce() -> std::io::Result<ExitStatus> + Send>,
+    peak: Option<JoinHandle<u64>>,
     /// The signals that were sent, in words.
     hits: RefCell<Vec<String>>,
     scratch: Scratch,
@@ -215,14 +333,53 @@ pub(crate) struct Running {
 
 impl Running {
     fn new(
+        run: &Run,
         stdout: Lines,
         stderr: Lines,
         pid: u32,
         wait: impl FnOnce() -> std::io::Result<ExitStatus> + Send + 'static,
         scratch: Scratch,
     ) -> Self {
-        let hits = RefCell::default();
-        Self { stdout, stderr, started: Instant::now(), pid, child: Box::new(wait), hits, scratch }
+        Self {
+            folder: run.folder.clone(),
+            project: run.project.clone(),
+            guarded: run.guarded,
+            on_terminal: false,
+            stdout,
+            stderr,
+            started: Instant::now(),
+            pid,
+            child: Box::new(wait),
+            peak: run.guarded.then(|| std::thread::spawn(move || peak(pid))),
+            hits: RefCell::default(),
+            scratch,
+        }
+    }
+
+    /// Returns the id of what was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Returns the living processes of the run.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        processes::of_run(&self.scratch.marker)
+    }
+
+    /// Tells whether the folder is there through which the program and drizzle-kit speak, or was.
+    pub(crate) fn has_begun(&self) -> bool {
+        let mut temporary = std::fs::read_dir(self.scratch.path("tmp")).expect("it was made");
+        temporary.next().is_some() || self.log().exists()
+    }
+
+    /// Waits until the fake has written such an entry into its log.
+    #[track_caller]
+    pub(crate) fn until_logged(&self, what: &str, is: impl Fn(&Entry) -> bool) {
+        until(what, || read_log(&self.log()).iter().any(&is));
+    }
+
+    fn log(&self) -> PathBuf {
+        log_path(&self.scratch.path("script.json"))
     }
 
     /// Tells whether what was started has ended. (Whether it is among its processes would not tell: between `execve(2)` and
@@ -288,11 +445,27 @@ impl Running {
         };
         let report = std::fs::read(self.scratch.path("report.json")).ok();
         let report = report.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or(Value::Null);
-        let ran = Ran { code, stdout: self.stdout.rest(), stderr: self.stderr.rest(), report, took };
+        let text = |bytes: Vec<u8>| match self.guarded {
+            true => String::from_utf8(bytes).expect("the program writes text"),
+            false => String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        let log = read_log(&log_path(&self.scratch.path("script.json")));
+        let (stdout, stderr) = (text(self.stdout.rest()), text(self.stderr.rest()));
+        let ran = Ran { code, stdout, stderr, report, log, took, folder: self.folder, _project: self.project };
         let hits = self.hits.into_inner();
         assert!(hanging.is_empty(), "it hung\n{}\nsignals sent: {hits:#?}\n{ran}", hanging.join("\n"));
+        if let Some(peak) = self.peak {
+            let peak = peak.join().expect("/proc can be read");
+            ran.check(peak, &self.scratch.path("tmp"), self.on_terminal);
+        }
         ran
     }
+}
+
+/// Reads the log of a fake drizzle-kit, whose last line may be on its way.
+fn read_log(path: &Path) -> Vec<Entry> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn code(status: ExitStatus) -> i32 {
@@ -302,100 +475,10 @@ fn code(status: ExitStatus) -> i32 {
     }
 }
 
-/// What a run left.
-pub(crate) struct Ran {
-    /// The exit code, or the negative number of the signal that ended the program.
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    /// The JSON of `--report`, or null.
-    pub(crate) report: Value,
-    pub(crate) took: Duration,
-}
-
-impl Ran {
-    /// Checks the code and what goes with every code: the last sentence and the report.
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "the exit code\n{self}");
-        if !self.report.is_null() {
-            assert_eq!(self.report["schema"], 1, "{self}");
-            assert_eq!(self.report["code"], code, "the report's code\n{self}");
-        }
-        let sentences: &[&str] = match code {
-            0 | 2 => return self,
-            6 | 7 => &["The database may be partly changed."],
-            124 | 128.. => &["Nothing was executed.", "The database may be partly changed."],
-            _ => &["Nothing was executed."],
-        };
-        let ends_with = |text: &str| sentences.iter().any(|sentence| text.trim_end().ends_with(sentence));
-        assert!(
-            ends_with(&self.stdout) || ends_with(&self.stderr),
-            "the last sentence is none of {sentences:?}\n{self}"
-        );
-        self
-    }
-
-    /// Checks that stdout or stderr has each of the texts.
-    #[track_caller]
-    pub(crate) fn says(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
-        }
-        self
-    }
-
-    /// Checks that no output has the text.
-    #[track_caller]
-    pub(crate) fn never_says(self, text: &str) -> Self {
-        let report = self.report.to_string();
-        assert!(
-            ![&self.stdout, &self.stderr, &report].iter().any(|out| out.contains(text)),
-            "it says {text:?}\n{self}"
-        );
-        self
-    }
-
-    /// Checks the report's word about the database: `unchanged`, `changed` or `maybe`.
-    #[track_caller]
-    pub(crate) fn database(self, word: &str) -> Self {
-        assert_eq!(self.report["database"], word, "the report's database\n{self}");
-        self
-    }
-
-    /// Checks that the run was refused, and that no line of the policy is offered for it.
-    #[track_caller]
-    pub(crate) fn offers_no_lines(self) -> Self {
-        let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
-        assert!(!refusals.is_empty() && refusals.iter().all(|refusal| refusal["allow_with"].is_null()), "{self}");
-        self.never_says("to allow exactly this")
-    }
-
-    /// Returns the policy lines that would have allowed what was refused, after a look that a reader gets them too.
-    #[track_caller]
-    pub(crate) fn allow_with(&self) -> String {
-        let refusals = self.report["refusals"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let lines: Vec<&str> = refusals.iter().filter_map(|refusal| refusal["allow_with"].as_str()).collect();
-        assert!(!lines.is_empty(), "no refusal says what would allow it\n{self}");
-        let lines = lines.join("\n");
-        for line in lines.lines() {
-            assert!(self.stdout.contains(line) || self.stderr.contains(line), "only the report says {line:?}\n{self}");
-        }
-        lines
-    }
-}
-
-impl fmt::Display for Ran {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "code {} after {:?}", self.code, self.took)?;
-        writeln!(f, "--- stdout\n{}\n--- stderr\n{}\n--- report\n{:#}", self.stdout, self.stderr, self.report)
-    }
-}
-
 /// An output, read by a thread of its own so that the program never waits for us.
 struct Lines {
-    coming: Receiver<String>,
-    seen: String,
+    coming: Receiver<Vec<u8>>,
+    seen: Vec<u8>,
     /// How much of it was waited for.
     waited_for: usize,
 }
@@ -408,29 +491,28 @@ impl Lines {
             let mut line = Vec::new();
             // A terminal whose other side is closed reads as an error. It is an end like another.
             while output.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
-                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                if sender.send(std::mem::take(&mut line)).is_err() {
                     return;
                 }
-                line.clear();
             }
         });
-        Self { coming, seen: String::new(), waited_for: 0 }
+        Self { coming, seen: Vec::new(), waited_for: 0 }
     }
 
     #[track_caller]
     fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + LIMIT;
-        while !self.seen[self.waited_for..].contains(text) {
+        while !String::from_utf8_lossy(&self.seen[self.waited_for..]).contains(text) {
             match self.coming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.seen.push_str(&line),
-                Err(_) => panic!("{text:?} never came:\n{}", self.seen),
+                Ok(line) => self.seen.extend(line),
+                Err(_) => panic!("{text:?} never came:\n{}", String::from_utf8_lossy(&self.seen)),
             }
         }
         self.waited_for = self.seen.len();
     }
 
-    fn rest(mut self) -> String {
-        self.seen.extend(self.coming);
+    fn rest(mut self) -> Vec<u8> {
+        self.seen.extend(self.coming.into_iter().flatten());
         self.seen
     }
 }

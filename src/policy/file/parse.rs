@@ -98,6 +98,7 @@ fn known_command(reader: &mut Reader<'_>, command: &Spanned<String>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     use super::*;
     use crate::policy::file::problem::Problem;
@@ -311,22 +312,28 @@ data_loss = \"skip\"";
         assert_eq!(told.join("\n"), expected);
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn a_damaged_file_is_reported_and_never_a_panic(
-            begin in any::<prop::sample::Index>(),
-            n_removed in 0..40usize,
-            inserted in r#"[\[\]{}="'.,\n\r#é🦀\\a-c0-2 -]{0,6}"#,
-        ) {
+    #[test]
+    fn a_damaged_file_is_reported_and_never_a_panic() {
+        let n_reported = std::cell::Cell::new(0);
+        let damage = (any::<prop::sample::Index>(), 0..40usize, r#"[\[\]{}="'.,\n\r#é🦀\\a-c0-2 -]{0,6}"#);
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        let held = TestRunner::new(config).run(&damage, |(begin, n_removed, inserted)| {
             let letters: Vec<char> = CONTRACT.chars().collect();
             let begin = begin.index(letters.len());
             let end = (begin + n_removed).min(letters.len());
-            let text: String = letters[..begin].iter().copied().chain(inserted.chars()).chain(letters[end..].iter().copied()).collect();
+            let text: String = letters[..begin]
+                .iter()
+                .copied()
+                .chain(inserted.chars())
+                .chain(letters[end..].iter().copied())
+                .collect();
             if let Err(error) = parse(Path::new("p.toml"), &text) {
+                n_reported.set(n_reported.get() + 1);
                 prop_assert!(error.to_string().starts_with("error: "), "{error}");
             }
-        }
+            Ok(())
+        });
+        held.unwrap_or_else(|error| panic!("{error}"));
+        assert!(n_reported.get() >= 50, "{} files were damaged", n_reported.get());
     }
 }
