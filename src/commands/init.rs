@@ -25,8 +25,6 @@ use crate::project::config::{self, Drizzle};
 use crate::project::package::Project;
 use crate::project::package_json::PackageJson;
 use crate::project::{engines, guard, kit, root, survey};
-use crate::proof::forgotten;
-use crate::project::{engines, guard, kit, root};
 use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
