@@ -1,10 +1,14 @@
 //! Reads the files that a user names or keeps in a project: never more of one than it may hold, and never as if one that
 //! cannot be read were not there. And writes them anew.
 
+mod error;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use error::ReadError;
 
 /// The most that a file of settings may hold: a policy, a `.env` file, a `package.json`.
 pub const SETTINGS: u64 = 1 << 20;
@@ -12,23 +16,6 @@ pub const SETTINGS: u64 = 1 << 20;
 pub const CODE: u64 = 64 << 20;
 /// The most that is read of a pipe or a device.
 const UNSIZED: u64 = 16 << 20;
-
-/// Why a file was not read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("it is a folder")]
-    Folder,
-    #[error("it is a link to {}, which does not exist", to.display())]
-    Dangling { to: PathBuf },
-    #[error("it is larger than {}", size(*limit))]
-    TooLarge { limit: u64 },
-    #[error("it has a line of more than {}", size(*limit))]
-    LongLine { limit: u64 },
-    #[error("it is not UTF-8 text")]
-    NotText,
-}
 
 /// Tells whether there is anything of this name, be it a link that leads nowhere.
 ///
@@ -179,16 +166,6 @@ impl<R: BufRead> BufRead for Recording<R> {
     }
 }
 
-/// Says a limit in words.
-fn size(n_bytes: u64) -> String {
-    match n_bytes {
-        n if n % (1 << 30) == 0 => format!("{} GiB", n >> 30),
-        n if n % (1 << 20) == 0 => format!("{} MiB", n >> 20),
-        n if n % (1 << 10) == 0 => format!("{} KiB", n >> 10),
-        n => format!("{n} bytes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -248,7 +225,7 @@ mod tests {
         assert_eq!(said(Box::new(io::repeat(b'\n').take(1 << 21))), None);
         let line = || io::Cursor::new([vec![b'a'; 9 << 20], vec![b'\n']].concat());
         assert_eq!(said(Box::new(line().chain(line()))), None);
-        assert_eq!(size(RECORDING), "1 GiB");
+        assert_eq!(ReadError::TooLarge { limit: RECORDING }.to_string(), "it is larger than 1 GiB");
     }
 
     #[test]

@@ -6,16 +6,15 @@ use std::path::Path;
 use crate::cli::{self, GenerateArgs, Shared};
 use crate::kit::config::Overlay;
 use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
-use crate::migrations::{Folder, journal};
+use crate::migrations::{disk, journal};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 
 use crate::output::delivery;
 use crate::policy::model::Apply;
 use crate::project::{folder, root};
-use crate::run::no_schema_sql;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::story;
+use crate::run::{no_schema_sql, story};
 
 const COMMAND: &str = "generate";
 
@@ -48,7 +47,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
 
 /// Says why drizzle-kit wrote nothing, where it is the snapshots: it prints a line, and ends with 0.
 fn unreadable(shared: &Shared, out: &Path) -> Option<Verdict> {
-    let folder = Folder::read(out).ok()?;
+    let folder = disk::read(out).ok()?;
     let cwd = root::find(shared).ok()?;
     let stops = [SNAPSHOT_VERSION.id, SNAPSHOT_FORK.id, SNAPSHOT_UNREADABLE.id];
     let found = journal::check(&folder, folder::surroundings(&folder, &cwd), Wishes::NONE);
@@ -59,7 +58,7 @@ fn unreadable(shared: &Shared, out: &Path) -> Option<Verdict> {
 
 /// Says that drizzle will never run what drizzle-kit has just written, because it is older than what stands before it.
 fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
-    let folder = Folder::read(out).ok()?;
+    let folder = disk::read(out).ok()?;
     let (last, before) = folder.journal().ok()?.entries.split_last()?;
     let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
     let summary =

@@ -22,7 +22,7 @@ use crate::db::{Dsn, Lease};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
-use crate::migrations::{Folder, state};
+use crate::migrations::{Folder, disk, state};
 use crate::outcome::{Database, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::{Record, View};
@@ -94,7 +94,7 @@ fn attempt(
     let catalog = looked.map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
-    let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
+    let folder = disk::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
     let scope = scope(args, drizzle.as_ref(), &catalog, folder.as_ref(), console)?;
     not_shared(dsn, drizzle.as_ref(), &scope, folder.as_ref(), clock)?;
     if let (Some(target), Schemas::Named(schemas)) = (&mut log.target, &scope.schemas) {

@@ -8,9 +8,10 @@ use semver::Version;
 use serde::Deserialize;
 
 use crate::files;
-use crate::kit::config::{ConfigFile, Hello};
+use crate::kit::config::Hello;
+use crate::kit::config_file::ConfigFile;
 use crate::kit::mailbox::Mailbox;
-use crate::term::pty;
+use crate::term::command::Command;
 
 /// A drizzle-kit that can be started.
 #[derive(Debug, Clone)]
@@ -132,7 +133,7 @@ fn takes_flags(version: &Version) -> bool {
 
 impl Kit {
     /// Makes the command that starts drizzle-kit in a pseudo-terminal.
-    pub fn start(&self, call: &Call, mailbox: &Mailbox) -> pty::Command {
+    pub fn start(&self, call: &Call, mailbox: &Mailbox) -> Command {
         let mut env: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| env.push((name.to_owned(), value));
         set("TERM", "xterm-256color".into());
@@ -164,7 +165,7 @@ impl Kit {
             named.push(&config.path);
             args.push(named);
         }
-        pty::Command { program, args, cwd: call.cwd.to_owned(), env, unset: unset() }
+        Command { program, args, cwd: call.cwd.to_owned(), env, unset: unset() }
     }
 
     /// Tells whether a command of the user's starts it, and may do so in another way than it should.
@@ -174,13 +175,13 @@ impl Kit {
 
     /// Makes the command that shows whether what `--kit` names starts drizzle-kit under the hook: drizzle-kit tells its
     /// version, and ends before it has loaded anything. None where node is started by us, with the hook.
-    pub fn probe(&self, cwd: &Path, mailbox: &Mailbox) -> Option<pty::Command> {
+    pub fn probe(&self, cwd: &Path, mailbox: &Mailbox) -> Option<Command> {
         let Starts::Command { program, args } = &self.starts else { return None };
         let mut env = by_options(mailbox);
         env.push(("DRIZZLE_PILOT_MAIL".to_owned(), mailbox.path().into()));
         env.push(("DRIZZLE_PILOT_PROBE".to_owned(), "1".into()));
         let args = args.iter().map(OsString::from).chain(["--version".into()]).collect();
-        Some(pty::Command { program: program.clone(), args, cwd: cwd.to_owned(), env, unset: unset() })
+        Some(Command { program: program.clone(), args, cwd: cwd.to_owned(), env, unset: unset() })
     }
 
     /// Takes what the probe told.

@@ -1,67 +1,12 @@
 //! What drizzle's own config says, as drizzle-kit itself loaded it, and where that config file is.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{self, ReadError};
 use crate::kit::outcome::KitError;
-
-/// The config files drizzle-kit looks for, in its order, and those that need to be named to it.
-const FILES: [&str; 7] = [
-    "drizzle.config.ts",
-    "drizzle.config.js",
-    "drizzle.config.json",
-    "drizzle.config.mjs",
-    "drizzle.config.mts",
-    "drizzle.config.cjs",
-    "drizzle.config.cts",
-];
-/// How many of them drizzle-kit finds by itself (0.21 to 0.31, `drizzleConfigFromFile`).
-const N_FOUND_BY_KIT: usize = 3;
-
-/// Where the config file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFile {
-    pub path: PathBuf,
-    /// Whether drizzle-kit must be told its name.
-    pub named: bool,
-}
-
-/// Why it is not known which config file is meant.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigFileError {
-    #[error("drizzle's config file {} does not exist", path.display())]
-    Missing { path: PathBuf },
-    #[error("reading drizzle's config file {}", path.display())]
-    Unreadable { path: PathBuf, source: ReadError },
-}
-
-/// Finds the config file: the one named, else the first of those drizzle projects use.
-/// Returns nothing where there is none; drizzle-kit's own message about it is the better one.
-///
-/// # Errors
-/// When the one named is not there, or one that is there cannot be read: drizzle-kit might take it, or another.
-pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, ConfigFileError> {
-    let is_readable = |path: &Path| {
-        let unreadable = |source| ConfigFileError::Unreadable { path: path.to_owned(), source };
-        files::is_readable(path).map_err(unreadable)
-    };
-    if let Some(named) = named {
-        let path = cwd.join(named);
-        let missing = || ConfigFileError::Missing { path: path.clone() };
-        return if is_readable(&path)? { Ok(Some(ConfigFile { path, named: true })) } else { Err(missing()) };
-    }
-    for (idx, name) in FILES.iter().enumerate() {
-        let path = cwd.join(name);
-        if is_readable(&path)? {
-            return Ok(Some(ConfigFile { path, named: idx >= N_FOUND_BY_KIT }));
-        }
-    }
-    Ok(None)
-}
 
 /// Drizzle's config, as far as it matters here.
 #[derive(Clone, Default, Deserialize)]
@@ -354,116 +299,5 @@ impl FailedStatement {
     /// Returns the character at which it failed, counted from 0.
     pub fn at(&self) -> Option<usize> {
         self.position.as_ref()?.parse::<usize>().ok()?.checked_sub(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_config_file_that_cannot_be_read_is_not_passed_over_for_the_next() {
-        let folder = tempfile::tempdir().expect("there is a temporary folder");
-        let path = |name: &str| folder.path().join(name);
-        let found = |named: Option<&Path>| match find(folder.path(), named) {
-            Ok(file) => file.map_or("none".to_owned(), |file| file.path.display().to_string()),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                format!("{error}{cause}")
-            }
-        };
-        let here = |text: String| text.replace(&folder.path().display().to_string(), ".");
-        assert_eq!(found(None), "none");
-        assert_eq!(here(found(Some(Path::new("x.ts")))), "drizzle's config file ./x.ts does not exist");
-        std::fs::write(path("drizzle.config.js"), "").expect("the folder is ours");
-        assert_eq!(here(found(None)), "./drizzle.config.js");
-        std::os::unix::fs::symlink("gone.ts", path("drizzle.config.ts")).expect("the folder is ours");
-        let dangling =
-            "reading drizzle's config file ./drizzle.config.ts: it is a link to gone.ts, which does not exist";
-        assert_eq!(here(found(None)), dangling);
-        assert_eq!(here(found(Some(Path::new("drizzle.config.ts")))), dangling);
-        assert_eq!(here(found(Some(Path::new("drizzle.config.js")))), "./drizzle.config.js");
-        std::fs::remove_file(path("drizzle.config.ts")).expect("the folder is ours");
-        std::fs::create_dir(path("drizzle.config.ts")).expect("the folder is ours");
-        assert_eq!(here(found(None)), "reading drizzle's config file ./drizzle.config.ts: it is a folder");
-    }
-
-    #[test]
-    fn the_config_is_read_as_drizzle_means_it() {
-        let check = |json: &str, dialect: &str, schemas: &[&str]| {
-            let config: Config = serde_json::from_str(json).expect("the case is JSON");
-            assert_eq!(
-                (config.dialect(), config.schemas()),
-                (dialect, schemas.iter().map(|s| (*s).to_owned()).collect())
-            );
-        };
-        check(r#"{"dialect":"postgresql"}"#, "postgresql", &["public"]);
-        check(r#"{"dialect":"postgresql","schemaFilter":"auth"}"#, "postgresql", &["auth"]);
-        check(r#"{"dialect":"postgresql","schemaFilter":["public","auth"]}"#, "postgresql", &["public", "auth"]);
-        check(r#"{"driver":"pg"}"#, "postgresql", &["public"]);
-        check(r#"{"dialect":"sqlite"}"#, "sqlite", &[]);
-    }
-
-    #[test]
-    fn the_table_of_the_migrations_has_drizzles_defaults() {
-        let check = |json: &str, schema: &str, table: &str| {
-            let config: Config = serde_json::from_str(json).expect("the case is JSON");
-            assert_eq!(config.migrations_table(), (schema.to_owned(), table.to_owned()));
-        };
-        check("{}", "drizzle", "__drizzle_migrations");
-        check(r#"{"migrations":{}}"#, "drizzle", "__drizzle_migrations");
-        check(r#"{"migrations":{"table":"log"}}"#, "drizzle", "log");
-        check(r#"{"migrations":{"schema":"public","table":"log"}}"#, "public", "log");
-    }
-
-    #[test]
-    fn an_overlay_replaces_what_it_names_and_nothing_else() {
-        let json =
-            r#"{"dialect":"postgresql","out":"m","tablesFilter":"a_*","dbCredentials":{"url":"postgres://u@h/d"}}"#;
-        let config: Config = serde_json::from_str(json).expect("the case is JSON");
-        let shown = |config: &Config| format!("{config:?} {}", config.db_credentials);
-        assert_eq!(shown(&Overlay::default().over(&config)), shown(&config));
-        let overlay = Overlay {
-            db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/replaced", "ssl": true })),
-            credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
-            out: Some("steps".to_owned()),
-            schema_filter: Some(vec!["shop".to_owned()]),
-        };
-        let over = overlay.over(&config);
-        assert_eq!(over.out(), "steps");
-        assert_eq!(over.schemas(), ["shop"]);
-        assert_eq!(over.db_credentials, serde_json::json!({ "url": "postgres://u@h/other", "ssl": true }));
-        assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
-    }
-
-    #[test]
-    fn what_a_filter_leaves_out_is_known_where_it_is_certain() {
-        let check = |version: &str, json: &str, left_out: &[&str], taken: &[&str]| {
-            let config: Config = serde_json::from_str(json).expect("the case is JSON");
-            let version: Version = version.parse().expect("the case is a version");
-            for (names, expected) in [(left_out, true), (taken, false)] {
-                for name in names {
-                    assert_eq!(config.leaves_out(Some(&version), name), expected, "{version} {json} {name}");
-                }
-            }
-        };
-        for version in ["0.21.4", "0.31.11"] {
-            check(version, "{}", &[], &["a"]);
-            check(version, r#"{"tablesFilter":[]}"#, &[], &["a"]);
-            check(version, r#"{"tablesFilter":["a_*"]}"#, &["b_orders", "a"], &["a_items"]);
-            check(version, r#"{"tablesFilter":"!tmp_*"}"#, &["tmp_x"], &["a"]);
-            // What these mean is not certain.
-            check(version, r#"{"tablesFilter":["{a,b}"]}"#, &[], &["a", "c"]);
-            check(version, r#"{"tablesFilter":["a_*"]}"#, &[], &["odd.name", "a/b"]);
-        }
-        check("0.31.11", r#"{"tablesFilter":["*","!a"]}"#, &["a"], &["b"]);
-        check("0.21.4", r#"{"tablesFilter":["*","!a"]}"#, &[], &["a", "b"]);
-    }
-
-    #[test]
-    fn credentials_are_not_shown_for_debugging() {
-        let json = r#"{"dialect":"postgresql","dbCredentials":{"url":"postgres://u:hunter2@h/d"}}"#;
-        let config: Config = serde_json::from_str(json).expect("the case is JSON");
-        assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -17,7 +17,7 @@ use crate::kit::mailbox::{Go, Mailbox};
 use crate::kit::prompt::Prompt;
 use crate::kit::session::{Answer, Doubt, Patience, Seen, Session, Step};
 use crate::term::Key;
-use crate::term::pty::Ended;
+use crate::term::ended::Ended;
 use crate::term::redact::Secrets;
 use crate::term::screen::Event;
 use crate::term::stream::{END, Record, ScreenStream};

@@ -4,6 +4,7 @@ pub mod approved;
 pub mod block;
 pub mod command;
 pub mod config;
+pub mod config_file;
 pub mod dotenv;
 pub mod driver;
 pub mod engine;

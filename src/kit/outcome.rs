@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-use crate::term::pty::Ended;
+use crate::term::ended::Ended;
 
 /// What a command must do for the hook to be loaded.
 pub const NEEDS_HOOK: &str = "--kit must start drizzle-kit with node, and leave NODE_OPTIONS as they are (bun and deno do not read \

@@ -1,12 +1,11 @@
 //! Reads a migrations folder once, into one plain value that everything else computes from.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::files::{self, ReadError};
+use crate::files::ReadError;
 use crate::migrations::finding::Position;
 use crate::migrations::journal_file::{self, Entry, Journal, JournalFile};
 use crate::migrations::snapshot::{self, Snapshot};
@@ -78,33 +77,6 @@ impl FolderError {
 }
 
 impl Folder {
-    /// Reads a migrations folder.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error where there is no such folder, where something in it cannot be read, and where it is one of
-    /// drizzle-kit 1.0. What is wrong with its files is in the value.
-    pub fn read(path: &Path) -> Result<Folder, FolderError> {
-        let mut contents: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        let mut newer = Vec::new();
-        for (name, is_folder) in list(path)?.ok_or_else(|| FolderError::Missing(path.to_owned()))? {
-            if is_folder && path.join(&name).join(MIGRATION).is_file() {
-                newer.push(name);
-            } else if !is_folder && is_sql(&name) {
-                let content = bytes(&path.join(&name))?;
-                contents.insert(name, content);
-            }
-        }
-        for (name, is_folder) in list(&path.join("meta"))?.unwrap_or_default() {
-            let below = format!("meta/{name}");
-            if !is_folder && is_meta(&below) {
-                let content = bytes(&path.join(&below))?;
-                contents.insert(below, content);
-            }
-        }
-        Folder::of(path, contents, newer)
-    }
-
     /// Makes the value of the contents of a folder, named by their paths in it.
     ///
     /// # Errors
@@ -209,35 +181,6 @@ pub fn is_meta(name: &str) -> bool {
     name == JOURNAL || name.strip_prefix("meta/").is_some_and(|name| name.ends_with(SNAPSHOT) && !name.contains('/'))
 }
 
-/// Returns what a folder contains, and whether each is a folder itself; nothing where there is no such folder.
-fn list(path: &Path) -> Result<Option<Vec<(String, bool)>>, FolderError> {
-    let unreadable = |error: io::Error| FolderError::Unreadable { path: path.to_owned(), source: error.into() };
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return match files::is_there(path).map_err(unreadable)? {
-                // A link that leads nowhere is no folder that is still to come.
-                true => Err(unreadable(error)),
-                false => Ok(None),
-            };
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(unreadable)?;
-        // A name that is no text is none that a journal could list. A link counts as what it leads to, as for node.
-        if let Ok(name) = entry.file_name().into_string() {
-            names.push((name, entry.path().is_dir()));
-        }
-    }
-    Ok(Some(names))
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, FolderError> {
-    files::read(path, files::CODE).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })
-}
-
 /// Returns the text that node reads (`readFileSync(…).toString()`, drizzle-orm's migrator): U+FFFD stands for what is no
 /// UTF-8, and a byte order mark and every line end stay.
 fn text(content: Vec<u8>) -> String {
@@ -315,7 +258,7 @@ mod tests {
             std::fs::create_dir_all(file.parent().expect("it lies in the folder")).expect("the folder is ours");
             std::fs::write(file, text).expect("the folder is ours");
         };
-        assert!(matches!(Folder::read(&path), Err(FolderError::Missing(_))));
+        assert!(matches!(disk::read(&path), Err(FolderError::Missing(_))));
         let journal = r#"{"entries":[{"idx":0,"when":1,"tag":"0000_a","breakpoints":true}]}"#;
         write(JOURNAL, journal);
         write("0000_a.sql", "SELECT 1;");
@@ -323,15 +266,15 @@ mod tests {
         write("meta/notes.json", "no");
         write("schema.ts", "no");
         write("seed/0000_a.sql", "no");
-        let folder = Folder::read(&path).expect("the folder can be read");
+        let folder = disk::read(&path).expect("the folder can be read");
         assert_eq!(folder.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["0000_a.sql"]);
         assert_eq!(folder.snapshots.len(), 1);
         assert_eq!(folder.newer, Vec::<String>::new());
         let entries = &folder.journal().expect("it can be read").entries;
         assert_eq!(folder.file(&entries[0]).map(|file| file.text.as_str()), Some("SELECT 1;"));
         write("20250101000000_x/migration.sql", "SELECT 1;");
-        assert_eq!(Folder::read(&path).expect("the folder can be read").newer, ["20250101000000_x"]);
+        assert_eq!(disk::read(&path).expect("the folder can be read").newer, ["20250101000000_x"]);
         std::fs::remove_file(path.join(JOURNAL)).expect("the folder is ours");
-        assert!(matches!(Folder::read(&path), Err(FolderError::Newer { .. })));
+        assert!(matches!(disk::read(&path), Err(FolderError::Newer { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! The project's migrations folder: what is in it, and what is wrong with it.
 
 pub mod baseline;
+pub mod disk;
 pub mod finding;
 pub mod folder;
 pub mod git;

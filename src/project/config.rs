@@ -6,12 +6,14 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
+use crate::kit::config_file;
 use crate::outcome::signal_name;
 use crate::project::reader::Reader;
 
 use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
-use crate::kit::config::{self, Config, ConfigFile};
+use crate::kit::config::Config;
+use crate::kit::config_file::ConfigFile;
 use crate::kit::driver::{self, Deadlines, Ending};
 use crate::kit::mailbox::Mailbox;
 use crate::outcome::{Exit, Verdict};
@@ -46,7 +48,7 @@ impl Drizzle {
 /// # Errors
 /// With the verdict, where it is not there or cannot be read.
 pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
-    config::find(cwd, named).map_err(|error| {
+    config_file::find(cwd, named).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Verdict::nothing(Exit::Config, format!("{error}{cause}"))
             .hint("name it with --config, or the project with --cwd")

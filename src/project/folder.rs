@@ -8,7 +8,7 @@ use semver::Version;
 use crate::files;
 use crate::kit::command;
 use crate::migrations::journal::Surroundings;
-use crate::migrations::{Folder, FolderError, lint};
+use crate::migrations::{Folder, FolderError, disk, lint};
 use crate::outcome::{Exit, Verdict};
 use crate::sql::Dialect;
 
@@ -17,7 +17,7 @@ use crate::sql::Dialect;
 /// # Errors
 /// With the verdict, where it cannot be used.
 pub fn read(path: &Path) -> Result<Folder, Verdict> {
-    Folder::read(path).map_err(|error| unusable(&error))
+    disk::read(path).map_err(|error| unusable(&error))
 }
 
 /// Tells whether there is anything where a migrations folder may be.

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::cli::Shared;
-use crate::migrations::Folder;
+use crate::migrations::disk;
 use crate::migrations::query::queries;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -31,7 +31,7 @@ pub fn schema_sql(
     if verdict.exit != Exit::Ok {
         return Err(verdict);
     }
-    let folder = Folder::read(&path).map_err(|error| folder::unusable(&error))?;
+    let folder = disk::read(&path).map_err(|error| folder::unusable(&error))?;
     let queries = folder.files.iter().flat_map(queries).filter(|query| !query.is_blank());
     Ok(queries.map(|query| query.text.trim().to_owned()).collect())
 }

@@ -5,17 +5,16 @@ use std::path::Path;
 
 use crate::cli::Shared;
 use crate::kit::config::Overlay;
-use crate::migrations::Folder;
 use crate::migrations::query::queries;
+use crate::migrations::{Folder, disk};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report::Refusal;
 use crate::policy::model::Apply;
 use crate::project::folder;
-use crate::run::no_schema_sql;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::story;
+use crate::run::{no_schema_sql, story};
 
 use crate::sql;
 
@@ -60,7 +59,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
     let (verdict, log) = generate(shared, "check", cwd, &path, console);
     match verdict.exit {
         Exit::Ok => {
-            let after = Folder::read(&path).map_err(|error| folder::unusable(&error))?;
+            let after = disk::read(&path).map_err(|error| folder::unusable(&error))?;
             let known = |name: &str| folder.files.iter().any(|file| file.name == name);
             let Some(new) = after.files.iter().find(|file| !known(&file.name)) else { return Ok(None) };
             let statements = queries(new).filter(|query| !query.is_blank()).map(|query| sql::one_line(query.text));

@@ -20,7 +20,8 @@ use crate::run::spec::RunSpec;
 use crate::run::story;
 
 use crate::sql;
-use crate::sql::idle::{Setting, setting};
+use crate::sql::idle::Setting;
+use crate::sql::setting;
 
 /// Time for our own look at the columns.
 const LOOK: Duration = Duration::from_secs(20);

@@ -12,7 +12,7 @@ use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::run::advice;
 use crate::run::record::{Approval, RunRecord, Stop};
 use crate::run::spec::{Consent, RunSpec, Touches};
-use crate::term::pty::Ended;
+use crate::term::ended::Ended;
 
 /// How a run ends, as far as nobody has to look at anything else.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use crate::db::{Dsn, Server, Visit};
 use crate::kit::config::KitSession;
 use crate::kit::driver::Held;
-use crate::migrations::Folder;
+use crate::migrations::disk;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::policy::decide;
@@ -149,7 +149,7 @@ fn judge_pending(
     else {
         return Ok(());
     };
-    let Ok(folder) = Folder::read(&cleared.files.out) else { return Ok(()) };
+    let Ok(folder) = disk::read(&cleared.files.out) else { return Ok(()) };
     let last = knows.catalog.and_then(|catalog| catalog.last_migration);
     let entries = folder.journal().map(|journal| journal.entries.as_slice()).unwrap_or_default();
     let pending = entries.iter().filter(|entry| last.is_none_or(|last| entry.when > last));

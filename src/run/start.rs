@@ -28,8 +28,9 @@ use crate::run::supervisor::{Supervised, Supervisor};
 use crate::run::transaction::Transaction;
 use crate::run::{casting, clearance, kit_args, leftovers, permission, shown};
 use crate::sql::Dialect;
+use crate::term::ended::Ended;
 use crate::term::interrupts::Interrupts;
-use crate::term::pty::{Ended, Pty};
+use crate::term::pty::Pty;
 use crate::term::stream::{FileRecorder, ScreenStream};
 
 /// What a run came to.

@@ -1,9 +1,6 @@
 //! Reads the changes of a column that drizzle-kit's push repeats although the database has them. Pure: it says what would
 //! be set; whether that is there already is for who can ask the database.
 
-use crate::sql::name::ObjectName;
-use crate::sql::postgres;
-
 /// What is set for one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
@@ -13,14 +10,11 @@ pub enum Setting {
     Nullable,
 }
 
-/// Reads a statement of PostgreSQL that sets the default of one column or lets it be NULL, and does nothing else.
-pub fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
-    postgres::setting(sql)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::name::ObjectName;
+    use crate::sql::postgres::setting;
 
     #[test]
     fn one_setting_of_one_column_is_read_and_nothing_else() {

@@ -32,5 +32,5 @@ pub use excerpt::{excerpt, one_line};
 pub use hazard::{Class, Hazard};
 pub use name::{ObjectName, PUBLIC};
 pub use plan::{Assessed, Change, Facts, Found, Reference, Replaced, assess, read, weigh};
-pub use postgres::{RowPolicy, adds_only, row_policy};
+pub use postgres::{RowPolicy, adds_only, row_policy, setting};
 pub use statement::{SplitError, split};

@@ -108,7 +108,7 @@ pub(super) fn type_change(sql: &str) -> Option<TypeChange> {
 }
 
 /// Reads a statement that sets the default of one column or lets it be NULL, and does nothing else.
-pub(super) fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
+pub fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
     let statement = parse_one(sql).filter(|statement| statement.kind() == K::ALTER_TABLE)?;
     effects(&statement)?;
     let (parts, actions) = Parts::split(&statement, ALTER_TABLE_PARTS)?;

@@ -1,7 +1,9 @@
 //! A terminal without a human: keys, the drawn screen, the transcript, and the pseudo-terminal behind them.
 //!
-//! Knows nothing of drizzle-kit. `keys`, `paint`, `redact`, `screen` and `film` are pure; the others do IO.
+//! Knows nothing of drizzle-kit.
 
+pub mod command;
+pub mod ended;
 pub mod film;
 pub mod interrupts;
 pub mod keys;

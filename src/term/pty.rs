@@ -4,40 +4,20 @@
 //! the slave closed after the start (else the end is never seen), a descriptor of our own for reading and writing
 //! (its writer types a line end when dropped), signals to the whole group, and the number of the signal that ended it.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 
 use filedescriptor::FileDescriptor;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize};
 use rustix::process::{Pid, Signal};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
+use crate::term::command::Command;
+use crate::term::ended::Ended;
 use crate::term::screen::{COLUMNS, ROWS};
 use crate::term::warden;
-
-/// What to start, and where.
-#[derive(Debug, Clone)]
-pub struct Command {
-    pub program: PathBuf,
-    pub args: Vec<OsString>,
-    /// The working directory; must be absolute.
-    pub cwd: PathBuf,
-    /// Variables set on top of our own environment.
-    pub env: Vec<(String, OsString)>,
-    /// Variables taken out of it.
-    pub unset: Vec<String>,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    Code(i32),
-    Signal(i32),
-}
 
 /// A process tree in a pseudo-terminal of its own.
 pub struct Pty {

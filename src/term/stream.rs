@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::term::ended::Ended;
 use crate::term::interrupts::{self, Interrupts};
-use crate::term::pty::{Ended, Pty};
+use crate::term::pty::Pty;
 use crate::term::redact::Secrets;
 use crate::term::screen::{Event, Screen, Text};
 use crate::term::transcript::Recorder;

@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use crate::term::pty::Command;
+use crate::term::command::Command;
 
 /// The first argument that makes this program the warden.
 pub const NAME: &str = "__warden";

@@ -305,6 +305,9 @@ impl<'ast> Visit<'ast> for Names {
         }
     }
 
+    /// `pub(super)` names no more than it is.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         self.take(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         visit::visit_path(self, path);

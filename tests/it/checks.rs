@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use drizzle_pilot::migrations::disk;
 use drizzle_pilot::migrations::journal::Surroundings;
 use drizzle_pilot::migrations::rule::{Family, RULES, SQUAWKS, Wishes};
 use drizzle_pilot::migrations::{Folder, journal, lint};
@@ -151,7 +152,7 @@ fn folders_that_real_kits_made_and_merges_broke_are_named_right() {
     for kit in ["0.22.8", "0.31.11"] {
         for line in index.lines() {
             let (name, expected) = line.split_once('\t').expect("a line has a name and rules");
-            let folder = Folder::read(&fixtures.join(kit).join(name)).expect("the folder can be read");
+            let folder = disk::read(&fixtures.join(kit).join(name)).expect("the folder can be read");
             assert_eq!(found(&folder), expected.split_whitespace().collect::<Vec<_>>(), "{kit} {name}");
         }
     }

@@ -429,7 +429,7 @@ fn ignore(signals: &[i32]) -> io::Result<()> {
 }
 
 fn panic_with_a_terminal() -> io::Result<()> {
-    let command = pty::Command {
+    let command = Command {
         program: std::env::current_exe()?,
         args: vec![SLEEPER.into()],
         cwd: std::env::current_dir()?,

@@ -7,11 +7,6 @@ use crate::migrations::pulled;
 use crate::migrations::query::BREAKPOINT;
 use crate::migrations::rule::{MISPLACED_BREAKPOINT, MISSING_BREAKPOINT, Named};
 
-/// Returns where the breakpoints of a file stand.
-pub(super) fn places(text: &str) -> Vec<Range<usize>> {
-    text.match_indices(BREAKPOINT).map(|(at, breakpoint)| at..at + breakpoint.len()).collect()
-}
-
 /// Returns the text as long as it was, with each breakpoint put as the end of a statement. The words behind one on the same
 /// line are a comment to PostgreSQL, and not to drizzle.
 pub(super) fn masked(text: &str) -> String {

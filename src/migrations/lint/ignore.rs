@@ -3,8 +3,7 @@
 
 use std::ops::Range;
 
-use crate::migrations::lint::source::Source;
-use crate::migrations::rule::{Named, NoRule, UNKNOWN_IGNORE};
+use crate::migrations::rule::{Named, NoRule};
 use crate::sql::script::Script;
 
 const IGNORE: &str = "drizzle-pilot-ignore";
@@ -16,7 +15,7 @@ pub(super) struct Ignore {
     covered: Range<usize>,
     rules: Vec<Named>,
     /// What it names that is no rule, and where.
-    unknown: Vec<(usize, String)>,
+    pub(super) unknown: Vec<(usize, String)>,
 }
 
 impl Ignore {
@@ -69,14 +68,4 @@ fn covered(script: &Script<'_>, comment: &Range<usize>) -> Range<usize> {
     let own = statements().find(|place| place.contains(&comment.start) || is_behind(place));
     let next = || statements().find(|place| place.start >= comment.end);
     own.or_else(next).map_or(0..0, |place| place.start..place.end + 1)
-}
-
-/// Reports what the comments name that is no rule.
-pub(super) fn check(source: &mut Source<'_>) {
-    let unknown: Vec<(usize, String)> = source.ignores.iter().flat_map(|ignore| ignore.unknown.clone()).collect();
-    for (at, sentence) in unknown {
-        source.report_at(Named::Ours(&UNKNOWN_IGNORE), at, None, |place, level| {
-            UNKNOWN_IGNORE.finding(level, place, sentence)
-        });
-    }
 }

@@ -18,6 +18,7 @@ mod source;
 mod squawk;
 mod syntax;
 mod transaction;
+mod unknown_ignore;
 mod value;
 
 use std::collections::BTreeMap;
@@ -113,7 +114,7 @@ pub fn run(folder: &Folder, looks_at: &dyn Fn(&SqlFile) -> bool, wishes: Wishes<
                 syntax::check(&mut source);
                 breakpoint::check(&mut source);
                 squawk::check(&mut source);
-                ignore::check(&mut source);
+                unknown_ignore::check(&mut source);
             }
             source
         },

@@ -7,7 +7,7 @@ use crate::migrations::finding::{Finding, Level, Place, Position};
 use crate::migrations::folder::{Folder, SqlFile};
 use crate::migrations::journal_file::Entry;
 use crate::migrations::lint::ignore::{self, Ignore};
-use crate::migrations::lint::{breakpoint, squawk};
+use crate::migrations::query::BREAKPOINT;
 use crate::migrations::rule::{Named, Wishes};
 use crate::sql::action::{Action, Step};
 use crate::sql::script::{self, Script};
@@ -70,7 +70,7 @@ impl<'a> Source<'a> {
         Source {
             path: folder.path.join(&file.name),
             text: &file.text,
-            breakpoints: breakpoint::places(&file.text),
+            breakpoints: breakpoints(&file.text),
             has_breakpoints: entry.is_none_or(|entry| entry.breakpoints),
             ignores: ignore::read(&script),
             script,
@@ -106,7 +106,7 @@ impl<'a> Source<'a> {
         let Found { rule, at, object, sentence } = found;
         self.report_at(rule, at, object.as_ref(), |place, level| match rule {
             Named::Ours(rule) => rule.finding(level, place, sentence),
-            Named::Squawk(id, _) => squawk::finding(id, level, place, sentence),
+            Named::Squawk(id, _) => of_squawk(id, level, place, sentence),
         });
     }
 
@@ -132,5 +132,24 @@ impl<'a> Source<'a> {
     pub(super) fn findings(mut self) -> Vec<Finding> {
         self.findings.sort_by_key(|(at, _)| *at);
         self.findings.into_iter().map(|(_, finding)| finding).collect()
+    }
+}
+
+/// Returns where the breakpoints of a file stand.
+fn breakpoints(text: &str) -> Vec<Range<usize>> {
+    text.match_indices(BREAKPOINT).map(|(at, breakpoint)| at..at + breakpoint.len()).collect()
+}
+
+/// Makes a finding of a rule of squawk's that we look for ourselves.
+fn of_squawk(id: &'static str, level: Level, place: Place, sentence: String) -> Finding {
+    Finding {
+        id,
+        level,
+        place,
+        sentence,
+        why: "every row is written anew with its own value, and nobody can read or write the table until that is done"
+            .to_owned(),
+        what_to_do: "add the column without the value, fill it in portions, and set the default then".to_owned(),
+        about: None,
     }
 }

@@ -4,26 +4,12 @@ use std::collections::BTreeSet;
 
 use squawk_linter::{Linter, LinterSettings, Rule as SquawkRule, Violation};
 
-use crate::migrations::finding::{Finding, Level, Place};
+use crate::migrations::finding::Finding;
 use crate::migrations::lint::source::Source;
 use crate::migrations::rule::{Named, SQUAWKS, squawks};
 
 /// Of this one we know more: which tables have rows, and what a column holds.
 pub(super) const ADDED_VALUE: (&str, SquawkRule) = ("adding-field-with-default", SquawkRule::AddingFieldWithDefault);
-
-/// Makes a finding of a rule of squawk's that we look for ourselves.
-pub(super) fn finding(id: &'static str, level: Level, place: Place, sentence: String) -> Finding {
-    Finding {
-        id,
-        level,
-        place,
-        sentence,
-        why: "every row is written anew with its own value, and nobody can read or write the table until that is done"
-            .to_owned(),
-        what_to_do: "add the column without the value, fill it in portions, and set the default then".to_owned(),
-        about: None,
-    }
-}
 
 pub(super) fn check(source: &mut Source<'_>) {
     let Some(tree) = source.script.tree.clone() else { return };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::kit::config::OneOrMany;
 use crate::kit::schema_files;
-use crate::migrations::{Folder, tables};
+use crate::migrations::{disk, tables};
 use crate::policy::ObjectName;
 use crate::sql::Dialect;
 
@@ -55,7 +55,7 @@ impl Owners {
     /// Says whose a table is, where that is worth a word: this project's migrations never spoke of it.
     pub fn whose(&self, table: &ObjectName) -> Option<String> {
         let project = self.project.as_ref()?;
-        let read = || Some(tables::known(&Folder::read(&project.out).ok()?, project.dialect));
+        let read = || Some(tables::known(&disk::read(&project.out).ok()?, project.dialect));
         match self.known.get_or_init(read) {
             Some(known) if known.contains(table) => None,
             Some(_) => Some(
