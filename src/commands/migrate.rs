@@ -10,7 +10,7 @@ use crate::commands::status;
 use crate::db::Lease;
 use crate::db::change::lease::LEASE_LOST;
 use crate::db::change::rehearsal::{self, Rehearsal};
-use crate::db::connection::connect;
+use crate::db::connection::preflight;
 use crate::db::inspect::history::History;
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
@@ -72,7 +72,8 @@ fn attempt(
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        connect::await_server(ground.dsn(), &run_id(), wait, &mut told).map_err(|error| look::failed(&error, clock))?;
+        preflight::await_server(ground.dsn(), &run_id(), wait, &mut told)
+            .map_err(|error| look::failed(&error, clock))?;
     }
     let lease = lock::take(lock::visit(ground.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 

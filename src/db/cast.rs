@@ -14,8 +14,10 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{Oid, Type};
 
 use crate::db::cast::conversions::{Candidate, Family, Kind, candidates};
-use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, within};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::reach::Relation;
 
 /// Rows up to which a table is looked at.

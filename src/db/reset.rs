@@ -22,9 +22,11 @@ use crate::db::change::transaction::{
     Cut, Effect, Fate, Fault, Halt, Holder, Lock, Outcome, Progress, Proof, Run, begin_with, holds, lock, locked_hint,
     mark_for_asking, transact,
 };
-use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open};
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::Patience;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::connection::pipeline::Sent;
-use crate::db::connection::url::Dsn;
 use crate::db::inspect::blockers::{self, Blocker};
 use crate::db::inspect::catalog::{self, Catalog};
 use crate::db::inspect::fingerprint::Identity;

@@ -10,7 +10,8 @@ use semver::Version;
 use tempfile::TempDir;
 
 use crate::db::change::apply::{ApplyError, Expected};
-use crate::db::connection::connect::{CLIENT_CHECK, QUESTION, READ_ONLY};
+use crate::db::connection::connect::{CLIENT_CHECK, READ_ONLY};
+use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::{DATABASE_URL, Env};
 use crate::db::inspect::fingerprint::Fingerprint;
 use crate::db::inspect::foreign::{Foreign, Owner};
@@ -478,7 +479,7 @@ impl<'a> Copilot<'a> {
     pub fn diagnose(&self) -> Option<Verdict> {
         // The connection of the lock may be gone for the same reason; a new one says why.
         let visit = Visit::to(self.dsn.as_ref()?, OURSELVES, "");
-        let seen = visit.and_then(|visit| db::connection::connect::preflight(&visit, self.patience()));
+        let seen = visit.and_then(|visit| db::connection::preflight::preflight(&visit, self.patience()));
         seen.err().map(|error| self.unseen(&error))
     }
 
@@ -591,7 +592,7 @@ impl<'a> Copilot<'a> {
             Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", self.run_id), CLIENT_CHECK)
                 .map_err(|error| self.unseen(&error))?,
         };
-        let looked = db::connection::connect::preflight(&visit, self.patience());
+        let looked = db::connection::preflight::preflight(&visit, self.patience());
         self.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let mut env = vec![(APPLICATION_NAME, self.run_id.clone())];
         match looked {
@@ -635,7 +636,7 @@ impl<'a> Copilot<'a> {
         let reading = format!("{corrected} {READ_ONLY}").trim_start().to_owned();
         // Whether the rest is in force, drizzle-kit's own session tells.
         let looked =
-            reads.then(|| db::connection::connect::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
+            reads.then(|| db::connection::preflight::keeps_from_writing(dsn, &self.run_id, &reading, self.patience()));
         let is_kept = looked.transpose().map_err(|error| self.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(config, dsn, options);

@@ -11,8 +11,10 @@ use tokio_postgres::Client;
 use crate::db::change::transaction::{
     Fate, Halt, Lock, Outcome, Progress, begin, holds, lock, locked_hint, mark_for_asking, transact,
 };
-use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::Patience;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::blockers::{self, Blocker};
 use crate::db::inspect::fingerprint::{self, Difference, Fingerprint, Identity};
 use crate::db::inspect::reach::{self, Facts, Locking, Mode, Relation, Wanted};

@@ -13,8 +13,10 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use crate::db::change::transaction::{self, Holder, LOCK, Lock, Run};
-use crate::db::connection::connect::{ConnectError, Patience, Signals, at, explained};
-use crate::db::connection::url::{Address, Dsn};
+use crate::db::connection::address::Address;
+use crate::db::connection::conversation::{Patience, Signals};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::{Open, Visit};
 
 /// Time for opening the connection, where the run has more.

@@ -10,8 +10,10 @@ use tokio_postgres::Client;
 
 use crate::db::change::apply::Fault;
 use crate::db::change::confine::Confine;
-use crate::db::connection::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, by_deadline, within};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::history;
 use crate::db::inspect::reach::Relation;

@@ -11,10 +11,13 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, error::DbError};
 
 use crate::db::change::lease::Hold;
-use crate::db::connection::connect::{ConnectError, Patience, Session, Signals, converse, explained, open};
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, Signals, converse};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::connection::explain::{self, About};
-use crate::db::connection::url::Dsn;
 use crate::db::inspect::fingerprint::{self, Identity};
+use crate::db::limits::milliseconds;
 
 /// How long a backend gets to notice by itself that its client is gone, before we end it.
 const GRACE: Duration = Duration::from_millis(750);
@@ -426,11 +429,6 @@ pub(in crate::db) async fn mark_for_asking(
     Ok(xid?.get(0))
 }
 
-/// PostgreSQL takes 0 for "no limit", and holds milliseconds in an `int4`.
-pub(in crate::db) fn milliseconds(limit: Duration) -> u128 {
-    limit.as_millis().clamp(1, 2_147_483_647)
-}
-
 /// What became of a transaction.
 pub(in crate::db) enum Fate {
     Committed,
@@ -500,14 +498,6 @@ async fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_limit_of_ours_means_no_limit_to_the_server() {
-        assert_eq!(milliseconds(Duration::ZERO), 1);
-        assert_eq!(milliseconds(Duration::from_micros(1)), 1);
-        assert_eq!(milliseconds(Duration::from_secs(3)), 3000);
-        assert_eq!(milliseconds(Duration::MAX), 2_147_483_647);
-    }
 
     #[test]
     fn the_lock_is_a_documented_constant() {

@@ -9,11 +9,11 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use crate::db::change::transaction::milliseconds;
-use crate::db::connection::connect::{
-    ConnectError, Patience, Session, at, attended, explained, leave, open_watched, runtime,
-};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open_watched};
+use crate::db::connection::conversation::{Patience, attended, leave, runtime};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, at, explained};
+use crate::db::limits::milliseconds;
 
 /// Time for the server to undo a look within a transaction.
 const OVER: Duration = Duration::from_secs(1);

@@ -7,8 +7,10 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use crate::db::connection::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, by_deadline};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::Visit;
 
 /// How long a backend gets to notice by itself that its client is gone: the 500 ms of

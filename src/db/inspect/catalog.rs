@@ -10,8 +10,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::db::change::lease::Lease;
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Identity};
 
 /// The catalogs by their numbers, which are the same in every release (`src/include/catalog/*.h`).

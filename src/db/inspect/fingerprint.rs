@@ -11,8 +11,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 
 /// Which database of which server.
 ///

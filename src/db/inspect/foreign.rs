@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use crate::db::connection::connect::ConnectError;
+use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
 use crate::db::inspect::reach::Relation;
 

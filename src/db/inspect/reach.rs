@@ -10,12 +10,12 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::db::cast::{self, Conversion, Convertible};
-use crate::db::change::transaction::milliseconds;
-use crate::db::connection::connect::ConnectError;
+use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
 use crate::db::inspect::blockers::{self, Blocker};
 use crate::db::inspect::catalog::{self, Dependency, Object, ObjectId};
 use crate::db::inspect::foresee::{self, Found as Subjects, Known, Why};
+use crate::db::limits::milliseconds;
 
 pub use crate::db::inspect::foresee::Deed;
 

@@ -1,6 +1,6 @@
 //! Says whether a database may be emptied. The only maker of a [`Target`], without which nothing is.
 
-use crate::db::connection::url::Dsn;
+use crate::db::connection::dsn::Dsn;
 use crate::db::inspect::catalog::Facts;
 use crate::db::inspect::fingerprint::Identity;
 use crate::host::{self, Pattern};

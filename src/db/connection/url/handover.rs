@@ -3,7 +3,12 @@
 use secrecy::ExposeSecret;
 use url::form_urlencoded::Serializer;
 
-use crate::db::connection::url::{Check, Driver, Dsn, DsnError, Host, Pem, Tls, UNRESERVED, encode};
+use crate::db::connection::address::Host;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::trust::{Check, Pem, Tls};
+use crate::db::connection::url::driver::Driver;
+use crate::db::connection::url::error::DsnError;
+use crate::db::connection::url::escape::{UNRESERVED, encode};
 
 /// The variable by which most projects name their database.
 pub const DATABASE_URL: &str = "DATABASE_URL";
