@@ -17,7 +17,7 @@ use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{Dsn, Lease};
+use crate::db::{Dsn, Lease, Visit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::driver;
 use crate::migrations::Folder;
@@ -88,13 +88,10 @@ fn attempt(
     let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
-    let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
-    let deadline = LOOK.min(clock.rest());
-    let looked = match &lease {
-        Some(lease) => catalog::catalog_under(lease, dsn, deadline),
-        None => catalog::catalog(dsn, deadline),
-    };
-    let catalog = looked.map_err(|error| look::failed(&error, clock))?;
+    let visit = lock::visit(dsn, &format!("drizzle-pilot-{} reset", std::process::id()), "", clock)?;
+    let held = if args.yes && !args.dry_run { Ok(lease(visit, args, clock, console)?) } else { Err(visit) };
+    let visit = held.as_ref().map_or_else(|visit| visit, Lease::visit);
+    let catalog = catalog::catalog(visit, LOOK.min(clock.rest())).map_err(|error| look::failed(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = Folder::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -126,11 +123,15 @@ fn attempt(
         return Ok(Verdict::nothing(exit, format!("{} objects would be dropped", plan.n_objects)));
     }
     if !plan.is_empty() {
+        // A connection that nobody drives may be cut meanwhile.
+        if let Err(visit) = &held {
+            visit.rest();
+        }
         ask(args, &catalog, clock, &mut interrupts, console)?;
     }
-    let lease = match lease.take() {
-        Some(lease) => lease,
-        None => self::lease(dsn, args, clock, console)?,
+    let lease = match held {
+        Ok(lease) => lease,
+        Err(visit) => lease(visit, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -232,9 +233,8 @@ fn variables_of_steps(
 }
 
 /// Takes the lock for all of the steps.
-fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
-    let run = format!("drizzle-pilot-{} reset", std::process::id());
-    lock::take(lock::visit(dsn, &run, "", clock)?, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
+fn lease(visit: Visit, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+    lock::take(visit, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
 /// Says what is to go. A name that means nothing in this database is likely to be misspelt.

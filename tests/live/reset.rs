@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
-use drizzle_pilot::db::Dsn;
 use drizzle_pilot::db::change::apply::{Cut, Effect, Hold, LOCK, Proof, Run};
 use drizzle_pilot::db::inspect::catalog::{self, Catalog};
 use drizzle_pilot::db::inspect::reach::Relation;
 use drizzle_pilot::db::reset::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reset::plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
+use drizzle_pilot::db::{Dsn, Visit};
 
 use crate::NEWEST;
 use crate::migrations::folder;
@@ -59,7 +59,12 @@ fn scope(schemas: &[&str]) -> Scope {
 }
 
 fn read(database: &Database) -> Catalog {
-    catalog::catalog(&database.dsn(), LONG).expect("the laboratory answers")
+    read_by(&database.dsn())
+}
+
+fn read_by(dsn: &Dsn) -> Catalog {
+    let visit = Visit::to(dsn, "reset-test look", "").expect("the system has a runtime to give");
+    catalog::catalog(&visit, LONG).expect("the laboratory answers")
 }
 
 fn target_by(dsn: &Dsn, catalog: &Catalog) -> Target {
@@ -436,7 +441,7 @@ fn what_is_of_another_role_is_refused_and_named() {
         url.set_username(&format!("{name}_app")).expect("the URL has a host");
         url.set_password(Some("app")).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
-        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let catalog = read_by(&dsn);
         let refused =
             |schemas: &[&str]| plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string();
         let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
@@ -591,7 +596,7 @@ fn sessions_of_another_role_are_never_ended() {
         let mut url = database.url();
         url.set_username(&app).and_then(|()| url.set_password(Some("app"))).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
-        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let catalog = read_by(&dsn);
         let plan = plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
         let target = target_by(&dsn, &catalog);
         let held = database.hold("SELECT FROM app.users");

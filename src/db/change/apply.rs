@@ -16,8 +16,11 @@ use crate::db::connection::conversation::Patience;
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::blockers::{self, Blocker};
-use crate::db::inspect::fingerprint::{self, Difference, Fingerprint, Identity};
-use crate::db::inspect::reach::{self, Facts, Locking, Mode, Relation, Wanted};
+use crate::db::inspect::fingerprint::{self, Difference, Fingerprint};
+use crate::db::inspect::identity::Identity;
+use crate::db::inspect::lock::{self, Locking, Mode};
+use crate::db::inspect::reach::{self, Facts, Wanted};
+use crate::db::inspect::relation::Relation;
 
 pub use crate::db::change::lease::Hold;
 pub use crate::db::change::transaction::{Cut, Effect, Fault, Holder, LOCK, LockKey, Proof, Run};
@@ -239,7 +242,7 @@ async fn prepare(
     if let Some(check) = check {
         client.batch_execute("SAVEPOINT locking").await.map_err(unready)?;
         if let Locking::Busy { by, waited } =
-            reach::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
+            lock::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
         {
             let _ = client.batch_execute("ROLLBACK").await;
             return Err(Halt::Refused(ApplyError::Busy { by, waited }));

@@ -15,7 +15,6 @@ use tokio_postgres::types::Type;
 use crate::db::change::transaction::{self, Holder, LOCK, Lock, Run};
 use crate::db::connection::address::Address;
 use crate::db::connection::conversation::{Patience, Signals};
-use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::{Open, Visit};
 
@@ -122,25 +121,6 @@ impl Lease {
         let asked =
             self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("SELECT")).await });
         matches!(asked, Ok(Ok(())))
-    }
-
-    /// Has a conversation over the connection that holds the lock, to its end, to the deadline or to a signal that ends us.
-    /// What it opens it has to roll back. Must not be called from asynchronous code.
-    pub(in crate::db) fn converse<T>(
-        &self,
-        dsn: &Dsn,
-        deadline: Duration,
-        conversation: impl AsyncFnOnce(&Client) -> Result<T, ConnectError>,
-    ) -> Result<T, ConnectError> {
-        self.visit.runtime().block_on(async {
-            let mut signals = Signals::watch();
-            tokio::select! {
-                outcome = timeout(deadline, conversation(&self.open.client)) => {
-                    outcome.unwrap_or_else(|_| Err(ConnectError::Mute { at: at(dsn), within: deadline }))
-                }
-                signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
-            }
-        })
     }
 
     /// Tells the same by another connection to the same database, from asynchronous code.

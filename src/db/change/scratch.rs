@@ -16,7 +16,7 @@ use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::history;
-use crate::db::inspect::reach::Relation;
+use crate::db::inspect::relation::Relation;
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";

@@ -16,7 +16,8 @@ use crate::db::connection::conversation::{Patience, Signals, converse};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::connection::explain::{self, About};
-use crate::db::inspect::fingerprint::{self, Identity};
+use crate::db::inspect::identify;
+use crate::db::inspect::identity::Identity;
 use crate::db::limits::milliseconds;
 
 /// How long a backend gets to notice by itself that its client is gone, before we end it.
@@ -314,7 +315,7 @@ pub(in crate::db) async fn begin_with<T>(
         client.query_typed_one(WHO, &[]),
         client.batch_execute(WATCH),
         client.batch_execute(WATCHED),
-        fingerprint::identify_within(client),
+        identify::identify_within(client),
         along(),
     );
     begun?;
@@ -325,7 +326,7 @@ pub(in crate::db) async fn begin_with<T>(
         Err(_) => tokio::join!(
             biased;
             client.batch_execute(UNWATCHED),
-            fingerprint::identify_within(client),
+            identify::identify_within(client),
             along(),
         ),
     };
@@ -473,7 +474,7 @@ async fn settle(
     let application_name = format!("ask {}", run.application_name);
     let client = open(dsn, patience, &Session { application_name: &application_name, options: "" }).await?;
     let told = |error| explained(dsn, &error);
-    if fingerprint::identify(&client).await.map_err(told)? != mark.identity {
+    if identify::identify(&client).await.map_err(told)? != mark.identity {
         return Ok(Fate::Unknown("another server answers at this address".to_owned()));
     }
     let backend: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =

@@ -118,10 +118,30 @@ impl Visit {
         settings: &str,
         look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, ConnectError> {
+        self.aside(deadline, "", settings, look)
+    }
+
+    /// As [`Visit::look_aside`], and sees everything as it was at one moment, unless a transaction is open already.
+    pub(in crate::db) fn look_at_once<T>(
+        &self,
+        deadline: Duration,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
+        self.aside(deadline, "ISOLATION LEVEL REPEATABLE READ", settings, look)
+    }
+
+    fn aside<T>(
+        &self,
+        deadline: Duration,
+        isolation: &str,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
         if self.stays {
             return self.look_within(deadline, settings, look);
         }
-        let begin = format!("BEGIN READ ONLY; {settings}");
+        let begin = format!("BEGIN {isolation} READ ONLY; {settings}");
         self.look_once(deadline, async |client| {
             let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(client));
             // Poolers hand the connection on: nothing of ours may stay behind.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::db::inspect::catalog::{Dependency, ObjectId, class};
+use crate::db::inspect::objects::{Dependency, ObjectId, class};
 
 /// An object as a whole: its catalog and its number.
 pub(in crate::db) type Key = (u32, u32);

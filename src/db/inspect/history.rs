@@ -13,7 +13,7 @@ use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::within;
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
-use crate::db::inspect::reach::Relation;
+use crate::db::inspect::relation::Relation;
 
 /// A history, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

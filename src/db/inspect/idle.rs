@@ -8,7 +8,7 @@ use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::within;
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
-use crate::db::inspect::reach::Relation;
+use crate::db::inspect::relation::Relation;
 
 /// What would be set for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
