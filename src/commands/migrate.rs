@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{self, MigrateArgs, Shared};
 use crate::commands::status;
 use crate::db::Lease;
-use crate::db::change::lease::LEASE_LOST;
+use crate::db::change::lock::LOCK_LOST;
 use crate::db::change::rehearsal::{self, Rehearsal};
 use crate::db::connection::preflight;
 use crate::db::inspect::history::History;
@@ -502,7 +502,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Logbook) -> Verdict
         // Whoever has the lock now may be at work: nothing is tried once more.
         let summary = format!("the lock on this database was lost, and drizzle-kit was stopped{left}");
         let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
-        return Verdict { database, ..Verdict::nothing(exit, summary) }.hint(LEASE_LOST);
+        return Verdict { database, ..Verdict::nothing(exit, summary) }.hint(LOCK_LOST);
     }
     let known = told.as_ref().and_then(|failed| find(pending, failed));
     let (found, error) = match (known, exit, control) {

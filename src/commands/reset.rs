@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
-use crate::db::change::apply::{Cut, Effect, Hold, Run};
+use crate::db::change::apply::{Cut, Hold, Run, TransactionError};
 use crate::db::connection::url::Env;
 use crate::db::inspect::catalog::{self, Catalog};
 use crate::db::inspect::history;
@@ -39,12 +39,14 @@ use crate::project::steps;
 use crate::project::target::{self, Drizzle, Place};
 use crate::run::flight::{self, Asks, Consent, Locking, Mission, Touches};
 use crate::run::lock;
-use crate::run::transaction::of_fault;
+use crate::run::transaction::{exit_of, of_fault};
 use crate::run::{copilot, verdict};
 use crate::sql::PUBLIC;
 use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
 
+/// Why a step has the lock.
+const HELD: &str = "the lock is given back by the last step";
 const COMMAND: &str = "reset";
 /// How the tables of drizzle's migrators begin, unless a config says otherwise.
 const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
@@ -143,7 +145,7 @@ fn attempt(
         plan: &plan,
         place: &place,
         variables: &variables,
-        lease: &lease,
+        lease: Some(lease),
         then,
         clock: *clock,
         interrupts,
@@ -423,7 +425,8 @@ struct Steps<'a> {
     place: &'a Place,
     /// Those of its commands.
     variables: &'a [(&'static str, Option<String>)],
-    lease: &'a Lease,
+    /// `None` once the last step has given the lock back.
+    lease: Option<Lease>,
     then: Then,
     clock: Clock,
     interrupts: Interrupts,
@@ -533,7 +536,14 @@ impl Steps<'_> {
         if self.plan.is_empty() {
             return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
         }
-        apply(self.target, self.plan, self.args, self.lease, &self.clock, self.console)
+        // The transaction that empties it gives the lock back, unless something is to follow.
+        let is_last = self.then.command().is_none() && self.policy.reset().after.is_empty();
+        let lease = if is_last {
+            Lock::Release(self.lease.take().expect(HELD))
+        } else {
+            Lock::Keep(self.lease.as_ref().expect(HELD))
+        };
+        apply(self.target, self.plan, self.args, lease, &self.clock, self.console)
     }
 
     /// Reads the migrations, and looks whether an empty database can have them.
@@ -557,7 +567,7 @@ impl Steps<'_> {
             apply: None,
             accept_data_loss: false,
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
-            lock: Locking::Held(self.lease),
+            lock: Locking::Held(self.lease.as_ref().expect(HELD)),
         };
         let (log, verdict) = flight::fly_within(&self.shared(), &mission, self.console);
         self.note(log);
@@ -575,7 +585,7 @@ impl Steps<'_> {
             url: self.args.url.as_deref(),
             migrations: None,
             kit_args: &[],
-            lease: self.lease,
+            lease: self.lease.as_ref().expect(HELD),
             clock: &self.clock,
             cwd: self.cwd,
         };
@@ -668,11 +678,18 @@ fn ask(
     Ok(())
 }
 
+/// What becomes of the lock once the database is empty.
+enum Lock<'a> {
+    /// Other steps follow.
+    Keep(&'a Lease),
+    Release(Lease),
+}
+
 fn apply(
     target: &Target,
     plan: &ResetPlan,
     args: &ResetArgs,
-    lease: &Lease,
+    lock: Lock<'_>,
     clock: &Clock,
     console: &mut Console,
 ) -> Result<Verdict, Verdict> {
@@ -698,7 +715,10 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: Hold::Leased(lease),
+            lock: match &lock {
+                Lock::Keep(lease) => Hold::Leased(lease),
+                Lock::Release(_) => Hold::Take,
+            },
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
@@ -708,7 +728,11 @@ fn apply(
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
         watch: &watch,
     };
-    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error, clock))?;
+    let emptied = match lock {
+        Lock::Keep(_) => reset::reset(target, plan, &run),
+        Lock::Release(lease) => reset::reset_and_release(lease, target, plan, &run),
+    };
+    let emptied = emptied.map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
@@ -732,34 +756,20 @@ fn in_parts(plan: &ResetPlan) -> String {
 /// Says why nothing was dropped; or, where that cannot be known, so.
 fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ResetError::Unready(error) => return look::failed(error, clock),
-        ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
-        ResetError::LeaseLost => Exit::Unavailable,
-        ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
+        ResetError::Transaction(TransactionError::Unready(error)) => return look::failed(error, clock),
+        ResetError::Transaction(error) => exit_of(error),
+        ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
-        ResetError::Statement { .. }
-        | ResetError::Left { .. }
-        | ResetError::Unplanned { .. }
-        | ResetError::Commit { .. }
-        | ResetError::Undone { .. } => Exit::Failed,
-        ResetError::Stopped { cut, .. } => match cut {
-            Cut::Signal(signal) => Exit::Signal(*signal),
-            Cut::Deadline(_) => Exit::Timeout,
-            Cut::Lost(_) => Exit::Unavailable,
-        },
-        ResetError::Unknown { .. } => Exit::Unproven,
-        ResetError::Partial { cause, .. } => match **cause {
-            ResetError::Stopped { cut: Cut::Signal(signal), .. } => Exit::Signal(signal),
-            ResetError::Stopped { cut: Cut::Deadline(_), .. } => Exit::Timeout,
+        ResetError::Statement { .. } | ResetError::Left { .. } | ResetError::Unplanned { .. } => Exit::Failed,
+        ResetError::Partial { cause, .. } => match &**cause {
+            ResetError::Transaction(
+                error @ TransactionError::Stopped { cut: Cut::Signal(_) | Cut::Deadline(_), .. },
+            ) => exit_of(error),
             _ => Exit::Partial,
         },
     };
-    let database = match error.effect() {
-        Effect::Unchanged => Database::Unchanged,
-        Effect::Changed => Database::Changed,
-        Effect::Maybe => Database::Maybe,
-    };
-    let verdict = Verdict { database, ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint());
+    let verdict =
+        Verdict { database: error.database(), ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint());
     match error.cause() {
         Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
         None => verdict,

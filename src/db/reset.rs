@@ -16,5 +16,5 @@ mod story;
 mod transaction;
 
 pub use error::ResetError;
-pub use run::{Emptied, N_ATTEMPTS, reset};
+pub use run::{Emptied, N_ATTEMPTS, reset, reset_and_release};
 pub use story::{Blockers, Event, ResetRun};

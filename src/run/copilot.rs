@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use semver::Version;
 use tempfile::TempDir;
 
-use crate::db::change::apply::{ApplyError, Expected};
+use crate::db::change::apply::{Expected, TransactionError};
 use crate::db::connection::connect::{CLIENT_CHECK, READ_ONLY};
 use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::{DATABASE_URL, Env};
@@ -895,7 +895,7 @@ impl<'a> Copilot<'a> {
                 }
             }
             Ok(Again::Busy { by, waited }) => {
-                let busy = ApplyError::Busy { by, waited };
+                let busy = TransactionError::Busy { by, n_attempts: 1, waited }.into();
                 self.verdict = Some(transaction::failed(&busy, &self.clock));
                 self.decline_because("allowed; others write into what is at stake")
             }

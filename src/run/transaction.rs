@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::cli::Shared;
-use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Fault, Hold, Run, Script};
+use crate::db::change::apply::{self, ApplyError, Check, Cut, Fault, Hold, Run, Script, TransactionError};
 use crate::kit::driver;
 use crate::outcome::{Database, Exit};
 use crate::output::console::Console;
@@ -134,31 +134,14 @@ fn witness(
 /// Says why nothing was applied; or, where that cannot be known, so.
 pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ApplyError::Unready(error) => return look::failed(error, clock),
-        ApplyError::Locked { .. } | ApplyError::Busy { .. } => Exit::Locked,
+        ApplyError::Transaction(TransactionError::Unready(error)) => return look::failed(error, clock),
+        ApplyError::Transaction(error) => exit_of(error),
         ApplyError::NotAllowed => Exit::Refused,
-        ApplyError::LeaseLost => Exit::Unavailable,
-        ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,
-        ApplyError::Statement { .. } | ApplyError::Commit { .. } | ApplyError::Undone { .. } => Exit::Failed,
-        ApplyError::Stopped { cut, .. } => match cut {
-            Cut::Signal(signal) => Exit::Signal(*signal),
-            Cut::Deadline(_) => Exit::Timeout,
-            Cut::Lost(_) => Exit::Unavailable,
-        },
-        ApplyError::Unknown { .. } => Exit::Unproven,
+        ApplyError::Moved { .. } => Exit::StalePlan,
+        ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,
     };
-    let database = match error.effect() {
-        Effect::Unchanged => Database::Unchanged,
-        Effect::Changed => Database::Changed,
-        Effect::Maybe => Database::Maybe,
-    };
-    let sqlstate = |fault: &Fault| format!(" ({})", fault.sqlstate);
-    let (code, cause) = match error {
-        ApplyError::Statement { statement, fault, .. } => (sqlstate(fault), Some(of_fault(fault, Some(statement)))),
-        ApplyError::Commit { fault } => (sqlstate(fault), Some(of_fault(fault, None))),
-        _ => (String::new(), None),
-    };
+    let database = error.database();
     let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
     // The statement tells more than its error.
     let hint = match error {
@@ -168,10 +151,26 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         _ => None,
     };
     let hint = hint.unwrap_or_else(|| error.hint());
-    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(hint);
-    match cause {
-        Some(cause) => verdict.because(cause),
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{undone}")) }.hint(hint);
+    match error.cause() {
+        Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
         None => verdict,
+    }
+}
+
+/// Returns the exit code for what stopped a transaction.
+pub fn exit_of(error: &TransactionError) -> Exit {
+    match error {
+        TransactionError::Unready(_) | TransactionError::LockLost => Exit::Unavailable,
+        TransactionError::Locked { .. } | TransactionError::Busy { .. } => Exit::Locked,
+        TransactionError::Elsewhere { .. } => Exit::StalePlan,
+        TransactionError::Commit { .. } | TransactionError::Undone { .. } => Exit::Failed,
+        TransactionError::Stopped { cut, .. } => match cut {
+            Cut::Signal(signal) => Exit::Signal(*signal),
+            Cut::Deadline(_) => Exit::Timeout,
+            Cut::Lost(_) => Exit::Unavailable,
+        },
+        TransactionError::Unknown { .. } | TransactionError::Uncalled { .. } => Exit::Unproven,
     }
 }
 

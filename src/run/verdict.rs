@@ -99,7 +99,7 @@ fn kept(held: &Held, database: Database, copilot: &Copilot) -> Verdict {
 fn lease_lost(database: Database, when: &str) -> Verdict {
     let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
     Verdict { database, ..Verdict::nothing(exit, format!("the lock on this database was lost, {when}")) }
-        .hint(db::change::lease::LEASE_LOST)
+        .hint(db::change::lock::LOCK_LOST)
 }
 
 /// Says why drizzle's config could not be loaded.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::db::change::confine::Confine;
-use crate::db::change::transaction::Fault;
+use crate::db::change::fault::Fault;
 use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::within;
 use crate::db::connection::dsn::Dsn;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
 
-use crate::db::change::apply::Fault;
 use crate::db::change::confine::Confine;
+use crate::db::change::fault::Fault;
 use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::{Patience, by_deadline, within};
 use crate::db::connection::dsn::Dsn;

@@ -59,11 +59,6 @@ impl Visit {
         &self.dsn
     }
 
-    /// Returns the name of the session.
-    pub(in crate::db) fn application_name(&self) -> &str {
-        &self.application_name
-    }
-
     /// Has every look from now on leave the open transaction as it is.
     pub(in crate::db) fn stay(&mut self) {
         self.stays = true;

@@ -2,7 +2,9 @@
 
 use tokio_postgres::Client;
 
-use crate::db::change::transaction::{Cut, Fault, Progress, Run, holds};
+use crate::db::change::error::TransactionError;
+use crate::db::change::fault::{Cut, Fault};
+use crate::db::change::transaction::{Progress, Run, holds};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::explained;
 use crate::db::connection::pipeline::Sent;
@@ -147,7 +149,7 @@ async fn last_look(dsn: &Dsn, client: &Client, run: &Run<'_>) -> Result<Catalog,
     let found = found?;
     match held.map_err(|error| Failure::of(dsn, "looking for the lock", &error))? {
         true => Ok(found),
-        false => Err(Failure::Refused(ResetError::LeaseLost)),
+        false => Err(Failure::Refused(TransactionError::LockLost.into())),
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use crate::db::change::transaction::{Cut, Proof, Run};
+use crate::db::change::error::TransactionError;
+use crate::db::change::fault::Cut;
+use crate::db::change::lease::Lease;
+use crate::db::change::transaction::{Hold, Proof, Run};
 use crate::db::inspect::blockers::Blocker;
 use crate::db::reset::attempt::{Ended, Wanted, attempt, attempt_part};
 use crate::db::reset::error::ResetError;
 use crate::db::reset::guard::Target;
 use crate::db::reset::plan::{ResetPlan, Room};
 use crate::db::reset::story::{Event, ResetRun};
-use crate::db::reset::transaction::{Committed, one_transaction};
+use crate::db::reset::transaction::{Done, last_transaction, one_transaction};
 
 /// How often the locks are tried for, unless asked otherwise.
 pub const N_ATTEMPTS: u32 = 3;
@@ -35,7 +38,7 @@ pub struct Emptied {
 /// A signal that ends us (INT, TERM, HUP) stops it up to COMMIT, and is reported beside the outcome after that.
 ///
 /// # Errors
-/// With [`ResetError::effect`] to tell what is left behind.
+/// With [`ResetError::database`] to tell what is left behind.
 pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
     match plan.room() {
         Room::Surely => at_once(target, plan, run),
@@ -47,20 +50,42 @@ pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptie
     }
 }
 
-fn at_once(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
-    let committed = one_transaction(target, run, &plan.relations, async |client, progress| {
+/// As [`reset`], and gives the lock back with the last commit: where all of it fits into one transaction, that is the one
+/// that holds the lock, and there is no other login.
+///
+/// # Errors
+/// As [`reset`].
+pub fn reset_and_release(
+    lease: Lease,
+    target: &Target,
+    plan: &ResetPlan,
+    run: &ResetRun,
+) -> Result<Emptied, ResetError> {
+    if plan.room() != Room::Surely {
+        return reset(target, plan, &ResetRun { run: Run { lock: Hold::Leased(&lease), ..run.run }, ..*run });
+    }
+    // It is the lock's own transaction that commits: there is no other one to look after.
+    let run = &ResetRun { run: Run { lock: Hold::Take, ..run.run }, ..*run };
+    let done = last_transaction(lease, target, run, &plan.relations, async |client, progress| {
         attempt(target.dsn(), client, plan, run, progress).await
     })?;
-    let Committed { value: ended, n_attempts, terminated, proof, signal } = committed;
-    Ok(Emptied {
-        n_statements: if ended == Ended::Dropped { plan.statements().count() } else { 0 },
-        n_objects: if ended == Ended::Dropped { plan.n_objects } else { 0 },
-        n_transactions: 1,
-        n_attempts,
-        terminated,
-        proof,
-        signal,
-    })
+    Ok(emptied(plan, done))
+}
+
+fn at_once(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
+    let done = one_transaction(target, run, &plan.relations, async |client, progress| {
+        attempt(target.dsn(), client, plan, run, progress).await
+    })?;
+    Ok(emptied(plan, done))
+}
+
+fn emptied(plan: &ResetPlan, done: Done<Ended>) -> Emptied {
+    let Done { value: ended, n_attempts, terminated, proof, signal } = done;
+    let (n_statements, n_objects) = match ended {
+        Ended::Dropped => (plan.statements().count(), plan.n_objects),
+        Ended::WasEmpty => (0, 0),
+    };
+    Emptied { n_statements, n_objects, n_transactions: 1, n_attempts, terminated, proof, signal }
 }
 
 /// Drops part after part. What is committed stays, however it ends.
@@ -90,7 +115,7 @@ fn in_parts(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied
         let outcome = one_transaction(target, &run, &plan.relations, async |client, progress| {
             attempt_part(target.dsn(), client, &wanted, &run, progress).await
         });
-        let committed = match outcome {
+        let done = match outcome {
             // Others hold locks as well. A part of one object cannot be made smaller.
             Err(error) if error.is_for_want_of_room() && room > 1 => {
                 room /= 2;
@@ -99,21 +124,21 @@ fn in_parts(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied
             outcome => outcome.map_err(failed)?,
         };
         emptied.n_transactions += 1;
-        emptied.n_attempts = emptied.n_attempts.max(committed.n_attempts);
-        emptied.terminated.extend(committed.terminated);
-        if committed.proof == Proof::Asked {
+        emptied.n_attempts = emptied.n_attempts.max(done.n_attempts);
+        emptied.terminated.extend(done.terminated);
+        if done.proof == Proof::Asked {
             emptied.proof = Proof::Asked;
         }
-        emptied.n_statements += committed.value.n_statements;
-        emptied.n_objects = plan.n_objects.saturating_sub(committed.value.n_left);
+        emptied.n_statements += done.value.n_statements;
+        emptied.n_objects = plan.n_objects.saturating_sub(done.value.n_left);
         let n_dropped = emptied.n_objects;
         (run.watch)(Event::Part { n_dropped, n_objects });
-        next = committed.value.next;
-        match (&next, committed.signal) {
+        next = done.value.next;
+        match (&next, done.signal) {
             (None, signal) => return Ok(Emptied { signal, ..emptied }),
             (Some(_), Some(signal)) => {
-                let cause = ResetError::Stopped { n_done: 0, cut: Cut::Signal(signal), seen_undone: true };
-                return Err(ResetError::Partial { n_dropped, n_objects, cause: Box::new(cause) });
+                let cause = TransactionError::Stopped { n_done: 0, cut: Cut::Signal(signal), seen_undone: true };
+                return Err(ResetError::Partial { n_dropped, n_objects, cause: Box::new(cause.into()) });
             }
             (Some(_), None) => {}
         }
