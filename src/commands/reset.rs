@@ -11,7 +11,7 @@ use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
 use crate::db::change::apply::{Cut, Hold, Run, TransactionError};
 use crate::db::connection::url::Env;
-use crate::db::inspect::catalog::{self, Catalog};
+use crate::db::inspect::catalog::{self, Catalog, Facts};
 use crate::db::inspect::history;
 use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
@@ -105,8 +105,11 @@ fn attempt(
     let plan = plan::plan(&catalog, &scope)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
-    show(dsn, named_by, &plan, &catalog, args, console);
-    let unmakeable = Unmakeable::of(folder.as_ref(), &catalog, &plan);
+    // The rest of the catalog is large, and is read again before anything is dropped.
+    let (facts, roles) = (catalog.facts.clone(), catalog.roles.clone());
+    drop(catalog);
+    show(dsn, named_by, &plan, &facts, args, console);
+    let unmakeable = Unmakeable::of(folder.as_ref(), &roles, &plan);
     for told in unmakeable.all() {
         // Whoever migrates by another command should know as well.
         if then != Then::Migrate || !policy.reset().before.is_empty() {
@@ -129,7 +132,7 @@ fn attempt(
         if let Err(visit) = &held {
             visit.rest();
         }
-        ask(args, &catalog, clock, &mut interrupts, console)?;
+        ask(args, &facts, clock, &mut interrupts, console)?;
     }
     let lease = match held {
         Ok(lease) => lease,
@@ -141,7 +144,7 @@ fn attempt(
         cwd: &cwd,
         policy: &policy,
         target: &target,
-        catalog: &catalog,
+        roles: &roles,
         plan: &plan,
         place: &place,
         variables: &variables,
@@ -368,7 +371,7 @@ struct Unmakeable {
 }
 
 impl Unmakeable {
-    fn of(folder: Option<&Folder>, catalog: &Catalog, plan: &ResetPlan) -> Unmakeable {
+    fn of(folder: Option<&Folder>, roles: &BTreeSet<String>, plan: &ResetPlan) -> Unmakeable {
         let mut found = Unmakeable::default();
         for Made { kind, name, file, in_doubt } in folder.map(made::made).unwrap_or_default() {
             let is_left = |may_be: &dyn Fn(&str) -> bool| {
@@ -376,7 +379,7 @@ impl Unmakeable {
                 plan.left.iter().any(|(kind, left)| may_be(kind) && named(left))
             };
             let (what, is_left) = match kind {
-                Kind::Role => ("role", catalog.roles.contains(name.last())),
+                Kind::Role => ("role", roles.contains(name.last())),
                 Kind::Schema => ("schema", plan.schemas_left.contains(name.last())),
                 Kind::Type => ("type", is_left(&|_| true)),
                 Kind::Table => ("table", is_left(&|kind| kind != "type")),
@@ -420,7 +423,8 @@ struct Steps<'a> {
     cwd: &'a Path,
     policy: &'a Policy,
     target: &'a Target,
-    catalog: &'a Catalog,
+    /// Of the cluster.
+    roles: &'a BTreeSet<String>,
     plan: &'a ResetPlan,
     place: &'a Place,
     /// Those of its commands.
@@ -448,7 +452,7 @@ impl Steps<'_> {
         let ground = match self.then {
             Then::Migrate => {
                 let ground = self.ground()?;
-                let unmakeable = Unmakeable::of(Some(&ground.folder), self.catalog, self.plan);
+                let unmakeable = Unmakeable::of(Some(&ground.folder), self.roles, self.plan);
                 unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
                 Some(ground)
             }
@@ -626,10 +630,10 @@ fn statement(step: &plan::Step) -> report::Statement {
 }
 
 /// Says what is at stake, before anything happens.
-fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &ResetArgs, console: &mut Console) {
+fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, facts: &Facts, args: &ResetArgs, console: &mut Console) {
     let address = dsn.address();
-    let user = &catalog.facts.user;
-    console.say(&format!("database {} on {} as {user}, named by {named_by}", catalog.facts.database, address.server()));
+    let user = &facts.user;
+    console.say(&format!("database {} on {} as {user}, named by {named_by}", facts.database, address.server()));
     let schemas = match &plan.scope.schemas {
         Schemas::All => "all schemas".to_owned(),
         Schemas::Named(names) if names.is_empty() => "no schema".to_owned(),
@@ -658,7 +662,7 @@ fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &R
 /// Asks on a terminal for the name of the database. Elsewhere it needs `--yes`.
 fn ask(
     args: &ResetArgs,
-    catalog: &Catalog,
+    facts: &Facts,
     clock: &Clock,
     interrupts: &mut Interrupts,
     console: &mut Console,
@@ -666,7 +670,7 @@ fn ask(
     if args.yes {
         return Ok(());
     }
-    let database = &catalog.facts.database;
+    let database = &facts.database;
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Verdict::nothing(Exit::Guarded, format!("{database} is not emptied without --yes"))
             .hint("look at it with --dry-run first"));

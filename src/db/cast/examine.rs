@@ -15,11 +15,7 @@ use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::column::{assigns, read_column, read_type};
 use crate::db::inspect::relation::Relation;
 use crate::db::inspect::values::{EXAMPLE, N_EXAMPLES, QUOTED_VALUE, RowByRow, Source, VALUE, concerns_types, shorten};
-
-/// The longest that one query of a trial may take.
-const TRIAL: Duration = Duration::from_secs(5);
-/// Waits for a lock, in milliseconds.
-const LOCK_TIMEOUT: u32 = 1000;
+use crate::db::limits::{LOCK, QUERY, TRIAL, milliseconds};
 
 /// Tries how a column's values can become those of another type. Must not be called from asynchronous code.
 ///
@@ -52,11 +48,11 @@ async fn look(
     new_type: &str,
     patience: Patience,
 ) -> Result<Examined, tokio_postgres::Error> {
-    let limit = TRIAL.as_millis();
+    let [lock, query] = [LOCK, QUERY].map(milliseconds);
     client
         .batch_execute(&format!(
             "BEGIN READ ONLY; SET LOCAL row_security = off;
-             SET LOCAL lock_timeout = {LOCK_TIMEOUT}; SET LOCAL statement_timeout = {limit}"
+             SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {query}"
         ))
         .await?;
     let Some(found) = read_column(client, table, column).await? else { return Ok(Examined::NoColumn) };
@@ -81,10 +77,10 @@ async fn look(
     let mut trials = Vec::new();
     for (shown, tried) in shown.into_iter().zip(tried) {
         let left = patience.end.saturating_duration_since(Instant::now()) / 2;
-        let outcome = if left < Duration::from_millis(50) {
+        let outcome = if left < TRIAL {
             Outcome::Untried
         } else {
-            let limit = left.min(TRIAL).as_millis();
+            let limit = milliseconds(left.min(QUERY));
             client.batch_execute(&format!("SAVEPOINT trial; SET LOCAL statement_timeout = {limit}")).await?;
             let outcome = attempt(client, &source, &tried).await?;
             client.batch_execute("ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial").await?;

@@ -19,13 +19,7 @@ use crate::db::connection::address::Address;
 use crate::db::connection::conversation::{Patience, Signals};
 use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::{Open, Visit};
-
-/// Time for opening the connection, where the run has more.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Time for the server to say that the connection stands. After that the lock is taken for lost.
-const ANSWER: Duration = Duration::from_secs(5);
-/// Time to give the lock back in words. The end of the connection does it as well.
-const LEAVE: Duration = Duration::from_secs(1);
+use crate::db::limits::{ANSWER, LOGIN, UNDOING};
 
 /// What a lease is wanted for.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +148,7 @@ impl Drop for Lease {
         }
         // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
         let _ =
-            self.visit.runtime().block_on(async { timeout(LEAVE, self.open.client.batch_execute("ROLLBACK")).await });
+            self.visit.runtime().block_on(async { timeout(UNDOING, self.open.client.batch_execute("ROLLBACK")).await });
     }
 }
 
@@ -174,7 +168,7 @@ async fn take(
     const LAST: &str = "SELECT";
     let Request { wait, deadline } = *request;
     let dsn = visit.dsn();
-    let patience = Patience::from_now(deadline.min(CONNECT));
+    let patience = Patience::from_now(deadline.min(LOGIN));
     let end = tokio::time::Instant::now() + deadline;
     let open = visit.opened(patience).await.map_err(LeaseError::Unready)?;
     let client = &open.client;

@@ -17,11 +17,10 @@ use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::history;
 use crate::db::inspect::relation::Relation;
+use crate::db::limits::DROP;
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";
-/// Time to drop the database, however the run ended.
-const DROP: Duration = Duration::from_secs(20);
 
 /// What is built.
 pub struct Blueprint<'a> {

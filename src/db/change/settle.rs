@@ -1,7 +1,5 @@
 //! Asks a server what became of a transaction, and sees to it that it does not go on.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::types::Type;
 
@@ -11,13 +9,7 @@ use crate::db::connection::conversation::{Patience, converse};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::identify;
-
-/// How long a backend gets to notice by itself that its client is gone, before we end it.
-const GRACE: Duration = Duration::from_millis(750);
-/// How long the server gets to tell what became of a transaction.
-const SETTLING: Duration = Duration::from_secs(10);
-/// The server offers no event for the end of another backend.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::db::limits::{GRACE, LOOK_AGAIN, SETTLING};
 
 /// What became of a transaction.
 pub(super) enum Fate {

@@ -22,6 +22,7 @@ use crate::db::connection::error::{ConnectError, TlsFault, at, explained, unreac
 use crate::db::connection::pgpass::find_in_pgpass;
 use crate::db::connection::tls::{self, Unprepared};
 use crate::db::connection::trust::Tls;
+use crate::db::limits::LOGIN;
 use crate::files;
 
 /// Makes a server look every 500 ms whether the client of a running statement is gone (PostgreSQL 14 and later).
@@ -46,9 +47,6 @@ pub struct Session<'a> {
     /// Start-up options (`-c name=value`), sent after those of the [`Dsn`]. May be empty.
     pub options: &'a str,
 }
-
-/// For name look-up, TCP, TLS and login together, where the deadline leaves more. Whoever is mute for so long stays mute.
-const LOGIN: Duration = Duration::from_secs(10);
 
 /// Connects, by a deadline that is running already and covers name look-up, TCP, TLS and login. The connection is driven by
 /// a task of the current runtime, and ends when the client is dropped.

@@ -13,6 +13,7 @@ use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::server::{QUESTION, Server};
 use crate::db::connection::visit::Visit;
+use crate::db::limits::{ATTEMPT, PAUSE};
 
 /// Finds out whether drizzle-kit will be able to connect, and to what. Whether the server [checks
 /// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`], and whether it is [read
@@ -52,16 +53,14 @@ pub fn await_server(
     wait: Duration,
     told: &mut dyn FnMut(&str),
 ) -> Result<Server, ConnectError> {
-    const EACH: Duration = Duration::from_secs(5);
-    const PAUSE: Duration = Duration::from_millis(250);
     let application_name = format!("{run_id} wait");
     let session = Session { application_name: &application_name, options: "" };
     // The end of the last attempt says more than our own deadline would.
-    within(dsn, wait + EACH, async |patience| {
-        let end = patience.end - EACH;
+    within(dsn, wait + ATTEMPT, async |patience| {
+        let end = patience.end - ATTEMPT;
         let mut last = String::new();
         loop {
-            let attempt = Patience::from_now(EACH.min(end.saturating_duration_since(Instant::now())));
+            let attempt = Patience::from_now(ATTEMPT.min(end.saturating_duration_since(Instant::now())));
             let asked = async {
                 let client = open(dsn, attempt, &session).await?;
                 let server = ask_server(&client).await.map_err(|error| explained(dsn, &error))?;

@@ -13,10 +13,7 @@ use crate::db::connection::connect::{Session, open_watched};
 use crate::db::connection::conversation::{Patience, attended, leave, runtime};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
-use crate::db::limits::milliseconds;
-
-/// Time for the server to undo a look within a transaction.
-const OVER: Duration = Duration::from_secs(1);
+use crate::db::limits::{UNDOING, milliseconds};
 
 /// A connection that opens with the first look and closes when dropped. Must not be used from asynchronous code.
 pub struct Visit {
@@ -174,7 +171,7 @@ impl Visit {
             "SAVEPOINT look; SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {limit}; \
              SET LOCAL statement_timeout = {limit}; {settings}"
         );
-        self.runtime().block_on(attended(&self.dsn, deadline + 2 * OVER, async |patience| {
+        self.runtime().block_on(attended(&self.dsn, deadline + 2 * UNDOING, async |patience| {
             let Open { client, .. } = self.opened(patience).await?;
             let looked = timeout(deadline, async {
                 let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(&client));
@@ -183,10 +180,10 @@ impl Visit {
             let looked = looked.await;
             // Once it is sent it follows the look, whether or not somebody waits for it.
             let over = client.batch_execute("ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look");
-            let over = timeout(OVER, over).await;
+            let over = timeout(UNDOING, over).await;
             let seen = looked.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: deadline })?;
             let seen = seen.map_err(|error| explained(&self.dsn, &error))?;
-            let over = over.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: OVER })?;
+            let over = over.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: UNDOING })?;
             over.map_err(|error| explained(&self.dsn, &error))?;
             Ok(seen)
         }))

@@ -12,12 +12,7 @@ use crate::db::connection::conversation::{Patience, by_deadline};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::Visit;
-
-/// How long a backend gets to notice by itself that its client is gone: the 500 ms of
-/// [`CLIENT_CHECK`](super::connect::CLIENT_CHECK), and half of that again.
-const GRACE: Duration = Duration::from_millis(750);
-/// The server offers no event for the end of another backend.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::db::limits::{GRACE, LOOK_AGAIN};
 
 /// What became of the backends of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,26 +2,24 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
 use crate::db::inspect::identify;
-use crate::db::limits::milliseconds;
 
 use crate::db::inspect::objects::{Argument, Columns, Dependency, Object, ObjectId};
 pub use crate::db::inspect::objects::{Catalog, Extension, Facts, Schema};
-
-/// The longest that one question may take.
-const LONGEST: Duration = Duration::from_secs(600);
+use crate::db::limits::{LONG_QUERY, milliseconds};
 
 /// Reads a database, in a transaction that may not write. Must not be called from asynchronous code.
 ///
 /// # Errors
 /// When the server cannot be asked, or not within the deadline.
 pub fn catalog(visit: &Visit, deadline: Duration) -> Result<Catalog, ConnectError> {
-    let limit = milliseconds(deadline.min(LONGEST));
+    let limit = milliseconds(deadline.min(LONG_QUERY));
     // Compiling the questions takes longer than answering them.
     let settings = format!(
         "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {limit}"
@@ -97,8 +95,8 @@ pub(in crate::db) async fn read(client: &Client) -> Result<Catalog, tokio_postgr
         client.query_typed(EXTENSIONS, &[]),
         client.query_typed(ROLES, &[]),
         objects(client, WANTED, &[], None),
-        client.query_typed(DEPENDENCIES, &[]),
-        client.query_typed(COLUMNS, &[]),
+        collect(client, DEPENDENCIES, &[], dependency),
+        collect(client, COLUMNS, &[], columns_of),
     )?;
 
     Ok(Catalog {
@@ -133,8 +131,8 @@ pub(in crate::db) async fn read(client: &Client) -> Result<Catalog, tokio_postgr
             })
             .collect(),
         objects,
-        dependencies: dependencies.iter().map(dependency).collect(),
-        columns: columns.iter().map(columns_of).collect(),
+        dependencies,
+        columns: columns.into_iter().collect(),
         roles: roles.iter().map(|row| row.get(0)).collect(),
     })
 }
@@ -246,16 +244,26 @@ async fn objects(
 
     let query = format!("WITH wanted AS MATERIALIZED ({wanted}{OBJECTS}");
     let of: [Parameter<'_>; 1] = [(&oids, Type::OID_ARRAY)];
-    let (objects, arguments) =
-        tokio::try_join!(biased; client.query_typed(&query, parameters), client.query_typed(ROUTINES, &of))?;
-    let mut objects: Vec<Object> = objects.iter().map(object).collect();
+    let (mut objects, arguments) = tokio::try_join!(biased; collect(client, &query, parameters, object), collect(client, ROUTINES, &of, argument))?;
     objects.dedup_by_key(|object| object.id);
-    for row in &arguments {
-        let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
+    for (id, argument) in arguments {
         let Ok(idx) = objects.binary_search_by_key(&id, |object| object.id) else { continue };
-        objects[idx].arguments.push(argument(row));
+        objects[idx].arguments.push(argument);
     }
     Ok(objects)
+}
+
+/// Reads row after row: of all that a server says of ten thousand tables, the values alone are kept.
+async fn collect<T>(
+    client: &Client,
+    query: &str,
+    parameters: &[Parameter<'_>],
+    value: impl Fn(&Row) -> T,
+) -> Result<Vec<T>, tokio_postgres::Error> {
+    let parameters = parameters.iter().map(|(parameter, of_type)| (*parameter, of_type.clone()));
+    let rows = client.query_typed_raw(query, parameters).await?;
+    let values = rows.map_ok(|row| value(&row)).try_collect::<Vec<T>>().await?;
+    Ok(values)
 }
 
 fn object(row: &Row) -> Object {
@@ -275,10 +283,11 @@ fn object(row: &Row) -> Object {
     }
 }
 
-fn argument(row: &Row) -> Argument {
+fn argument(row: &Row) -> (ObjectId, Argument) {
+    let id = ObjectId { class: row.get(0), oid: row.get(1), column: 0 };
     let mode = row.get::<_, Option<&str>>(3).and_then(|mode| mode.chars().next());
     let of_type = row.get::<_, Option<String>>(4).zip(row.get::<_, Option<String>>(5));
-    Argument { mode, of_type }
+    (id, Argument { mode, of_type })
 }
 
 fn columns_of(row: &Row) -> (u32, Columns) {

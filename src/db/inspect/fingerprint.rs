@@ -17,6 +17,7 @@ use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::identify;
 pub use crate::db::inspect::identity::Identity;
+use crate::db::limits::{LONG_QUERY, milliseconds};
 
 /// A schema as lines, in the order of their bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +162,7 @@ pub fn fingerprint(dsn: &Dsn, deadline: Duration) -> Result<Fingerprint, Connect
 }
 
 async fn read_only(client: &Client, deadline: Duration) -> Result<Fingerprint, tokio_postgres::Error> {
-    let limit = deadline.as_millis().clamp(1, 600_000);
+    let limit = milliseconds(deadline.min(LONG_QUERY));
     client
         .batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;

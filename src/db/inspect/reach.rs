@@ -18,17 +18,13 @@ use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
 use crate::db::inspect::blockers::Blocker;
 use crate::db::inspect::lock::{Locking, Mode, lock};
-use crate::db::limits::milliseconds;
+use crate::db::limits::{LOCK, QUERY, milliseconds};
 
 pub use crate::db::inspect::convertible::Convertible;
 pub use crate::db::inspect::foresee::Deed;
 pub use crate::db::inspect::relation::Relation;
 pub use facts::{Facts, Found, Obstacle, Reached, Rows, Stop, Thing};
 pub use wanted::{Act, Code, NewType, Required, Retyped, Subject, Wanted};
-
-/// Limits of time for one query of ours, where the look has more: for a lock, and for all of it.
-const LOCK_LIMIT: Duration = Duration::from_secs(1);
-const QUERY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a second look came to, before a consent that holds no lock.
 pub enum Again {
@@ -52,7 +48,7 @@ pub fn look_again(
     lock_timeout: Duration,
     deadline: Duration,
 ) -> Result<Again, ConnectError> {
-    let [limit, query] = [lock_timeout, QUERY_LIMIT].map(|limit| milliseconds(limit.min(deadline)));
+    let [limit, query] = [lock_timeout, QUERY].map(|limit| milliseconds(limit.min(deadline)));
     let settings = format!(
         "SET LOCAL row_security = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0; SAVEPOINT locking"
     );
@@ -67,7 +63,7 @@ pub fn look_again(
 
 /// Looks up what is at stake in a transaction that is to go on, and leaves its settings as they are.
 pub(in crate::db) async fn read_within(client: &Client, wanted: &Wanted) -> Result<Facts, tokio_postgres::Error> {
-    let query = milliseconds(QUERY_LIMIT);
+    let query = milliseconds(QUERY);
     let settings = format!("SAVEPOINT rechecking; SET LOCAL row_security = off; SET LOCAL statement_timeout = {query}");
     client.batch_execute(&settings).await?;
     let facts = read(client, wanted).await?;
@@ -80,7 +76,7 @@ pub(in crate::db) async fn read_within(client: &Client, wanted: &Wanted) -> Resu
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
 pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
-    let [lock, query] = [LOCK_LIMIT, QUERY_LIMIT].map(|limit| milliseconds(limit.min(deadline)));
+    let [lock, query] = [LOCK, QUERY].map(|limit| milliseconds(limit.min(deadline)));
     let settings =
         format!("SET LOCAL row_security = off; SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {query}");
     visit.look_aside(deadline, &settings, async |client| read(client, wanted).await)
