@@ -543,7 +543,7 @@ impl Steps<'_> {
         // The transaction that empties it gives the lock back, unless something is to follow.
         let is_last = self.then.command().is_none() && self.policy.reset().after.is_empty();
         let lease = if is_last {
-            Lock::Release(self.lease.take().expect(HELD))
+            Lock::Release(Box::new(self.lease.take().expect(HELD)))
         } else {
             Lock::Keep(self.lease.as_ref().expect(HELD))
         };
@@ -686,7 +686,7 @@ fn ask(
 enum Lock<'a> {
     /// Other steps follow.
     Keep(&'a Lease),
-    Release(Lease),
+    Release(Box<Lease>),
 }
 
 fn apply(
@@ -734,7 +734,7 @@ fn apply(
     };
     let emptied = match lock {
         Lock::Keep(_) => reset::reset(target, plan, &run),
-        Lock::Release(lease) => reset::reset_and_release(lease, target, plan, &run),
+        Lock::Release(lease) => reset::reset_and_release(*lease, target, plan, &run),
     };
     let emptied = emptied.map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);

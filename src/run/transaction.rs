@@ -142,6 +142,10 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         ApplyError::LeftTransaction { .. } => Exit::Partial,
     };
     let database = error.database();
+    let code = match error {
+        ApplyError::Statement { fault, .. } => format!(" ({})", fault.sqlstate),
+        _ => String::new(),
+    };
     let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
     // The statement tells more than its error.
     let hint = match error {
@@ -151,7 +155,7 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         _ => None,
     };
     let hint = hint.unwrap_or_else(|| error.hint());
-    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{undone}")) }.hint(hint);
+    let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(hint);
     match error.cause() {
         Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
         None => verdict,

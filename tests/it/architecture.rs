@@ -109,7 +109,7 @@ fn what_is_below_the_commands_does_not_name_them() {
     check("files.rs", &[]);
     check("host.rs", &[]);
     check("output/console.rs", &["term"]);
-    check("output/report.rs", &["exit", "migrations", "policy", "term"]);
+    check("output/report.rs", &["outcome", "migrations", "policy", "term"]);
     check("cli.rs", &["commands"]);
 }
 
@@ -136,7 +136,7 @@ fn pure_files_reach_for_nothing_outside() {
         "outcome.rs",
         "host.rs",
         "output/report.rs",
-        "report",
+        "output/report",
         "term/film.rs",
         "term/keys.rs",
         "term/screen.rs",

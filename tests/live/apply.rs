@@ -357,7 +357,7 @@ fn a_signal_before_the_commit_leaves_nothing() {
         signal(child.id(), Signal::TERM);
         let output = child.wait_with_output().expect("the child was started");
         let told = String::from_utf8_lossy(&output.stdout);
-        let expected = "ending: Err(Stopped { n_done: 1, cut: Signal(15), seen_undone: true })";
+        let expected = "ending: Err(Transaction(Stopped { n_done: 1, cut: Signal(15), seen_undone: true }))";
         assert!(told.contains(expected), "{told}");
         assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
         held.release();

@@ -83,7 +83,7 @@ pub enum ApplyError {
     /// By [`Check::allows`].
     #[error("what is at stake now is not what was judged")]
     NotAllowed,
-    #[error("statement {} failed: {} ({})", idx + 1, fault.message, fault.sqlstate)]
+    #[error("statement {} failed: {}", idx + 1, fault.message)]
     Statement { idx: usize, statement: String, fault: Box<Fault> },
     /// A statement was transaction control, so that what came before it may have been kept.
     #[error("statement {} ended the transaction", idx + 1)]
