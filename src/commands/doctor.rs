@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
-use crate::db::connection::connect::{self, CLIENT_CHECK, Server};
+use crate::db::connection::connect::CLIENT_CHECK;
+use crate::db::connection::preflight;
+use crate::db::connection::server::Server;
 use crate::db::connection::url::Env;
 use crate::db::reset::guard;
 use crate::db::{Dsn, Visit};
@@ -321,7 +323,7 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
 fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    match Visit::to(dsn, &run_id, CLIENT_CHECK).and_then(|visit| connect::preflight(&visit, LOOK.min(clock.rest()))) {
+    match Visit::to(dsn, &run_id, CLIENT_CHECK).and_then(|visit| preflight::preflight(&visit, LOOK.min(clock.rest()))) {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, unseen::verdict(&error, clock)),
     }

@@ -9,9 +9,9 @@ use crate::cli::{self, MigrateArgs, Shared};
 use crate::clock::Clock;
 use crate::commands::status;
 use crate::db::Lease;
-use crate::db::change::lease::LEASE_LOST;
+use crate::db::change::lock::LOCK_LOST;
 use crate::db::change::rehearsal::{self, Rehearsal};
-use crate::db::connection::connect;
+use crate::db::connection::preflight;
 use crate::db::inspect::history::History;
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
@@ -78,7 +78,7 @@ fn attempt(
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        connect::await_server(ground.dsn(), &run_id(), wait, &mut told)
+        preflight::await_server(ground.dsn(), &run_id(), wait, &mut told)
             .map_err(|error| unseen::verdict(&error, clock))?;
     }
     let lease = lock::take(lock::visit(ground.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
@@ -508,7 +508,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
         // Whoever has the lock now may be at work: nothing is tried once more.
         let summary = format!("the lock on this database was lost, and drizzle-kit was stopped{left}");
         let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
-        return Verdict { database, ..Verdict::nothing(exit, summary) }.hint(LEASE_LOST);
+        return Verdict { database, ..Verdict::nothing(exit, summary) }.hint(LOCK_LOST);
     }
     let known = told.as_ref().and_then(|failed| find(pending, failed));
     let (found, error) = match (known, exit, control) {

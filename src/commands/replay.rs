@@ -5,8 +5,7 @@ use std::io::BufReader;
 use std::num::NonZeroU16;
 
 use crate::cli::{DialectName, ReplayArgs, Shared};
-use crate::db::cast::Convertible;
-use crate::db::inspect::reach::{Facts, Found, Relation, Rows, Wanted};
+use crate::db::inspect::reach::{Convertible, Facts, Found, Relation, Rows, Wanted};
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};

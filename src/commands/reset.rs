@@ -10,15 +10,15 @@ use crate::cli::{ResetArgs, Shared, Then};
 use crate::clock::Clock;
 use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
-use crate::db::change::apply::{Cut, Effect, Hold, Run};
+use crate::db::change::apply::{Cut, Hold, Run, TransactionError};
 use crate::db::connection::url::Env;
-use crate::db::inspect::catalog::{self, Catalog};
+use crate::db::inspect::catalog::{self, Catalog, Facts};
 use crate::db::inspect::history;
 use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{Dsn, Lease};
+use crate::db::{Dsn, Lease, Visit};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
@@ -37,12 +37,14 @@ use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
 use crate::proof::export;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::transaction::of_fault;
+use crate::run::transaction::{exit_of, of_fault};
 use crate::run::{lock, story};
 use crate::sql::PUBLIC;
 use crate::sql::effect::Kind;
 use crate::term::interrupts::Interrupts;
 
+/// Why a step has the lock.
+const HELD: &str = "the lock is given back by the last step";
 const COMMAND: &str = "reset";
 /// How the tables of drizzle's migrators begin, unless a config says otherwise.
 const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
@@ -85,13 +87,10 @@ fn attempt(
     let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
-    let mut lease = if args.yes && !args.dry_run { Some(lease(dsn, args, clock, console)?) } else { None };
-    let deadline = LOOK.min(clock.rest());
-    let looked = match &lease {
-        Some(lease) => catalog::catalog_under(lease, dsn, deadline),
-        None => catalog::catalog(dsn, deadline),
-    };
-    let catalog = looked.map_err(|error| unseen::verdict(&error, clock))?;
+    let visit = lock::visit(dsn, &format!("drizzle-pilot-{} reset", std::process::id()), "", clock)?;
+    let held = if args.yes && !args.dry_run { Ok(lease(visit, args, clock, console)?) } else { Err(visit) };
+    let visit = held.as_ref().map_or_else(|visit| visit, Lease::visit);
+    let catalog = catalog::catalog(visit, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = disk::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -103,8 +102,11 @@ fn attempt(
     let plan = plan::plan(&catalog, &scope)
         .map_err(|refusal| Verdict::nothing(Exit::Refused, refusal.to_string()).hint(refusal.hint()))?;
     log.statements = plan.statements().map(statement).collect();
-    show(dsn, named_by, &plan, &catalog, args, console);
-    let unmakeable = Unmakeable::of(folder.as_ref(), &catalog, &plan);
+    // The rest of the catalog is large, and is read again before anything is dropped.
+    let (facts, roles) = (catalog.facts.clone(), catalog.roles.clone());
+    drop(catalog);
+    show(dsn, named_by, &plan, &facts, args, console);
+    let unmakeable = Unmakeable::of(folder.as_ref(), &roles, &plan);
     for told in unmakeable.all() {
         // Whoever migrates by another command should know as well.
         if then != Then::Migrate || !policy.reset().before.is_empty() {
@@ -123,11 +125,15 @@ fn attempt(
         return Ok(Verdict::nothing(exit, format!("{} objects would be dropped", plan.n_objects)));
     }
     if !plan.is_empty() {
-        ask(args, &catalog, clock, &mut interrupts, console)?;
+        // A connection that nobody drives may be cut meanwhile.
+        if let Err(visit) = &held {
+            visit.rest();
+        }
+        ask(args, &facts, clock, &mut interrupts, console)?;
     }
-    let lease = match lease.take() {
-        Some(lease) => lease,
-        None => self::lease(dsn, args, clock, console)?,
+    let lease = match held {
+        Ok(lease) => lease,
+        Err(visit) => lease(visit, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -135,11 +141,11 @@ fn attempt(
         cwd: &cwd,
         policy: &policy,
         target: &target,
-        catalog: &catalog,
+        roles: &roles,
         plan: &plan,
         place: &place,
         variables: &variables,
-        lease: &lease,
+        lease: Some(lease),
         then,
         clock: *clock,
         interrupts,
@@ -229,9 +235,8 @@ fn variables_of_steps(
 }
 
 /// Takes the lock for all of the steps.
-fn lease(dsn: &Dsn, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
-    let run = format!("drizzle-pilot-{} reset", std::process::id());
-    lock::take(lock::visit(dsn, &run, "", clock)?, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
+fn lease(visit: Visit, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+    lock::take(visit, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
 /// Says what is to go. A name that means nothing in this database is likely to be misspelt.
@@ -364,7 +369,7 @@ struct Unmakeable {
 }
 
 impl Unmakeable {
-    fn of(folder: Option<&Folder>, catalog: &Catalog, plan: &ResetPlan) -> Unmakeable {
+    fn of(folder: Option<&Folder>, roles: &BTreeSet<String>, plan: &ResetPlan) -> Unmakeable {
         let mut found = Unmakeable::default();
         for Made { kind, name, file, in_doubt } in folder.map(made::made).unwrap_or_default() {
             let is_left = |may_be: &dyn Fn(&str) -> bool| {
@@ -372,7 +377,7 @@ impl Unmakeable {
                 plan.left.iter().any(|(kind, left)| may_be(kind) && named(left))
             };
             let (what, is_left) = match kind {
-                Kind::Role => ("role", catalog.roles.contains(name.last())),
+                Kind::Role => ("role", roles.contains(name.last())),
                 Kind::Schema => ("schema", plan.schemas_left.contains(name.last())),
                 Kind::Type => ("type", is_left(&|_| true)),
                 Kind::Table => ("table", is_left(&|kind| kind != "type")),
@@ -416,12 +421,14 @@ struct Steps<'a> {
     cwd: &'a Path,
     policy: &'a Policy,
     target: &'a Target,
-    catalog: &'a Catalog,
+    /// Of the cluster.
+    roles: &'a BTreeSet<String>,
     plan: &'a ResetPlan,
     place: &'a Place,
     /// Those of its commands.
     variables: &'a [(&'static str, Option<String>)],
-    lease: &'a Lease,
+    /// `None` once the last step has given the lock back.
+    lease: Option<Lease>,
     then: Then,
     clock: Clock,
     interrupts: Interrupts,
@@ -443,7 +450,7 @@ impl Steps<'_> {
         let ground = match self.then {
             Then::Migrate => {
                 let ground = self.ground()?;
-                let unmakeable = Unmakeable::of(Some(&ground.folder), self.catalog, self.plan);
+                let unmakeable = Unmakeable::of(Some(&ground.folder), self.roles, self.plan);
                 unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
                 Some(ground)
             }
@@ -531,7 +538,14 @@ impl Steps<'_> {
         if self.plan.is_empty() {
             return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
         }
-        apply(self.target, self.plan, self.args, self.lease, &self.clock, self.console)
+        // The transaction that empties it gives the lock back, unless something is to follow.
+        let is_last = self.then.command().is_none() && self.policy.reset().after.is_empty();
+        let lease = if is_last {
+            Lock::Release(Box::new(self.lease.take().expect(HELD)))
+        } else {
+            Lock::Keep(self.lease.as_ref().expect(HELD))
+        };
+        apply(self.target, self.plan, self.args, lease, &self.clock, self.console)
     }
 
     /// Reads the migrations, and looks whether an empty database can have them.
@@ -555,7 +569,7 @@ impl Steps<'_> {
             apply: None,
             accept_data_loss: false,
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
-            lock: Locking::Held(self.lease),
+            lock: Locking::Held(self.lease.as_ref().expect(HELD)),
         };
         let shared = self.shared();
         let mut record = Record::new(shared.profile.as_deref());
@@ -576,7 +590,7 @@ impl Steps<'_> {
             url: self.args.url.as_deref(),
             migrations: None,
             kit_args: &[],
-            lease: self.lease,
+            lease: self.lease.as_ref().expect(HELD),
             clock: &self.clock,
             cwd: self.cwd,
         };
@@ -616,10 +630,10 @@ fn statement(step: &plan::Step) -> report::Statement {
 }
 
 /// Says what is at stake, before anything happens.
-fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &ResetArgs, console: &mut Console) {
+fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, facts: &Facts, args: &ResetArgs, console: &mut Console) {
     let address = dsn.address();
-    let user = &catalog.facts.user;
-    console.say(&format!("database {} on {} as {user}, named by {named_by}", catalog.facts.database, address.server()));
+    let user = &facts.user;
+    console.say(&format!("database {} on {} as {user}, named by {named_by}", facts.database, address.server()));
     let schemas = match &plan.scope.schemas {
         Schemas::All => "all schemas".to_owned(),
         Schemas::Named(names) if names.is_empty() => "no schema".to_owned(),
@@ -648,7 +662,7 @@ fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, catalog: &Catalog, args: &R
 /// Asks on a terminal for the name of the database. Elsewhere it needs `--yes`.
 fn ask(
     args: &ResetArgs,
-    catalog: &Catalog,
+    facts: &Facts,
     clock: &Clock,
     interrupts: &mut Interrupts,
     console: &mut Console,
@@ -656,7 +670,7 @@ fn ask(
     if args.yes {
         return Ok(());
     }
-    let database = &catalog.facts.database;
+    let database = &facts.database;
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Verdict::nothing(Exit::Guarded, format!("{database} is not emptied without --yes"))
             .hint("look at it with --dry-run first"));
@@ -668,11 +682,18 @@ fn ask(
     Ok(())
 }
 
+/// What becomes of the lock once the database is empty.
+enum Lock<'a> {
+    /// Other steps follow.
+    Keep(&'a Lease),
+    Release(Box<Lease>),
+}
+
 fn apply(
     target: &Target,
     plan: &ResetPlan,
     args: &ResetArgs,
-    lease: &Lease,
+    lock: Lock<'_>,
     clock: &Clock,
     console: &mut Console,
 ) -> Result<Verdict, Verdict> {
@@ -698,7 +719,10 @@ fn apply(
     let run = ResetRun {
         run: Run {
             application_name: &application_name,
-            lock: Hold::Leased(lease),
+            lock: match &lock {
+                Lock::Keep(lease) => Hold::Leased(lease),
+                Lock::Release(_) => Hold::Take,
+            },
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
@@ -708,7 +732,11 @@ fn apply(
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
         watch: &watch,
     };
-    let emptied = reset::reset(target, plan, &run).map_err(|error| failed(&error, clock))?;
+    let emptied = match lock {
+        Lock::Keep(_) => reset::reset(target, plan, &run),
+        Lock::Release(lease) => reset::reset_and_release(*lease, target, plan, &run),
+    };
+    let emptied = emptied.map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
     if emptied.n_objects == 0 {
         return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
@@ -732,34 +760,20 @@ fn in_parts(plan: &ResetPlan) -> String {
 /// Says why nothing was dropped; or, where that cannot be known, so.
 fn failed(error: &ResetError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ResetError::Unready(error) => return unseen::verdict(error, clock),
-        ResetError::Locked { .. } | ResetError::Blocked { .. } => Exit::Locked,
-        ResetError::LeaseLost => Exit::Unavailable,
-        ResetError::Elsewhere { .. } | ResetError::Moved { .. } => Exit::StalePlan,
+        ResetError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
+        ResetError::Transaction(error) => exit_of(error),
+        ResetError::Moved { .. } => Exit::StalePlan,
         ResetError::Refused(_) => Exit::Refused,
-        ResetError::Statement { .. }
-        | ResetError::Left { .. }
-        | ResetError::Unplanned { .. }
-        | ResetError::Commit { .. }
-        | ResetError::Undone { .. } => Exit::Failed,
-        ResetError::Stopped { cut, .. } => match cut {
-            Cut::Signal(signal) => Exit::Signal(*signal),
-            Cut::Deadline(_) => Exit::Timeout,
-            Cut::Lost(_) => Exit::Unavailable,
-        },
-        ResetError::Unknown { .. } => Exit::Unproven,
-        ResetError::Partial { cause, .. } => match **cause {
-            ResetError::Stopped { cut: Cut::Signal(signal), .. } => Exit::Signal(signal),
-            ResetError::Stopped { cut: Cut::Deadline(_), .. } => Exit::Timeout,
+        ResetError::Statement { .. } | ResetError::Left { .. } | ResetError::Unplanned { .. } => Exit::Failed,
+        ResetError::Partial { cause, .. } => match &**cause {
+            ResetError::Transaction(
+                error @ TransactionError::Stopped { cut: Cut::Signal(_) | Cut::Deadline(_), .. },
+            ) => exit_of(error),
             _ => Exit::Partial,
         },
     };
-    let database = match error.effect() {
-        Effect::Unchanged => Database::Unchanged,
-        Effect::Changed => Database::Changed,
-        Effect::Maybe => Database::Maybe,
-    };
-    let verdict = Verdict { database, ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint());
+    let verdict =
+        Verdict { database: error.database(), ..Verdict::nothing(exit, error.to_string()) }.hint(error.hint());
     match error.cause() {
         Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
         None => verdict,

@@ -6,9 +6,11 @@ pub mod cast;
 pub mod change;
 pub mod connection;
 pub mod inspect;
+mod limits;
 pub mod reset;
 
-pub use change::lease::{Hold, Lease};
-pub use connection::connect::{ConnectError, Server};
+pub use change::lease::Lease;
+pub use connection::error::ConnectError;
+pub use connection::server::Server;
 pub use connection::url::{Dsn, DsnError};
 pub use connection::visit::Visit;

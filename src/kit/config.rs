@@ -301,3 +301,87 @@ impl FailedStatement {
         self.position.as_ref()?.parse::<usize>().ok()?.checked_sub(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_is_read_as_drizzle_means_it() {
+        let check = |json: &str, dialect: &str, schemas: &[&str]| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            assert_eq!(
+                (config.dialect(), config.schemas()),
+                (dialect, schemas.iter().map(|s| (*s).to_owned()).collect())
+            );
+        };
+        check(r#"{"dialect":"postgresql"}"#, "postgresql", &["public"]);
+        check(r#"{"dialect":"postgresql","schemaFilter":"auth"}"#, "postgresql", &["auth"]);
+        check(r#"{"dialect":"postgresql","schemaFilter":["public","auth"]}"#, "postgresql", &["public", "auth"]);
+        check(r#"{"driver":"pg"}"#, "postgresql", &["public"]);
+        check(r#"{"dialect":"sqlite"}"#, "sqlite", &[]);
+    }
+
+    #[test]
+    fn the_table_of_the_migrations_has_drizzles_defaults() {
+        let check = |json: &str, schema: &str, table: &str| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            assert_eq!(config.migrations_table(), (schema.to_owned(), table.to_owned()));
+        };
+        check("{}", "drizzle", "__drizzle_migrations");
+        check(r#"{"migrations":{}}"#, "drizzle", "__drizzle_migrations");
+        check(r#"{"migrations":{"table":"log"}}"#, "drizzle", "log");
+        check(r#"{"migrations":{"schema":"public","table":"log"}}"#, "public", "log");
+    }
+
+    #[test]
+    fn an_overlay_replaces_what_it_names_and_nothing_else() {
+        let json =
+            r#"{"dialect":"postgresql","out":"m","tablesFilter":"a_*","dbCredentials":{"url":"postgres://u@h/d"}}"#;
+        let config: Config = serde_json::from_str(json).expect("the case is JSON");
+        let shown = |config: &Config| format!("{config:?} {}", config.db_credentials);
+        assert_eq!(shown(&Overlay::default().over(&config)), shown(&config));
+        let overlay = Overlay {
+            db_credentials: Some(serde_json::json!({ "url": "postgres://u@h/replaced", "ssl": true })),
+            credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
+            out: Some("steps".to_owned()),
+            schema_filter: Some(vec!["shop".to_owned()]),
+        };
+        let over = overlay.over(&config);
+        assert_eq!(over.out(), "steps");
+        assert_eq!(over.schemas(), ["shop"]);
+        assert_eq!(over.db_credentials, serde_json::json!({ "url": "postgres://u@h/other", "ssl": true }));
+        assert!(!format!("{overlay:?}").contains("other\""), "{overlay:?}");
+    }
+
+    #[test]
+    fn what_a_filter_leaves_out_is_known_where_it_is_certain() {
+        let check = |version: &str, json: &str, left_out: &[&str], taken: &[&str]| {
+            let config: Config = serde_json::from_str(json).expect("the case is JSON");
+            let version: Version = version.parse().expect("the case is a version");
+            for (names, expected) in [(left_out, true), (taken, false)] {
+                for name in names {
+                    assert_eq!(config.leaves_out(Some(&version), name), expected, "{version} {json} {name}");
+                }
+            }
+        };
+        for version in ["0.21.4", "0.31.11"] {
+            check(version, "{}", &[], &["a"]);
+            check(version, r#"{"tablesFilter":[]}"#, &[], &["a"]);
+            check(version, r#"{"tablesFilter":["a_*"]}"#, &["b_orders", "a"], &["a_items"]);
+            check(version, r#"{"tablesFilter":"!tmp_*"}"#, &["tmp_x"], &["a"]);
+            // What these mean is not certain.
+            check(version, r#"{"tablesFilter":["{a,b}"]}"#, &[], &["a", "c"]);
+            check(version, r#"{"tablesFilter":["a_*"]}"#, &[], &["odd.name", "a/b"]);
+        }
+        check("0.31.11", r#"{"tablesFilter":["*","!a"]}"#, &["a"], &["b"]);
+        check("0.21.4", r#"{"tablesFilter":["*","!a"]}"#, &[], &["a", "b"]);
+    }
+
+    #[test]
+    fn credentials_are_not_shown_for_debugging() {
+        let json = r#"{"dialect":"postgresql","dbCredentials":{"url":"postgres://u:hunter2@h/d"}}"#;
+        let config: Config = serde_json::from_str(json).expect("the case is JSON");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -194,6 +194,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::disk;
 
     fn of(contents: &[(&str, &[u8])], newer: &[&str]) -> Result<Folder, FolderError> {
         let contents = contents.iter().map(|(name, content)| ((*name).to_owned(), content.to_vec())).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::db::connection::connect::QUESTION;
+use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::DATABASE_URL;
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::{Dsn, Visit};

@@ -2,7 +2,7 @@
 //! only the plan is wanted or the statements are to run in one transaction.
 
 use crate::db::ConnectError;
-use crate::db::change::apply::{ApplyError, Expected};
+use crate::db::change::apply::{ApplyError, Expected, TransactionError};
 use crate::db::inspect::fingerprint;
 use crate::db::inspect::reach::{self, Again};
 use crate::kit::approved::Approved;
@@ -124,7 +124,7 @@ fn recounted(
             }
         }
         Ok(Again::Busy { by, waited }) => {
-            let busy = ApplyError::Busy { by, waited };
+            let busy = ApplyError::Transaction(TransactionError::Busy { by, n_attempts: 1, waited });
             record.stop(Stop::Verdict(transaction::failed(&busy, &start.clock)));
             decline_because("allowed; others write into what is at stake", record)
         }

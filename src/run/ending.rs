@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::db::change::lease::LEASE_LOST;
+use crate::db::change::lock::LOCK_LOST;
 use crate::kit::config::FailedStatement;
 use crate::kit::driver::{Ending as KitEnding, Held, KitRun};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
@@ -121,7 +121,7 @@ fn kept(held: &Held, database: Database, record: &RunRecord) -> Verdict {
 fn lock_lost(database: Database, when: &str) -> Verdict {
     let exit = if database == Database::Unchanged { Exit::Unavailable } else { Exit::Partial };
     Verdict { database, ..Verdict::nothing(exit, format!("the lock on this database was lost, {when}")) }
-        .hint(LEASE_LOST)
+        .hint(LOCK_LOST)
 }
 
 /// Says how a run ends in which drizzle-kit ended by itself.

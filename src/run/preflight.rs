@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::db::change::lease::Lease;
-use crate::db::connection::connect::{self, CLIENT_CHECK, READ_ONLY};
+use crate::db::connection::connect::{CLIENT_CHECK, READ_ONLY};
+use crate::db::connection::preflight;
 use crate::db::inspect::foreign::{self, Foreign, Owner};
 use crate::db::inspect::names::{self, UnsafeName};
 use crate::db::inspect::reach::Relation;
@@ -72,7 +73,7 @@ impl Preflight<'_> {
             Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", start.run_id), CLIENT_CHECK)
                 .map_err(|error| start.unseen(&error))?,
         };
-        let looked = connect::preflight(&visit, start.patience());
+        let looked = preflight::preflight(&visit, start.patience());
         record.report.timings.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let env = vec![(APPLICATION_NAME, start.run_id.clone())];
         let server = match looked {
@@ -120,7 +121,7 @@ impl Preflight<'_> {
         let corrected = corrected.trim();
         let reading = format!("{corrected} {READ_ONLY}").trim_start().to_owned();
         // Whether the rest is in force, drizzle-kit's own session tells.
-        let looked = reads.then(|| connect::keeps_from_writing(dsn, &start.run_id, &reading, start.patience()));
+        let looked = reads.then(|| preflight::keeps_from_writing(dsn, &start.run_id, &reading, start.patience()));
         let is_kept = looked.transpose().map_err(|error| start.unseen(&error))?.unwrap_or_default();
         let options = if is_kept { &reading } else { corrected };
         self.send(options, overlay);

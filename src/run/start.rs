@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
-use crate::db::connection::connect;
+use crate::db::connection::preflight;
 use crate::db::{Lease, Visit};
 use crate::kit::command::{Call, Kit};
 use crate::kit::driver::{self, Deadlines, Ending as KitEnding, KitRun};
@@ -214,7 +214,7 @@ fn planned(start: &Starting, cleared: Option<&Cleared>, record: &RunRecord, summ
 fn diagnose(start: &Starting, cleared: &Cleared) -> Option<Verdict> {
     // The connection of the lock may be gone for the same reason; a new one says why.
     let visit = Visit::to(cleared.place.dsn.as_ref()?, OURSELVES, "");
-    let seen = visit.and_then(|visit| connect::preflight(&visit, start.patience()));
+    let seen = visit.and_then(|visit| preflight::preflight(&visit, start.patience()));
     seen.err().map(|error| start.unseen(&error))
 }
 

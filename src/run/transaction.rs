@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::change::apply::{self, ApplyError, Check, Cut, Effect, Expected, Fault, Hold, Run, Script};
+use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
 use crate::db::{Dsn, Lease};
 use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
@@ -124,30 +124,17 @@ fn with_type_change(transaction: &Transaction, error: &ApplyError, clock: &Clock
 /// Says why nothing was applied; or, where that cannot be known, so.
 pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
-        ApplyError::Unready(error) => return unseen::verdict(error, clock),
-        ApplyError::Locked { .. } | ApplyError::Busy { .. } => Exit::Locked,
+        ApplyError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
+        ApplyError::Transaction(error) => exit_of(error),
         ApplyError::NotAllowed => Exit::Refused,
-        ApplyError::LeaseLost => Exit::Unavailable,
-        ApplyError::Elsewhere { .. } | ApplyError::Moved { .. } => Exit::StalePlan,
-        ApplyError::Statement { .. } | ApplyError::Commit { .. } | ApplyError::Undone { .. } => Exit::Failed,
-        ApplyError::Stopped { cut, .. } => match cut {
-            Cut::Signal(signal) => Exit::Signal(*signal),
-            Cut::Deadline(_) => Exit::Timeout,
-            Cut::Lost(_) => Exit::Unavailable,
-        },
-        ApplyError::Unknown { .. } => Exit::Unproven,
+        ApplyError::Moved { .. } => Exit::StalePlan,
+        ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,
     };
-    let database = match error.effect() {
-        Effect::Unchanged => Database::Unchanged,
-        Effect::Changed => Database::Changed,
-        Effect::Maybe => Database::Maybe,
-    };
-    let sqlstate = |fault: &Fault| format!(" ({})", fault.sqlstate);
-    let (code, cause) = match error {
-        ApplyError::Statement { statement, fault, .. } => (sqlstate(fault), Some(of_fault(fault, Some(statement)))),
-        ApplyError::Commit { fault } => (sqlstate(fault), Some(of_fault(fault, None))),
-        _ => (String::new(), None),
+    let database = error.database();
+    let code = match error {
+        ApplyError::Statement { fault, .. } => format!(" ({})", fault.sqlstate),
+        _ => String::new(),
     };
     let undone = if database == Database::Unchanged { "; the transaction was rolled back" } else { "" };
     // The statement tells more than its error.
@@ -159,9 +146,25 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     };
     let hint = hint.unwrap_or_else(|| error.hint());
     let verdict = Verdict { database, ..Verdict::nothing(exit, format!("{error}{code}{undone}")) }.hint(hint);
-    match cause {
-        Some(cause) => verdict.because(cause),
+    match error.cause() {
+        Some((fault, statement)) => verdict.because(of_fault(fault, statement)),
         None => verdict,
+    }
+}
+
+/// Returns the exit code for what stopped a transaction.
+pub fn exit_of(error: &TransactionError) -> Exit {
+    match error {
+        TransactionError::Unready(_) | TransactionError::LockLost => Exit::Unavailable,
+        TransactionError::Locked { .. } | TransactionError::Busy { .. } => Exit::Locked,
+        TransactionError::Elsewhere { .. } => Exit::StalePlan,
+        TransactionError::Commit { .. } | TransactionError::Undone { .. } => Exit::Failed,
+        TransactionError::Stopped { cut, .. } => match cut {
+            Cut::Signal(signal) => Exit::Signal(*signal),
+            Cut::Deadline(_) => Exit::Timeout,
+            Cut::Lost(_) => Exit::Unavailable,
+        },
+        TransactionError::Unknown { .. } | TransactionError::Uncalled { .. } => Exit::Unproven,
     }
 }
 

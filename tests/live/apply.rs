@@ -4,8 +4,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::change::apply::{self, Applied, ApplyError, Cut, Effect, Expected, Hold, Proof, Run, Script};
+use drizzle_pilot::db::change::apply::{
+    self, Applied, ApplyError, Cut, Expected, Hold, Proof, Run, Script, TransactionError,
+};
 use drizzle_pilot::db::inspect::fingerprint::{self, Fingerprint};
+
+use drizzle_pilot::outcome;
 
 use crate::support::{AtCommit, Database, Server, Signal, gone_within, proxy, signal, until};
 
@@ -80,7 +84,7 @@ fn a_failure_at_any_position_leaves_nothing() {
             let mut statements = FIVE;
             statements[idx] = "ALTER TABLE \"größe\" ADD COLUMN x int";
             let error = refused(&database, &statements, &run());
-            assert_eq!(error.effect(), Effect::Unchanged);
+            assert_eq!(error.database(), outcome::Database::Unchanged);
             assert_eq!(error.to_string(), format!("statement {} failed: relation \"größe\" does not exist", idx + 1));
             let ApplyError::Statement { idx: told, statement, fault } = error else { panic!("{error:?}") };
             assert_eq!((told, statement.as_str(), fault.sqlstate.as_str()), (idx, statements[idx], "42P01"));
@@ -127,13 +131,13 @@ fn a_schema_that_moved_is_refused_and_told() {
         apply::apply(&database.dsn(), &script, &run()).expect_err("the schema has moved")
     };
     let error = apply(expected.clone());
-    assert_eq!(error.effect(), Effect::Unchanged);
+    assert_eq!(error.database(), outcome::Database::Unchanged);
     assert_eq!(
         error.to_string(),
         "the schema has moved since it was looked at\n  appeared: column public.users.sneaked text"
     );
     let other = Expected::from(&fingerprint(&prepared(Server::Postgres15)));
-    assert!(matches!(apply(other), ApplyError::Elsewhere { .. }));
+    assert!(matches!(apply(other), ApplyError::Transaction(TransactionError::Elsewhere { .. })));
     assert!(matches!(apply(Expected { lines: None, ..expected }), ApplyError::Moved { .. }));
     assert_eq!(database.everything(), before);
 }
@@ -151,7 +155,7 @@ fn a_held_lock_names_its_holder() {
                 "another run changes this database: backend {pid} of postgres, called live-test, idle in transaction"
             )
         );
-        assert_eq!(error.effect(), Effect::Unchanged);
+        assert_eq!(error.database(), outcome::Database::Unchanged);
 
         // Elsewhere the same numbers are another lock.
         apply::apply(&prepared(server).dsn(), &script(&FIVE), &Run { lock_timeout: SHORT, ..run() }).expect("no lock");
@@ -185,11 +189,12 @@ fn what_cannot_run_in_a_transaction_is_told_and_nothing_stays() {
         ("COPY users FROM STDIN", "08P01"),
     ] {
         let error = refused(&database, &[FIVE[0], statement], &run());
-        assert_eq!(error.effect(), Effect::Unchanged);
+        assert_eq!(error.database(), outcome::Database::Unchanged);
         match error {
             ApplyError::Statement { idx: 1, fault, .. } => assert_eq!(fault.sqlstate, sqlstate),
             // What breaks the conversation itself.
-            ApplyError::Stopped { n_done: 1, cut: Cut::Lost(_), seen_undone: true } if sqlstate == "08P01" => {}
+            ApplyError::Transaction(TransactionError::Stopped { n_done: 1, cut: Cut::Lost(_), seen_undone: true })
+                if sqlstate == "08P01" => {}
             other => panic!("{statement}: {other:?}"),
         }
         assert_eq!(database.everything(), before, "{statement}");
@@ -205,8 +210,8 @@ fn a_deferred_constraint_that_fails_at_the_commit_leaves_nothing() {
         "INSERT INTO orders VALUES (99)",
     ];
     let error = refused(&database, &statements, &run());
-    let ApplyError::Commit { fault } = &error else { panic!("{error:?}") };
-    assert_eq!((fault.sqlstate.as_str(), error.effect()), ("23503", Effect::Unchanged));
+    let ApplyError::Transaction(TransactionError::Commit { fault }) = &error else { panic!("{error:?}") };
+    assert_eq!((fault.sqlstate.as_str(), error.database()), ("23503", outcome::Database::Unchanged));
     assert_eq!(database.everything(), before);
 }
 
@@ -216,7 +221,7 @@ fn transaction_control_among_the_statements_is_noticed() {
         let database = prepared(Server::Postgres15);
         let error = refused(&database, &[FIVE[0], control, FIVE[1]], &run());
         let ApplyError::LeftTransaction { idx, statement } = &error else { panic!("{control}: {error:?}") };
-        assert_eq!((*idx, statement.as_str(), error.effect()), (1, control, Effect::Maybe));
+        assert_eq!((*idx, statement.as_str(), error.database()), (1, control, outcome::Database::Maybe));
         assert!(!database.state().join("\n").contains("age"), "{control}");
     }
 }
@@ -238,10 +243,12 @@ fn limits_of_time_leave_nothing() {
         assert_eq!(sqlstate(&Run { statement_timeout: Some(SHORT), ..run() }), "57014");
 
         let error = refused(&database, &statements, &Run { deadline: Duration::from_secs(1), ..run() });
-        let ApplyError::Stopped { n_done: 1, cut: Cut::Deadline(_), seen_undone: true } = error else {
+        let ApplyError::Transaction(TransactionError::Stopped { n_done: 1, cut: Cut::Deadline(_), seen_undone: true }) =
+            error
+        else {
             panic!("{error:?}")
         };
-        assert_eq!(error.effect(), Effect::Unchanged);
+        assert_eq!(error.database(), outcome::Database::Unchanged);
         // It was seen to be over: nothing waits for the table any more.
         assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
         held.release();
@@ -282,8 +289,11 @@ fn a_commit_that_never_arrives_is_known_to_be_undone() {
             let database = prepared(server);
             let before = database.everything();
             let error = apply_through(&database, at_commit).expect_err("the server has not committed");
-            assert!(matches!(error, ApplyError::Undone { .. }), "{at_commit:?}: {error:?}");
-            assert_eq!(error.effect(), Effect::Unchanged);
+            assert!(
+                matches!(error, ApplyError::Transaction(TransactionError::Undone { .. })),
+                "{at_commit:?}: {error:?}"
+            );
+            assert_eq!(error.database(), outcome::Database::Unchanged);
             assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
             assert_eq!(database.everything(), before);
         }
@@ -354,7 +364,7 @@ fn a_signal_before_the_commit_leaves_nothing() {
         signal(child.id(), Signal::TERM);
         let output = child.wait_with_output().expect("the child was started");
         let told = String::from_utf8_lossy(&output.stdout);
-        let expected = "ending: Err(Stopped { n_done: 1, cut: Signal(15), seen_undone: true })";
+        let expected = "ending: Err(Transaction(Stopped { n_done: 1, cut: Signal(15), seen_undone: true }))";
         assert!(told.contains(expected), "{told}");
         assert_eq!(waiting(&database), Vec::<Vec<String>>::new());
         held.release();

@@ -122,8 +122,9 @@ fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
     let before = idle();
     assert_eq!(before[0][..3], ["idle in transaction", "NULL", "NULL"]);
     // Neither does it after a look at the database.
-    let seen = catalog::catalog_under(&lease, &database.dsn(), REQUEST.deadline).expect("it is ours");
-    assert_eq!(seen, catalog::catalog(&database.dsn(), REQUEST.deadline).expect("the laboratory answers"));
+    let seen = catalog::catalog(lease.visit(), REQUEST.deadline).expect("it is ours");
+    let visit = Visit::to(&database.dsn(), "drizzle-pilot-test", "").expect("the system has a runtime to give");
+    assert_eq!(seen, catalog::catalog(&visit, REQUEST.deadline).expect("the laboratory answers"));
     assert_eq!(idle(), before);
     // Longer than the limits.
     database.sql("SELECT pg_sleep(0.3)");

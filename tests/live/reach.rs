@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drizzle_pilot::db::Visit;
-use drizzle_pilot::db::cast::Convertible;
 use drizzle_pilot::db::connection::url::Dsn;
 use drizzle_pilot::db::inspect::reach::{
-    self, Act, Code, Deed, Facts, NewType, Obstacle, Relation, Retyped, Rows, Subject, Thing, Wanted,
+    self, Act, Code, Convertible, Deed, Facts, NewType, Obstacle, Relation, Retyped, Rows, Subject, Thing, Wanted,
 };
 
 use crate::support::{Database, Server};

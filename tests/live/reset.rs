@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
-use drizzle_pilot::db::Dsn;
-use drizzle_pilot::db::change::apply::{Cut, Effect, Hold, LOCK, Proof, Run};
+use drizzle_pilot::db::change::apply::{Cut, Hold, LOCK, Proof, Run, TransactionError};
 use drizzle_pilot::db::inspect::catalog::{self, Catalog};
 use drizzle_pilot::db::inspect::reach::Relation;
 use drizzle_pilot::db::reset::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reset::plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
+use drizzle_pilot::db::{Dsn, Visit};
+
+use drizzle_pilot::outcome;
 
 use crate::NEWEST;
 use crate::migrations::folder;
@@ -59,7 +61,12 @@ fn scope(schemas: &[&str]) -> Scope {
 }
 
 fn read(database: &Database) -> Catalog {
-    catalog::catalog(&database.dsn(), LONG).expect("the laboratory answers")
+    read_by(&database.dsn())
+}
+
+fn read_by(dsn: &Dsn) -> Catalog {
+    let visit = Visit::to(dsn, "reset-test look", "").expect("the system has a runtime to give");
+    catalog::catalog(&visit, LONG).expect("the laboratory answers")
 }
 
 fn target_by(dsn: &Dsn, catalog: &Catalog) -> Target {
@@ -436,7 +443,7 @@ fn what_is_of_another_role_is_refused_and_named() {
         url.set_username(&format!("{name}_app")).expect("the URL has a host");
         url.set_password(Some("app")).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
-        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let catalog = read_by(&dsn);
         let refused =
             |schemas: &[&str]| plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string();
         let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
@@ -463,7 +470,7 @@ fn a_database_that_moved_is_left_alone() {
     database.sql("CREATE VIEW late AS SELECT * FROM users");
     let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
     assert_eq!(error.to_string(), "the database has moved since it was looked at\n  appeared: view public.late");
-    assert_eq!(error.effect(), Effect::Unchanged);
+    assert_eq!(error.database(), outcome::Database::Unchanged);
     database.sql("DROP TABLE orders");
     let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
     let told = "the database has moved since it was looked at\n  appeared: view public.late\n  disappeared: table public.orders";
@@ -476,7 +483,10 @@ fn a_database_that_moved_is_left_alone() {
     assert_eq!((emptied.n_objects, emptied.n_statements), (0, 0));
     let elsewhere = Database::create();
     let target = target_by(&elsewhere.dsn(), &read(&database));
-    assert!(matches!(reset::reset(&target, &plan, &run()), Err(ResetError::Elsewhere { .. })));
+    assert!(matches!(
+        reset::reset(&target, &plan, &run()),
+        Err(ResetError::Transaction(TransactionError::Elsewhere { .. }))
+    ));
 }
 
 #[test]
@@ -489,7 +499,10 @@ fn an_event_trigger_that_forbids_drops_is_told() {
     let (target, plan) = planned(&database, &scope(&["public"]));
     let error = reset::reset(&target, &plan, &run()).expect_err("it is forbidden");
     assert_eq!(error.to_string(), "DROP TABLE IF EXISTS \"public\".\"users\" CASCADE failed: not here (P0001)");
-    assert_eq!((error.effect(), contents(&database)), (Effect::Unchanged, vec!["table public.users".to_owned()]));
+    assert_eq!(
+        (error.database(), contents(&database)),
+        (outcome::Database::Unchanged, vec!["table public.users".to_owned()])
+    );
 }
 
 #[test]
@@ -528,8 +541,10 @@ fn who_blocks_is_named_and_ended_only_when_asked() {
         };
         let error =
             reset::reset(&target, &plan, &ResetRun { watch: &watch, ..impatient() }).expect_err("it is blocked");
-        assert_eq!((error.effect(), n_events.into_inner()), (Effect::Unchanged, 1));
-        let ResetError::Blocked { by, n_attempts: 2, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((error.database(), n_events.into_inner()), (outcome::Database::Unchanged, 1));
+        let ResetError::Transaction(TransactionError::Busy { by, n_attempts: 2, .. }) = &error else {
+            panic!("{error:?}")
+        };
         let told = by[0].to_string();
         assert!(told.contains(", called live-test, idle in transaction, "), "{told}");
         assert!(told.ends_with(", holds public.users"), "{told}");
@@ -554,7 +569,7 @@ fn a_blocker_is_named_whatever_it_holds() {
     let once = ResetRun { run: Run { lock_timeout: Duration::from_secs(2), ..run().run }, n_attempts: 1, ..run() };
     let told = || {
         let error = reset::reset(&target, &plan, &once).expect_err("it is blocked");
-        let ResetError::Blocked { by, .. } = &error else { panic!("{error:?}") };
+        let ResetError::Transaction(TransactionError::Busy { by, .. }) = &error else { panic!("{error:?}") };
         assert_eq!(by.len(), 1, "{by:?}");
         (by[0].to_string(), error.hint())
     };
@@ -591,13 +606,13 @@ fn sessions_of_another_role_are_never_ended() {
         let mut url = database.url();
         url.set_username(&app).and_then(|()| url.set_password(Some("app"))).expect("the URL has a host");
         let dsn = Dsn::from_url(url.as_str(), &|_| None).expect("the URL is right");
-        let catalog = catalog::catalog(&dsn, LONG).expect("the laboratory answers");
+        let catalog = read_by(&dsn);
         let plan = plan::plan(&catalog, &scope(&["app"])).unwrap_or_else(|refusal| panic!("{refusal}"));
         let target = target_by(&dsn, &catalog);
         let held = database.hold("SELECT FROM app.users");
         let run = ResetRun { blockers: Blockers::TerminateOwn, ..impatient() };
         let error = reset::reset(&target, &plan, &run).expect_err("it is blocked");
-        let ResetError::Blocked { by, .. } = &error else { panic!("{error:?}") };
+        let ResetError::Transaction(TransactionError::Busy { by, .. }) = &error else { panic!("{error:?}") };
         assert!(by.iter().all(|blocker| !blocker.terminated && blocker.user == "postgres"), "{error}");
         held.commit();
         reset::reset(&target, &plan, &run).unwrap_or_else(|error| panic!("{error}"));
@@ -647,7 +662,10 @@ fn a_lost_commit_is_told_truly() {
             let outcome = reset::reset(&target, &plan, &ResetRun { run: quick, ..run() });
             match (&outcome, committed) {
                 (Ok(Emptied { proof: Proof::Asked, .. }), true) => {}
-                (Err(ResetError::Undone { cut: Cut::Lost(_) | Cut::Deadline(_) }), false) => {}
+                (
+                    Err(ResetError::Transaction(TransactionError::Undone { cut: Cut::Lost(_) | Cut::Deadline(_) })),
+                    false,
+                ) => {}
                 _ => panic!("{at_commit:?}: {outcome:?}"),
             }
             assert_eq!(contents(&database).is_empty(), committed, "{at_commit:?}");
@@ -688,7 +706,10 @@ fn what_was_in_no_plan_must_not_go() {
         let ResetError::Unplanned { objects } = &error else { panic!("{error:?}") };
         assert!(objects.contains(&"table other.victim".to_owned()), "{objects:?}");
         assert!(objects.contains(&"extension citext, or a part of it".to_owned()), "{objects:?}");
-        assert_eq!((error.effect(), contents(&database)), (Effect::Unchanged, vec!["table public.users".to_owned()]));
+        assert_eq!(
+            (error.database(), contents(&database)),
+            (outcome::Database::Unchanged, vec!["table public.users".to_owned()])
+        );
         assert_eq!(database.value("SELECT count(*) FROM other.victim"), "0");
     }
 }
@@ -750,7 +771,7 @@ fn a_part_that_is_refused_leaves_the_parts_before_it_and_says_so() {
         }
     };
     let error = reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).expect_err("something has come");
-    assert_eq!(error.effect(), Effect::Maybe);
+    assert_eq!(error.database(), outcome::Database::Maybe);
     let ResetError::Partial { n_dropped, n_objects, cause } = &error else { panic!("{error:?}") };
     assert!(matches!(**cause, ResetError::Moved { .. }), "{error}");
     let told = format!("{n_dropped} of {n_objects} objects are dropped, and then: the database has moved");

@@ -5,65 +5,15 @@
 
 use postgres_protocol::escape::escape_identifier;
 
-/// A type, as far as it matters here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
-    /// As it is written in SQL, modifier included: `character varying(20)`.
-    pub text: String,
-    /// The same without the modifier.
-    pub bare: String,
-    pub family: Family,
-}
-
-/// Types that are converted alike. A domain is of the family of its base type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    Text,
-    Bytes,
-    Json,
-    Jsonb,
-    Bool,
-    Int,
-    /// `numeric`, `real`, `double precision`.
-    Number,
-    Date,
-    Timestamp,
-    TimestampTz,
-    Uuid,
-    Enum,
-    Array,
-    Other,
-}
-
-impl Family {
-    /// Tells the family from the type's row in `pg_type`. `name` is empty for a type outside of `pg_catalog`.
-    pub fn of(name: &str, typtype: &str, category: &str) -> Family {
-        match (typtype, category, name) {
-            ("e", _, _) => Family::Enum,
-            (_, "A", _) => Family::Array,
-            (_, _, "text" | "varchar" | "bpchar") => Family::Text,
-            (_, _, "bytea") => Family::Bytes,
-            (_, _, "json") => Family::Json,
-            (_, _, "jsonb") => Family::Jsonb,
-            (_, _, "bool") => Family::Bool,
-            (_, _, "int2" | "int4" | "int8") => Family::Int,
-            (_, _, "numeric" | "float4" | "float8") => Family::Number,
-            (_, _, "date") => Family::Date,
-            (_, _, "timestamp") => Family::Timestamp,
-            (_, _, "timestamptz") => Family::TimestampTz,
-            (_, _, "uuid") => Family::Uuid,
-            _ => Family::Other,
-        }
-    }
-}
+use crate::db::inspect::kind::{Family, Kind};
 
 /// A way to convert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub(super) struct Candidate {
     /// The expression for USING.
-    pub using: String,
+    pub(super) using: String,
     /// True where the new value tells all that the old one told. Asked only where there is a new value.
-    pub kept: String,
+    pub(super) kept: String,
 }
 
 /// Seconds up to here and milliseconds from here: the year 5138, and March of 1973.
@@ -73,7 +23,7 @@ const EPOCH_LIMIT: &str = "100000000000";
 ///
 /// What is written in another way and means the same (`007` and `7`, `t` and `true`, spaces and key order of JSON)
 /// counts as kept.
-pub fn candidates(old: &Kind, new: &Kind, column: &str) -> Vec<Candidate> {
+pub(super) fn candidates(old: &Kind, new: &Kind, column: &str) -> Vec<Candidate> {
     use Family::{Array, Bool, Bytes, Date, Enum, Int, Json, Jsonb, Number, Text, Timestamp, TimestampTz, Uuid};
     let c = escape_identifier(column);
     let (t, bare) = (&new.text, &new.bare);

@@ -3,22 +3,28 @@
 //! Every ending says what it did to the database. After a COMMIT without a reply the server is asked what became of
 //! the transaction; before a COMMIT was sent, nothing can have been kept.
 
-use std::fmt;
-use std::time::Duration;
-
 use tokio_postgres::Client;
 
-use crate::db::change::transaction::{
-    Fate, Halt, Lock, Outcome, Progress, begin, holds, lock, locked_hint, mark_for_asking, transact,
-};
-use crate::db::connection::connect::{ConnectError, Patience, Session, explained, open};
-use crate::db::connection::url::Dsn;
-use crate::db::inspect::blockers::{self, Blocker};
-use crate::db::inspect::fingerprint::{self, Difference, Fingerprint, Identity};
-use crate::db::inspect::reach::{self, Facts, Locking, Mode, Relation, Wanted};
+use crate::db::change::begin::{begin, mark_for_asking};
+use crate::db::change::error::list;
+use crate::db::change::lock::Lock;
+use crate::db::change::transaction::{Committed, Halt, Progress, holds, lock, transact};
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::Patience;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
+use crate::db::inspect::fingerprint::{self, Difference, Fingerprint};
+use crate::db::inspect::identity::Identity;
+use crate::db::inspect::lock::{self, Locking, Mode};
+use crate::db::inspect::reach::{self, Facts, Wanted};
+use crate::db::inspect::relation::Relation;
 
-pub use crate::db::change::lease::Hold;
-pub use crate::db::change::transaction::{Cut, Effect, Fault, Holder, LOCK, LockKey, Proof, Run};
+use crate::outcome::Database;
+
+pub use crate::db::change::error::TransactionError;
+pub use crate::db::change::fault::{Cut, Fault};
+pub use crate::db::change::lock::{Holder, LOCK, LockKey};
+pub use crate::db::change::transaction::{Hold, Proof, Run};
 
 /// What is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -67,52 +73,18 @@ pub struct Applied {
 /// Why a script was not applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The connection, or something before the first statement.
     #[error(transparent)]
-    Unready(ConnectError),
-    #[error("another run changes this database{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
-    Locked {
-        /// `None` where it was gone when we looked.
-        holder: Option<Holder>,
-        waited: Duration,
-    },
-    #[error("the lock on this database was lost before the commit")]
-    LeaseLost,
-    #[error("this is not the database that was looked at: {found}, and not {expected}")]
-    Elsewhere { expected: Identity, found: Identity },
+    Transaction(#[from] TransactionError),
     #[error("the schema has moved since it was looked at{}", list(differences))]
     Moved {
         /// Empty where only the digest was known.
         differences: Vec<Difference>,
-    },
-    #[error("others hold what is to be changed, after {waited:?}{}", list(by))]
-    Busy {
-        /// Empty where they were gone when we looked.
-        by: Vec<Blocker>,
-        waited: Duration,
     },
     /// By [`Check::allows`].
     #[error("what is at stake now is not what was judged")]
     NotAllowed,
     #[error("statement {} failed: {}", idx + 1, fault.message)]
     Statement { idx: usize, statement: String, fault: Box<Fault> },
-    /// A deferred constraint, most often.
-    #[error("the commit was refused: {}", fault.message)]
-    Commit { fault: Box<Fault> },
-    /// A signal, the deadline or a lost connection, before COMMIT was sent.
-    #[error("stopped after {n_done} statements and before the commit: {cut}")]
-    Stopped {
-        n_done: usize,
-        cut: Cut,
-        /// The server was seen to have undone it. Else it will, when it notices that we are gone.
-        seen_undone: bool,
-    },
-    /// The reply to COMMIT was lost, and the server said when asked that the transaction is undone.
-    #[error("the commit was lost on its way ({cut}), and the server has undone the transaction")]
-    Undone { cut: Cut },
-    /// The reply to COMMIT was lost, and the server could not be asked.
-    #[error("the reply to the commit was lost ({cut}), and what became of it is unknown: {reason}")]
-    Unknown { cut: Cut, reason: String },
     /// A statement was transaction control, so that what came before it may have been kept.
     #[error("statement {} ended the transaction", idx + 1)]
     LeftTransaction { idx: usize, statement: String },
@@ -120,46 +92,37 @@ pub enum ApplyError {
 
 impl ApplyError {
     /// Tells what the ending did to the database.
-    pub fn effect(&self) -> Effect {
+    pub fn database(&self) -> Database {
         match self {
-            ApplyError::Unready(_)
-            | ApplyError::Locked { .. }
-            | ApplyError::LeaseLost
-            | ApplyError::Elsewhere { .. }
-            | ApplyError::Moved { .. }
-            | ApplyError::Busy { .. }
-            | ApplyError::NotAllowed
-            | ApplyError::Statement { .. }
-            | ApplyError::Commit { .. }
-            | ApplyError::Stopped { .. }
-            | ApplyError::Undone { .. } => Effect::Unchanged,
-            ApplyError::Unknown { .. } | ApplyError::LeftTransaction { .. } => Effect::Maybe,
+            ApplyError::Transaction(error) => error.database(),
+            ApplyError::Moved { .. } | ApplyError::NotAllowed | ApplyError::Statement { .. } => Database::Unchanged,
+            ApplyError::LeftTransaction { .. } => Database::Maybe,
+        }
+    }
+
+    /// Returns what the server said, and of which statement.
+    pub fn cause(&self) -> Option<(&Fault, Option<&String>)> {
+        match self {
+            ApplyError::Statement { statement, fault, .. } => Some((fault, Some(statement))),
+            ApplyError::Transaction(TransactionError::Commit { fault }) => Some((fault, None)),
+            _ => None,
         }
     }
 
     /// Returns what to do next.
     pub fn hint(&self) -> String {
         match self {
-            ApplyError::Unready(error) => error.hint(),
-            ApplyError::Locked { holder, .. } => locked_hint(holder.as_ref()),
-            ApplyError::LeaseLost => super::lease::LEASE_LOST.to_owned(),
-            ApplyError::Elsewhere { .. } => {
-                "plan again on this database, or correct the address; behind one name there may be several servers"
-                    .to_owned()
+            ApplyError::Transaction(error @ TransactionError::Elsewhere { .. }) => {
+                format!("plan again on this database, or {}", error.hint())
             }
-            ApplyError::Moved { .. } => "plan again: what was decided was decided for another schema".to_owned(),
-            ApplyError::Busy { by, .. } => blockers::hint(by),
-            ApplyError::NotAllowed => "look at what is at stake now with drizzle-pilot plan".to_owned(),
-            ApplyError::Statement { fault, .. } | ApplyError::Commit { fault } => fault.advice(),
-            ApplyError::Stopped { seen_undone: true, .. } => "run it again".to_owned(),
-            ApplyError::Stopped { seen_undone: false, .. } => {
-                "the server may hold the locks until it notices that we are gone; run it again then".to_owned()
-            }
-            ApplyError::Undone { .. } => "look at the network and the log of the server, then run it again".to_owned(),
-            ApplyError::Unknown { .. } => {
+            ApplyError::Transaction(TransactionError::Unknown { .. }) => {
                 "compare the database with the schema before the next run: it has all of the statements, or none"
                     .to_owned()
             }
+            ApplyError::Transaction(error) => error.hint(),
+            ApplyError::Moved { .. } => "plan again: what was decided was decided for another schema".to_owned(),
+            ApplyError::NotAllowed => "look at what is at stake now with drizzle-pilot plan".to_owned(),
+            ApplyError::Statement { fault, .. } => fault.advice(),
             ApplyError::LeftTransaction { .. } => {
                 "take transaction control out of the statements; compare the database with the schema".to_owned()
             }
@@ -167,16 +130,12 @@ impl ApplyError {
     }
 }
 
-fn list<T: fmt::Display>(of: &[T]) -> String {
-    of.iter().map(|one| format!("\n  {one}")).collect()
-}
-
 /// Runs a script in one transaction. Must not be called from asynchronous code.
 ///
 /// A signal that ends us (INT, TERM, HUP) stops it up to COMMIT, and is reported beside the outcome after that.
 ///
 /// # Errors
-/// With [`ApplyError::effect`] to tell what is left behind.
+/// With [`ApplyError::database`] to tell what is left behind.
 pub fn apply(dsn: &Dsn, script: &Script, run: &Run) -> Result<Applied, ApplyError> {
     apply_if(dsn, script, None, run)
 }
@@ -190,24 +149,19 @@ pub fn apply_checked(dsn: &Dsn, script: &Script, check: &Check, run: &Run) -> Re
 }
 
 fn apply_if(dsn: &Dsn, script: &Script, check: Option<&Check>, run: &Run) -> Result<Applied, ApplyError> {
-    let outcome = transact(dsn, run, async |patience, progress: &mut Progress| {
+    let committed = transact(dsn, run, async |patience, progress: &mut Progress| {
         let client = prepare(dsn, script, check, run, patience, progress).await?;
         Ok((client, ()))
     });
-    match outcome.map_err(ApplyError::Unready)? {
-        Outcome::Committed { value: (), proof, signal } => {
+    match committed {
+        Ok(Committed { value: (), proof, signal }) => {
             Ok(Applied { n_statements: script.statements.len(), proof, signal })
         }
-        Outcome::Refused(error) => Err(error),
-        Outcome::CommitRefused(fault) => Err(ApplyError::Commit { fault }),
-        Outcome::Stopped { n_done, cut, fate } => Err(match fate {
-            Fate::Undone => ApplyError::Stopped { n_done, cut, seen_undone: true },
-            Fate::Unknown(_) => ApplyError::Stopped { n_done, cut, seen_undone: false },
-            // We sent no COMMIT: one of the statements was it.
-            Fate::Committed => left_transaction(script, n_done),
-        }),
-        Outcome::Unanswered { cut, unknown: None } => Err(ApplyError::Undone { cut }),
-        Outcome::Unanswered { cut, unknown: Some(reason) } => Err(ApplyError::Unknown { cut, reason }),
+        // We sent no COMMIT: one of the statements was it.
+        Err(ApplyError::Transaction(TransactionError::Uncalled { n_done, .. })) => {
+            Err(left_transaction(script, n_done))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -224,23 +178,23 @@ async fn prepare(
     run: &Run<'_>,
     patience: Patience,
     progress: &mut Progress,
-) -> Result<Client, Halt<ApplyError>> {
+) -> Result<Box<Client>, Halt<ApplyError>> {
     let session = Session { application_name: run.application_name, options: "" };
-    let client = open(dsn, patience, &session).await.map_err(|error| Halt::Refused(ApplyError::Unready(error)))?;
-    let unready = |error| Halt::Refused(ApplyError::Unready(explained(dsn, &error)));
+    let client = open(dsn, patience, &session).await.map_err(unconnected)?;
+    let unready = |error| unconnected(explained(dsn, &error));
 
-    progress.mark = Some(begin(&client, run).await.map_err(unready)?);
+    progress.mark = Some(begin(&client, run.lock_timeout).await.map_err(unready)?);
     match lock(&client, run, &mut |_| ()).await.map_err(unready)? {
         Lock::Taken => {}
-        Lock::Held { holder, waited } => return Err(Halt::Refused(ApplyError::Locked { holder, waited })),
+        Lock::Held { holder, waited } => return Err(refused(TransactionError::Locked { holder, waited })),
     }
     if let Some(check) = check {
         client.batch_execute("SAVEPOINT locking").await.map_err(unready)?;
         if let Locking::Busy { by, waited } =
-            reach::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
+            lock::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
         {
             let _ = client.batch_execute("ROLLBACK").await;
-            return Err(Halt::Refused(ApplyError::Busy { by, waited }));
+            return Err(refused(TransactionError::Busy { by, n_attempts: 1, waited }));
         }
     }
     if let Some(expected) = &script.expected {
@@ -257,7 +211,7 @@ async fn prepare(
             return Err(Halt::Refused(ApplyError::NotAllowed));
         }
     }
-    progress.xid = mark_for_asking(&client, run).await.map_err(unready)?;
+    progress.xid = mark_for_asking(&client, run.statement_timeout).await.map_err(unready)?;
 
     for (idx, statement) in script.statements.iter().enumerate() {
         // The question travels with the statement, and so costs no time of its own.
@@ -281,15 +235,23 @@ async fn prepare(
     }
     if !holds(&client, run).await.map_err(|error| Halt::Cut(Cut::Lost(explained(dsn, &error))))? {
         let _ = client.batch_execute("ROLLBACK").await;
-        return Err(Halt::Refused(ApplyError::LeaseLost));
+        return Err(refused(TransactionError::LockLost));
     }
-    Ok(client)
+    Ok(Box::new(client))
+}
+
+fn unconnected(error: ConnectError) -> Halt<ApplyError> {
+    refused(TransactionError::Unready(error))
+}
+
+fn refused(error: TransactionError) -> Halt<ApplyError> {
+    Halt::Refused(error.into())
 }
 
 fn compare(expected: &Expected, found: &Fingerprint) -> Option<ApplyError> {
     if expected.identity != found.identity {
         let (expected, found) = (expected.identity.clone(), found.identity.clone());
-        return Some(ApplyError::Elsewhere { expected, found });
+        return Some(TransactionError::Elsewhere { expected, found }.into());
     }
     if expected.digest == found.digest() {
         return None;
@@ -313,7 +275,7 @@ mod tests {
         assert!(compare(&expected, &seen("shop", &["schema|public|"])).is_none());
 
         let moved = compare(&expected, &seen("shop", &["schema|other|", "schema|public|"])).expect("it has moved");
-        assert_eq!(moved.effect(), Effect::Unchanged);
+        assert_eq!(moved.database(), Database::Unchanged);
         assert_eq!(moved.to_string(), "the schema has moved since it was looked at\n  appeared: schema other");
         let elsewhere = compare(&expected, &seen("copy", &["schema|public|"])).expect("it is another database");
         assert_eq!(

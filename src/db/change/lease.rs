@@ -6,27 +6,20 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use crate::db::change::transaction::{self, Holder, LOCK, Lock, Run};
-use crate::db::connection::connect::{ConnectError, Patience, Signals, at, explained};
-use crate::db::connection::url::{Address, Dsn};
+use crate::db::change::begin::{Mark, begin_with};
+use crate::db::change::lock::{Holder, LOCK, Lock, locked_hint, try_lock, wait_for_lock};
+use crate::db::connection::address::Address;
+use crate::db::connection::conversation::{Patience, Signals};
+use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::{Open, Visit};
-
-/// Time for opening the connection, where the run has more.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Time for the server to say that the connection stands. After that the lock is taken for lost.
-const ANSWER: Duration = Duration::from_secs(5);
-/// Time to give the lock back in words. The end of the connection does it as well.
-const LEAVE: Duration = Duration::from_secs(1);
-
-/// What to do when the lock was lost.
-pub const LEASE_LOST: &str =
-    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+use crate::db::limits::{ANSWER, LOGIN, UNDOING};
 
 /// What a lease is wanted for.
 #[derive(Debug, Clone, Copy)]
@@ -42,17 +35,10 @@ pub struct Lease {
     /// Stands before the visit, which takes leave of the server when nobody has the connection any more.
     open: Open,
     visit: Visit,
-    /// The server process that holds the lock, which behind a pooler is the server's own as well.
-    pid: i32,
-}
-
-/// How a transaction of ours comes by the lock.
-#[derive(Debug, Clone, Copy)]
-pub enum Hold<'a> {
-    /// It takes it itself.
-    Take,
-    /// The run has it already, and it must have it still when the transaction is committed.
-    Leased(&'a Lease),
+    /// Its transaction. The server process is the server's own behind a pooler as well.
+    mark: Mark,
+    /// The transaction is at its end, or in somebody else's hands.
+    is_spent: bool,
 }
 
 /// Why there is no lease.
@@ -73,7 +59,7 @@ impl LeaseError {
     pub fn hint(&self) -> String {
         match self {
             LeaseError::Unready(error) => error.hint(),
-            LeaseError::Locked { holder, .. } => transaction::locked_hint(holder.as_ref()),
+            LeaseError::Locked { holder, .. } => locked_hint(holder.as_ref()),
         }
     }
 }
@@ -90,7 +76,7 @@ impl Lease {
         request: &Request,
         waits: &mut dyn FnMut(Option<&Holder>),
     ) -> Result<Lease, LeaseError> {
-        let (open, pid) = visit.runtime().block_on(async {
+        let (open, mark) = visit.runtime().block_on(async {
             let mut signals = Signals::watch();
             tokio::select! {
                 taken = take(&visit, request, waits) => taken,
@@ -100,7 +86,7 @@ impl Lease {
             }
         })?;
         visit.stay();
-        Ok(Lease { open, visit, pid })
+        Ok(Lease { open, visit, mark, is_spent: false })
     }
 
     /// Returns the connection, to look at the database with. It keeps nothing but the lock.
@@ -122,23 +108,16 @@ impl Lease {
         matches!(asked, Ok(Ok(())))
     }
 
-    /// Has a conversation over the connection that holds the lock, to its end, to the deadline or to a signal that ends us.
-    /// What it opens it has to roll back. Must not be called from asynchronous code.
-    pub(in crate::db) fn converse<T>(
-        &self,
-        dsn: &Dsn,
-        deadline: Duration,
-        conversation: impl AsyncFnOnce(&Client) -> Result<T, ConnectError>,
-    ) -> Result<T, ConnectError> {
-        self.visit.runtime().block_on(async {
-            let mut signals = Signals::watch();
-            tokio::select! {
-                outcome = timeout(deadline, conversation(&self.open.client)) => {
-                    outcome.unwrap_or_else(|_| Err(ConnectError::Mute { at: at(dsn), within: deadline }))
-                }
-                signal = signals.next() => Err(ConnectError::Interrupted { at: at(dsn), signal }),
-            }
-        })
+    /// Returns by what its transaction is found.
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Has a conversation in the transaction that holds the lock and may end it, and closes the connection then, whatever the
+    /// server is still doing. Must not be called from asynchronous code.
+    pub(super) fn spend<T>(mut self, conversation: impl AsyncFnOnce(Arc<Client>) -> T) -> T {
+        self.is_spent = true;
+        self.visit.runtime().block_on(conversation(self.open.client.clone()))
     }
 
     /// Tells the same by another connection to the same database, from asynchronous code.
@@ -150,7 +129,7 @@ impl Lease {
                  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
                    AND l.classid = $1::int4::oid AND l.objid = $2::int4::oid AND l.pid = $3)";
         let key: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
-            [(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4), (&self.pid, Type::INT4)];
+            [(&LOCK.class, Type::INT4), (&LOCK.object, Type::INT4), (&self.mark.pid, Type::INT4)];
         Ok(client.query_typed_one(HELD, &key).await?.get(0))
     }
 }
@@ -164,15 +143,18 @@ impl AsFd for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.is_spent {
+            return;
+        }
         // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
         let _ =
-            self.visit.runtime().block_on(async { timeout(LEAVE, self.open.client.batch_execute("ROLLBACK")).await });
+            self.visit.runtime().block_on(async { timeout(UNDOING, self.open.client.batch_execute("ROLLBACK")).await });
     }
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Lease {{ backend {} }}", self.pid)
+        write!(f, "Lease {{ backend {} }}", self.mark.pid)
     }
 }
 
@@ -180,42 +162,34 @@ async fn take(
     visit: &Visit,
     request: &Request,
     waits: &mut dyn FnMut(Option<&Holder>),
-) -> Result<(Open, i32), LeaseError> {
+) -> Result<(Open, Mark), LeaseError> {
     // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
     // comes, and with it the rows that a vacuum could remove.
     const LAST: &str = "SELECT";
     let Request { wait, deadline } = *request;
     let dsn = visit.dsn();
-    let patience = Patience::from_now(deadline.min(CONNECT));
+    let patience = Patience::from_now(deadline.min(LOGIN));
     let end = tokio::time::Instant::now() + deadline;
     let open = visit.opened(patience).await.map_err(LeaseError::Unready)?;
     let client = &open.client;
     let unready = |error| LeaseError::Unready(explained(dsn, &error));
     let mute = || LeaseError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
 
-    let run = Run {
-        application_name: visit.application_name(),
-        lock: Hold::Take,
-        lock_timeout: wait,
-        statement_timeout: None,
-        deadline,
-        commit_patience: Duration::ZERO,
-    };
     // One journey, where nobody has it.
-    let begun = transaction::begin_with(client, &run, async || {
-        let (locked, last) = tokio::join!(biased; transaction::try_lock(client), client.batch_execute(LAST));
+    let begun = begin_with(client, wait, async || {
+        let (locked, last) = tokio::join!(biased; try_lock(client), client.batch_execute(LAST));
         last.and(locked)
     });
     let (mark, locked) = tokio::time::timeout_at(patience.end, begun).await.map_err(|_| mute())?.map_err(unready)?;
     if locked {
-        return Ok((open, mark.pid));
+        return Ok((open, mark));
     }
     // The server ends the wait by itself; a server that has fallen silent does not.
-    let locked = tokio::time::timeout_at(end, transaction::wait_for_lock(client, waits)).await;
+    let locked = tokio::time::timeout_at(end, wait_for_lock(client, waits)).await;
     match locked.map_err(|_| mute())?.map_err(unready)? {
         Lock::Taken => {
             client.batch_execute(LAST).await.map_err(unready)?;
-            Ok((open, mark.pid))
+            Ok((open, mark))
         }
         Lock::Held { holder, waited } => Err(LeaseError::Locked { holder, waited }),
     }

@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use crate::db::change::confine::Confine;
-use crate::db::change::transaction::{Fault, milliseconds};
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::change::fault::Fault;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
+use crate::db::limits::milliseconds;
 
 /// What a rehearsal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

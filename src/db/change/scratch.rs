@@ -8,18 +8,19 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_identifier;
 use tokio_postgres::Client;
 
-use crate::db::change::apply::Fault;
 use crate::db::change::confine::Confine;
-use crate::db::connection::connect::{ConnectError, Patience, Session, by_deadline, explained, open, within};
-use crate::db::connection::url::Dsn;
+use crate::db::change::fault::Fault;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, by_deadline, within};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::history;
-use crate::db::inspect::reach::Relation;
+use crate::db::inspect::relation::Relation;
+use crate::db::limits::DROP;
 
 /// What the databases are called, with the number of our process and a moment behind it.
 pub const PREFIX: &str = "drizzle_pilot_scratch_";
-/// Time to drop the database, however the run ended.
-const DROP: Duration = Duration::from_secs(20);
 
 /// What is built.
 pub struct Blueprint<'a> {

@@ -17,7 +17,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::db::connection::url::{Address, Check, Host, Pem, Trust};
+use crate::db::connection::address::{Address, Host};
+use crate::db::connection::trust::{Check, Pem, Trust};
 use crate::files::{self, ReadError};
 
 /// Why no TLS connection could be prepared: a file could not be read, or holds no certificate or key.

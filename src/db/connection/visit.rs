@@ -9,14 +9,11 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use crate::db::change::transaction::milliseconds;
-use crate::db::connection::connect::{
-    ConnectError, Patience, Session, at, attended, explained, leave, open_watched, runtime,
-};
-use crate::db::connection::url::Dsn;
-
-/// Time for the server to undo a look within a transaction.
-const OVER: Duration = Duration::from_secs(1);
+use crate::db::connection::connect::{Session, open_watched};
+use crate::db::connection::conversation::{Patience, attended, leave, runtime};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, at, explained};
+use crate::db::limits::{UNDOING, milliseconds};
 
 /// A connection that opens with the first look and closes when dropped. Must not be used from asynchronous code.
 pub struct Visit {
@@ -57,11 +54,6 @@ impl Visit {
     /// Returns where it goes.
     pub(in crate::db) fn dsn(&self) -> &Dsn {
         &self.dsn
-    }
-
-    /// Returns the name of the session.
-    pub(in crate::db) fn application_name(&self) -> &str {
-        &self.application_name
     }
 
     /// Has every look from now on leave the open transaction as it is.
@@ -118,10 +110,30 @@ impl Visit {
         settings: &str,
         look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, ConnectError> {
+        self.aside(deadline, "", settings, look)
+    }
+
+    /// As [`Visit::look_aside`], and sees everything as it was at one moment, unless a transaction is open already.
+    pub(in crate::db) fn look_at_once<T>(
+        &self,
+        deadline: Duration,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
+        self.aside(deadline, "ISOLATION LEVEL REPEATABLE READ", settings, look)
+    }
+
+    fn aside<T>(
+        &self,
+        deadline: Duration,
+        isolation: &str,
+        settings: &str,
+        look: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, ConnectError> {
         if self.stays {
             return self.look_within(deadline, settings, look);
         }
-        let begin = format!("BEGIN READ ONLY; {settings}");
+        let begin = format!("BEGIN {isolation} READ ONLY; {settings}");
         self.look_once(deadline, async |client| {
             let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(client));
             // Poolers hand the connection on: nothing of ours may stay behind.
@@ -159,7 +171,7 @@ impl Visit {
             "SAVEPOINT look; SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = {limit}; \
              SET LOCAL statement_timeout = {limit}; {settings}"
         );
-        self.runtime().block_on(attended(&self.dsn, deadline + 2 * OVER, async |patience| {
+        self.runtime().block_on(attended(&self.dsn, deadline + 2 * UNDOING, async |patience| {
             let Open { client, .. } = self.opened(patience).await?;
             let looked = timeout(deadline, async {
                 let (begun, looked) = tokio::join!(biased; client.batch_execute(&begin), look(&client));
@@ -168,10 +180,10 @@ impl Visit {
             let looked = looked.await;
             // Once it is sent it follows the look, whether or not somebody waits for it.
             let over = client.batch_execute("ROLLBACK TO SAVEPOINT look; RELEASE SAVEPOINT look");
-            let over = timeout(OVER, over).await;
+            let over = timeout(UNDOING, over).await;
             let seen = looked.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: deadline })?;
             let seen = seen.map_err(|error| explained(&self.dsn, &error))?;
-            let over = over.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: OVER })?;
+            let over = over.map_err(|_| ConnectError::Mute { at: at(&self.dsn), within: UNDOING })?;
             over.map_err(|error| explained(&self.dsn, &error))?;
             Ok(seen)
         }))

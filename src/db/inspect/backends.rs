@@ -8,15 +8,12 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use crate::db::connection::connect::{ConnectError, Patience, Session, at, by_deadline, explained, open};
-use crate::db::connection::url::Dsn;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::{Patience, by_deadline};
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::Visit;
-
-/// How long a backend gets to notice by itself that its client is gone: the 500 ms of
-/// [`CLIENT_CHECK`](super::connect::CLIENT_CHECK), and half of that again.
-const GRACE: Duration = Duration::from_millis(750);
-/// The server offers no event for the end of another backend.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::db::limits::{GRACE, LOOK_AGAIN};
 
 /// What became of the backends of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,10 @@ use tokio::time::sleep;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use crate::db::connection::connect::{Patience, Session, open};
-use crate::db::connection::url::Dsn;
-
-/// A wait that is shorter than this is nobody's business.
-const SOON: Duration = Duration::from_secs(1);
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::Patience;
+use crate::db::connection::dsn::Dsn;
+use crate::db::limits::SOON;
 
 /// A transaction that holds what we need.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::db::inspect::catalog::{Dependency, ObjectId, class};
+use crate::db::inspect::objects::{Dependency, ObjectId, class};
 
 /// An object as a whole: its catalog and its number.
 pub(in crate::db) type Key = (u32, u32);
@@ -109,27 +109,43 @@ pub(in crate::db) struct Fall {
     pub(in crate::db) required_by: Vec<ObjectId>,
 }
 
+/// Returns those of a list in this order that have this key.
+fn run<'a, 'b>(sorted: &'b [&'a Dependency], by: impl Fn(&Dependency) -> Key, wanted: Key) -> &'b [&'a Dependency] {
+    let rest = &sorted[sorted.partition_point(|dependency| by(dependency) < wanted)..];
+    let n_wanted = rest.iter().take_while(|dependency| by(dependency) == wanted).count();
+    &rest[..n_wanted]
+}
+
 /// What depends on what, ready to be walked.
 pub(in crate::db) struct Graph<'a> {
-    /// For each object, what needs it or a column of it.
-    dependents: HashMap<Key, Vec<&'a Dependency>>,
-    /// For each object, what it or a column of it needs.
-    needs: HashMap<Key, Vec<&'a Dependency>>,
+    /// In the order of what is needed. There are hundreds of thousands, and a list takes a tenth of the room of a map.
+    dependents: Vec<&'a Dependency>,
+    /// In the order of what needs something.
+    needs: Vec<&'a Dependency>,
 }
 
 impl<'a> Graph<'a> {
     pub(in crate::db) fn of(dependencies: &'a [Dependency]) -> Graph<'a> {
-        let mut graph = Graph { dependents: HashMap::new(), needs: HashMap::new() };
-        for dependency in dependencies {
-            graph.dependents.entry(key(dependency.on)).or_default().push(dependency);
-            graph.needs.entry(key(dependency.of)).or_default().push(dependency);
-        }
-        graph
+        let mut dependents: Vec<&Dependency> = dependencies.iter().collect();
+        let mut needs = dependents.clone();
+        dependents.sort_by_key(|dependency| key(dependency.on));
+        needs.sort_by_key(|dependency| key(dependency.of));
+        Graph { dependents, needs }
+    }
+
+    /// Returns what needs an object or a column of it, as it was read.
+    fn needing(&self, of: Key) -> &[&'a Dependency] {
+        run(&self.dependents, |dependency| key(dependency.on), of)
+    }
+
+    /// Returns what an object or a column of it needs, as it was read.
+    fn needed_by(&self, by: Key) -> &[&'a Dependency] {
+        run(&self.needs, |dependency| key(dependency.of), by)
     }
 
     /// Returns what needs an object or a column of it.
     pub(in crate::db) fn dependents(&self, id: ObjectId) -> impl Iterator<Item = &'a Dependency> {
-        self.dependents.get(&key(id)).into_iter().flatten().copied()
+        self.needing(key(id)).iter().copied()
     }
 
     /// Returns what needs all of an object, or this column of it.
@@ -139,7 +155,7 @@ impl<'a> Graph<'a> {
 
     /// Returns what all of an object needs, and how.
     pub(in crate::db) fn needs(&self, id: ObjectId) -> impl Iterator<Item = (ObjectId, char)> {
-        let needs = self.needs.get(&key(id)).into_iter().flatten();
+        let needs = self.needed_by(key(id)).iter();
         needs.filter(|dependency| dependency.of.column == 0).map(|dependency| (dependency.on, dependency.kind))
     }
 
@@ -148,7 +164,7 @@ impl<'a> Graph<'a> {
         let mut seen = HashSet::from([key(id)]);
         let mut open = vec![key(id)];
         while let Some(next) = open.pop() {
-            for need in self.needs.get(&next).into_iter().flatten() {
+            for need in self.needed_by(next) {
                 if seen.insert(key(need.on)) {
                     open.push(key(need.on));
                 }

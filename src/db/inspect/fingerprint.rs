@@ -11,22 +11,13 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
-
-/// Which database of which server.
-///
-/// A standby and a copy of the data directory have the identifier of the server that they come from. Where a role may
-/// not call `pg_control_system()`, which takes a REVOKE, there is no identifier, and the name of the database is all
-/// that is known: equal identities then mean less, and one with an identifier never equals one without.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Made by `initdb`, and different for each cluster.
-    pub system_identifier: Option<String>,
-    pub database: String,
-    /// The number of the database in its server. One that is made anew under the same name has another.
-    pub oid: u32,
-}
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
+use crate::db::inspect::identify;
+pub use crate::db::inspect::identity::Identity;
+use crate::db::limits::{LONG_QUERY, milliseconds};
 
 /// A schema as lines, in the order of their bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,16 +92,6 @@ impl<'a> Line<'a> {
     }
 }
 
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Identity { system_identifier, database, oid } = self;
-        match system_identifier {
-            Some(identifier) => write!(f, "database {database} (oid {oid}) of the server {identifier}"),
-            None => write!(f, "database {database} (oid {oid}) of a server that does not tell its identifier"),
-        }
-    }
-}
-
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -181,7 +162,7 @@ pub fn fingerprint(dsn: &Dsn, deadline: Duration) -> Result<Fingerprint, Connect
 }
 
 async fn read_only(client: &Client, deadline: Duration) -> Result<Fingerprint, tokio_postgres::Error> {
-    let limit = deadline.as_millis().clamp(1, 600_000);
+    let limit = milliseconds(deadline.min(LONG_QUERY));
     client
         .batch_execute(&format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -205,47 +186,12 @@ pub(in crate::db) async fn read(client: &Client) -> Result<Fingerprint, tokio_po
         SET LOCAL bytea_output = 'hex';
         SET LOCAL lc_monetary = 'C'";
     client.batch_execute(SETTINGS).await?;
-    let identity = identify_within(client).await?;
+    let identity = identify::identify_within(client).await?;
     let mut lines: Vec<String> = client.query_typed(LINES, &[]).await?.iter().map(|row| row.get(0)).collect();
     client.batch_execute("ROLLBACK TO SAVEPOINT fingerprint; RELEASE SAVEPOINT fingerprint").await?;
     lines.sort();
     Ok(Fingerprint { identity, lines })
 }
-
-pub(in crate::db) async fn identify(client: &Client) -> Result<Identity, tokio_postgres::Error> {
-    let row = client.query_typed_one(DATABASE, &[]).await?;
-    let system_identifier = match row.get(1) {
-        true => Some(client.query_typed_one(SERVER, &[]).await?.get(0)),
-        false => None,
-    };
-    Ok(Identity { system_identifier, database: row.get(0), oid: row.get(2) })
-}
-
-/// As [`identify`], in one journey, for which it takes a transaction: what the server refuses is rolled back in it.
-pub(in crate::db) async fn identify_within(client: &Client) -> Result<Identity, tokio_postgres::Error> {
-    let (_, row, server, over) = tokio::join!(
-        biased;
-        client.batch_execute("SAVEPOINT identity"),
-        client.query_typed_one(DATABASE, &[]),
-        client.query_typed_one(SERVER, &[]),
-        client.batch_execute("ROLLBACK TO SAVEPOINT identity; RELEASE SAVEPOINT identity"),
-    );
-    let row = row?;
-    over?;
-    let system_identifier = match row.get(1) {
-        true => Some(server?.get(0)),
-        false => None,
-    };
-    Ok(Identity { system_identifier, database: row.get(0), oid: row.get(2) })
-}
-
-// A query that names a function is refused even where it would not call it; hence two.
-const DATABASE: &str = "
-    SELECT pg_catalog.current_database()::text,
-           coalesce(pg_catalog.has_function_privilege(
-               pg_catalog.to_regprocedure('pg_catalog.pg_control_system()'), 'EXECUTE'), false),
-           (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())";
-const SERVER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
 
 /// One line for each fact. Runs on PostgreSQL 12 and later, under an empty `search_path`.
 const LINES: &str = r#"

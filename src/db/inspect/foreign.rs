@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
-use crate::db::connection::connect::ConnectError;
+use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
-use crate::db::inspect::reach::Relation;
+use crate::db::inspect::relation::Relation;
 
 /// Why something is none of the project's own.
 #[derive(Debug, Clone, PartialEq, Eq)]

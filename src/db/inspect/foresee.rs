@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::db::inspect::catalog::{Dependency, Object, ObjectId, class};
 use crate::db::inspect::closure::{Closure, Graph, Parts, Past, key};
+use crate::db::inspect::objects::{Dependency, Object, ObjectId, class};
 
 /// What a statement does to an object of the catalog, or needs of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

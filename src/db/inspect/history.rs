@@ -9,9 +9,11 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
-use crate::db::inspect::reach::Relation;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
+use crate::db::inspect::relation::Relation;
 
 /// A history, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::db::connection::connect::{ConnectError, Session, explained, open, within};
-use crate::db::connection::url::Dsn;
-use crate::db::inspect::reach::Relation;
+use crate::db::connection::connect::{Session, open};
+use crate::db::connection::conversation::within;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::error::{ConnectError, explained};
+use crate::db::inspect::relation::Relation;
 
 /// What would be set for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]

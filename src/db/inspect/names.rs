@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 use tokio_postgres::types::Type;
 
-use crate::db::connection::connect::ConnectError;
+use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.

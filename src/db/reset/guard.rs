@@ -1,8 +1,8 @@
 //! Says whether a database may be emptied. The only maker of a [`Target`], without which nothing is.
 
-use crate::db::connection::url::Dsn;
-use crate::db::inspect::catalog::Facts;
-use crate::db::inspect::fingerprint::Identity;
+use crate::db::connection::dsn::Dsn;
+use crate::db::inspect::identity::Identity;
+use crate::db::inspect::objects::Facts;
 use crate::host::{self, Pattern};
 
 /// What decides beside the database itself. No flag is in it that switches the guard off.

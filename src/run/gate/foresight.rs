@@ -5,10 +5,9 @@
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-use crate::db::cast::Convertible;
 use crate::db::inspect::names;
 use crate::db::inspect::reach::{
-    self, Act, Code, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted,
+    self, Act, Code, Convertible, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted,
 };
 use crate::sql::effect::{self, Effect, Kind, Reach, Reading, Using};
 use crate::sql::{Assessed, Change, ObjectName, rewrite, twice};

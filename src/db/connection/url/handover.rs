@@ -4,7 +4,11 @@ use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 use url::form_urlencoded::Serializer;
 
-use crate::db::connection::url::{Check, Driver, Dsn, DsnError, Host, Pem, Tls};
+use crate::db::connection::address::Host;
+use crate::db::connection::dsn::Dsn;
+use crate::db::connection::trust::{Check, Pem, Tls};
+use crate::db::connection::url::driver::Driver;
+use crate::db::connection::url::error::DsnError;
 use crate::percent::{COMPONENT, PATH};
 
 /// The variable by which most projects name their database.
