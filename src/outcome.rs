@@ -204,6 +204,10 @@ pub struct Error {
     pub hint: Option<String>,
 }
 
+/// What to do when the lock was lost.
+pub const LOCK_LOST: &str =
+    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+
 /// Returns the name of a signal that ends us.
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {

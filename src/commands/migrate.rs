@@ -9,7 +9,6 @@ use crate::cli::{self, MigrateArgs, Shared};
 use crate::clock::Clock;
 use crate::commands::status;
 use crate::db::Lease;
-use crate::db::change::lock::LOCK_LOST;
 use crate::db::change::rehearsal::{self, Rehearsal};
 use crate::db::connection::preflight;
 use crate::db::inspect::history::History;
@@ -18,6 +17,7 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
 use crate::migrations::steps::{self, Obstacle};
 use crate::migrations::{SqlFile, reorder};
+use crate::outcome::LOCK_LOST;
 use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::delivery;
@@ -33,10 +33,10 @@ use crate::project::{root, unseen};
 use crate::proof::confine::confined;
 use crate::run::gate::pending;
 use crate::run::lock;
-use crate::run::no_schema_sql;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
 use crate::run::transaction::of_fault;
+use crate::run::{Lent, no_schema_sql};
 
 const COMMAND: &str = "migrate";
 /// Time to try the statements once more.
@@ -442,10 +442,10 @@ fn step(
             out: out.map(|out| out.display().to_string()),
             ..Overlay::default()
         },
-        lock: Locking::Held(lease),
+        lock: Locking::Held,
     };
     let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
-    Ok(story::run(&shared, &spec, &no_schema_sql, console, log))
+    Ok(story::run(&shared, &spec, &Lent { lock: Some(lease), ..Lent::schema_sql(&no_schema_sql) }, console, log))
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.

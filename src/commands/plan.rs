@@ -10,6 +10,7 @@ use crate::output::console::Console;
 use crate::output::delivery;
 use crate::output::record::Record;
 use crate::proof::export;
+use crate::run::Lent;
 use crate::run::plan_file::PlanFile;
 use crate::run::spec::{Asks, Consent, Keep, Locking, RunSpec, Touches};
 use crate::run::story;
@@ -23,14 +24,14 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         let room = args.out.as_deref().map_or(Ok(()), PlanFile::make_room);
         room.map_err(|reason| Verdict::nothing(Exit::Usage, reason))?;
-        Ok(story::run(shared, &spec, &schema_sql(shared), console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_sql(&schema_sql(shared)), console, record))
     })
 }
 
 /// Returns what a push would come to, without a report.
 pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Record) {
     let kit_args = kit_args(args);
-    story::look(shared, &spec(args, &kit_args), &schema_sql(shared), console)
+    story::look(shared, &spec(args, &kit_args), &Lent::schema_sql(&schema_sql(shared)), console)
 }
 
 fn schema_sql(shared: &Shared) -> impl Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> {

@@ -10,6 +10,7 @@ use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::proof::export;
+use crate::run::Lent;
 use crate::run::plan_file::{PlanError, PlanFile};
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
@@ -24,13 +25,14 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     let mut kit_args = vec![OsString::from("push")];
     kit_args.extend(cli::kit_args(&args.kit_args).iter().cloned());
     let plan = args.plan.as_deref().map(PlanFile::read).transpose();
+    let planned = plan.as_ref().ok().and_then(Option::as_ref);
     let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,
         asks: Asks::BeforeExecuting,
         touches: Touches::Database,
-        consent: plan.as_ref().ok().and_then(Option::as_ref).map_or(Consent::ByPolicy, Consent::Planned),
-        apply: args.apply,
+        consent: if planned.is_some() { Consent::Planned } else { Consent::ByPolicy },
+        apply: args.apply.or(planned.map(PlanFile::apply)),
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
         lock: Locking::Take {
@@ -41,7 +43,8 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         plan.as_ref().map_err(unusable)?;
         let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
-        Ok(story::run(shared, &spec, &schema_sql, console, record))
+        let lent = Lent { plan: planned, ..Lent::schema_sql(&schema_sql) };
+        Ok(story::run(shared, &spec, &lent, console, record))
     })
 }
 

@@ -36,6 +36,7 @@ use crate::project::migrations::{self, Ground};
 use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
 use crate::proof::export;
+use crate::run::Lent;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::transaction::{exit_of, of_fault};
 use crate::run::{lock, story};
@@ -569,12 +570,13 @@ impl Steps<'_> {
             apply: None,
             accept_data_loss: false,
             overlay: Overlay { db_credentials: credentials, ..Overlay::default() },
-            lock: Locking::Held(self.lease.as_ref().expect(HELD)),
+            lock: Locking::Held,
         };
         let shared = self.shared();
         let mut record = Record::new(shared.profile.as_deref());
         let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "push", cwd, console);
-        let verdict = story::run(&shared, &spec, &schema_sql, self.console, &mut record);
+        let lent = Lent { lock: Some(self.lease.as_ref().expect(HELD)), ..Lent::schema_sql(&schema_sql) };
+        let verdict = story::run(&shared, &spec, &lent, self.console, &mut record);
         self.note(record);
         if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
     }

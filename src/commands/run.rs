@@ -10,6 +10,7 @@ use crate::output::console::Console;
 use crate::output::delivery;
 use crate::policy::model::Apply;
 use crate::proof::export;
+use crate::run::Lent;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
 
@@ -72,6 +73,6 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
-        Ok(story::run(shared, &spec, &schema_sql, console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_sql(&schema_sql), console, record))
     })
 }

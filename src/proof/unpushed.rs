@@ -16,6 +16,7 @@ use crate::output::report::Statement;
 use crate::project::config::{self, Drizzle};
 use crate::project::{target, unseen};
 use crate::proof::export;
+use crate::run::Lent;
 use crate::run::spec::RunSpec;
 use crate::run::story;
 
@@ -46,7 +47,7 @@ impl Unpushed<'_> {
         let spec = RunSpec::to_look("check", &kit_args, overlay);
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
         let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "check", cwd, console);
-        let (verdict, log) = story::look(&shared, &spec, &schema_sql, console);
+        let (verdict, log) = story::look(&shared, &spec, &Lent::schema_sql(&schema_sql), console);
         let statements = log.statements;
         match verdict.exit {
             Exit::Ok => Ok(Vec::new()),

@@ -15,7 +15,6 @@ use crate::run::gate::recheck::Recheck;
 use crate::run::gate::{self, Answered, Blind, Gate};
 use crate::run::plan_file::PlanFile;
 use crate::run::record::{RunRecord, Stop};
-use crate::run::spec::Consent;
 use crate::sql::{self, Hazard};
 
 /// Answers a question.
@@ -27,7 +26,7 @@ pub(super) fn answer(
     console: &mut Console,
 ) -> Answer {
     let is_last = matches!(prompt.kind, Kind::Execute | Kind::DataLoss(_));
-    if let (Consent::Planned(plan), false) = (start.spec.consent, is_last) {
+    if let (Some(plan), false) = (start.lent.plan, is_last) {
         return as_planned(start, cleared, plan, prompt, record);
     }
     if let Err(verdict) = know_row_policies(start, &prompt.printed, record, console) {
@@ -47,7 +46,7 @@ pub(super) fn answer(
             return Answer::Decline;
         }
         // What could not be looked up is refused for that, but nobody could allow it.
-        Some(_) if cleared.has_lost_lock(start.spec) => {
+        Some(_) if cleared.has_lost_lock(start) => {
             record.stop(Stop::LockLost);
             record.answers.because("the lock on the database was lost");
             return Answer::Decline;
@@ -89,7 +88,7 @@ pub(super) fn answer(
         }
         Decision::Refuse(refusal) => {
             // What was not planned is not executed anyway; the plan is what has to be looked at then.
-            if let (Consent::Planned(plan), true) = (start.spec.consent, is_last)
+            if let (Some(plan), true) = (start.lent.plan, is_last)
                 && let Some(reason) = consent::other_statements(plan, cleared, record)
             {
                 record.stop(Stop::Stale(reason));
@@ -124,7 +123,7 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
         row_policies: &record.answers.row_policies,
         truncated: &record.answers.truncated,
         look_up: &|wanted| {
-            let visit = cleared.visit(start.spec).ok_or(Blind::NoConnection)?;
+            let visit = cleared.visit(start).ok_or(Blind::NoConnection)?;
             reach::look_up(visit, wanted, start.patience()).map_err(Blind::Failed)
         },
         owners: &owners,
@@ -136,7 +135,7 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
 /// Finds out, at the first question, which schemas have a table of which name.
 fn know_tables(start: &Starting, cleared: &mut Cleared) -> Result<(), ConnectError> {
     if cleared.looks.tables.is_none()
-        && let Some(visit) = cleared.visit(start.spec)
+        && let Some(visit) = cleared.visit(start)
     {
         let tables = backends::tables_by_name(visit, start.patience())?;
         cleared.looks.tables = Some(tables);
@@ -153,7 +152,7 @@ fn know_row_policies(
     console: &mut Console,
 ) -> Result<(), Verdict> {
     if record.answers.row_policies.is_empty() && printed.contains("CREATE POLICY") {
-        let made = (start.schema_sql)(start.cwd, console)?;
+        let made = (start.lent.schema_sql)(start.cwd, console)?;
         record.answers.row_policies = made.into_iter().filter_map(|sql| Some((sql::row_policy(&sql)?, sql))).collect();
     }
     Ok(())

@@ -86,7 +86,7 @@ pub(super) fn clear(
         transaction: None,
     };
     cleared.seen = see(start, &cleared, record)?;
-    let unlocked = cleared.place.dsn.as_ref().filter(|_| cleared.lock(start.spec).is_none());
+    let unlocked = cleared.place.dsn.as_ref().filter(|_| cleared.lock(start).is_none());
     let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
     cleared.looks.visit = visit.map_err(|error| start.unseen(&error))?;
     Ok((cleared, env))
@@ -129,7 +129,7 @@ fn dsn(start: &Starting, config: &Config) -> Result<Option<Dsn>, Verdict> {
 
 /// Makes sure that drizzle-kit goes to the database on which the lock is held for this run.
 fn is_where_the_lock_is(start: &Starting, dsn: Option<&Dsn>) -> Result<(), Verdict> {
-    let Locking::Held(lease) = start.spec.lock else { return Ok(()) };
+    let Some(lease) = start.lent.lock else { return Ok(()) };
     if dsn.is_some_and(|dsn| dsn.address() == lease.address()) {
         return Ok(());
     }
@@ -222,14 +222,14 @@ fn refuse_what_is_not_there(start: &Starting, place: &Place, apply: Apply) -> Re
 fn lock_wait(start: &Starting, dialect: Option<Dialect>) -> Option<Duration> {
     match start.spec.lock {
         Locking::Take { wait, .. } if dialect == Some(Dialect::MySql) => Some(wait.min(start.clock.rest())),
-        Locking::Take { .. } | Locking::Held(_) | Locking::None => None,
+        Locking::Take { .. } | Locking::Held | Locking::None => None,
     }
 }
 
 /// Looks at the schema of the database, where a plan or a transaction depends on it.
 fn see(start: &Starting, cleared: &Cleared, record: &RunRecord) -> Result<Option<Fingerprint>, Verdict> {
     let (purpose, is_needed) = match start.spec.consent {
-        Consent::Planned(_) | Consent::Never(Keep::File(..)) => ("a plan file", true),
+        Consent::Planned | Consent::Never(Keep::File(..)) => ("a plan file", true),
         _ => ("--apply transaction", start.spec.runs_in_transaction(&cleared.policy)),
     };
     if !is_needed {
@@ -240,7 +240,7 @@ fn see(start: &Starting, cleared: &Cleared, record: &RunRecord) -> Result<Option
         return Err(Verdict::nothing(Exit::Usage, summary));
     };
     let seen = fingerprint::fingerprint(dsn, start.patience()).map_err(|error| start.unseen(&error))?;
-    if let Consent::Planned(plan) = start.spec.consent
+    if let Some(plan) = start.lent.plan
         && let Some(reason) =
             plan.moved(&surroundings(start, cleared)).or_else(|| plan.elsewhere(&record.address(), &seen))
     {

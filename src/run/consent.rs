@@ -17,7 +17,6 @@ use crate::run::context::{Cleared, Starting};
 use crate::run::gate::recheck::{Recheck, Rejudged, counted_now};
 use crate::run::plan_file::PlanFile;
 use crate::run::record::{Approval, RunRecord, Stop};
-use crate::run::spec::Consent;
 use crate::run::transaction::{self, Transaction};
 use crate::sql;
 
@@ -48,17 +47,16 @@ pub(super) fn answer(
     if !is_recounted {
         warnings.iter().for_each(|warning| console.warn_in(record.report, warning));
     }
-    match start.spec.consent {
-        Consent::Never(_) => return decline_because("only the plan is wanted", record),
-        Consent::Planned(plan) => {
-            if let Some(reason) = unplanned(start, cleared, plan, record) {
-                record.stop(Stop::Stale(reason));
-                return Answer::Decline;
-            }
-        }
-        Consent::ByPolicy => {}
+    if start.spec.only_plans() {
+        return decline_because("only the plan is wanted", record);
     }
-    if cleared.has_lost_lock(start.spec) {
+    if let Some(plan) = start.lent.plan
+        && let Some(reason) = unplanned(start, cleared, plan, record)
+    {
+        record.stop(Stop::Stale(reason));
+        return Answer::Decline;
+    }
+    if cleared.has_lost_lock(start) {
         record.stop(Stop::LockLost);
         return decline_because("allowed; the lock on the database was lost", record);
     }
@@ -102,7 +100,7 @@ fn recounted(
     record: &mut RunRecord,
     console: &mut Console,
 ) -> Answer {
-    let Some(visit) = cleared.visit(start.spec) else { return Answer::Choose(choice) };
+    let Some(visit) = cleared.visit(start) else { return Answer::Choose(choice) };
     let wait = start.spec.lock.wait().min(start.clock.rest());
     let tables = &recheck.basis.tables;
     match reach::look_again(visit, &recheck.wanted(), tables, wait, wait + start.patience()) {
@@ -129,7 +127,7 @@ fn recounted(
             decline_because("allowed; others write into what is at stake", record)
         }
         Err(ConnectError::Interrupted { .. }) => Answer::Decline,
-        Err(_) if cleared.has_lost_lock(start.spec) => {
+        Err(_) if cleared.has_lost_lock(start) => {
             record.stop(Stop::LockLost);
             decline_because("allowed; the lock on the database was lost", record)
         }

@@ -21,6 +21,7 @@ use crate::policy::model::Apply;
 use crate::policy::{Policies, Policy, Scope};
 use crate::project::unseen;
 use crate::run::gate::sqlite::{Knows, Switch};
+use crate::run::plan_file::PlanFile;
 use crate::run::record::Answers;
 use crate::run::spec::{Locking, RunSpec};
 use crate::run::transaction::Transaction;
@@ -33,7 +34,24 @@ const LOOK: Duration = Duration::from_secs(10);
 pub(super) const OURSELVES: &str = "drizzle-pilot";
 
 /// Returns the statements that make everything the schema files of a project's folder say, by another run of drizzle-kit.
-pub type SchemaSql<'a> = dyn Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> + 'a;
+pub(super) type SchemaSql<'a> = dyn Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> + 'a;
+
+/// What whoever starts a run lends to it.
+#[derive(Clone, Copy)]
+pub struct Lent<'a> {
+    pub schema_sql: &'a SchemaSql<'a>,
+    /// The plan to hold the run to, where it has one.
+    pub plan: Option<&'a PlanFile>,
+    /// The lock, where it is held for the run.
+    pub lock: Option<&'a Lease>,
+}
+
+impl<'a> Lent<'a> {
+    /// Lends what says what the schema files make, and nothing else.
+    pub fn schema_sql(schema_sql: &'a SchemaSql<'a>) -> Lent<'a> {
+        Lent { schema_sql, plan: None, lock: None }
+    }
+}
 
 /// Returns no statements: for a run that shows none of its own.
 ///
@@ -55,7 +73,7 @@ pub(super) struct Starting<'a> {
     /// What the policy file's digest is; part of a plan.
     pub policy_digest: Option<String>,
     pub kit_version: Option<Version>,
-    pub schema_sql: &'a SchemaSql<'a>,
+    pub lent: &'a Lent<'a>,
     pub clock: Clock,
     /// Marks our sessions and drizzle-kit's in the server.
     pub run_id: String,
@@ -178,23 +196,23 @@ pub(super) struct Sessions {
 
 impl Cleared {
     /// Returns the lock under which this run works, whoever took it.
-    pub(super) fn lock<'l>(&'l self, spec: &RunSpec<'l>) -> Option<&'l Lease> {
-        match spec.lock {
-            Locking::Held(lease) => Some(lease),
+    pub(super) fn lock<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Lease> {
+        match start.spec.lock {
+            Locking::Held => start.lent.lock,
             Locking::Take { .. } => self.looks.lock.as_ref(),
             Locking::None => None,
         }
     }
 
     /// Tells whether the lock under which this run works was lost.
-    pub(super) fn has_lost_lock(&self, spec: &RunSpec) -> bool {
-        self.lock(spec).is_some_and(|lease| !lease.lives())
+    pub(super) fn has_lost_lock(&self, start: &Starting) -> bool {
+        self.lock(start).is_some_and(|lease| !lease.lives())
     }
 
     /// Returns the connection to look at the database with, where there is one that we can connect to: that of the lock, or
     /// another.
-    pub(super) fn visit<'l>(&'l self, spec: &RunSpec<'l>) -> Option<&'l Visit> {
-        self.lock(spec).map(Lease::visit).or(self.looks.visit.as_ref())
+    pub(super) fn visit<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Visit> {
+        self.lock(start).map(Lease::visit).or(self.looks.visit.as_ref())
     }
 
     /// Returns the schemas that have a table of this name; none where that is not known.

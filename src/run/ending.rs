@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::db::change::lock::LOCK_LOST;
 use crate::kit::config::FailedStatement;
 use crate::kit::driver::{Ending as KitEnding, Held, KitRun};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
+use crate::outcome::LOCK_LOST;
 use crate::outcome::signal_name;
 use crate::outcome::{Database, Error, Exit, Verdict};
 use crate::run::advice;
@@ -149,7 +149,7 @@ fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> E
                 .hint(outcome::NEEDS_HOOK)
         }
         Outcome::Done => done(spec),
-        Outcome::NothingToDo if matches!(spec.consent, Consent::Planned(_)) => {
+        Outcome::NothingToDo if matches!(spec.consent, Consent::Planned) => {
             stale("drizzle-kit sees nothing to do any more")
         }
         Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),

@@ -23,4 +23,4 @@ pub mod story;
 mod supervisor;
 pub mod transaction;
 
-pub use context::{SchemaSql, no_schema_sql};
+pub use context::{Lent, no_schema_sql};

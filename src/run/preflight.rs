@@ -70,7 +70,7 @@ impl Preflight<'_> {
         let started = Instant::now();
         let visit = match start.spec.lock {
             Locking::Take { .. } => lock::visit(dsn, &start.run_id, CLIENT_CHECK, &start.clock)?,
-            Locking::Held(_) | Locking::None => Visit::to(dsn, &format!("{} preflight", start.run_id), CLIENT_CHECK)
+            Locking::Held | Locking::None => Visit::to(dsn, &format!("{} preflight", start.run_id), CLIENT_CHECK)
                 .map_err(|error| start.unseen(&error))?,
         };
         let looked = preflight::preflight(&visit, start.patience());
@@ -91,7 +91,7 @@ impl Preflight<'_> {
         self.warn_of_row_policies(&visit, record, console)?;
         let lock = match start.spec.lock {
             Locking::Take { wait, .. } => Some(lock::take(visit, wait, &start.clock, console)?),
-            Locking::Held(_) | Locking::None => None,
+            Locking::Held | Locking::None => None,
         };
         // In a transaction of ours the statements are run later, and not by drizzle-kit.
         let reads = start.spec.touches == Touches::Reads || self.apply == Apply::Transaction;

@@ -4,13 +4,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::db::Lease;
 use crate::kit::config::Overlay;
 use crate::outcome::Database;
 use crate::output::record::View;
 use crate::policy::Policy;
 use crate::policy::model::Apply;
-use crate::run::plan_file::PlanFile;
 
 /// What drizzle-kit is started for.
 #[derive(Debug)]
@@ -22,12 +20,12 @@ pub struct RunSpec<'a> {
     pub asks: Asks,
     pub touches: Touches,
     pub consent: Consent<'a>,
-    /// None: what the policy says.
+    /// None: what the policy says. Of a plan, what the plan says.
     pub apply: Option<Apply>,
     pub accept_data_loss: bool,
     /// What drizzle-kit gets otherwise than the project's config says.
     pub overlay: Overlay,
-    pub lock: Locking<'a>,
+    pub lock: Locking,
 }
 
 /// What is answered to the last question.
@@ -36,7 +34,7 @@ pub enum Consent<'a> {
     /// What the policy says.
     ByPolicy,
     /// What the policy says, if everything is still as it was planned.
-    Planned(&'a PlanFile),
+    Planned,
     /// "No, abort", whatever the policy says: only the plan is wanted.
     Never(Keep<'a>),
 }
@@ -59,7 +57,7 @@ pub enum Asks {
 
 /// Whether no other run of this program may change the database meanwhile.
 #[derive(Debug, Clone, Copy)]
-pub enum Locking<'a> {
+pub enum Locking {
     /// Others may.
     None,
     /// The run takes the lock before drizzle-kit connects, waits so long for another to end, and keeps it to its own end.
@@ -69,17 +67,17 @@ pub enum Locking<'a> {
         is_asked: bool,
     },
     /// The lock is held for this run by who started it.
-    Held(&'a Lease),
+    Held,
 }
 
-impl Locking<'_> {
+impl Locking {
     /// Returns how long the run waits for others who hold what it needs in the database.
     pub fn wait(self) -> Duration {
         /// However long it waits for another run: nobody else can write meanwhile.
         const MOST: Duration = Duration::from_secs(10);
         match self {
             Locking::Take { wait, .. } => wait.min(MOST),
-            Locking::None | Locking::Held(_) => MOST,
+            Locking::None | Locking::Held => MOST,
         }
     }
 }
@@ -111,13 +109,9 @@ impl<'a> RunSpec<'a> {
 }
 
 impl RunSpec<'_> {
-    /// Returns who executes the statements, by what was asked for, what was planned and what the policy says.
+    /// Returns who executes the statements, by what was asked for or planned, and by what the policy says.
     pub fn apply_by(&self, policy: &Policy) -> Apply {
-        let planned = match self.consent {
-            Consent::Planned(plan) => Some(plan.apply()),
-            Consent::ByPolicy | Consent::Never(_) => None,
-        };
-        self.apply.or(planned).unwrap_or_else(|| policy.apply().0)
+        self.apply.unwrap_or_else(|| policy.apply().0)
     }
 
     /// Tells whether drizzle-kit is made to ask before it executes.

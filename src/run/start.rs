@@ -19,7 +19,7 @@ use crate::output::github;
 use crate::output::record::Record;
 use crate::output::report;
 use crate::project::{config, guard, kit, root};
-use crate::run::context::{Cleared, OURSELVES, SchemaSql, Starting};
+use crate::run::context::{Cleared, Lent, OURSELVES, Starting};
 use crate::run::ending::{self, Ending, Limits};
 use crate::run::plan_file::PlanFile;
 use crate::run::record::RunRecord;
@@ -48,7 +48,7 @@ pub(super) enum Finished {
 pub(super) fn run(
     shared: &Shared,
     spec: &RunSpec,
-    schema_sql: &SchemaSql,
+    lent: &Lent,
     console: &mut Console,
     record: &mut Record,
 ) -> Result<Finished, Verdict> {
@@ -71,7 +71,7 @@ pub(super) fn run(
         policy,
         policy_digest: record.policy.digest.clone(),
         kit_version: kit.version.clone(),
-        schema_sql,
+        lent,
         clock,
         run_id: run_id(),
     };

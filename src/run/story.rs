@@ -7,30 +7,24 @@ use crate::clock::Clock;
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::record::Record;
-use crate::run::context::SchemaSql;
+use crate::run::context::Lent;
 use crate::run::spec::RunSpec;
 use crate::run::start::{self, Finished};
 use crate::run::transaction::{self, Committed, Transaction};
 
 /// Runs drizzle-kit and, where its statements are approved for that, executes them in one transaction.
-pub fn run(
-    shared: &Shared,
-    spec: &RunSpec,
-    schema_sql: &SchemaSql,
-    console: &mut Console,
-    record: &mut Record,
-) -> Verdict {
+pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, record: &mut Record) -> Verdict {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let (transaction, lease) = match start::run(shared, spec, schema_sql, console, record) {
+    let (transaction, lease) = match start::run(shared, spec, lent, console, record) {
         Ok(Finished::Over(verdict)) | Err(verdict) => return verdict,
         Ok(Finished::Approved(transaction, lease)) => (transaction, lease),
     };
-    match transaction::apply(&transaction, lease.as_deref(), spec.lock, &clock, console, record) {
+    match transaction::apply(&transaction, spec.lock, lease.as_deref().or(lent.lock), &clock, console, record) {
         Ok(committed) => {
             let (verdict, look) = look(
                 &Shared { timeout: clock.rest(), ..shared.clone() },
                 &RunSpec::to_look(spec.command, spec.kit_args, spec.overlay.clone()),
-                schema_sql,
+                lent,
                 console,
             );
             witnessed(&transaction, committed, &verdict, &look, console)
@@ -40,10 +34,11 @@ pub fn run(
 }
 
 /// Runs drizzle-kit once more, to find out what it would execute or write, with a record of its own.
-pub fn look(shared: &Shared, spec: &RunSpec, schema_sql: &SchemaSql, console: &mut Console) -> (Verdict, Record) {
+pub fn look(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console) -> (Verdict, Record) {
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
+    let lent = &Lent::schema_sql(lent.schema_sql);
     let mut record = Record::silent(shared.profile.as_deref());
-    match start::run(&shared, spec, schema_sql, console, &mut record) {
+    match start::run(&shared, spec, lent, console, &mut record) {
         Ok(Finished::Over(verdict)) | Err(verdict) => (verdict, record),
         Ok(Finished::Approved(..)) => {
             (Verdict::internal("looking again", &std::io::Error::other("a look approves nothing")), record)

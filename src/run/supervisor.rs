@@ -65,7 +65,7 @@ impl<'a> Supervisor<'a> {
     fn clear(&mut self, config: &Config) -> Result<Clearance, Verdict> {
         let config = self.start.spec.overlay.over(config);
         let (cleared, env) = clearance::clear(self.start, &config, &mut self.record, self.console)?;
-        let watched = cleared.lock(self.start.spec).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
+        let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
         let leash = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
         let go = Box::new(clearance::go(self.start, &cleared, env));
         self.phase = Phase::Cleared(Box::new(cleared));
@@ -165,7 +165,7 @@ impl Pilot for Supervisor<'_> {
 
     fn is_on_leash(&mut self) -> bool {
         let Phase::Cleared(cleared) = &self.phase else { return true };
-        if cleared.has_lost_lock(self.start.spec) {
+        if cleared.has_lost_lock(self.start) {
             self.record.stop(Stop::LockLost);
             return false;
         }

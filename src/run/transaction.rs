@@ -51,8 +51,8 @@ impl fmt::Display for Committed {
 /// With the verdict, where they were not committed, or a signal came meanwhile.
 pub fn apply(
     transaction: &Transaction,
-    lease: Option<&Lease>,
     lock: Locking,
+    lease: Option<&Lease>,
     clock: &Clock,
     console: &mut Console,
     record: &mut Record,
@@ -63,10 +63,7 @@ pub fn apply(
     let application_name = format!("{} apply", transaction.run_id);
     let run = Run {
         application_name: &application_name,
-        lock: match (lock, lease) {
-            (Locking::Held(lease), _) | (_, Some(lease)) => Hold::Leased(lease),
-            (Locking::Take { .. } | Locking::None, None) => Hold::Take,
-        },
+        lock: lease.map_or(Hold::Take, Hold::Leased),
         lock_timeout: lock.wait().min(rest),
         statement_timeout: Some(rest),
         deadline: rest,

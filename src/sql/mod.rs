@@ -26,6 +26,7 @@ pub mod statement;
 pub mod transaction;
 pub mod twice;
 pub mod types;
+pub mod unsafe_name;
 
 pub use dialect::Dialect;
 pub use excerpt::{excerpt, one_line};

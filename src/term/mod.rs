@@ -9,6 +9,7 @@ pub mod interrupts;
 pub mod keys;
 pub mod paint;
 pub mod pty;
+pub mod recorder;
 pub mod redact;
 pub mod screen;
 pub mod stream;

@@ -16,9 +16,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::term::ended::Ended;
 use crate::term::interrupts::{self, Interrupts};
 use crate::term::pty::Pty;
+use crate::term::recorder::Recorder;
 use crate::term::redact::Secrets;
 use crate::term::screen::{Event, Screen, Text};
-use crate::term::transcript::Recorder;
 
 /// Ends the names of what one look saw.
 pub const END: &str = "\n";

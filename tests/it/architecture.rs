@@ -39,6 +39,9 @@ const METHODS: [&str; 9] = [
     "read_link",
 ];
 
+/// Works on all cores, and gives the results in order: it reaches threads, and nothing that could differ.
+const PARALLEL: &str = "parallel";
+
 /// The sources of a crate: the path of each module, as in `db::reset`, and its syntax.
 #[derive(Default)]
 struct Sources {
@@ -174,6 +177,9 @@ impl Sources {
 
     /// Returns by what a file itself reaches the world outside.
     fn outside(&self, module: &str) -> Vec<String> {
+        if module == PARALLEL {
+            return Vec::new();
+        }
         let names = Names::of(&self.files[module].1, module);
         let foreign = names.foreign.iter().map(|path| path.join("::"));
         let reached = |path: &String| {

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use drizzle_pilot::term::pty::{self, Pty};
+use drizzle_pilot::term::pty::Pty;
 use drizzle_pilot::term::warden;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
@@ -429,7 +429,7 @@ fn ignore(signals: &[i32]) -> io::Result<()> {
 }
 
 fn panic_with_a_terminal() -> io::Result<()> {
-    let command = Command {
+    let command = drizzle_pilot::term::command::Command {
         program: std::env::current_exe()?,
         args: vec![SLEEPER.into()],
         cwd: std::env::current_dir()?,

@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::db::change::fault::{Cut, Fault};
-use crate::db::change::lock::{Holder, LOCK_LOST, locked_hint};
+use crate::db::change::lock::{Holder, locked_hint};
 use crate::db::connection::error::ConnectError;
 use crate::db::inspect::blockers::{self, Blocker};
 use crate::db::inspect::identity::Identity;
 use crate::outcome::Database;
+use crate::outcome::LOCK_LOST;
 
 /// Why a transaction was not committed, or may not have been.
 #[derive(Debug, thiserror::Error)]

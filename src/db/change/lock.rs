@@ -41,10 +41,6 @@ impl fmt::Display for Holder {
     }
 }
 
-/// What to do when the lock was lost.
-pub const LOCK_LOST: &str =
-    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
-
 pub(in crate::db) enum Lock {
     Taken,
     Held { holder: Option<Holder>, waited: Duration },

@@ -1,14 +1,13 @@
 //! Finds the names in a database that drizzle-kit must not read: it puts names into its own SQL as they are, between the
 //! quotes that stand there already (drizzle-kit 0.20 to 0.31, `pgPushIntrospect` and its SQL generators).
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use regex::Regex;
 use tokio_postgres::types::Type;
 
 use crate::db::connection::error::ConnectError;
 use crate::db::connection::visit::Visit;
+use crate::sql::unsafe_name::{ANYWHERE, IN_LITERALS};
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +18,6 @@ pub struct UnsafeName {
     pub place: String,
     /// The name itself.
     pub name: String,
-}
-
-/// PostgreSQL and the regex crate read these alike. A quote ends the literal or the name that drizzle-kit opens. Control characters and what directs text change what a
-/// terminal shows.
-const ANYWHERE: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"]"#;
-/// Schemas and relations stand between single quotes as well.
-const IN_LITERALS: &str = r#"[\u0001-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069"']"#;
-
-/// Tells whether drizzle-kit cannot be let at a name, by the patterns that the server is asked with: one of a schema or relation, which stands in
-/// literals as well, or another.
-pub fn is_unsafe(name: &str, in_literals: bool) -> bool {
-    let pattern = |text| Regex::new(text).expect("the pattern is right");
-    static PATTERNS: OnceLock<[Regex; 2]> = OnceLock::new();
-    let [anywhere, literals] = PATTERNS.get_or_init(|| [ANYWHERE, IN_LITERALS].map(pattern));
-    if in_literals { literals.is_match(name) } else { anywhere.is_match(name) }
 }
 
 /// Returns what is named in these schemas so that drizzle-kit cannot be trusted with it: names with quotes or control
@@ -134,20 +118,4 @@ pub fn row_policies(visit: &Visit, schemas: &[String], deadline: Duration) -> Re
         let row = client.query_typed_one(POLICIES, &[(&schemas, Type::TEXT_ARRAY)]).await?;
         Ok(row.get::<_, i64>(0).unsigned_abs())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_act_in_the_sql_of_drizzle_kit_are_told() {
-        assert!(is_unsafe("it's", true) && !is_unsafe("it's", false));
-        for in_literals in [true, false] {
-            assert!(!is_unsafe("größe of.all*", in_literals));
-            for name in ["a\"b", "a\u{1b}[2J", "a\nb", "a\u{202e}b"] {
-                assert!(is_unsafe(name, in_literals), "{name:?}");
-            }
-        }
-    }
 }

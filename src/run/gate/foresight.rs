@@ -5,11 +5,11 @@
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-use crate::db::inspect::names;
 use crate::db::inspect::reach::{
     self, Act, Code, Convertible, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted,
 };
 use crate::sql::effect::{self, Effect, Kind, Reach, Reading, Using};
+use crate::sql::unsafe_name;
 use crate::sql::{Assessed, Change, ObjectName, rewrite, twice};
 
 /// What the catalog is asked about a plan, with the statement that each question is for.
@@ -421,7 +421,7 @@ pub fn given_twice(readings: &[Reading]) -> Vec<String> {
     twice::twice(readings).iter().map(told_twice).collect()
 }
 
-/// Says which names the statements give that drizzle-kit cannot be let at again ([`crate::db::inspect::names`]): after this push
+/// Says which names the statements give that drizzle-kit cannot be let at again (`src/db/inspect/names.rs`): after this push
 /// there would be no other.
 pub fn unsafe_names(readings: &[Reading]) -> Vec<String> {
     let given = |effect| match effect {
@@ -433,7 +433,7 @@ pub fn unsafe_names(readings: &[Reading]) -> Vec<String> {
     let is_unsafe = |(kind, name): &(Kind, &ObjectName)| {
         let is_relation =
             matches!(kind, Kind::Schema | Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
-        name.parts().iter().any(|part| names::is_unsafe(part, is_relation))
+        name.parts().iter().any(|part| unsafe_name::is_unsafe(part, is_relation))
     };
     let told = |(kind, name): (Kind, &ObjectName)| {
         format!(
