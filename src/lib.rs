@@ -5,6 +5,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod command_name;
 pub mod commands;
 pub mod db;
 pub mod files;

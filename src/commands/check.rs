@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{CheckArgs, PlaceArgs, Shared};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::files;
 use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
@@ -25,7 +26,7 @@ use crate::project::{filters, folder, root};
 use crate::proof::unpushed::Unpushed;
 use crate::proof::{drift, forgotten};
 
-const COMMAND: &str = "check";
+const COMMAND: CommandName = CommandName::Check;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &CheckArgs, console: &mut Console) -> Exit {

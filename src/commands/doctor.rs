@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::db::connection::connect::CLIENT_CHECK;
 use crate::db::connection::preflight;
 use crate::db::connection::server::Server;
@@ -165,7 +166,8 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Ok(found) => found.map(|found| Check::ok("target", found)),
         Err(verdict) => Some(Check::problem("target", verdict)),
     });
-    let place = if is_postgres { Some(target::settle("doctor", drizzle, None, &cwd, console)) } else { None };
+    let place =
+        if is_postgres { Some(target::settle(CommandName::Doctor, drizzle, None, &cwd, console)) } else { None };
     let mut drizzle = None;
     let dsn = match place {
         Some(Ok(place)) => {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::{self, GenerateArgs, Shared};
+use crate::command_name::CommandName;
 use crate::kit::config::Overlay;
 use crate::migrations::rule::{SNAPSHOT_FORK, SNAPSHOT_UNREADABLE, SNAPSHOT_VERSION, Wishes};
 use crate::migrations::{disk, journal};
@@ -16,7 +17,7 @@ use crate::project::{folder, root};
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::{Lent, no_schema_sql, story};
 
-const COMMAND: &str = "generate";
+const COMMAND: CommandName = CommandName::Generate;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit {

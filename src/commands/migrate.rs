@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{self, MigrateArgs, Shared};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::commands::status;
 use crate::db::Lease;
 use crate::db::change::rehearsal::{self, Rehearsal};
@@ -38,7 +39,7 @@ use crate::run::story;
 use crate::run::transaction::of_fault;
 use crate::run::{Lent, no_schema_sql};
 
-const COMMAND: &str = "migrate";
+const COMMAND: CommandName = CommandName::Migrate;
 /// Time to try the statements once more.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -428,7 +429,7 @@ fn step(
     })?;
     let named = migrations.map(|named| cwd.join(named));
     let out = copy.as_ref().map(|copy| copy.path().to_owned()).or(named);
-    let kit_args: Vec<OsString> = std::iter::once(COMMAND.into()).chain(kit_args.iter().cloned()).collect();
+    let kit_args: Vec<OsString> = std::iter::once(COMMAND.as_str().into()).chain(kit_args.iter().cloned()).collect();
     let spec = RunSpec {
         command: COMMAND,
         kit_args: &kit_args,

@@ -16,6 +16,7 @@ use self::faults::{Faults, Fork};
 use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::commands::{generate, migrate, plan, push, status, sync};
 use crate::db::inspect::history::{self, History};
 use crate::db::inspect::reach::Relation;
@@ -244,10 +245,11 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     let lines = Lines { shared, place: args };
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, &mut log)?;
-    let place = target::find("next", shared, args.url.as_deref(), &cwd, console)?;
+    let place = target::find(CommandName::Next, shared, args.url.as_deref(), &cwd, console)?;
     log.target = Some(report::Target::of_postgres(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
-    let policy = guard::check("status", Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
+    let policy =
+        guard::check(CommandName::Status, Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
     // A folder that is there and cannot be read is not taken for one that is still to come.
     let read = if folder::is_there(&path)? { Some(folder::read(&path)?) } else { None };

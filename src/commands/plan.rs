@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::{self, PlanArgs, Shared};
+use crate::command_name::CommandName;
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -15,7 +16,7 @@ use crate::run::plan_file::PlanFile;
 use crate::run::spec::{Asks, Consent, Keep, Locking, RunSpec, Touches};
 use crate::run::story;
 
-const COMMAND: &str = "plan";
+const COMMAND: CommandName = CommandName::Plan;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
+use crate::command_name::CommandName;
 use crate::commands::{plan, run};
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict};
@@ -15,7 +16,7 @@ use crate::run::plan_file::{PlanError, PlanFile};
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
 
-const COMMAND: &str = "push";
+const COMMAND: CommandName = CommandName::Push;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {

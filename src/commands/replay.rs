@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::num::NonZeroU16;
 
 use crate::cli::{DialectName, ReplayArgs, Shared};
+use crate::command_name::CommandName;
 use crate::db::inspect::reach::{Convertible, Facts, Found, Relation, Rows, Wanted};
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
@@ -25,7 +26,7 @@ use crate::term::Screen;
 use crate::term::screen::COLUMNS;
 use crate::term::transcript::{Piece, ReadError, Reader};
 
-const COMMAND: &str = "replay";
+const COMMAND: CommandName = CommandName::Replay;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ReplayArgs, console: &mut Console) -> Exit {

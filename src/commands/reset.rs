@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::commands::migrate::{self, Migrating};
 use crate::commands::status;
 use crate::db::change::apply::{Cut, Hold, Run, TransactionError};
@@ -46,7 +47,7 @@ use crate::term::interrupts::Interrupts;
 
 /// Why a step has the lock.
 const HELD: &str = "the lock is given back by the last step";
-const COMMAND: &str = "reset";
+const COMMAND: CommandName = CommandName::Reset;
 /// How the tables of drizzle's migrators begin, unless a config says otherwise.
 const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
 /// Time to read the catalog, beside the time of the whole run.
@@ -76,7 +77,7 @@ fn attempt(
         let policy = project::guard::select(&policies, &variable, None, shared, log)?;
         guard::admit_environment(&rules(&policy, args, &variable)).map_err(|guarded| refused(&guarded))?;
     }
-    let place = target::find("reset", shared, args.url.as_deref(), &cwd, console)?;
+    let place = target::find(COMMAND, shared, args.url.as_deref(), &cwd, console)?;
     let Place { dsn, named_by, drizzle } = &place;
     log.target = Some(report::Target::of_postgres(dsn));
     let host = log.target.as_ref().and_then(|target| target.host.clone());
@@ -166,7 +167,7 @@ fn refused(guarded: &Guarded) -> Verdict {
 }
 
 fn rules(policy: &Policy, args: &ResetArgs, env: Env) -> Rules {
-    let banned = policy.bans_command(COMMAND).map(|ban| ban.profile.to_owned());
+    let banned = policy.bans_command(COMMAND.as_str()).map(|ban| ban.profile.to_owned());
     let signals = policy.bans_emptying(env);
     Rules {
         hosts: policy.guarded_hosts(),
@@ -457,7 +458,7 @@ impl Steps<'_> {
             }
             Then::Push | Then::None => None,
         };
-        let emptied = self.step(n_steps, COMMAND, Steps::empty)?;
+        let emptied = self.step(n_steps, COMMAND.as_str(), Steps::empty)?;
         if let Some(command) = self.then.command() {
             self.step(n_steps, command, |steps| match &ground {
                 Some(ground) => steps.migrate(ground),
@@ -468,7 +469,7 @@ impl Steps<'_> {
             self.step(n_steps, &line.text, |steps| steps.command(line))?;
         }
         let done: Vec<&str> =
-            self.log.steps.iter().filter(|step| step.name != COMMAND).map(|step| &*step.name).collect();
+            self.log.steps.iter().filter(|step| step.name != COMMAND.as_str()).map(|step| &*step.name).collect();
         let summary = match done.as_slice() {
             [] => emptied.summary,
             done => format!("{}; then: {}", emptied.summary, done.join(", ")),
@@ -562,7 +563,7 @@ impl Steps<'_> {
         let kit_args = [OsString::from("push")];
         let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
         let spec = RunSpec {
-            command: "push",
+            command: CommandName::Push,
             kit_args: &kit_args,
             asks: Asks::BeforeExecuting,
             touches: Touches::Database,
@@ -574,7 +575,8 @@ impl Steps<'_> {
         };
         let shared = self.shared();
         let mut record = Record::new(shared.profile.as_deref());
-        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "push", cwd, console);
+        let schema_sql =
+            |cwd: &Path, console: &mut Console| export::schema_sql(&shared, CommandName::Push, cwd, console);
         let lent = Lent { lock: Some(self.lease.as_ref().expect(HELD)), ..Lent::schema_sql(&schema_sql) };
         let verdict = story::run(&shared, &spec, &lent, self.console, &mut record);
         self.note(record);
@@ -628,7 +630,7 @@ fn worse(one: Database, other: Database) -> Database {
 
 fn statement(step: &plan::Step) -> report::Statement {
     let objects = step.objects.iter().map(|object| ObjectName::new([object.clone()]).last().to_owned()).collect();
-    report::Statement::new(step.sql.clone(), COMMAND.to_owned(), objects, Vec::new())
+    report::Statement::new(step.sql.clone(), COMMAND.as_str().to_owned(), objects, Vec::new())
 }
 
 /// Says what is at stake, before anything happens.

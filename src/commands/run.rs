@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
+use crate::command_name::CommandName;
 use crate::kit::config::Overlay;
 use crate::outcome::{Database, Exit};
 use crate::output::console::Console;
@@ -14,7 +15,7 @@ use crate::run::Lent;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
 
-const COMMAND: &str = "run";
+const COMMAND: CommandName = CommandName::Run;
 
 /// The drizzle-kit commands that connect to no database (0.20 to 0.31; 0.20 adds `:pg` and the like).
 const HARMLESS: [&str; 7] = ["generate", "check", "up", "export", "drop", "help", "version"];

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::{Shared, StatusArgs};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::migrations::journal;
 use crate::migrations::rule::JOURNAL_AHEAD;
 use crate::migrations::state::{State, Status};
@@ -17,7 +18,7 @@ use crate::project::guard::{self, Changes};
 use crate::project::migrations::{self, Ground};
 use crate::project::{folder, root};
 
-const COMMAND: &str = "status";
+const COMMAND: CommandName = CommandName::Status;
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &StatusArgs, console: &mut Console) -> Exit {

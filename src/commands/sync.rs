@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::{Shared, SyncArgs};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::db::change::apply::{self, Expected, Hold, Run, Script};
 use crate::db::inspect::history::{self, History, Write};
 use crate::files;
@@ -21,7 +22,7 @@ use crate::project::{filters, root};
 use crate::proof::drift::{self, Compared};
 use crate::run::transaction;
 
-const COMMAND: &str = "sync";
+const COMMAND: CommandName = CommandName::Sync;
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 

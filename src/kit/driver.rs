@@ -15,7 +15,8 @@ use tracing::{debug, trace};
 use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Mail};
 use crate::kit::mailbox::{Go, Mailbox};
 use crate::kit::prompt::Prompt;
-use crate::kit::session::{Answer, Doubt, Patience, Seen, Session, Step};
+use crate::kit::run::{Ending, Held, KitRun};
+use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
 use crate::term::Key;
 use crate::term::ended::Ended;
 use crate::term::redact::Secrets;
@@ -78,60 +79,6 @@ pub enum Clearance {
         secrets: Secrets,
     },
     Stop,
-}
-
-/// Why a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// drizzle-kit ended by itself.
-    Finished(Ended),
-    /// It was stopped because of what was seen.
-    Doubted(Doubt),
-    /// It was stopped because a deadline passed; `idle` tells which.
-    TimedOut { idle: bool },
-    /// It was stopped because we were told to end, by this signal.
-    Signalled(i32),
-    /// It was stopped before it connected.
-    NotCleared,
-    /// It was stopped because what let it go on was lost.
-    OffLeash,
-    /// It was stopped before it sent what it was about to send.
-    Held(Held),
-    /// It printed more than anybody could have read.
-    Flooded,
-}
-
-/// What drizzle-kit was kept from, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// Going on without anybody to hold it.
-    Runner(String),
-    /// A session that is not where the run looked.
-    Session(String),
-    /// A session in which SQL means something else than what was read.
-    Meaning(String),
-    /// A query that is no read and was not approved.
-    Query(String),
-}
-
-/// A supervised run of drizzle-kit that ended.
-#[derive(Debug)]
-pub struct KitRun {
-    pub ending: Ending,
-    /// What was asked, answered and printed at the terminal.
-    pub seen: Seen,
-    /// Whether the config was loaded and cleared.
-    pub cleared: bool,
-    /// What drizzle-kit said when it could not load its config.
-    pub config_error: Option<String>,
-    /// The first statement that the server refused, as drizzle-kit's driver told.
-    pub failed: Option<FailedStatement>,
-    /// The drizzle-kit that showed that it loads the hook.
-    pub hello: Option<Hello>,
-    /// Milliseconds from the opening of each prompt to the Enter that answered it.
-    pub latencies_ms: Vec<f64>,
-    /// The error met while the recording was written.
-    pub recording: io::Result<()>,
 }
 
 /// Drives drizzle-kit until it has ended or was stopped.

@@ -14,6 +14,7 @@ pub mod mariadb;
 pub mod outcome;
 pub mod prompt;
 pub mod replay;
+pub mod run;
 pub mod schema_files;
 pub mod session;
 pub mod whereabouts;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::files;
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::{self, Console, clean_json};
@@ -22,7 +23,7 @@ use crate::term::transcript::ReadError;
 /// ended.
 pub fn run(
     shared: &Shared,
-    command: &'static str,
+    command: CommandName,
     view: View,
     console: &mut Console,
     story: impl FnOnce(&Clock, &mut Console, &mut Record) -> Result<Verdict, Verdict>,
@@ -40,7 +41,7 @@ pub fn run(
 /// Where the end of a command goes.
 struct Delivery<'a> {
     shared: &'a Shared,
-    command: &'static str,
+    command: CommandName,
     view: View,
     /// The file of `--report`, once it was proved that it can be written.
     report_to: Option<&'a Path>,

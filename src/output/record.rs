@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::command_name::CommandName;
 use crate::kit::config::FailedStatement;
 use crate::outcome::Verdict;
 use crate::output::report::{self, Report};
@@ -52,10 +53,10 @@ impl Record {
     }
 
     /// Returns the report of a command that ended like this.
-    pub fn report(&self, command: &str, verdict: &Verdict) -> Report {
+    pub fn report(&self, command: CommandName, verdict: &Verdict) -> Report {
         Report {
             schema: 1,
-            command: command.to_owned(),
+            command: command.as_str().to_owned(),
             outcome: verdict.exit.name().to_owned(),
             code: verdict.exit.code(),
             database: verdict.database,

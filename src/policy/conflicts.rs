@@ -1,12 +1,19 @@
 //! Finds lines of a policy that undo or repeat one another. Pure. None of them is an error: each may be what is meant.
 
+use crate::command_name::CommandName;
 use crate::host;
 use crate::policy::model::{HazardKey, HazardRule, Policies, Policy, Profile, Then, Variable};
 use crate::policy::name::Pattern;
 
 /// The commands that change a database, and so may be refused by a variable.
-const CHANGING: [&str; 5] = ["push", "migrate", "run", "sync", "reset"];
-const RESET: &str = "reset";
+const CHANGING: [&str; 5] = [
+    CommandName::Push.as_str(),
+    CommandName::Migrate.as_str(),
+    CommandName::Run.as_str(),
+    CommandName::Sync.as_str(),
+    RESET,
+];
+const RESET: &str = CommandName::Reset.as_str();
 
 /// Returns what contradicts or shadows something else, a sentence each.
 pub(super) fn conflicts(policies: &Policies) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use crate::command_name::CommandName;
 use crate::kit::config::Config;
 use crate::kit::engine::{self, Unheld};
 use crate::outcome::{Exit, Verdict};
@@ -24,20 +25,20 @@ pub fn name(config: &Config) -> String {
 }
 
 /// Says that a command works on no database of this config, and what does its work there.
-pub fn not_postgres(command: &str, drizzle: &Drizzle) -> Verdict {
+pub fn not_postgres(command: CommandName, drizzle: &Drizzle) -> Verdict {
     let config = &drizzle.config;
     if let Err(verdict) = known(config, drizzle.kit.version.as_ref()) {
         return verdict;
     }
     let instead = match command {
-        "migrate" => "drizzle-pilot run -- migrate".to_owned(),
-        "status" | "sync" => {
+        CommandName::Migrate => "drizzle-pilot run -- migrate".to_owned(),
+        CommandName::Status | CommandName::Sync => {
             "drizzle-pilot check, which reads the folder, and drizzle-pilot run -- migrate, which applies what is new"
                 .to_owned()
         }
-        "check" => "drizzle-pilot check without --database, which reads the folder".to_owned(),
-        "next" => "drizzle-pilot generate, and drizzle-pilot run -- migrate".to_owned(),
-        "reset" => {
+        CommandName::Check => "drizzle-pilot check without --database, which reads the folder".to_owned(),
+        CommandName::Next => "drizzle-pilot generate, and drizzle-pilot run -- migrate".to_owned(),
+        CommandName::Reset => {
             let emptied = match config.dialect() {
                 _ if config.driver.as_deref() == Some("pglite") => "delete the folder",
                 "sqlite" | "turso" => "delete the file, or the database where it is hosted",

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cli::Shared;
+use crate::command_name::CommandName;
 use crate::db::connection::url::Env;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -55,7 +56,7 @@ pub fn select(
 /// # Errors
 /// With the verdict, where this environment or target is not allowed for it.
 pub fn check(
-    command: &'static str,
+    command: CommandName,
     changes: Changes,
     shared: &Shared,
     policies: &Policies,
@@ -80,8 +81,8 @@ pub enum Changes {
 ///
 /// # Errors
 /// With the verdict, where it may not.
-pub fn allows(policy: &Policy, commands: &[&str], changes_database: bool, env: Env) -> Result<(), Verdict> {
-    let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command)?)));
+pub fn allows(policy: &Policy, commands: &[CommandName], changes_database: bool, env: Env) -> Result<(), Verdict> {
+    let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command.as_str())?)));
     if let Some((command, Ban { profile, rule })) = banned {
         let hint = if policy.profile() == Some(profile) {
             "use one of the commands that the profile names, or change its `commands`"

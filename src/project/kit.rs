@@ -8,9 +8,10 @@ use std::path::Path;
 
 use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
-use crate::kit::driver::{self, Deadlines, Ending, Held, KitRun};
+use crate::kit::driver::{self, Deadlines};
 use crate::kit::mailbox::Mailbox;
 use crate::kit::outcome::NEEDS_HOOK;
+use crate::kit::run::{Ending, Held, KitRun};
 use crate::outcome::{Exit, Verdict, signal_name};
 use crate::project::reader::Reader;
 use crate::term::interrupts::Interrupts;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::{PlaceArgs, Shared};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::db::Dsn;
 use crate::db::inspect::history::{self, History, Records};
 use crate::db::inspect::reach::Relation;
@@ -39,7 +40,7 @@ impl Ground {
     /// # Errors
     /// With the verdict, where one of them is not there or cannot be read.
     pub fn find(
-        command: &str,
+        command: CommandName,
         shared: &Shared,
         args: &PlaceArgs,
         cwd: &Path,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::kit::config::{Config, ConfigError, KitSession};
-use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::prompt::Prompt;
+use crate::kit::run::Held;
 use crate::kit::session::Answer;
 use crate::term::redact::Secrets;
 

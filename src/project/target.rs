@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use semver::Version;
 
 use crate::cli::Shared;
+use crate::command_name::CommandName;
 use crate::db::connection::url::{DATABASE_URL, Driver, Env};
 use crate::db::{Dsn, DsnError};
 use crate::files;
@@ -40,7 +41,7 @@ pub struct Place {
 /// # Errors
 /// With the verdict, where none is named, where two are, or where it is none of PostgreSQL.
 pub fn find(
-    command: &str,
+    command: CommandName,
     shared: &Shared,
     url: Option<&str>,
     cwd: &Path,
@@ -62,7 +63,7 @@ pub fn find(
 /// # Errors
 /// As [`find`].
 pub fn settle(
-    command: &str,
+    command: CommandName,
     drizzle: Option<Drizzle>,
     url: Option<&str>,
     cwd: &Path,

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::cli::Shared;
+use crate::command_name::CommandName;
 use crate::migrations::disk;
 use crate::migrations::query::queries;
 use crate::outcome::{Exit, Verdict};
@@ -19,7 +20,7 @@ use crate::proof::forgotten;
 /// With the verdict, where drizzle-kit cannot tell.
 pub fn schema_sql(
     shared: &Shared,
-    command: &'static str,
+    command: CommandName,
     cwd: &Path,
     console: &mut Console,
 ) -> Result<Vec<String>, Verdict> {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::Shared;
+use crate::command_name::CommandName;
 use crate::kit::config::Overlay;
 use crate::migrations::query::queries;
 use crate::migrations::{Folder, disk};
@@ -56,7 +57,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
     let copy = tempfile::tempdir().map_err(failed)?;
     let path = copy.path().canonicalize().map_err(failed)?;
     copy_folder(&folder.path, &path).map_err(failed)?;
-    let (verdict, log) = generate(shared, "check", cwd, &path, console);
+    let (verdict, log) = generate(shared, CommandName::Check, cwd, &path, console);
     match verdict.exit {
         Exit::Ok => {
             let after = disk::read(&path).map_err(|error| folder::unusable(&error))?;
@@ -74,7 +75,7 @@ pub fn look(shared: &Shared, folder: &Folder, cwd: &Path, console: &mut Console)
 /// Lets drizzle-kit generate into a folder beside the project's own, as a run of this command.
 pub fn generate(
     shared: &Shared,
-    command: &'static str,
+    command: CommandName,
     cwd: &Path,
     folder: &Path,
     console: &mut Console,

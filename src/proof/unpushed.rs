@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::db::Dsn;
 use crate::db::inspect::idle::{self, Wanted};
 use crate::db::inspect::reach::Relation;
@@ -44,9 +45,10 @@ impl Unpushed<'_> {
         let db_credentials = self.url.map(|url| serde_json::json!({ "url": url }));
         let kit_args = [OsString::from("push")];
         let overlay = Overlay { db_credentials, ..Overlay::default() };
-        let spec = RunSpec::to_look("check", &kit_args, overlay);
+        let spec = RunSpec::to_look(CommandName::Check, &kit_args, overlay);
         let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(&shared, "check", cwd, console);
+        let schema_sql =
+            |cwd: &Path, console: &mut Console| export::schema_sql(&shared, CommandName::Check, cwd, console);
         let (verdict, log) = story::look(&shared, &spec, &Lent::schema_sql(&schema_sql), console);
         let statements = log.statements;
         match verdict.exit {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::command_name::CommandName;
 use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::DATABASE_URL;
 use crate::db::inspect::fingerprint::{self, Fingerprint};
@@ -175,7 +176,7 @@ fn permitted(
 /// Finds out through what drizzle-kit will speak to the database, and refuses what is not known.
 fn place(start: &Starting, config: &Config, dsn: Option<Dsn>) -> Result<Place, Verdict> {
     // Gel's schema can be pulled. A config that names nothing drizzle-kit itself complains of.
-    let is_pulled = start.spec.command == "run" && config.dialect() == "gel";
+    let is_pulled = start.spec.command == CommandName::Run && config.dialect() == "gel";
     if !is_pulled && (config.dialect.is_some() || config.driver.is_some()) {
         engines::known(config, start.kit_version.as_ref())?;
     }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::command_name::CommandName;
 use crate::kit::config::FailedStatement;
-use crate::kit::driver::{Ending as KitEnding, Held, KitRun};
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
+use crate::kit::run::{Ending as KitEnding, Held, KitRun};
 use crate::outcome::LOCK_LOST;
 use crate::outcome::signal_name;
 use crate::outcome::{Database, Error, Exit, Verdict};
@@ -167,8 +168,8 @@ fn done(spec: &RunSpec) -> Verdict {
         Touches::Reads | Touches::Files => Database::Unchanged,
     };
     let summary = match spec.command {
-        "push" => "changes applied".to_owned(),
-        "generate" => "migration generated".to_owned(),
+        CommandName::Push => "changes applied".to_owned(),
+        CommandName::Generate => "migration generated".to_owned(),
         _ => format!("drizzle-kit {} did what was asked", spec.kit_command()),
     };
     Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
@@ -269,7 +270,7 @@ fn with_error(
     consented: bool,
 ) -> Verdict {
     let statement = refused.map(|failed| failed.statement.as_str());
-    let migrates = spec.command == "migrate" || spec.known_as() == Some("migrate");
+    let migrates = spec.command == CommandName::Migrate || spec.known_as() == Some(CommandName::Migrate);
     let hint = error.code.as_deref().and_then(|code| advice::advice(code, &error.text(), statement, migrates));
     let cause = Error {
         sqlstate: error.code.clone(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use semver::Version;
 
 use crate::cli::Shared;
+use crate::command_name::CommandName;
 use crate::outcome::{Exit, Verdict};
 use crate::run::spec::RunSpec;
 
@@ -78,7 +79,7 @@ pub(super) fn speaks_of_dialects(version: Option<&Version>, spec: &RunSpec) -> R
     let Some(version) = version.filter(|version| (version.major, version.minor) < (0, 21)) else {
         return Ok(());
     };
-    if matches!(spec.command, "push" | "plan" | "generate") {
+    if matches!(spec.command, CommandName::Push | CommandName::Plan | CommandName::Generate) {
         let command = spec.kit_command();
         let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
         return Err(

@@ -1,5 +1,6 @@
 //! Whether a run may start in this environment, and against this host: picks the policy, and asks its guards.
 
+use crate::command_name::CommandName;
 use crate::db::connection::url::Env;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
@@ -62,7 +63,7 @@ pub(super) fn pick(
 /// Tells whether a policy allows this run in this environment.
 fn allows(spec: &RunSpec, policy: &Policy, env: Env) -> Result<(), Verdict> {
     // What `run` starts is held to the same list under its own name: `run -- push` is a push.
-    let commands: Vec<&str> = [Some(spec.command), spec.known_as()].into_iter().flatten().collect();
+    let commands: Vec<CommandName> = [Some(spec.command), spec.known_as()].into_iter().flatten().collect();
     guard::allows(policy, &commands, spec.touches == Touches::Database, env)?;
     if spec.accept_data_loss
         && let Some(rule) = policy.bans_accepting_data_loss()

@@ -2,7 +2,7 @@
 
 use crate::db::{Dsn, Server, Visit};
 use crate::kit::config::KitSession;
-use crate::kit::driver::Held;
+use crate::kit::run::Held;
 use crate::migrations::disk;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;

@@ -1,6 +1,7 @@
 //! What drizzle-kit itself has shown: its output, its last words, and its questions.
 
-use crate::kit::driver::{Ending, KitRun};
+use crate::command_name::CommandName;
+use crate::kit::run::{Ending, KitRun};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::report;
@@ -22,7 +23,7 @@ pub(super) fn printed(run: &KitRun) -> Result<String, Verdict> {
 /// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.
 pub(super) fn show_kit_text(spec: &RunSpec, verdict: &Verdict, run: &KitRun, console: &mut Console) {
     // `run` stands in for any command, and some of them are run for what they print.
-    let is_result = spec.command == "run" && verdict.exit == Exit::Ok;
+    let is_result = spec.command == CommandName::Run && verdict.exit == Exit::Ok;
     let explains = is_result || matches!(verdict.exit, Exit::Failed | Exit::Partial | Exit::Unproven | Exit::Config);
     let failed_by_itself = explains && matches!(run.ending, Ending::Finished(_));
     let told = verdict.error.as_ref().is_some_and(|error| error.sqlstate.is_some());

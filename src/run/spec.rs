@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::command_name::CommandName;
 use crate::kit::config::Overlay;
 use crate::outcome::Database;
 use crate::output::record::View;
@@ -14,7 +15,7 @@ use crate::policy::model::Apply;
 #[derive(Debug)]
 pub struct RunSpec<'a> {
     /// Our own command.
-    pub command: &'static str,
+    pub command: CommandName,
     /// The drizzle-kit command and its arguments.
     pub kit_args: &'a [OsString],
     pub asks: Asks,
@@ -93,7 +94,7 @@ pub enum Touches {
 
 impl<'a> RunSpec<'a> {
     /// Returns the run to find out what drizzle-kit would execute, with nothing kept and no policy loosened.
-    pub fn to_look(command: &'static str, kit_args: &'a [OsString], overlay: Overlay) -> RunSpec<'a> {
+    pub fn to_look(command: CommandName, kit_args: &'a [OsString], overlay: Overlay) -> RunSpec<'a> {
         RunSpec {
             command,
             kit_args,
@@ -161,13 +162,15 @@ impl RunSpec<'_> {
 
     /// Returns the name among our own commands of what `run` has drizzle-kit do. The other commands are what they are
     /// called: a plan uses drizzle-kit's push, and is none.
-    pub fn known_as(&self) -> Option<&'static str> {
-        if self.command != "run" {
+    pub fn known_as(&self) -> Option<CommandName> {
+        if self.command != CommandName::Run {
             return None;
         }
         let command = self.kit_command();
         let name = command.split(':').next().unwrap_or_default(); // 0.20 says `push:pg`
-        ["push", "generate", "migrate", "check"].into_iter().find(|known| *known == name)
+        [CommandName::Push, CommandName::Generate, CommandName::Migrate, CommandName::Check]
+            .into_iter()
+            .find(|known| known.as_str() == name)
     }
 
     /// Tells whether the command works by the config file; drizzle-kit's questions about itself do not.
@@ -202,6 +205,6 @@ impl RunSpec<'_> {
 
     /// Tells whether what drizzle-kit prints is what the command is run for.
     pub fn prints_its_result(&self) -> bool {
-        self.command == "run" && self.kit_command() == "export"
+        self.command == CommandName::Run && self.kit_command() == "export"
     }
 }

@@ -3,12 +3,14 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use crate::command_name::CommandName;
 use crate::db::Visit;
 use crate::db::inspect::backends;
 use crate::kit::config::{Config, ConfigError, KitSession};
-use crate::kit::driver::{Clearance, Held, Pilot};
+use crate::kit::driver::{Clearance, Pilot};
 use crate::kit::mariadb;
 use crate::kit::prompt::Prompt;
+use crate::kit::run::Held;
 use crate::kit::session::Answer;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
@@ -84,7 +86,11 @@ impl<'a> Supervisor<'a> {
             let line: String = self.printed.drain(..=end).collect();
             let line = format!("  project: {}", line.trim_end());
             // `run` stands for drizzle-kit itself, which would show it.
-            if self.start.spec.command == "run" { self.console.say(&line) } else { self.console.detail(&line) }
+            if self.start.spec.command == CommandName::Run {
+                self.console.say(&line)
+            } else {
+                self.console.detail(&line)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! seconds since the start, `"o"` for output or `"i"` for keys, and the text.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::command_name::CommandName;
 use crate::host::Pattern as HostPattern;
 use crate::policy::model::policy::Policy;
 use crate::policy::model::rule::Source;
@@ -9,8 +10,17 @@ use crate::policy::model::variable::{PRODUCTION, Variable};
 use crate::policy::wording::{closest, quoted};
 
 /// The commands that a profile may name under `commands`.
-pub(in crate::policy) const COMMANDS: [&str; 9] =
-    ["push", "plan", "generate", "migrate", "run", "reset", "status", "check", "sync"];
+pub(in crate::policy) const COMMANDS: [&str; 9] = [
+    CommandName::Push.as_str(),
+    CommandName::Plan.as_str(),
+    CommandName::Generate.as_str(),
+    CommandName::Migrate.as_str(),
+    CommandName::Run.as_str(),
+    CommandName::Reset.as_str(),
+    CommandName::Status.as_str(),
+    CommandName::Check.as_str(),
+    CommandName::Sync.as_str(),
+];
 
 /// A policy file: the policy without a profile, and one policy for each profile.
 #[derive(Debug, Clone)]

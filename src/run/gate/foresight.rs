@@ -6,7 +6,7 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use crate::db::inspect::reach::{
-    self, Act, Code, Convertible, Deed, NewType, Obstacle, Relation, Required, Retyped, Subject, Thing, Wanted,
+    Act, Code, Convertible, Deed, Facts, NewType, Obstacle, Relation, Required, Retyped, Stop, Subject, Thing, Wanted,
 };
 use crate::sql::effect::{self, Effect, Kind, Reach, Reading, Using};
 use crate::sql::unsafe_name;
@@ -160,12 +160,12 @@ impl Questions {
     }
 
     /// Returns the statements that run code of the database which may do what it likes, with names for that code.
-    pub fn runs<'f>(&self, facts: &'f reach::Facts) -> impl Iterator<Item = (usize, &'f str)> {
+    pub fn runs<'f>(&self, facts: &'f Facts) -> impl Iterator<Item = (usize, &'f str)> {
         facts.runs.iter().map(|(code_idx, name)| (self.code[*code_idx].0, name.as_str()))
     }
 
     /// Says why the plan cannot run, one sentence for each reason; nothing where it can, as far as the catalog tells.
-    pub fn obstacles(&self, facts: &reach::Facts) -> Vec<String> {
+    pub fn obstacles(&self, facts: &Facts) -> Vec<String> {
         let unknown = self.types.iter().filter_map(|(_, words, column)| {
             let message = facts.unknown_types.get(words)?;
             Some(unknown_type(words, column, message))
@@ -191,7 +191,7 @@ impl Questions {
     }
 
     /// Returns the statements that drop what another one has taken along by then, and do nothing else.
-    pub fn redundant(&self, assessed: &[Assessed], facts: &reach::Facts) -> Vec<usize> {
+    pub fn redundant(&self, assessed: &[Assessed], facts: &Facts) -> Vec<usize> {
         let gone = facts.stops.iter().filter(|stop| matches!(stop.why, Obstacle::GoneBy(_)));
         let drops =
             gone.map(|stop| &self.acts[stop.act_idx]).filter(|asked| matches!(asked.act.deed, Deed::Drop { .. }));
@@ -201,7 +201,7 @@ impl Questions {
     }
 
     /// Says what could not be found out of an enum that is built again, where drizzle-kit would stop in the middle of that.
-    pub fn doubts(&self, facts: Option<&reach::Facts>) -> Vec<String> {
+    pub fn doubts(&self, facts: Option<&Facts>) -> Vec<String> {
         let doubtful = self.retyped.iter().filter_map(|(retyped, changed)| {
             let is_known = facts
                 .and_then(|facts| facts.conversions.get(retyped))
@@ -216,7 +216,7 @@ impl Questions {
         doubtful.collect()
     }
 
-    fn stopped(&self, stop: &reach::Stop) -> String {
+    fn stopped(&self, stop: &Stop) -> String {
         let asked = &self.acts[stop.act_idx];
         let (what, name) = (asked.what, &asked.name);
         match &stop.why {
