@@ -1,4 +1,4 @@
-//! The program: the warden when started as one, else the command line.
+//! The program: the reaper when started as one, else the command line.
 
 #![forbid(unsafe_code)]
 
@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use drizzle_pilot::outcome::{Database, Exit};
 use drizzle_pilot::output::console::clean_for_log;
-use drizzle_pilot::term::warden;
+use drizzle_pilot::term::reaper;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    if args.get(1).is_some_and(|first| first == warden::NAME) {
-        return ExitCode::from(u8::try_from(warden::run(&args[2..]) & 0xff).unwrap_or(u8::MAX));
+    if args.get(1).is_some_and(|first| first == reaper::NAME) {
+        return ExitCode::from(u8::try_from(reaper::run(&args[2..]) & 0xff).unwrap_or(u8::MAX));
     }
     // What a panic says goes to logs as well.
     std::panic::set_hook(Box::new(|panic| {

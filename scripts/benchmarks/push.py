@@ -123,7 +123,7 @@ def ours(pid):
             children = [c for task in Path(f"/proc/{current}/task").iterdir() for c in (task / "children").read_text().split()]
         except OSError:
             continue
-        if name in ("drizzle-pilot", "drizzle-warden"):
+        if name in ("drizzle-pilot", "drizzle-reaper"):
             found.append(current)
         todo.extend(int(child) for child in children)
     return found

@@ -21,7 +21,7 @@ use crate::policy::model::{FILE_NAME, Source};
 use crate::policy::{Check, Policies, Policy, accept};
 use crate::project::config::{self, Drizzle};
 use crate::project::guard::{self, Changes};
-use crate::project::migrations::Ground;
+use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, folder, root};
 use crate::proof::unpushed::Unpushed;
 use crate::proof::{drift, forgotten};
@@ -282,12 +282,12 @@ fn database(
     };
     let cwd = root::find(shared)?;
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
-    let ground = Ground::find(COMMAND, shared, &place, &cwd, console, log)?;
+    let context = MigrationsContext::find(COMMAND, shared, &place, &cwd, console, log)?;
     // Now that the host is known, a profile may say that nothing is looked at there.
-    guard::check(COMMAND, Changes::Nothing, shared, policies, ground.place.drizzle.as_ref(), log)?;
-    let history = ground.history(clock)?;
-    let made_of = drift::made_of(&ground.status(&history), &history);
-    let compared = drift::of_database(&ground, &history, &made_of, clock)?;
+    guard::check(COMMAND, Changes::Nothing, shared, policies, context.place.drizzle.as_ref(), log)?;
+    let history = context.history(clock)?;
+    let made_of = drift::made_of(&context.status(&history), &history);
+    let compared = drift::of_database(&context, &history, &made_of, clock)?;
     if let Some(said) = filters::said(&compared.left_out) {
         console.warn(&said);
         log.warnings.push(console.clean(&said));

@@ -18,7 +18,7 @@ use crate::db::connection::url::Env;
 use crate::db::reset::guard;
 use crate::db::{Dsn, Visit};
 use crate::kit::command::Kit;
-use crate::kit::mailbox::Mailbox;
+use crate::kit::hook_channel::HookChannel;
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::record::Record;
@@ -139,7 +139,7 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         Ok(cwd) => cwd,
         Err(verdict) => return vec![Check::problem("project", verdict)],
     };
-    let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), mailbox()];
+    let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), channel()];
     let mut log = Record::silent(shared.profile.as_deref());
     let policies = project::guard::load(shared, &cwd, console, &mut log);
     checks.push(match &policies {
@@ -209,10 +209,10 @@ fn node() -> Check {
 }
 
 /// Makes what drizzle-kit's node and we speak through, and takes it away again.
-fn mailbox() -> Check {
-    match Mailbox::create() {
+fn channel() -> Check {
+    match HookChannel::create() {
         Ok(_) => Check::ok("temporary", std::env::temp_dir().display().to_string()),
-        Err(error) => Check::problem("temporary", kit::no_mailbox(&error)),
+        Err(error) => Check::problem("temporary", kit::no_hook_channel(&error)),
     }
 }
 

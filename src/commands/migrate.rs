@@ -29,7 +29,7 @@ use crate::policy::model::Apply;
 use crate::policy::model::{Anomaly, MigrateGate};
 use crate::policy::{self, Policy};
 use crate::project::guard::{self, Changes};
-use crate::project::migrations::{self, Ground};
+use crate::project::migrations::{self, MigrationsContext};
 use crate::project::{root, unseen};
 use crate::proof::confine::confined;
 use crate::run::gate::pending;
@@ -74,20 +74,20 @@ fn attempt(
     unready(args)?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
-    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    let policy = guard::check(COMMAND, Changes::Database, shared, &policies, ground.place.drizzle.as_ref(), log)?;
+    let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
+    let policy = guard::check(COMMAND, Changes::Database, shared, &policies, context.place.drizzle.as_ref(), log)?;
     if let Some(wait) = args.wait_for_db {
         let wait = wait.min(clock.rest());
         let mut told = |error: &str| console.say(&format!("waiting for the database: {error}"));
-        preflight::await_server(ground.dsn(), &run_id(), wait, &mut told)
+        preflight::await_server(context.dsn(), &run_id(), wait, &mut told)
             .map_err(|error| unseen::verdict(&error, clock))?;
     }
-    let lease = lock::take(lock::visit(ground.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
+    let lease = lock::take(lock::visit(context.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 
     let migrating = Migrating {
         shared,
         policy: &policy,
-        ground: &ground,
+        context: &context,
         url: args.place.url.as_deref(),
         migrations: args.place.migrations.as_deref(),
         kit_args: cli::kit_args(&args.kit_args),
@@ -102,7 +102,7 @@ fn attempt(
 pub struct Migrating<'a> {
     pub shared: &'a Shared,
     pub policy: &'a Policy,
-    pub ground: &'a Ground,
+    pub context: &'a MigrationsContext,
     /// The database and the folder, where they are not those of drizzle's config.
     pub url: Option<&'a str>,
     pub migrations: Option<&'a Path>,
@@ -119,10 +119,10 @@ impl Migrating<'_> {
     /// # Errors
     /// With the verdict, where it is not all applied.
     pub fn run(&self, console: &mut Console, log: &mut Record) -> Result<Verdict, Verdict> {
-        let Migrating { ground, policy, clock, .. } = self;
-        let before = ground.history(clock)?;
-        let status = ground.status(&before);
-        log.migrations = Some(ground.reported(&before, &status));
+        let Migrating { context, policy, clock, .. } = self;
+        let before = context.history(clock)?;
+        let status = context.status(&before);
+        log.migrations = Some(context.reported(&before, &status));
         if !status.unknown.is_empty() {
             warn(log, console, &format!("{}; drizzle-pilot status shows them", status::OTHERS));
         }
@@ -133,7 +133,7 @@ impl Migrating<'_> {
             return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to do: {}", status.text())));
         }
         let steps =
-            steps::plan(&ground.folder, &status, before.server).map_err(|obstacle| cannot_run(ground, &obstacle))?;
+            steps::plan(&context.folder, &status, before.server).map_err(|obstacle| cannot_run(context, &obstacle))?;
         if steps.len() > 1 {
             warn(
                 log,
@@ -147,7 +147,7 @@ impl Migrating<'_> {
         }
         for query in pending.iter().filter_map(|migration| migration.file).flat_map(queries) {
             let Some(what) = steps::control(&query) else { continue };
-            let (file, line) = (ground.file(query.file.tag()), query.place(None).line);
+            let (file, line) = (context.file(query.file.tag()), query.place(None).line);
             let text = format!(
                 "{}:{line}: {what} ends drizzle's transaction: what runs from here on stays when a later statement fails, and \
                  the history does not have its migration then",
@@ -176,7 +176,7 @@ impl Migrating<'_> {
         if gate == MigrateGate::Off {
             return Ok(Vec::new());
         }
-        let Some(mut weighed) = pending::weigh(self.ground, self.policy, pending, before, self.clock) else {
+        let Some(mut weighed) = pending::weigh(self.context, self.policy, pending, before, self.clock) else {
             return Ok(Vec::new());
         };
         for warning in &weighed.warnings {
@@ -216,11 +216,11 @@ impl Migrating<'_> {
 ///
 /// # Errors
 /// With the verdict, where one has no file, or drizzle's migrator cannot run it.
-pub fn rebuilds(ground: &Ground, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
-    let status = state::compare(&ground.folder, ground.journal(), &[]);
+pub fn rebuilds(context: &MigrationsContext, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
+    let status = state::compare(&context.folder, context.journal(), &[]);
     admit(&status, policy, log)?;
-    let planned = steps::plan(&ground.folder, &status, None);
-    planned.map(|_| ()).map_err(|obstacle| cannot_run(ground, &obstacle))
+    let planned = steps::plan(&context.folder, &status, None);
+    planned.map(|_| ()).map_err(|obstacle| cannot_run(context, &obstacle))
 }
 
 /// Removes the ready file: what it says is not true yet.
@@ -292,10 +292,10 @@ fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdi
 }
 
 /// Names what drizzle's migrator cannot run, before anything runs.
-fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
+fn cannot_run(context: &MigrationsContext, obstacle: &Obstacle) -> Verdict {
     match obstacle {
         Obstacle::Undone { query, at, what } => {
-            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let (file, line) = (context.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
             let summary = format!("{file}:{line}: {what} would undo what the migrations of this run did before it, and drizzle would write into the history that they were applied");
             let error = Error {
                 message: format!("{what} in a migration"),
@@ -309,7 +309,7 @@ fn cannot_run(ground: &Ground, obstacle: &Obstacle) -> Verdict {
                 .hint("take it out: drizzle runs migrations in a transaction of its own, which a failing statement undoes whole")
         }
         Obstacle::Alone { query, at, what } => {
-            let (file, line) = (ground.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
+            let (file, line) = (context.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
             let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and here it would: drizzle-kit runs all pending migrations in one");
             let error = Error {
                 sqlstate: Some("25001".to_owned()),
@@ -342,7 +342,7 @@ fn run_steps(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    let Migrating { ground, clock, .. } = migrating;
+    let Migrating { context, clock, .. } = migrating;
     log.is_silent = true;
     let reported = log.migrations.take();
     let warnings = std::mem::take(&mut log.warnings);
@@ -360,12 +360,12 @@ fn run_steps(
     log.warnings.splice(0..0, warnings);
 
     // The history is written in the transaction of the statements: what it has is what was applied.
-    let after = match ground.history(&after_all(clock)) {
+    let after = match context.history(&after_all(clock)) {
         Ok(after) => after,
         Err(unseen) => return Err(not_seen(&verdict, &unseen)),
     };
-    let status = ground.status(&after);
-    let mut reported = ground.reported(&after, &status);
+    let status = context.status(&after);
+    let mut reported = context.reported(&after, &status);
     let was_pending = |tag: &str| pending.iter().any(|migration| migration.entry.tag == tag);
     for entry in &mut reported.entries {
         entry.applied_now = entry.state == State::Applied.word() && was_pending(&entry.tag);
@@ -385,7 +385,7 @@ fn run_steps(
     }
     let aftermath = Aftermath {
         clock: after_all(clock),
-        ground,
+        context,
         pending,
         before,
         n_applied,
@@ -423,8 +423,8 @@ fn step(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    let Migrating { shared, ground, url, migrations, kit_args, lease, clock, cwd, .. } = migrating;
-    let copy = n_entries.map(|n_entries| first_entries(ground, n_entries)).transpose().map_err(|error| {
+    let Migrating { shared, context, url, migrations, kit_args, lease, clock, cwd, .. } = migrating;
+    let copy = n_entries.map(|n_entries| first_entries(context, n_entries)).transpose().map_err(|error| {
         Verdict::nothing(Exit::Failed, format!("copying the first migrations into a temporary folder: {error}"))
     })?;
     let named = migrations.map(|named| cwd.join(named));
@@ -450,16 +450,16 @@ fn step(
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.
-fn first_entries(ground: &Ground, n_entries: usize) -> std::io::Result<tempfile::TempDir> {
+fn first_entries(context: &MigrationsContext, n_entries: usize) -> std::io::Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir()?;
     std::fs::create_dir(folder.path().join("meta"))?;
-    let journal = ground.journal();
+    let journal = context.journal();
     let text = reorder::first(journal, n_entries).unwrap_or_else(|| journal.text.clone());
     std::fs::write(folder.path().join("meta/_journal.json"), text)?;
-    let files = journal.entries[..n_entries].iter().filter_map(|entry| ground.folder.file(entry));
+    let files = journal.entries[..n_entries].iter().filter_map(|entry| context.folder.file(entry));
     // The bytes and not the text: what node reads must be the same.
     for SqlFile { name, .. } in files {
-        std::fs::copy(ground.folder.path.join(name), folder.path().join(name))?;
+        std::fs::copy(context.folder.path.join(name), folder.path().join(name))?;
     }
     Ok(folder)
 }
@@ -468,7 +468,7 @@ fn first_entries(ground: &Ground, n_entries: usize) -> std::io::Result<tempfile:
 struct Aftermath<'a> {
     /// For another look.
     clock: Clock,
-    ground: &'a Ground,
+    context: &'a MigrationsContext,
     pending: &'a [Migration<'a>],
     before: &'a History,
     n_applied: usize,
@@ -479,7 +479,7 @@ struct Aftermath<'a> {
 
 /// Says which statement failed, why, and what is left of it.
 fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict {
-    let Aftermath { ground, pending, before, n_applied, n_rows, .. } = aftermath;
+    let Aftermath { context, pending, before, n_applied, n_rows, .. } = aftermath;
     let control = pending
         .iter()
         .filter_map(|migration| migration.file)
@@ -500,7 +500,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
     let left = match (database, control) {
         (Database::Unchanged, _) => String::new(),
         (Database::Maybe, Some((query, what))) => {
-            format!("; {} has {what}, so that what came before it was kept", ground.file(query.file.tag()).display())
+            format!("; {} has {what}, so that what came before it was kept", context.file(query.file.tag()).display())
         }
         _ => format!("; {n_applied} of {} migrations were applied", pending.len()),
     };
@@ -525,7 +525,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
     }
     let summary = match (&found, &error) {
         (Some((query, line)), Some(error)) => {
-            let file = ground.file(query.file.tag());
+            let file = context.file(query.file.tag());
             let code = error.sqlstate.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
             format!("{}:{line}: statement {} failed: {}{code}{left}", file.display(), query.idx + 1, error.message)
         }
@@ -538,7 +538,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
     match (found, verdict.error) {
         (Some((query, line)), Some(error)) => Verdict {
             error: Some(Box::new(Error {
-                file: Some(ground.file(query.file.tag()).display().to_string()),
+                file: Some(context.file(query.file.tag()).display().to_string()),
                 line: Some(line),
                 statement: Some(query.text.trim().to_owned()),
                 ..*error
@@ -552,12 +552,12 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
 /// Tries the same statements once more and undoes them, where drizzle-kit's driver did not say which of them failed:
 /// drizzle-kit up to 0.22 has a driver within itself, and some projects have another one than pg.
 fn rehearsed<'a>(verdict: &Verdict, aftermath: &Aftermath<'a>) -> (Option<(Query<'a>, usize)>, Option<Box<Error>>) {
-    let Aftermath { clock, ground, pending, .. } = aftermath;
+    let Aftermath { clock, context, pending, .. } = aftermath;
     let unknown = (None, verdict.error.clone());
     let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
     let (tried, _) =
-        confined(&statements, |confine| rehearsal::rehearse(ground.dsn(), confine, LOOK.min(clock.rest())));
+        confined(&statements, |confine| rehearsal::rehearse(context.dsn(), confine, LOOK.min(clock.rest())));
     let Ok(Rehearsal::Fails { idx, fault }) = tried else {
         return unknown;
     };

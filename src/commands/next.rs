@@ -31,13 +31,13 @@ use crate::output::{answer, report};
 use crate::policy::Policy;
 use crate::policy::model::MigrateGate;
 use crate::project::guard::{self, Changes};
-use crate::project::migrations::Ground;
+use crate::project::migrations::MigrationsContext;
 use crate::project::target::{self, Place};
 use crate::project::{filters, folder, root};
 use crate::proof::drift::{self, Compared};
 use crate::proof::forgotten::{self, Forgotten};
-use crate::run::casting;
 use crate::run::gate::pending;
+use crate::run::type_change;
 use crate::sql::name::ObjectName;
 use crate::{files, sql};
 
@@ -268,24 +268,24 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
         return Ok(conflict(&read, &alone.blocking, None, &lines, &cwd));
     }
     console.progress("reading the history");
-    let ground = Ground::of(place, args.migrations.as_deref(), &cwd)?;
-    let history = match ground.history(clock) {
+    let context = MigrationsContext::of(place, args.migrations.as_deref(), &cwd)?;
+    let history = match context.history(clock) {
         Ok(history) => history,
         Err(_) if !alone.blocking.is_empty() => {
-            return Ok(conflict(&ground.folder, &alone.blocking, None, &lines, &cwd));
+            return Ok(conflict(&context.folder, &alone.blocking, None, &lines, &cwd));
         }
         Err(verdict) => return Err(verdict),
     };
-    let status = ground.status(&history);
+    let status = context.status(&history);
     let is_applied = |tag: &str| {
         let has = |state: State| matches!(state, State::Applied | State::Edited | State::Repeated);
         status.migrations.iter().any(|migration| migration.entry.tag == tag && has(migration.state))
     };
-    let faults = faults::sort(&ground.folder, found, &is_applied);
+    let faults = faults::sort(&context.folder, found, &is_applied);
     if !faults.blocking.is_empty() {
-        return Ok(conflict(&ground.folder, &faults.blocking, Some(&is_applied), &lines, &cwd));
+        return Ok(conflict(&context.folder, &faults.blocking, Some(&is_applied), &lines, &cwd));
     }
-    if let Some(advice) = astray(&ground, &history, &status, &faults, &lines) {
+    if let Some(advice) = astray(&context, &history, &status, &faults, &lines) {
         return Ok(advice);
     }
 
@@ -296,22 +296,22 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let compared = drifted(&ground, &history, &status, clock, console, &mut notes)?;
+    let compared = drifted(&context, &history, &status, clock, console, &mut notes)?;
     let by_name = compared.as_ref().and_then(Compared::by_name);
     let differences = compared.map(|compared| compared.differences).unwrap_or_default();
-    let edited = schema(shared, &ground, &cwd, console, &mut notes)?;
+    let edited = schema(shared, &context, &cwd, console, &mut notes)?;
     if !differences.is_empty() {
         let mut advice = of_drift(differences, edited.is_some(), &status, notes, &lines);
         advice.patterns.extend(by_name.map(|(why, sql)| Pattern { kind: "names", why: why.to_owned(), sql }));
         return Ok(advice);
     }
     if status.in_state(State::Pending).next().is_some() {
-        let weighed = of_hazards(&ground, &status, &history, &policy, clock, &mut notes);
-        return Ok(of_pending(&ground, &status, edited.is_some(), &policy, weighed, notes, &lines));
+        let weighed = of_hazards(&context, &status, &history, &policy, clock, &mut notes);
+        return Ok(of_pending(&context, &status, edited.is_some(), &policy, weighed, notes, &lines));
     }
     match edited {
-        Some(edited) => Ok(of_edits(&ground, edited, clock, notes, &lines)),
-        None => Ok(of_clean(&ground, &status, &faults, notes, &lines)),
+        Some(edited) => Ok(of_edits(&context, edited, clock, notes, &lines)),
+        None => Ok(of_clean(&context, &status, &faults, notes, &lines)),
     }
 }
 
@@ -479,7 +479,13 @@ fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> A
 }
 
 /// What the history says of the folder, where nothing can go on before it is mended.
-fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, lines: &Lines<'_>) -> Option<Advice> {
+fn astray(
+    context: &MigrationsContext,
+    history: &History,
+    status: &Status,
+    faults: &Faults,
+    lines: &Lines<'_>,
+) -> Option<Advice> {
     let tags =
         |state| status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect::<Vec<_>>().join(", ");
     let has = |state| status.in_state(state).next().is_some();
@@ -487,7 +493,7 @@ fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, 
         let told = status.migrations.iter().filter(|migration| migration.state != State::Applied);
         let evidence = told.map(|migration| {
             let why = migration.state.why().map(|why| format!(": {why}")).unwrap_or_default();
-            format!("{} is {}{why}", ground.file(&migration.entry.tag).display(), migration.state.word())
+            format!("{} is {}{why}", context.file(&migration.entry.tag).display(), migration.state.word())
         });
         Some(Advice { state, summary, evidence: evidence.collect(), steps, patterns: Vec::new(), notes: Vec::new() })
     };
@@ -568,7 +574,7 @@ fn astray(ground: &Ground, history: &History, status: &Status, faults: &Faults, 
 
 /// Says how the database differs from what its migrations make. Where that cannot be found out, it is a note.
 fn drifted(
-    ground: &Ground,
+    context: &MigrationsContext,
     history: &History,
     status: &Status,
     clock: &Clock,
@@ -580,7 +586,7 @@ fn drifted(
     }
     console.progress("building the applied migrations in a database of their own, to compare");
     let made_of = drift::made_of(status, history);
-    match drift::of_database(ground, history, &made_of, clock) {
+    match drift::of_database(context, history, &made_of, clock) {
         Ok(compared) => {
             notes.extend(filters::said(&compared.left_out));
             Ok(Some(compared))
@@ -596,21 +602,21 @@ fn drifted(
 /// Says how the schema files differ from the last snapshot. Where that cannot be found out, it is a note.
 fn schema(
     shared: &Shared,
-    ground: &Ground,
+    context: &MigrationsContext,
     cwd: &Path,
     console: &mut Console,
     notes: &mut Vec<String>,
 ) -> Result<Option<Forgotten>, Verdict> {
-    let Some(drizzle) = &ground.place.drizzle else {
+    let Some(drizzle) = &context.place.drizzle else {
         notes.push("the schema files were not looked at: there is no drizzle config".to_owned());
         return Ok(None);
     };
-    if cwd.join(drizzle.config.out()) != ground.folder.path {
+    if cwd.join(drizzle.config.out()) != context.folder.path {
         notes.push("the schema files were not looked at: the folder is not that of drizzle's config".to_owned());
         return Ok(None);
     }
     console.progress("asking drizzle-kit for the difference to the schema files");
-    forgotten::look(shared, &ground.folder, cwd, console)
+    forgotten::look(shared, &context.folder, cwd, console)
 }
 
 fn of_drift(
@@ -653,7 +659,7 @@ fn of_drift(
 
 /// Says what the migrations that wait would destroy, and what `migrate` does about it.
 fn of_hazards(
-    ground: &Ground,
+    context: &MigrationsContext,
     status: &Status,
     history: &History,
     policy: &Policy,
@@ -664,7 +670,7 @@ fn of_hazards(
     let pending: Vec<Migration> = status.in_state(State::Pending).copied().collect();
     let weighed = match gate {
         MigrateGate::Off => None,
-        MigrateGate::Warn | MigrateGate::Refuse => pending::weigh(ground, policy, &pending, history, clock),
+        MigrateGate::Warn | MigrateGate::Refuse => pending::weigh(context, policy, &pending, history, clock),
     };
     let Some(weighed) = weighed else { return Vec::new() };
     notes.extend(weighed.warnings);
@@ -680,7 +686,7 @@ fn of_hazards(
 }
 
 fn of_pending(
-    ground: &Ground,
+    context: &MigrationsContext,
     status: &Status,
     is_edited: bool,
     policy: &Policy,
@@ -690,11 +696,11 @@ fn of_pending(
 ) -> Advice {
     let pending: Vec<&str> = status.in_state(State::Pending).map(|migration| migration.entry.tag.as_str()).collect();
     let found =
-        policy.check().wishing(|wishes| lint::run(&ground.folder, &|file| pending.contains(&file.tag()), wishes));
+        policy.check().wishing(|wishes| lint::run(&context.folder, &|file| pending.contains(&file.tag()), wishes));
     let shown = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let findings = found.iter().filter(|finding| finding.level >= Level::Warning);
     let findings = findings.map(|finding| told(finding, &shown(&finding.place.file)));
-    let files = pending.iter().map(|tag| format!("{} is pending", ground.file(tag).display()));
+    let files = pending.iter().map(|tag| format!("{} is pending", context.file(tag).display()));
     let evidence: Vec<String> = files.chain(hazards).chain(findings).collect();
     let statements: Vec<String> = status
         .in_state(State::Pending)
@@ -732,8 +738,14 @@ fn of_pending(
     }
 }
 
-fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String>, lines: &Lines<'_>) -> Advice {
-    let review = |what: &str| lines.by_hand(format!("read the new file in {}{what}", ground.shown_folder));
+fn of_edits(
+    context: &MigrationsContext,
+    edited: Forgotten,
+    clock: &Clock,
+    notes: Vec<String>,
+    lines: &Lines<'_>,
+) -> Advice {
+    let review = |what: &str| lines.by_hand(format!("read the new file in {}{what}", context.shown_folder));
     let after = || {
         [
             lines.step("migrate", "applies it to your own database", None),
@@ -742,10 +754,10 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
     };
     match edited {
         Forgotten::Statements(statements) => {
-            let labels = |name: &ObjectName| labels(&ground.folder, name);
+            let labels = |name: &ObjectName| labels(&context.folder, name);
             let mut patterns = patterns::of(&statements, &labels);
             // What the rows themselves say stands in place of the rule of thumb.
-            for advice in casting::advise(ground.dsn(), &statements, clock.rest()).texts() {
+            for advice in type_change::advise(context.dsn(), &statements, clock.rest()).texts() {
                 patterns.retain(|pattern| !pattern.is_cast_of(&advice));
                 let (why, sql) = advice.split_once('\n').unwrap_or((&advice, ""));
                 patterns.push(Pattern { kind: "cast", why: why.to_owned(), sql: sql.to_owned() });
@@ -794,7 +806,13 @@ fn of_edits(ground: &Ground, edited: Forgotten, clock: &Clock, notes: Vec<String
     }
 }
 
-fn of_clean(ground: &Ground, status: &Status, faults: &Faults, mut notes: Vec<String>, lines: &Lines<'_>) -> Advice {
+fn of_clean(
+    context: &MigrationsContext,
+    status: &Status,
+    faults: &Faults,
+    mut notes: Vec<String>,
+    lines: &Lines<'_>,
+) -> Advice {
     let mut steps = Vec::new();
     if let Some(tag) = &faults.lacks_snapshot {
         notes.push(format!(
@@ -803,7 +821,7 @@ fn of_clean(ground: &Ground, status: &Status, faults: &Faults, mut notes: Vec<St
         ));
     }
     // Where git is not asked, nothing is said of it.
-    let uncommitted = Git::of(&ground.folder.path).and_then(|git| git.uncommitted()).unwrap_or_default();
+    let uncommitted = Git::of(&context.folder.path).and_then(|git| git.uncommitted()).unwrap_or_default();
     if !uncommitted.is_empty() {
         steps.push(lines.by_hand(format!(
             "commit schema files, migration, snapshot and journal together; not committed yet: {}",

@@ -33,7 +33,7 @@ use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy, closest};
 use crate::project::config::{self, Drizzle};
 use crate::project::filters::Filters;
-use crate::project::migrations::{self, Ground};
+use crate::project::migrations::{self, MigrationsContext};
 use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
 use crate::proof::export;
@@ -449,19 +449,19 @@ impl Steps<'_> {
             self.step(n_steps, &line.text, |steps| steps.command(line))?;
         }
         // What could not be built again is not dropped. The commands before may have written the migrations.
-        let ground = match self.then {
+        let context = match self.then {
             Then::Migrate => {
-                let ground = self.ground()?;
-                let unmakeable = Unmakeable::of(Some(&ground.folder), self.roles, self.plan);
+                let context = self.context()?;
+                let unmakeable = Unmakeable::of(Some(&context.folder), self.roles, self.plan);
                 unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
-                Some(ground)
+                Some(context)
             }
             Then::Push | Then::None => None,
         };
         let emptied = self.step(n_steps, COMMAND.as_str(), Steps::empty)?;
         if let Some(command) = self.then.command() {
-            self.step(n_steps, command, |steps| match &ground {
-                Some(ground) => steps.migrate(ground),
+            self.step(n_steps, command, |steps| match &context {
+                Some(context) => steps.migrate(context),
                 None => steps.push(),
             })?;
         }
@@ -551,11 +551,11 @@ impl Steps<'_> {
     }
 
     /// Reads the migrations, and looks whether an empty database can have them.
-    fn ground(&mut self) -> Result<Ground, Verdict> {
-        let found = Ground::of(self.place.clone(), None, self.cwd);
-        let ground = found.map_err(|verdict| self.failed("reading the migrations", verdict))?;
-        migrate::rebuilds(&ground, self.policy, self.log)?;
-        Ok(ground)
+    fn context(&mut self) -> Result<MigrationsContext, Verdict> {
+        let found = MigrationsContext::of(self.place.clone(), None, self.cwd);
+        let context = found.map_err(|verdict| self.failed("reading the migrations", verdict))?;
+        migrate::rebuilds(&context, self.policy, self.log)?;
+        Ok(context)
     }
 
     /// Builds the schema by push, on the very database that was emptied.
@@ -584,13 +584,13 @@ impl Steps<'_> {
     }
 
     /// Builds the schema by its migrations, on the very database that was emptied.
-    fn migrate(&mut self, ground: &Ground) -> Result<Verdict, Verdict> {
+    fn migrate(&mut self, context: &MigrationsContext) -> Result<Verdict, Verdict> {
         let shared = self.shared();
         let mut log = Record::new(shared.profile.as_deref());
         let migrating = Migrating {
             shared: &shared,
             policy: self.policy,
-            ground,
+            context,
             url: self.args.url.as_deref(),
             migrations: None,
             kit_args: &[],

@@ -15,7 +15,7 @@ use crate::output::record::Record;
 use crate::output::record::View;
 use crate::policy::Policy;
 use crate::project::guard::{self, Changes};
-use crate::project::migrations::{self, Ground};
+use crate::project::migrations::{self, MigrationsContext};
 use crate::project::{folder, root};
 
 const COMMAND: CommandName = CommandName::Status;
@@ -34,13 +34,13 @@ fn attempt(
 ) -> Result<Verdict, Verdict> {
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
-    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
-    let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, ground.place.drizzle.as_ref(), log)?;
-    let history = ground.history(clock)?;
-    let status = ground.status(&history);
-    log.migrations = Some(ground.reported(&history, &status));
+    let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
+    let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, context.place.drizzle.as_ref(), log)?;
+    let history = context.history(clock)?;
+    let status = context.status(&history);
+    log.migrations = Some(context.reported(&history, &status));
     if status.is_clean() {
-        return Ok(ahead(&ground, &policy, &cwd, &status).unwrap_or_else(|| Verdict::nothing(Exit::Ok, status.text())));
+        return Ok(ahead(&context, &policy, &cwd, &status).unwrap_or_else(|| Verdict::nothing(Exit::Ok, status.text())));
     }
     let verdict = Verdict::nothing(Exit::Changes, status.text());
     Ok(match migrations::unrecorded(&history).or_else(|| advice(&status).map(str::to_owned)) {
@@ -50,9 +50,9 @@ fn attempt(
 }
 
 /// Says that the newest migration is ahead of the clock, before the next one is passed over for it.
-fn ahead(ground: &Ground, policy: &Policy, cwd: &Path, status: &Status) -> Option<Verdict> {
-    let surroundings = folder::surroundings(&ground.folder, cwd);
-    let found = policy.check().wishing(|wishes| journal::check(&ground.folder, surroundings, wishes));
+fn ahead(context: &MigrationsContext, policy: &Policy, cwd: &Path, status: &Status) -> Option<Verdict> {
+    let surroundings = folder::surroundings(&context.folder, cwd);
+    let found = policy.check().wishing(|wishes| journal::check(&context.folder, surroundings, wishes));
     let ahead = found.into_iter().find(|finding| finding.id == JOURNAL_AHEAD.id)?;
     let summary = format!("{}, but {}: drizzle would never run the next migration", status.text(), ahead.sentence);
     Some(Verdict::nothing(Exit::Changes, summary).hint(ahead.what_to_do))

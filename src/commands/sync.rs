@@ -17,7 +17,7 @@ use crate::output::delivery;
 use crate::output::record::{Record, View};
 use crate::output::report::{self, Refusal};
 use crate::project::guard::{self, Changes};
-use crate::project::migrations::Ground;
+use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, root};
 use crate::proof::drift::{self, Compared};
 use crate::run::transaction;
@@ -40,14 +40,14 @@ fn attempt(
 ) -> Result<Verdict, Verdict> {
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, log)?;
-    let ground = Ground::find(COMMAND, shared, &args.place, &cwd, console, log)?;
+    let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
-    guard::check(COMMAND, changes, shared, &policies, ground.place.drizzle.as_ref(), log)?;
-    let history = ground.history(clock)?;
-    let status = ground.status(&history);
-    let mut reported = ground.reported(&history, &status);
+    guard::check(COMMAND, changes, shared, &policies, context.place.drizzle.as_ref(), log)?;
+    let history = context.history(clock)?;
+    let status = context.status(&history);
+    let mut reported = context.reported(&history, &status);
     if args.repair_order {
-        return repair_order(&ground, &history, &status, args, log);
+        return repair_order(&context, &history, &status, args, log);
     }
 
     let had = baseline::upto(&status, args.to.as_deref()).map_err(|error| unplanned(&error))?;
@@ -57,7 +57,7 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
     console.say("building the migrations in a database of their own, to compare");
-    let compared = drift::of_database(&ground, &history, had, clock)?;
+    let compared = drift::of_database(&context, &history, had, clock)?;
     let by_name = compared.by_name();
     let n_others = compared.renamed.n_others;
     let Compared { seen, differences, left_out, .. } = compared;
@@ -105,13 +105,13 @@ fn attempt(
         deadline: clock.rest(),
         commit_patience: COMMIT_PATIENCE,
     };
-    let applied = apply::apply(ground.dsn(), &script, &run).map_err(|error| transaction::failed(&error, clock))?;
-    read_back(&ground, had, &in_words, clock, log, applied.signal)
+    let applied = apply::apply(context.dsn(), &script, &run).map_err(|error| transaction::failed(&error, clock))?;
+    read_back(&context, had, &in_words, clock, log, applied.signal)
 }
 
 /// Looks again, and says what is there.
 fn read_back(
-    ground: &Ground,
+    context: &MigrationsContext,
     had: &[Migration],
     in_words: &str,
     clock: &Clock,
@@ -122,10 +122,10 @@ fn read_back(
     let unseen = |verdict: Verdict| {
         changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary))
     };
-    let history = ground.history(clock).map_err(unseen)?;
-    let status = ground.status(&history);
+    let history = context.history(clock).map_err(unseen)?;
+    let status = context.status(&history);
     let writes = log.migrations.take().map(|before| before.writes).unwrap_or_default();
-    log.migrations = Some(report::Migrations { writes, ..ground.reported(&history, &status) });
+    log.migrations = Some(report::Migrations { writes, ..context.reported(&history, &status) });
     let is_there = |had: &Migration| {
         status.migrations.iter().any(|now| now.entry.tag == had.entry.tag && now.state == State::Applied)
     };
@@ -142,13 +142,13 @@ fn read_back(
 
 /// Makes what was skipped the newest of the journal. The database stays as it is.
 fn repair_order(
-    ground: &Ground,
+    context: &MigrationsContext,
     history: &History,
     status: &Status,
     args: &SyncArgs,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    let mut reported = ground.reported(history, status);
+    let mut reported = context.reported(history, status);
     let skipped: Vec<&str> = status.in_state(State::Skipped).map(|migration| migration.entry.tag.as_str()).collect();
     if skipped.is_empty() {
         log.migrations = Some(reported);
@@ -156,14 +156,14 @@ fn repair_order(
     }
     // What is pending would run in the same run, and before it: in the order of the file.
     let after = history.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
-    let path = ground.folder.journal_path();
-    let text = reorder::newest(ground.journal(), &skipped, after).ok_or_else(|| {
+    let path = context.folder.journal_path();
+    let text = reorder::newest(context.journal(), &skipped, after).ok_or_else(|| {
         Verdict::nothing(
             Exit::BadMigrations,
             format!("the entries of {} cannot be put in another order", path.display()),
         )
     })?;
-    reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", ground.shown_folder)).collect();
+    reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", context.shown_folder)).collect();
     log.migrations = Some(reported);
     let (names, are) = (skipped.join(", "), if skipped.len() == 1 { "is" } else { "are" });
     if args.dry_run {

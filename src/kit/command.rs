@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::files;
 use crate::kit::config::Hello;
 use crate::kit::config_file::ConfigFile;
-use crate::kit::mailbox::Mailbox;
+use crate::kit::hook_channel::HookChannel;
 use crate::term::command::Command;
 
 /// A drizzle-kit that can be started.
@@ -133,13 +133,13 @@ fn takes_flags(version: &Version) -> bool {
 
 impl Kit {
     /// Makes the command that starts drizzle-kit in a pseudo-terminal.
-    pub fn start(&self, call: &Call, mailbox: &Mailbox) -> Command {
+    pub fn start(&self, call: &Call, channel: &HookChannel) -> Command {
         let mut env: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| env.push((name.to_owned(), value));
         set("TERM", "xterm-256color".into());
         set("FORCE_COLOR", "0".into()); // colours carry no meaning for us
         if let Some(config) = call.config {
-            set("DRIZZLE_PILOT_MAIL", mailbox.path().into());
+            set("DRIZZLE_PILOT_MAIL", channel.path().into());
             set("DRIZZLE_PILOT_CONFIG", config.path.clone().into());
             if call.asks {
                 set("DRIZZLE_PILOT_ASK", "1".into());
@@ -147,10 +147,10 @@ impl Kit {
         }
         let (program, mut args) = match &self.starts {
             Starts::Node { node, script } => {
-                (node.clone(), vec!["--require".into(), mailbox.hook().into(), script.clone().into()])
+                (node.clone(), vec!["--require".into(), channel.hook().into(), script.clone().into()])
             }
             Starts::Command { program, args } => {
-                env.extend(by_options(mailbox));
+                env.extend(by_options(channel));
                 (program.clone(), args.iter().map(Into::into).collect::<Vec<OsString>>())
             }
         };
@@ -175,10 +175,10 @@ impl Kit {
 
     /// Makes the command that shows whether what `--kit` names starts drizzle-kit under the hook: drizzle-kit tells its
     /// version, and ends before it has loaded anything. None where node is started by us, with the hook.
-    pub fn probe(&self, cwd: &Path, mailbox: &Mailbox) -> Option<Command> {
+    pub fn probe(&self, cwd: &Path, channel: &HookChannel) -> Option<Command> {
         let Starts::Command { program, args } = &self.starts else { return None };
-        let mut env = by_options(mailbox);
-        env.push(("DRIZZLE_PILOT_MAIL".to_owned(), mailbox.path().into()));
+        let mut env = by_options(channel);
+        env.push(("DRIZZLE_PILOT_MAIL".to_owned(), channel.path().into()));
         env.push(("DRIZZLE_PILOT_PROBE".to_owned(), "1".into()));
         let args = args.iter().map(OsString::from).chain(["--version".into()]).collect();
         Some(Command { program: program.clone(), args, cwd: cwd.to_owned(), env, unset: unset() })
@@ -192,10 +192,10 @@ impl Kit {
 }
 
 /// Has every node that is started below load the hook.
-fn by_options(mailbox: &Mailbox) -> Vec<(String, OsString)> {
+fn by_options(channel: &HookChannel) -> Vec<(String, OsString)> {
     let mut options = std::env::var_os("NODE_OPTIONS").unwrap_or_default();
     options.push(" --require ");
-    options.push(format!("{:?}", mailbox.hook()));
+    options.push(format!("{:?}", channel.hook()));
     // npx draws a spinner before drizzle-kit begins.
     vec![("NODE_OPTIONS".to_owned(), options), ("npm_config_progress".to_owned(), "false".into())]
 }

@@ -198,7 +198,7 @@ impl std::fmt::Debug for Overlay {
 /// What the hook inside drizzle-kit's node sends us.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Mail {
+pub enum Message {
     /// The config was loaded; drizzle-kit waits for our word.
     Config { config: Box<Config> },
     /// Loading the config failed; drizzle-kit goes on to say so itself.

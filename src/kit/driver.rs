@@ -12,8 +12,8 @@ use expectrl::session::Session as Terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing::{debug, trace};
 
-use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Mail};
-use crate::kit::mailbox::{Go, Mailbox};
+use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Message};
+use crate::kit::hook_channel::{Go, HookChannel};
 use crate::kit::prompt::Prompt;
 use crate::kit::run::{Ending, Held, KitRun};
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
@@ -32,7 +32,7 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-/// Time for each rung of the stop ladder. The warden kills what is left 700 ms after it was asked to end it.
+/// Time for each rung of the stop ladder. The reaper kills what is left 700 ms after it was asked to end it.
 const RUNG: Duration = Duration::from_millis(1500);
 /// Time for the exit status to follow the end of the output, and the reverse.
 const LAST: Duration = Duration::from_secs(2);
@@ -43,9 +43,9 @@ const SOON: Duration = Duration::from_millis(2);
 const N_LOOKS: u32 = 6;
 
 /// Those who know what a run is for: the policy behind a closure, and the person who watches.
-pub trait Pilot {
+pub trait Supervisor {
     /// Takes drizzle's config before drizzle-kit connects. Refusing ends the run.
-    fn config(&mut self, config: &Config) -> Clearance;
+    fn config(&mut self, config: &Config) -> Reply;
     /// Answers a prompt.
     fn ask(&mut self, prompt: &Prompt) -> Answer;
     /// Takes what a session of drizzle-kit is, before its first query. Refusing ends the run.
@@ -56,8 +56,8 @@ pub trait Pilot {
     /// Is asked when nothing was printed for as long as the idle deadline allows: does the server work on a statement that
     /// it was sent to execute?
     fn is_executing(&mut self, consented: bool) -> bool;
-    /// Is asked when the leash that came with the clearance has something to say. Losing it ends the run.
-    fn is_on_leash(&mut self) -> bool;
+    /// Is asked when the lock that came with the clearance has something to say. Losing it ends the run.
+    fn has_lock(&mut self) -> bool;
     /// Takes why the config was not loaded, and returns the secrets that will be left out of recordings.
     fn config_failed(&mut self, failed: &ConfigError) -> Secrets;
     /// Takes a file of the project that was loaded after the config: a schema file, or what it imports.
@@ -70,15 +70,15 @@ pub trait Pilot {
 
 /// Whether drizzle-kit may go on to its database.
 #[derive(Debug)]
-pub enum Clearance {
+pub enum Reply {
     /// Yes, with this; the secrets will be left out of recordings.
-    Go {
+    Proceed {
         go: Box<Go>,
-        /// Is watched from now on; see [`Pilot::is_on_leash`].
-        leash: Option<OwnedFd>,
+        /// Is watched from now on; see [`Supervisor::has_lock`].
+        lock: Option<OwnedFd>,
         secrets: Secrets,
     },
-    Stop,
+    Abort,
 }
 
 /// Drives drizzle-kit until it has ended or was stopped.
@@ -87,13 +87,13 @@ pub enum Clearance {
 /// When the terminal itself fails; the process tree was stopped then.
 pub fn drive(
     stream: ScreenStream,
-    mailbox: Mailbox,
+    channel: HookChannel,
     deadlines: Deadlines,
-    pilot: &mut dyn Pilot,
+    supervisor: &mut dyn Supervisor,
 ) -> io::Result<KitRun> {
     let mut driver = Driver {
         terminal: Terminal::new((), stream)?,
-        mailbox,
+        channel,
         session: Session::default(),
         end: Instant::now() + deadlines.whole,
         idle: deadlines.idle,
@@ -105,7 +105,7 @@ pub fn drive(
         progress: String::new(),
         learned: Learned::default(),
     };
-    let ending = match driver.run(pilot) {
+    let ending = match driver.run(supervisor) {
         Ok(ending) => ending,
         Err(error) => {
             driver.stop()?;
@@ -119,7 +119,7 @@ pub fn drive(
 
 struct Driver {
     terminal: Terminal<(), ScreenStream>,
-    mailbox: Mailbox,
+    channel: HookChannel,
     session: Session,
     end: Instant,
     idle: Duration,
@@ -143,11 +143,11 @@ struct Learned {
 }
 
 impl Driver {
-    fn run(&mut self, pilot: &mut dyn Pilot) -> io::Result<Ending> {
+    fn run(&mut self, supervisor: &mut dyn Supervisor) -> io::Result<Ending> {
         loop {
-            let overdue = self.overdue(pilot);
+            let overdue = self.overdue(supervisor);
             for record in self.records(self.next_look())? {
-                if let Some(ending) = self.on(record, pilot)? {
+                if let Some(ending) = self.on(record, supervisor)? {
                     return self.land(ending);
                 }
                 // An answer may have taken a while, and the next record may press Enter.
@@ -170,7 +170,7 @@ impl Driver {
     }
 
     /// Reacts to one record. Returns how the run ends, if it does.
-    fn on(&mut self, record: Record, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
+    fn on(&mut self, record: Record, supervisor: &mut dyn Supervisor) -> io::Result<Option<Ending>> {
         match record {
             Record::Screen(event) => {
                 if self.says_something(&event) {
@@ -178,17 +178,17 @@ impl Driver {
                 }
                 self.n_looks = 0;
                 match &event {
-                    Event::Progress(line) => pilot.progress(line),
+                    Event::Progress(line) => supervisor.progress(line),
                     Event::Opened(_) => self.opened = Some(Instant::now()),
                     _ => {}
                 }
-                let step = self.session.on(event, &mut |prompt| pilot.ask(prompt));
+                let step = self.session.on(event, &mut |prompt| supervisor.ask(prompt));
                 return self.take(step);
             }
-            Record::Mail(line) => return self.take_mail(&line, pilot),
+            Record::Message(line) => return self.take_message(&line, supervisor),
             Record::Signal(signal) => return Ok(Some(Ending::Signalled(signal))),
-            Record::Leash if !pilot.is_on_leash() => return Ok(Some(Ending::OffLeash)),
-            Record::Leash => {}
+            Record::LockWatch if !supervisor.has_lock() => return Ok(Some(Ending::LockLost)),
+            Record::LockWatch => {}
             Record::Flood => return Ok(Some(Ending::Flooded)),
             Record::Ended(text) => {
                 let confirmed = self.session.finish(text);
@@ -201,8 +201,8 @@ impl Driver {
                     Err(doubt) => Ending::Doubted(doubt),
                 }));
             }
-            // The end of the output follows, and says more. But where the warden was killed, it comes only once what the
-            // warden watched is ended as well, which asking for the status does.
+            // The end of the output follows, and says more. But where the reaper was killed, it comes only once what the
+            // reaper watched is ended as well, which asking for the status does.
             Record::ChildEnded => drop(self.terminal.get_stream_mut().ended()?),
         }
         Ok(None)
@@ -255,40 +255,40 @@ impl Driver {
         Ok(None)
     }
 
-    fn take_mail(&mut self, line: &str, pilot: &mut dyn Pilot) -> io::Result<Option<Ending>> {
+    fn take_message(&mut self, line: &str, supervisor: &mut dyn Supervisor) -> io::Result<Option<Ending>> {
         self.quiet_since = Instant::now();
         match serde_json::from_str(line) {
-            Ok(Mail::Config { config }) => match pilot.config(&config) {
-                Clearance::Go { go, leash, secrets } => {
+            Ok(Message::Config { config }) => match supervisor.config(&config) {
+                Reply::Proceed { go, lock, secrets } => {
                     self.terminal.get_stream_mut().hide(&secrets);
-                    if let Some(leash) = leash {
-                        self.terminal.get_stream_mut().keep_on(leash);
+                    if let Some(lock) = lock {
+                        self.terminal.get_stream_mut().keep_on(lock);
                     }
-                    self.mailbox.clear(&go)?;
+                    self.channel.clear(&go)?;
                     self.learned.cleared = true;
                 }
-                Clearance::Stop => {
-                    self.mailbox.stop()?;
-                    return Ok(Some(Ending::NotCleared));
+                Reply::Abort => {
+                    self.channel.stop()?;
+                    return Ok(Some(Ending::Aborted));
                 }
             },
-            Ok(Mail::Session { session }) => {
-                return self.release(pilot.session(&session).map(|()| None));
+            Ok(Message::Session { session }) => {
+                return self.release(supervisor.session(&session).map(|()| None));
             }
-            Ok(Mail::Query { query }) => {
-                return self.release(pilot.query(&query, self.session.consented()));
+            Ok(Message::Query { query }) => {
+                return self.release(supervisor.query(&query, self.session.consented()));
             }
-            Ok(Mail::Loaded { loaded }) => pilot.loaded(loaded),
-            Ok(Mail::Printed { printed }) => pilot.printed(&printed),
-            Ok(Mail::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
-            Ok(Mail::Hello { hello }) => self.learned.hello = Some(hello),
-            Ok(Mail::Error(failed)) => {
-                let secrets = pilot.config_failed(&failed);
+            Ok(Message::Loaded { loaded }) => supervisor.loaded(loaded),
+            Ok(Message::Printed { printed }) => supervisor.printed(&printed),
+            Ok(Message::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
+            Ok(Message::Hello { hello }) => self.learned.hello = Some(hello),
+            Ok(Message::Error(failed)) => {
+                let secrets = supervisor.config_failed(&failed);
                 self.terminal.get_stream_mut().hide(&secrets);
                 self.learned.config_error = Some(failed.error);
             }
             // What follows in its transaction fails because of the first.
-            Ok(Mail::Failed { failed }) => drop(self.learned.failed.get_or_insert(*failed)),
+            Ok(Message::Failed { failed }) => drop(self.learned.failed.get_or_insert(*failed)),
             // Only the hook writes here. What it cannot say in JSON is no config.
             Err(error) => self.learned.config_error = Some(format!("the config could not be handed over: {error}")),
         }
@@ -298,9 +298,9 @@ impl Driver {
     /// Lets drizzle-kit do what it waits with, or ends it.
     fn release(&mut self, cleared: Result<Option<String>, Held>) -> io::Result<Option<Ending>> {
         match cleared {
-            Ok(instead) => self.mailbox.pass(instead.as_deref()).map(|()| None),
+            Ok(instead) => self.channel.pass(instead.as_deref()).map(|()| None),
             Err(held) => {
-                self.mailbox.stop()?;
+                self.channel.stop()?;
                 Ok(Some(Ending::Held(held)))
             }
         }
@@ -323,7 +323,7 @@ impl Driver {
     }
 
     /// Returns how the run ends because too much time has passed, if it does.
-    fn overdue(&mut self, pilot: &mut dyn Pilot) -> Option<Ending> {
+    fn overdue(&mut self, supervisor: &mut dyn Supervisor) -> Option<Ending> {
         let now = Instant::now();
         if now >= self.end {
             return Some(Ending::TimedOut { idle: false });
@@ -334,7 +334,7 @@ impl Driver {
             }
             Patience::Work if now >= self.quiet_since + self.idle => {
                 // Silence is what a long statement looks like.
-                if !pilot.is_executing(self.session.consented()) {
+                if !supervisor.is_executing(self.session.consented()) {
                     return Some(Ending::TimedOut { idle: true });
                 }
                 self.quiet_since = Instant::now();
@@ -417,7 +417,7 @@ impl Driver {
                             // Its words count although it was stopped: they tell how far it came.
                             Record::Ended(text) => drop(self.session.finish(text)),
                             // Whatever it waits with now, it does not do.
-                            Record::Mail(_) => self.mailbox.stop()?,
+                            Record::Message(_) => self.channel.stop()?,
                             _ => {}
                         }
                     }

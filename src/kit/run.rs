@@ -18,9 +18,9 @@ pub enum Ending {
     /// It was stopped because we were told to end, by this signal.
     Signalled(i32),
     /// It was stopped before it connected.
-    NotCleared,
+    Aborted,
     /// It was stopped because what let it go on was lost.
-    OffLeash,
+    LockLost,
     /// It was stopped before it sent what it was about to send.
     Held(Held),
     /// It printed more than anybody could have read.

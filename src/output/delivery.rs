@@ -15,7 +15,7 @@ use crate::output::github;
 use crate::output::record::{Record, View};
 use crate::output::report::Report;
 use crate::sql;
-use crate::term::film::Film;
+use crate::term::frames::Frames;
 use crate::term::redact::Secrets;
 use crate::term::transcript::ReadError;
 
@@ -161,23 +161,23 @@ pub fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
 
 /// Makes the page, with what was recorded.
 fn close_page(path: &Path, report: &Report, console: &mut Console) {
-    let developed = console.take_recordings().into_iter().map(develop);
-    let films: Result<Vec<Film>, ReadError> = developed.collect();
-    let films = films.unwrap_or_else(|error| {
+    let developed = console.take_recordings().into_iter().map(render);
+    let recordings: Result<Vec<Frames>, ReadError> = developed.collect();
+    let recordings = recordings.unwrap_or_else(|error| {
         console.warn(&format!("the recording is not in the page: {error}"));
         Vec::new()
     });
-    if let Err(error) = write_page(path, report, films, console.secrets()) {
+    if let Err(error) = write_page(path, report, recordings, console.secrets()) {
         console.lose(format!("the report {} could not be written: {error}", path.display()));
     }
 }
 
-fn write_page(path: &Path, report: &Report, films: Vec<Film>, secrets: &Secrets) -> anyhow::Result<()> {
+fn write_page(path: &Path, report: &Report, recordings: Vec<Frames>, secrets: &Secrets) -> anyhow::Result<()> {
     let clean = |text: &str| console::clean(&secrets.redact(text));
-    Ok(std::fs::write(path, report.page(films, secrets, clean)?)?)
+    Ok(std::fs::write(path, report.page(recordings, secrets, clean)?)?)
 }
 
-fn develop(mut recording: File) -> Result<Film, ReadError> {
+fn render(mut recording: File) -> Result<Frames, ReadError> {
     recording.rewind()?;
-    Film::of(files::Recording::new(BufReader::new(recording)))
+    Frames::of(files::Recording::new(BufReader::new(recording)))
 }

@@ -15,7 +15,7 @@ use crate::kit::command::{Call, Kit};
 use crate::kit::config::Config;
 use crate::kit::config_file::ConfigFile;
 use crate::kit::driver::{self, Deadlines};
-use crate::kit::mailbox::Mailbox;
+use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::Ending;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -66,7 +66,7 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     let kit = kit::held(shared, cwd)?;
     let started = Instant::now();
     let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (mailbox, mail) = Mailbox::create().map_err(|error| kit::no_mailbox(&error))?;
+    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     // Any command loads the config first, and is stopped then. This one would do no harm.
     let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
         "check:pg".into()
@@ -74,11 +74,11 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
         "check".into()
     }];
     let call = Call { cwd, args: &args, config: Some(&file), asks: false };
-    let pty = Pty::spawn(&kit.start(&call, &mailbox)).map_err(|error| kit::not_started(&error))?;
+    let pty = Pty::spawn(&kit.start(&call, &channel)).map_err(|error| kit::not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let mut reader = Reader::default();
     let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let run = driver::drive(stream, mailbox, deadlines, &mut reader)
+    let run = driver::drive(stream, channel, deadlines, &mut reader)
         .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
     console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
@@ -86,7 +86,7 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
         console.hide(|secrets| secrets::add_config(secrets, config, None));
     }
     match (reader.config, &run.ending) {
-        (Some(config), Ending::NotCleared) => Ok(Some(Drizzle { config, file, kit })),
+        (Some(config), Ending::Aborted) => Ok(Some(Drizzle { config, file, kit })),
         (_, Ending::Signalled(signal)) => {
             let summary = format!("stopped by {} while drizzle's config was loaded", signal_name(*signal));
             Err(Verdict::nothing(Exit::Signal(*signal), summary))

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
 use crate::kit::driver::{self, Deadlines};
-use crate::kit::mailbox::Mailbox;
+use crate::kit::hook_channel::HookChannel;
 use crate::kit::outcome::NEEDS_HOOK;
 use crate::kit::run::{Ending, Held, KitRun};
 use crate::outcome::{Exit, Verdict, signal_name};
@@ -70,12 +70,12 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
         return Ok(kit);
     }
     let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (mailbox, mail) = Mailbox::create().map_err(|error| no_mailbox(&error))?;
-    let Some(command) = kit.probe(cwd, &mailbox) else { return Ok(kit) };
+    let (channel, mail) = HookChannel::create().map_err(|error| no_hook_channel(&error))?;
+    let Some(command) = kit.probe(cwd, &channel) else { return Ok(kit) };
     let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let KitRun { hello, ending, seen, .. } = driver::drive(stream, mailbox, deadlines, &mut Reader::default())
+    let KitRun { hello, ending, seen, .. } = driver::drive(stream, channel, deadlines, &mut Reader::default())
         .map_err(|error| Verdict::internal("driving the terminal", &error))?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
@@ -102,7 +102,7 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
 }
 
 /// Says why the hook and we have no pipes to speak through.
-pub fn no_mailbox(error: &std::io::Error) -> Verdict {
+pub fn no_hook_channel(error: &std::io::Error) -> Verdict {
     Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
         .hint("set TMPDIR to a folder that can be written")
 }

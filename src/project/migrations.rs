@@ -25,7 +25,7 @@ use crate::project::{folder, unseen};
 const LOOK: Duration = Duration::from_secs(20);
 
 /// The folder and the database that belong together.
-pub struct Ground {
+pub struct MigrationsContext {
     pub place: Place,
     pub folder: Folder,
     /// The table of the history.
@@ -34,7 +34,7 @@ pub struct Ground {
     pub shown_folder: String,
 }
 
-impl Ground {
+impl MigrationsContext {
     /// Finds the database and the folder, and reads the folder. Connects to nothing.
     ///
     /// # Errors
@@ -46,17 +46,17 @@ impl Ground {
         cwd: &Path,
         console: &mut Console,
         log: &mut Record,
-    ) -> Result<Ground, Verdict> {
+    ) -> Result<MigrationsContext, Verdict> {
         let place = target::find(command, shared, args.url.as_deref(), cwd, console)?;
         log.target = Some(report::Target::of_postgres(&place.dsn));
-        Ground::of(place, args.migrations.as_deref(), cwd)
+        MigrationsContext::of(place, args.migrations.as_deref(), cwd)
     }
 
     /// Reads the folder that belongs to a database.
     ///
     /// # Errors
     /// With the verdict, where it is not there or cannot be read.
-    pub fn of(place: Place, migrations: Option<&Path>, cwd: &Path) -> Result<Ground, Verdict> {
+    pub fn of(place: Place, migrations: Option<&Path>, cwd: &Path) -> Result<MigrationsContext, Verdict> {
         let path = target::migrations_folder(migrations, place.drizzle.as_ref(), cwd);
         let folder = folder::read(&path)?;
         folder.journal().map_err(|error| folder::unusable(&error))?;
@@ -65,7 +65,7 @@ impl Ground {
             None => Config::default().migrations_table(),
         };
         let shown_folder = path.strip_prefix(cwd).unwrap_or(&path).display().to_string();
-        Ok(Ground { place, folder, table: Relation { schema, name }, shown_folder })
+        Ok(MigrationsContext { place, folder, table: Relation { schema, name }, shown_folder })
     }
 
     /// Returns the way to the database.

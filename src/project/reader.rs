@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::kit::config::{Config, ConfigError, KitSession};
-use crate::kit::driver::{Clearance, Pilot};
+use crate::kit::driver::{Reply, Supervisor};
 use crate::kit::prompt::Prompt;
 use crate::kit::run::Held;
 use crate::kit::session::Answer;
@@ -18,10 +18,10 @@ pub(super) struct Reader {
     pub variables: BTreeMap<String, Option<String>>,
 }
 
-impl Pilot for Reader {
-    fn config(&mut self, config: &Config) -> Clearance {
+impl Supervisor for Reader {
+    fn config(&mut self, config: &Config) -> Reply {
         self.config = Some(config.clone());
-        Clearance::Stop
+        Reply::Abort
     }
 
     fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
@@ -45,7 +45,7 @@ impl Pilot for Reader {
         false
     }
 
-    fn is_on_leash(&mut self) -> bool {
+    fn has_lock(&mut self) -> bool {
         true
     }
 

@@ -16,7 +16,7 @@ use crate::migrations::state::{Migration, State, Status};
 use crate::outcome::{Error, Exit, Verdict};
 
 use crate::project::filters::Divided;
-use crate::project::migrations::Ground;
+use crate::project::migrations::MigrationsContext;
 use crate::project::unseen;
 use crate::proof::confine::confined;
 use crate::run::transaction::of_fault;
@@ -62,7 +62,7 @@ pub fn made_of<'a>(status: &Status<'a>, history: &History) -> Vec<Migration<'a>>
 /// # Errors
 /// With the verdict, where no database can be made for them, or they do not run in it.
 pub fn of_database(
-    ground: &Ground,
+    context: &MigrationsContext,
     history: &History,
     migrations: &[Migration],
     clock: &Clock,
@@ -72,20 +72,26 @@ pub fn of_database(
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
     let table = (history.records != Records::Absent).then(|| history.table.clone());
     let (made, leaves) = confined(&statements, |confine| {
-        scratch::build(ground.dsn(), &Blueprint { confine, history: table }, clock.rest())
+        scratch::build(context.dsn(), &Blueprint { confine, history: table }, clock.rest())
     });
-    let made = made.map_err(|error| not_built(&error, leaves, &all, ground, clock))?;
-    let seen = fingerprint::fingerprint(ground.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
+    let made = made.map_err(|error| not_built(&error, leaves, &all, context, clock))?;
+    let seen = fingerprint::fingerprint(context.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
     let differences = fingerprint::difference(&made.lines, &seen.lines);
-    let Divided { differences, left_out } = ground.filters().divide(differences, &made.lines, &seen.lines);
+    let Divided { differences, left_out } = context.filters().divide(differences, &made.lines, &seen.lines);
     let renamed = renamed::renamed(&differences);
     let differences = differences.iter().map(ToString::to_string).collect();
     Ok(Compared { seen, differences, left_out, renamed })
 }
 
-fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground: &Ground, clock: &Clock) -> Verdict {
+fn not_built(
+    error: &ScratchError,
+    leaves: Option<Leaves>,
+    all: &[Query],
+    context: &MigrationsContext,
+    clock: &Clock,
+) -> Verdict {
     if let Some(leaves) = leaves {
-        return beyond(&leaves, all, ground);
+        return beyond(&leaves, all, context);
     }
     match error {
         ScratchError::Unready(error) => unseen::verdict(error, clock),
@@ -95,7 +101,7 @@ fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground
         ScratchError::Statement { idx, fault } => {
             let query = &all[*idx];
             let at = query.place(fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1)));
-            let file: PathBuf = ground.file(query.file.tag());
+            let file: PathBuf = context.file(query.file.tag());
             let summary = format!("{error} ({}), {}:{}", fault.sqlstate, file.display(), at.line);
             let cause = Error {
                 file: Some(file.display().to_string()),
@@ -109,10 +115,10 @@ fn not_built(error: &ScratchError, leaves: Option<Leaves>, all: &[Query], ground
 }
 
 /// Names the statement that would act beyond the scratch database. None was run.
-fn beyond(leaves: &Leaves, all: &[Query], ground: &Ground) -> Verdict {
+fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdict {
     let query = &all[leaves.query_idx];
     let at = query.place_of(leaves.at);
-    let file = ground.file(query.file.tag()).display().to_string();
+    let file = context.file(query.file.tag()).display().to_string();
     let summary =
         format!("{file}:{}: the migrations cannot be compared in a database beside this one: {}", at.line, leaves.why);
     let cause = Error {

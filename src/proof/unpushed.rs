@@ -8,7 +8,7 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::Dsn;
-use crate::db::inspect::idle::{self, Wanted};
+use crate::db::inspect::noop::{self, Wanted};
 use crate::db::inspect::reach::Relation;
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict};
@@ -22,7 +22,7 @@ use crate::run::spec::RunSpec;
 use crate::run::story;
 
 use crate::sql;
-use crate::sql::idle::Setting;
+use crate::sql::noop::Setting;
 use crate::sql::setting;
 
 /// Time for our own look at the columns.
@@ -59,7 +59,7 @@ impl Unpushed<'_> {
                     .to_owned(),
             ]),
             Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {
-                let real = self.without_idle(&statements, clock)?;
+                let real = self.without_noops(&statements, clock)?;
                 Ok(real.into_iter().map(would_run).collect())
             }
             _ => Err(verdict),
@@ -68,12 +68,12 @@ impl Unpushed<'_> {
 
     /// Leaves out what drizzle-kit repeats at every push although it changes nothing (0.31: the default of an array, and
     /// NULL for the columns of a composite primary key).
-    fn without_idle<'s>(&self, statements: &'s [Statement], clock: &Clock) -> Result<Vec<&'s Statement>, Verdict> {
+    fn without_noops<'s>(&self, statements: &'s [Statement], clock: &Clock) -> Result<Vec<&'s Statement>, Verdict> {
         let wanted: Vec<Option<Wanted>> = statements.iter().map(|statement| wanted(&statement.sql)).collect();
         let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
         let idle = match self.dsn() {
             Some(dsn) if !asked.is_empty() => {
-                idle::idle(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?
+                noop::repeated(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?
             }
             _ => vec![false; asked.len()],
         };

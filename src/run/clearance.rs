@@ -9,9 +9,9 @@ use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::{Dsn, Visit};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::engine::{self, Engine};
-use crate::kit::mailbox::{Go, Questions};
+use crate::kit::hook_channel::{Go, Questions};
 use crate::kit::schema_files;
-use crate::kit::whereabouts::{self, Whereabouts};
+use crate::kit::target_host::{self, TargetHost};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::report;
@@ -55,7 +55,7 @@ pub(super) fn clear(
     let bridge = match place.engine {
         Some(Engine::Pglite) if start.spec.holds() => {
             let made = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir();
-            Some(made.map_err(|error| kit::no_mailbox(&error))?)
+            Some(made.map_err(|error| kit::no_hook_channel(&error))?)
         }
         _ => None,
     };
@@ -141,10 +141,10 @@ fn is_where_the_lock_is(start: &Starting, dsn: Option<&Dsn>) -> Result<(), Verdi
 
 fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {
     let dialect = config.dialect().to_owned();
-    match (dsn, whereabouts::of(config)) {
+    match (dsn, target_host::of(config)) {
         (Some(dsn), _) => report::Target { dialect, schemas: config.schemas(), ..report::Target::of_postgres(dsn) },
-        (None, Whereabouts::Host(host)) => report::Target { dialect, host: Some(host), ..report::Target::default() },
-        (None, Whereabouts::Local | Whereabouts::Hidden) => report::Target { dialect, ..report::Target::default() },
+        (None, TargetHost::Host(host)) => report::Target { dialect, host: Some(host), ..report::Target::default() },
+        (None, TargetHost::Local | TargetHost::Hidden) => report::Target { dialect, ..report::Target::default() },
     }
 }
 
@@ -162,7 +162,7 @@ fn permitted(
         return Ok(policy.clone());
     }
     let profile = start.shared.profile.as_deref();
-    let is_hidden = dsn.is_none() && whereabouts::of(config) == Whereabouts::Hidden && start.spec.connects();
+    let is_hidden = dsn.is_none() && target_host::of(config) == TargetHost::Hidden && start.spec.connects();
     if is_hidden && start.policies.needs_host() && profile.is_none() {
         let dialect = config.driver.as_deref().unwrap_or(config.dialect());
         let summary = format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");

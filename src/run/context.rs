@@ -248,18 +248,18 @@ impl Cleared {
             (Dialect::Postgres | Dialect::MySql | Dialect::SingleStore, _) => return None,
             (_, Some(Engine::SqliteFile)) if migrates && by == "@libsql/client" && is_migrated_without => Switch::Off,
             (_, Some(Engine::SqliteFile)) if migrates => {
-                Switch::Idle("the migrations run in one transaction, in which it has no effect")
+                Switch::Ineffective("the migrations run in one transaction, in which it has no effect")
             }
             (Dialect::Turso, Some(Engine::SqliteFile)) => Switch::Off,
             (Dialect::Sqlite, Some(Engine::SqliteFile)) if is_since((0, 30, 6)) => Switch::Works,
-            (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Idle(
+            (Dialect::Sqlite, Some(Engine::SqliteFile)) => Switch::Ineffective(
                 "drizzle-kit before 0.30.6 executes the statements in a transaction, in which it has no effect",
             ),
             (_, Some(Engine::D1)) => {
-                Switch::Idle("D1 executes every statement in a transaction, in which it has no effect")
+                Switch::Ineffective("D1 executes every statement in a transaction, in which it has no effect")
             }
             (Dialect::Sqlite | Dialect::Turso, _) => {
-                Switch::Idle("a server of libSQL executes every statement in a session of its own")
+                Switch::Ineffective("a server of libSQL executes every statement in a session of its own")
             }
         };
         Some(Knows { catalog: self.sessions.catalog.as_ref(), switch })

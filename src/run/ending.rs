@@ -80,8 +80,8 @@ fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, databas
             let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
             with(exit, "drizzle-kit printed more than a sane program does, and was stopped".to_owned())
         }
-        KitEnding::OffLeash => unexplained("watching the lock"),
-        KitEnding::NotCleared | KitEnding::Finished(_) => unexplained("ending drizzle-kit"),
+        KitEnding::LockLost => unexplained("watching the lock"),
+        KitEnding::Aborted | KitEnding::Finished(_) => unexplained("ending drizzle-kit"),
     }
 }
 
@@ -217,7 +217,7 @@ fn failed(spec: &RunSpec, record: &RunRecord, run: &KitRun, error: Option<KitErr
     let ends_it = |failed: &&FailedStatement| error.is_none() || failed.statement.is_empty();
     let ended_it = run.failed.as_ref().filter(|failed| !consented && ends_it(failed));
     let error = refused.or(ended_it).map(FailedStatement::error).or(error);
-    // The warden says so in words when node itself could not be started.
+    // The reaper says so in words when node itself could not be started.
     let not_started = run.seen.last_text.lines.iter().any(|line| line.starts_with("drizzle-pilot: starting "));
     match ended {
         Ended::Code(126) if not_started => {

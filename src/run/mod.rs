@@ -2,7 +2,6 @@
 
 pub mod advice;
 mod answer;
-pub mod casting;
 mod clearance;
 mod consent;
 mod context;
@@ -22,5 +21,6 @@ mod start;
 pub mod story;
 mod supervisor;
 pub mod transaction;
+pub mod type_change;
 
 pub use context::{Lent, no_schema_sql};

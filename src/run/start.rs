@@ -11,7 +11,7 @@ use crate::db::connection::preflight;
 use crate::db::{Lease, Visit};
 use crate::kit::command::{Call, Kit};
 use crate::kit::driver::{self, Deadlines};
-use crate::kit::mailbox::Mailbox;
+use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::{Ending as KitEnding, KitRun};
 use crate::kit::schema_files;
 use crate::outcome::{Exit, Verdict};
@@ -27,7 +27,7 @@ use crate::run::record::RunRecord;
 use crate::run::spec::{Consent, Keep, RunSpec};
 use crate::run::supervisor::{Supervised, Supervisor};
 use crate::run::transaction::Transaction;
-use crate::run::{casting, clearance, kit_args, leftovers, permission, shown};
+use crate::run::{clearance, kit_args, leftovers, permission, shown, type_change};
 use crate::sql::Dialect;
 use crate::term::ended::Ended;
 use crate::term::interrupts::Interrupts;
@@ -96,16 +96,16 @@ fn drive<'a>(
     }
     let recorder = recorder(shared, spec, kit, console)?;
     let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (mailbox, mail) = Mailbox::create().map_err(|error| kit::no_mailbox(&error))?;
+    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
-    let command = kit.start(&call, &mailbox);
+    let command = kit.start(&call, &channel);
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
     let pty = Pty::spawn(&command).map_err(|error| kit::not_started(&error))?;
     let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
     let mut supervisor = Supervisor::new(start, record, console);
     // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
-    let run = catch_unwind(AssertUnwindSafe(|| driver::drive(stream, mailbox, deadlines, &mut supervisor)));
+    let run = catch_unwind(AssertUnwindSafe(|| driver::drive(stream, channel, deadlines, &mut supervisor)));
     let mut supervised = supervisor.end();
     let Supervised { record, cleared, console } = &mut supervised;
     if let Some(cleared) = cleared
@@ -223,15 +223,15 @@ fn diagnose(start: &Starting, cleared: &Cleared) -> Option<Verdict> {
 fn with_type_changes(start: &Starting, cleared: &Cleared, record: &RunRecord, verdict: Verdict) -> Verdict {
     let concerns_types = match verdict.exit {
         Exit::Refused | Exit::Changes => true,
-        Exit::Partial | Exit::Failed => verdict.error.as_ref().is_some_and(|error| casting::concerns(error)),
+        Exit::Partial | Exit::Failed => verdict.error.as_ref().is_some_and(|error| type_change::concerns(error)),
         _ => false,
     };
     match &cleared.place.dsn {
         Some(dsn) if concerns_types => {
-            let advice = casting::advise(dsn, &record.statements(), start.patience());
+            let advice = type_change::advise(dsn, &record.statements(), start.patience());
             let tables_named = |table: &str| cleared.tables_named(table);
             let scope = cleared.scope(start.spec, &record.answers, &tables_named);
-            casting::add(verdict, advice.with_lines(&cleared.policy, &scope))
+            type_change::add(verdict, advice.with_lines(&cleared.policy, &scope))
         }
         _ => verdict,
     }

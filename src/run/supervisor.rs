@@ -7,7 +7,7 @@ use crate::command_name::CommandName;
 use crate::db::Visit;
 use crate::db::inspect::backends;
 use crate::kit::config::{Config, ConfigError, KitSession};
-use crate::kit::driver::{Clearance, Pilot};
+use crate::kit::driver::{self, Reply};
 use crate::kit::mariadb;
 use crate::kit::prompt::Prompt;
 use crate::kit::run::Held;
@@ -64,14 +64,14 @@ impl<'a> Supervisor<'a> {
         Supervised { record: self.record, cleared, console: self.console }
     }
 
-    fn clear(&mut self, config: &Config) -> Result<Clearance, Verdict> {
+    fn clear(&mut self, config: &Config) -> Result<Reply, Verdict> {
         let config = self.start.spec.overlay.over(config);
         let (cleared, env) = clearance::clear(self.start, &config, &mut self.record, self.console)?;
         let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
-        let leash = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
+        let lock = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
         let go = Box::new(clearance::go(self.start, &cleared, env));
         self.phase = Phase::Cleared(Box::new(cleared));
-        Ok(Clearance::Go { go, leash, secrets: self.console.secrets().clone() })
+        Ok(Reply::Proceed { go, lock, secrets: self.console.secrets().clone() })
     }
 
     /// Shows the lines that the project's own files have printed. Before the config is known so are its secrets, and nothing
@@ -95,19 +95,19 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-impl Pilot for Supervisor<'_> {
+impl driver::Supervisor for Supervisor<'_> {
     fn config_failed(&mut self, failed: &ConfigError) -> Secrets {
         self.console.hide(|secrets| secrets::add_variables(secrets, &failed.variables, &[]));
         self.console.secrets().clone()
     }
 
-    fn config(&mut self, config: &Config) -> Clearance {
+    fn config(&mut self, config: &Config) -> Reply {
         self.record.report.timings.config_ms = Some(self.start.clock.elapsed().as_secs_f64() * 1e3);
         let cleared = self.clear(config);
         self.show_printed();
         cleared.unwrap_or_else(|verdict| {
             self.record.stop(Stop::Verdict(verdict));
-            Clearance::Stop
+            Reply::Abort
         })
     }
 
@@ -169,7 +169,7 @@ impl Pilot for Supervisor<'_> {
         }
     }
 
-    fn is_on_leash(&mut self) -> bool {
+    fn has_lock(&mut self) -> bool {
         let Phase::Cleared(cleared) = &self.phase else { return true };
         if cleared.has_lost_lock(self.start) {
             self.record.stop(Stop::LockLost);

@@ -15,7 +15,7 @@ use crate::output::report;
 use crate::project::unseen;
 use crate::run::gate::recheck::{Recheck, counted_now};
 use crate::run::spec::Locking;
-use crate::run::{advice, casting};
+use crate::run::{advice, type_change};
 
 /// How long the reply to COMMIT may take, where less than that is left of the run's time.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -110,12 +110,12 @@ fn statements(n_statements: usize) -> String {
 fn with_type_change(transaction: &Transaction, error: &ApplyError, clock: &Clock) -> Verdict {
     let verdict = failed(error, clock);
     let advice = match (error, &verdict.error) {
-        (ApplyError::Statement { statement, .. }, Some(cause)) if casting::concerns(cause) => {
-            casting::advise(&transaction.dsn, std::slice::from_ref(statement), clock.rest()).texts()
+        (ApplyError::Statement { statement, .. }, Some(cause)) if type_change::concerns(cause) => {
+            type_change::advise(&transaction.dsn, std::slice::from_ref(statement), clock.rest()).texts()
         }
         _ => Vec::new(),
     };
-    casting::add(verdict, advice)
+    type_change::add(verdict, advice)
 }
 
 /// Says why nothing was applied; or, where that cannot be known, so.

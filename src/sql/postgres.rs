@@ -12,9 +12,9 @@ use squawk_syntax::{SourceFile, SyntaxElement, SyntaxKind as K, SyntaxNode, Synt
 
 use crate::sql::dialect::Dialect;
 use crate::sql::effect::{Code, Effect, Kind, Proof, Reach, Reading, Run, TypeText, Using};
-use crate::sql::idle::Setting;
 use crate::sql::lex;
 use crate::sql::name::{ObjectName, PUBLIC};
+use crate::sql::noop::Setting;
 
 /// Reads a statement.
 pub(super) fn read(sql: &str) -> Reading {

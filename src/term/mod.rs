@@ -4,17 +4,17 @@
 
 pub mod command;
 pub mod ended;
-pub mod film;
+pub mod frames;
 pub mod interrupts;
 pub mod keys;
 pub mod paint;
 pub mod pty;
+pub mod reaper;
 pub mod recorder;
 pub mod redact;
 pub mod screen;
 pub mod stream;
 pub mod transcript;
-pub mod warden;
 
 pub use keys::Key;
 pub use screen::{Event, Screen};

@@ -16,8 +16,8 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::term::command::Command;
 use crate::term::ended::Ended;
+use crate::term::reaper;
 use crate::term::screen::{COLUMNS, ROWS};
-use crate::term::warden;
 
 /// A process tree in a pseudo-terminal of its own.
 pub struct Pty {
@@ -32,12 +32,12 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// Opens a pseudo-terminal and starts the command in it, under a warden that outlives us by a moment.
+    /// Opens a pseudo-terminal and starts the command in it, under a reaper that outlives us by a moment.
     ///
     /// Must be called before any thread exists: portable-pty allocates between fork and exec.
     ///
     /// # Errors
-    /// When no pseudo-terminal is to be had or our own program file cannot be started again as the warden.
+    /// When no pseudo-terminal is to be had or our own program file cannot be started again as the reaper.
     pub fn spawn(command: &Command) -> anyhow::Result<Pty> {
         let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
         let pair = portable_pty::native_pty_system().openpty(size)?;
@@ -46,7 +46,7 @@ impl Pty {
         disarm(&file)?;
 
         let mut builder = CommandBuilder::new(std::env::current_exe()?);
-        builder.args(warden::arguments(command));
+        builder.args(reaper::arguments(command));
         builder.cwd(&command.cwd);
         for name in &command.unset {
             builder.env_remove(name);
@@ -54,7 +54,7 @@ impl Pty {
         for (name, value) in &command.env {
             builder.env(name, value);
         }
-        let adopts = warden::adopt_orphans_of_none_but_ours();
+        let adopts = reaper::adopt_orphans_of_none_but_ours();
         let child = pair.slave.spawn_command(builder)?;
         drop(pair.slave); // else reading would never end after the child did
         let pid = child
@@ -109,22 +109,22 @@ impl Pty {
         Ok(self.ended)
     }
 
-    /// Asks the whole tree to end: the warden passes SIGTERM on and kills what is left after its grace.
+    /// Asks the whole tree to end: the reaper passes SIGTERM on and kills what is left after its grace.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Ends the session's own process group at once. The last resort, when even the warden does not answer.
+    /// Ends the session's own process group at once. The last resort, when even the reaper does not answer.
     pub fn kill(&self) {
-        // The warden may be gone and the rest of its group not; a group with members keeps its number.
+        // The reaper may be gone and the rest of its group not; a group with members keeps its number.
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
     }
 
-    /// Ends what a killed warden could not end.
+    /// Ends what a killed reaper could not end.
     fn sweep(&self) {
         self.kill();
         if self.adopts {
-            warden::end_children();
+            reaper::end_children();
         }
     }
 

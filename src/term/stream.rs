@@ -33,14 +33,14 @@ const KERNEL_PIECE: usize = 4095;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     Screen(Event),
-    /// A line from inside the program, through the mailbox.
-    Mail(String),
+    /// A line from inside the program, through the channel.
+    Message(String),
     /// We were asked to end, by this signal.
     Signal(i32),
     /// The program, or a process of its tree, ended; the output may not be at its end yet.
     ChildEnded,
     /// The watched descriptor has something to say.
-    Leash,
+    LockWatch,
     /// More output than a sane program prints.
     Flood,
     /// The output is at its end. Carries the text drawn since the last prompt.
@@ -56,10 +56,10 @@ impl Record {
             Record::Screen(Event::Frame(_)) => "frame",
             Record::Screen(Event::Closed) => "closed",
             Record::Screen(Event::Progress(_)) => "progress",
-            Record::Mail(_) => "mail",
+            Record::Message(_) => "mail",
             Record::Signal(_) => "signal",
             Record::ChildEnded => "child-ended",
-            Record::Leash => "leash",
+            Record::LockWatch => "lock",
             Record::Flood => "flood",
             Record::Ended(_) => "ended",
         }
@@ -74,10 +74,10 @@ pub struct ScreenStream {
     pty: Pty,
     screen: Screen,
     interrupts: Interrupts,
-    mailbox: Option<File>,
+    channel: Option<File>,
     mail: Vec<u8>,
     /// Is watched beside the rest, and read by its owner.
-    leash: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
     recorder: Option<FileRecorder>,
     /// The names that expectrl has not read yet, and what the named records are.
     names: VecDeque<u8>,
@@ -89,20 +89,20 @@ pub struct ScreenStream {
 }
 
 impl ScreenStream {
-    /// Makes the stream. The mailbox is read without blocking, line by line.
+    /// Makes the stream. The channel is read without blocking, line by line.
     pub fn new(
         pty: Pty,
         interrupts: Interrupts,
-        mailbox: Option<File>,
+        channel: Option<File>,
         recorder: Option<FileRecorder>,
     ) -> ScreenStream {
         ScreenStream {
             pty,
             screen: Screen::default(),
             interrupts,
-            mailbox,
+            channel,
             mail: Vec::new(),
-            leash: None,
+            lock: None,
             recorder,
             names: VecDeque::new(),
             records: VecDeque::new(),
@@ -118,9 +118,9 @@ impl ScreenStream {
         self.until = until;
     }
 
-    /// Watches a descriptor as well. When it is readable a [`Record::Leash`] comes, again and again until it was read.
-    pub fn keep_on(&mut self, leash: OwnedFd) {
-        self.leash = Some(leash);
+    /// Watches a descriptor as well. When it is readable a [`Record::LockWatch`] comes, again and again until it was read.
+    pub fn keep_on(&mut self, lock: OwnedFd) {
+        self.lock = Some(lock);
     }
 
     /// Tells whether the program reads single keys.
@@ -192,17 +192,17 @@ impl ScreenStream {
     fn look(&mut self) -> io::Result<()> {
         // A signal that came in a sleep is noted, and its wake is gone.
         let until = if self.interrupts.came().is_some() { Instant::now() } else { self.until };
-        let (output, wakes, mail, leash) = {
+        let (output, wakes, mail, lock) = {
             let mut polled = vec![PollFd::new(&self.interrupts, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
             let mail = polled.len();
-            polled.extend(self.mailbox.as_ref().map(|mailbox| PollFd::new(mailbox, PollFlags::IN)));
-            let leash = polled.len();
-            polled.extend(self.leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
+            polled.extend(self.channel.as_ref().map(|channel| PollFd::new(channel, PollFlags::IN)));
+            let lock = polled.len();
+            polled.extend(self.lock.as_ref().map(|lock| PollFd::new(lock, PollFlags::IN)));
             interrupts::wait(&mut polled, until)?;
             let came = |idxs: std::ops::Range<usize>| {
                 polled.get(idxs).is_some_and(|fds| fds.iter().any(|fd| !fd.revents().is_empty()))
             };
-            (came(1..2), came(0..1), came(mail..leash), came(leash..polled.len()))
+            (came(1..2), came(0..1), came(mail..lock), came(lock..polled.len()))
         };
         if wakes {
             self.interrupts.drain();
@@ -213,10 +213,10 @@ impl ScreenStream {
             self.push(Record::ChildEnded);
         }
         if mail {
-            self.take_mail();
+            self.take_message();
         }
-        if leash {
-            self.push(Record::Leash);
+        if lock {
+            self.push(Record::LockWatch);
         }
         if output {
             self.take_output()?;
@@ -227,11 +227,11 @@ impl ScreenStream {
         Ok(())
     }
 
-    fn take_mail(&mut self) {
+    fn take_message(&mut self) {
         let mut buffer = [0; 4096];
         const MOST: usize = 1 << 20; // no config is longer
         while let Some(n_bytes) =
-            self.mailbox.as_mut().filter(|_| self.mail.len() < MOST).and_then(|mailbox| mailbox.read(&mut buffer).ok())
+            self.channel.as_mut().filter(|_| self.mail.len() < MOST).and_then(|channel| channel.read(&mut buffer).ok())
         {
             self.mail.extend_from_slice(&buffer[..n_bytes]);
             if n_bytes < buffer.len() {
@@ -241,7 +241,7 @@ impl ScreenStream {
         while let Some(end) = self.mail.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.mail.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            self.push(Record::Mail(line));
+            self.push(Record::Message(line));
         }
     }
 
@@ -251,7 +251,7 @@ impl ScreenStream {
         if n_bytes == 0 {
             self.at_end = true;
             // What was sent before the end is told before it.
-            self.take_mail();
+            self.take_message();
             let text = self.screen.take_text();
             self.push(Record::Ended(text));
             return Ok(());

@@ -78,7 +78,7 @@ fn hit(running: &Running, blow: Blow) {
     let (pid, signal) = match blow {
         Blow::Signal(signal) => (running.pid(), signal),
         Blow::KillPilot => (running.pid(), Signal::KILL),
-        Blow::KillWarden => (named("drizzle-warden"), Signal::KILL),
+        Blow::KillWarden => (named("drizzle-reaper"), Signal::KILL),
         Blow::KillKit => (named("fake_kit"), Signal::KILL),
     };
     assert!(processes::signal(pid, signal), "{pid} ended before it was hit");
@@ -177,17 +177,17 @@ fn a_child_from_before_the_run_is_left_alone() {
     assert!(processes::signal(sleeper, Signal::KILL), "the child of the shell was ended");
 }
 
-/// Where no terminal hangs up, the kernel still tells the warden that its starter died.
+/// Where no terminal hangs up, the kernel still tells the reaper that its starter died.
 #[test]
 fn the_warden_does_not_outlive_its_starter() {
-    let marker = format!("{}-warden", std::process::id());
+    let marker = format!("{}-reaper", std::process::id());
     let mut starter = Command::new("sh")
-        .args(["-c", "\"$0\" __warden $$ sleep 600 & wait", env!("CARGO_BIN_EXE_drizzle-pilot")])
+        .args(["-c", "\"$0\" __reaper $$ sleep 600 & wait", env!("CARGO_BIN_EXE_drizzle-pilot")])
         .env(MARKER, &marker)
         .stdin(Stdio::null())
         .spawn()
         .expect("there is a shell");
-    until("the warden has started its command", || {
+    until("the reaper has started its command", || {
         processes::of_run(&marker).iter().any(|process| process.name == "sleep")
     });
     starter.kill().and_then(|()| starter.wait()).expect("the shell is our child");
@@ -198,11 +198,11 @@ fn the_warden_does_not_outlive_its_starter() {
 #[test]
 fn the_warden_starts_nothing_for_a_starter_that_is_gone() {
     let nobody = i32::MAX.to_string();
-    let warden =
-        Command::new(env!("CARGO_BIN_EXE_drizzle-pilot")).args(["__warden", &nobody, "echo", "started"]).output();
-    let warden = warden.expect("the program is built");
-    let said = String::from_utf8_lossy(&warden.stderr);
-    assert_eq!((warden.status.code(), warden.stdout.as_slice()), (Some(126), &b""[..]), "{said}");
+    let reaper =
+        Command::new(env!("CARGO_BIN_EXE_drizzle-pilot")).args(["__reaper", &nobody, "echo", "started"]).output();
+    let reaper = reaper.expect("the program is built");
+    let said = String::from_utf8_lossy(&reaper.stderr);
+    assert_eq!((reaper.status.code(), reaper.stdout.as_slice()), (Some(126), &b""[..]), "{said}");
     assert!(said.contains("the starting process is gone"), "{said}");
 }
 

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use drizzle_pilot::term::pty::Pty;
-use drizzle_pilot::term::warden;
+use drizzle_pilot::term::reaper;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 use serde_json::Value;
@@ -44,9 +44,9 @@ fn main() -> io::Result<()> {
         SLEEPER => return sleep_for_ever(),
         PANIC => return panic_with_a_terminal(),
         HEIR => return inherit(&args[2..]),
-        warden::NAME => {
+        reaper::NAME => {
             let args: Vec<OsString> = args.into_iter().skip(2).map(OsString::from).collect();
-            std::process::exit(warden::run(&args));
+            std::process::exit(reaper::run(&args));
         }
         _ => {}
     }

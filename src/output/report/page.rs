@@ -1,4 +1,4 @@
-//! One run as a page that needs no network: the report, and the recording as a film.
+//! One run as a page that needs no network: the report, and the recording as a frames.
 //!
 //! What the page tells is the JSON report itself, without its secrets. The template escapes everything; and should
 //! something get through, the page allows no script and no style but its own two, by their digests, and no request.
@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::output::report::Report;
-use crate::term::film::Film;
+use crate::term::frames::Frames;
 use crate::term::redact::Secrets;
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -25,14 +25,14 @@ impl Report {
     /// When the template does not know what is in the report.
     pub fn page(
         &self,
-        films: Vec<Film>,
+        recordings: Vec<Frames>,
         secrets: &Secrets,
         clean: impl Fn(&str) -> String,
     ) -> Result<String, minijinja::Error> {
         let report = serde_json::to_value(self).expect("a report has only strings and numbers");
         let report = each_text(secrets.redact_json(report), &clean);
-        let films: Vec<Film> = films.into_iter().map(|film| film.cleaned(&clean)).collect();
-        let last_texts: Vec<String> = films.iter().map(Film::last_text).collect();
+        let recordings: Vec<Frames> = recordings.into_iter().map(|frames| frames.cleaned(&clean)).collect();
+        let last_texts: Vec<String> = recordings.iter().map(Frames::last_text).collect();
 
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -43,7 +43,7 @@ impl Report {
             report => minijinja::Value::from(Serde(report)),
             sentence => self.database_in_words(),
             version => env!("CARGO_PKG_VERSION"),
-            films => minijinja::Value::from(Serde(films)),
+            recordings => minijinja::Value::from(Serde(recordings)),
             last_texts,
             style => minijinja::Value::from_safe_string(STYLE.to_owned()),
             script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
@@ -170,25 +170,25 @@ mod tests {
         }
     }
 
-    fn film(text: &str) -> Film {
+    fn frames(text: &str) -> Frames {
         let cast = format!(
             "{}\n{}\n",
             serde_json::json!({ "version": 2, "width": 320, "height": 2000, "title": text }),
             serde_json::json!([0.5, "o", text])
         );
-        Film::of(cast.as_bytes()).expect("it is a recording")
+        Frames::of(cast.as_bytes()).expect("it is a recording")
     }
 
-    fn page(report: &Report, films: Vec<Film>, secrets: &Secrets) -> String {
+    fn page(report: &Report, recordings: Vec<Frames>, secrets: &Secrets) -> String {
         report
-            .page(films, secrets, |text| crate::term::redact::Secrets::redact(secrets, text))
+            .page(recordings, secrets, |text| crate::term::redact::Secrets::redact(secrets, text))
             .expect("the page is made")
     }
 
     #[test]
     fn a_page_has_all_of_the_report() {
-        let page = page(&full("a text"), vec![film("a film"), film("another")], &Secrets::default());
-        for part in ["drop_table", "at least 2 rows", "No, abort", "1.2 s", "2.0 s", "an_id", "a film", "another"] {
+        let page = page(&full("a text"), vec![frames("a frames"), frames("another")], &Secrets::default());
+        for part in ["drop_table", "at least 2 rows", "No, abort", "1.2 s", "2.0 s", "an_id", "a frames", "another"] {
             assert!(page.contains(part), "{part} is missing in {page}");
         }
     }
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn nothing_from_outside_is_markup() {
         let hostile = "</script></pre><script>alert(1)</script><!-- \"'><img src=x onerror=alert(1)> {{ 7*7 }}";
-        let page = page(&full(hostile), vec![film(hostile)], &Secrets::default());
-        let plain = self::page(&full("x"), vec![film("x")], &Secrets::default());
+        let page = page(&full(hostile), vec![frames(hostile)], &Secrets::default());
+        let plain = self::page(&full("x"), vec![frames("x")], &Secrets::default());
         for mark in ["<script", "</script", "</pre>", "<!--", "<img"] {
             assert_eq!(page.matches(mark).count(), plain.matches(mark).count(), "{mark}");
         }
@@ -208,7 +208,7 @@ mod tests {
     fn a_secret_is_blanked_before_it_is_escaped() {
         let mut secrets = Secrets::default();
         secrets.add(["hun<ter&2".to_owned()]);
-        let page = page(&full("of hun<ter&2"), vec![film("in hun<ter&2")], &secrets);
+        let page = page(&full("of hun<ter&2"), vec![frames("in hun<ter&2")], &secrets);
         assert!(page.contains("of [REDACTED]") && page.contains("in [REDACTED]"), "{page}");
         assert!(!page.contains("ter&amp;2") && !page.contains("ter\\u00262"), "{page}");
     }
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_page_asks_for_nothing_from_elsewhere() {
-        let page = page(&full("x"), vec![film("x")], &Secrets::default());
+        let page = page(&full("x"), vec![frames("x")], &Secrets::default());
         assert!(page.contains("default-src 'none'"));
         for way in ["http:", "https:", "url(", "@import", " src=", " href=", "fetch(", "innerHTML"] {
             assert!(!page.contains(way), "{way}");

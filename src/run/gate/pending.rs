@@ -12,7 +12,7 @@ use crate::migrations::state::Migration;
 use crate::output::report::{self, Judgement};
 use crate::policy::decide::Consent;
 use crate::policy::{Policy, Refusal, Scope};
-use crate::project::migrations::Ground;
+use crate::project::migrations::MigrationsContext;
 use crate::run::gate::judge::{Blind, Gate, Judged};
 use crate::run::gate::owners::Owners;
 use crate::sql::effect::Effect;
@@ -41,7 +41,7 @@ struct Stated<'a> {
 
 /// Judges the migrations. In a database that nothing was ever made in, nothing is at stake.
 pub fn weigh(
-    ground: &Ground,
+    context: &MigrationsContext,
     policy: &Policy,
     pending: &[Migration],
     history: &History,
@@ -54,7 +54,7 @@ pub fn weigh(
     // What nobody reads would hide what stands behind it: it comes last.
     let is_read = |sql: &str| !sql::read(sql, Dialect::Postgres).effects.contains(&Effect::Unknown);
     let (read, unread): (Vec<Stated>, Vec<Stated>) = all.into_iter().partition(|stated| is_read(&stated.sql));
-    let schemas = ground.place.drizzle.as_ref().map_or_else(|| Config::default().schemas(), |it| it.config.schemas());
+    let schemas = context.place.drizzle.as_ref().map_or_else(|| Config::default().schemas(), |it| it.config.schemas());
     let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
     let name = format!("drizzle-pilot-{} migrate", std::process::id());
     let gate = Gate {
@@ -67,7 +67,7 @@ pub fn weigh(
         row_policies: &[],
         truncated: &[],
         look_up: &|wanted| {
-            let visit = Visit::to(ground.dsn(), &name, "").map_err(Blind::Failed)?;
+            let visit = Visit::to(context.dsn(), &name, "").map_err(Blind::Failed)?;
             reach::look_up(&visit, wanted, LOOK.min(clock.rest())).map_err(Blind::Failed)
         },
         owners: &Owners::unknown(),
@@ -76,15 +76,15 @@ pub fn weigh(
     let unread = unread.into_iter().filter(|stated| !sql::adds_only(&stated.sql));
     let all: Vec<Stated> = read.into_iter().chain(unread).collect();
     let texts: Vec<String> = all.iter().map(|stated| stated.sql.clone()).collect();
-    Some(Weighed::of(ground, &all, gate.judge(&texts, &[])))
+    Some(Weighed::of(context, &all, gate.judge(&texts, &[])))
 }
 
 impl Weighed {
-    fn of(ground: &Ground, all: &[Stated], judged: Judged) -> Weighed {
+    fn of(context: &MigrationsContext, all: &[Stated], judged: Judged) -> Weighed {
         let Judged { statements, blind, is_blindness_told, decision, .. } = judged;
         let mut told = Vec::new();
         for (stated, statement) in all.iter().zip(&statements) {
-            let (file, line) = (ground.file(stated.query.file.tag()), stated.query.place_of(stated.at).line);
+            let (file, line) = (context.file(stated.query.file.tag()), stated.query.place_of(stated.at).line);
             for hazard in statement.hazards.iter().filter(|hazard| hazard.verdict == Judgement::Refused) {
                 let what = format!("{} {}", hazard.hazard, hazard.objects.join(", "));
                 let rows = match hazard.quantity() {

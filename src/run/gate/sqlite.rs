@@ -23,7 +23,7 @@ pub enum Switch {
     /// References are checked nowhere among the statements.
     Off,
     /// It has no effect, for this reason.
-    Idle(&'static str),
+    Ineffective(&'static str),
 }
 
 /// What the statements come to in SQLite.
@@ -71,7 +71,7 @@ pub(super) fn find(assessed: &[Assessed], knows: Knows) -> Found {
             match knows.switch {
                 Switch::Works => checks = !words.contains("off"),
                 Switch::Off => {}
-                Switch::Idle(why) => why_not = Some(why),
+                Switch::Ineffective(why) => why_not = Some(why),
             }
         }
         for (before, kind) in &statement.retyped {
@@ -350,7 +350,7 @@ mod tests {
     fn rows_that_refer_to_a_table_go_with_it_where_the_switch_does_not_keep_them() {
         let catalog = catalog();
         let both: Vec<&str> = COLUMNS.into_iter().chain(ROWS).collect();
-        let found = check(&REBUILD, Switch::Idle("it is in a transaction"), Some(&catalog), &both);
+        let found = check(&REBUILD, Switch::Ineffective("it is in a transaction"), Some(&catalog), &both);
         let note = found.held[3].stake.note.clone().unwrap_or_default();
         assert!(note.contains("by user ON DELETE CASCADE") && note.contains("it is in a transaction"), "{note}");
         assert_eq!(found.held[3].stake.count, Some(Count::Rows(3)));

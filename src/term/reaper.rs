@@ -16,8 +16,8 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 
 use crate::term::command::Command;
 
-/// The first argument that makes this program the warden.
-pub const NAME: &str = "__warden";
+/// The first argument that makes this program the reaper.
+pub const NAME: &str = "__reaper";
 
 /// Time between asking the tree to end and killing it.
 const GRACE: Duration = Duration::from_millis(700);
@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_millis(700);
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
-/// Returns the arguments that start the warden for a command.
+/// Returns the arguments that start the reaper for a command.
 pub fn arguments(command: &Command) -> Vec<OsString> {
     let us = rustix::process::getpid().as_raw_nonzero().to_string();
     let mut arguments = vec![NAME.into(), us.into(), command.program.clone().into_os_string()];
@@ -34,14 +34,14 @@ pub fn arguments(command: &Command) -> Vec<OsString> {
     arguments
 }
 
-/// Runs as the warden. `arguments` are those after [`NAME`]: our starter's process id, the program, its arguments.
+/// Runs as the reaper. `arguments` are those after [`NAME`]: our starter's process id, the program, its arguments.
 /// Returns the exit code; where the command died by a signal, dies by the same one.
 pub fn run(arguments: &[OsString]) -> i32 {
     let [starter, program, rest @ ..] = arguments else {
         return CANNOT_RUN;
     };
-    match Warden::start(starter, program, rest) {
-        Ok(mut warden) => warden.watch(),
+    match Reaper::start(starter, program, rest) {
+        Ok(mut reaper) => reaper.watch(),
         Err(error) => {
             // Where nobody can be told, the status says it.
             let told = format!("drizzle-pilot: starting {}: {error}\n", program.display());
@@ -51,21 +51,21 @@ pub fn run(arguments: &[OsString]) -> i32 {
     }
 }
 
-struct Warden {
+struct Reaper {
     child: Pid,
     wakes: SignalDelivery<UnixStream, SignalOnly>,
     /// Whether a signal came that is the order to end the command.
     must_stop: bool,
 }
 
-impl Warden {
-    fn start(starter: &OsStr, program: &OsStr, rest: &[OsString]) -> std::io::Result<Warden> {
+impl Reaper {
+    fn start(starter: &OsStr, program: &OsStr, rest: &[OsString]) -> std::io::Result<Reaper> {
         let (read, write) = UnixStream::pair()?;
         // SIGINT of the terminal reaches the command by itself; we only must not die of it before the command does.
         let signals = [SIGCHLD, SIGTERM, SIGHUP, SIGQUIT, SIGINT];
         let wakes = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
-        // So that `pkill drizzle-pilot` means the program and not its warden.
-        let _ = rustix::thread::set_name(c"drizzle-warden");
+        // So that `pkill drizzle-pilot` means the program and not its reaper.
+        let _ = rustix::thread::set_name(c"drizzle-reaper");
         adopt_orphans();
         let starter = starter.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
         if die_with_starter().is_ok() && rustix::process::getppid() != starter {
@@ -73,7 +73,7 @@ impl Warden {
         }
         let child = std::process::Command::new(program).args(rest).spawn()?;
         let child = Pid::from_raw(child.id().cast_signed()).expect("a started process has an id above zero");
-        Ok(Warden { child, wakes, must_stop: false })
+        Ok(Reaper { child, wakes, must_stop: false })
     }
 
     /// Waits for the command, or for the order to end it, and leaves nothing behind.
@@ -140,7 +140,7 @@ pub(super) fn end_children() {
     }
 }
 
-/// Makes the orphans of what we start our children, as the warden does, in case that the warden itself is killed.
+/// Makes the orphans of what we start our children, as the reaper does, in case that the reaper itself is killed.
 /// Returns whether every child is ours to end then: a shell that became us by `exec` may have left us some of its own.
 pub(super) fn adopt_orphans_of_none_but_ours() -> bool {
     // Does not collect a child that has ended, and fails where there is none at all: waitid(2), WNOWAIT and ECHILD.

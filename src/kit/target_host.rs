@@ -9,7 +9,7 @@ use crate::kit::config::Config;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereabouts {
+pub enum TargetHost {
     /// On this machine, without a network: a file, or inside node.
     Local,
     /// On this host, in its one spelling.
@@ -19,26 +19,26 @@ pub enum Whereabouts {
 }
 
 /// Reads where a config connects.
-pub fn of(config: &Config) -> Whereabouts {
+pub fn of(config: &Config) -> TargetHost {
     let credential = |name: &str| {
         config.db_credentials.get(name).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty())
     };
     match (config.dialect(), config.driver.as_deref()) {
-        ("postgresql", Some("pglite")) => Whereabouts::Local,
+        ("postgresql", Some("pglite")) => TargetHost::Local,
         ("mysql" | "singlestore", None | Some("mysql2")) => {
             let url = ["url", "uri", "connectionString"].into_iter().find_map(credential);
             match (credential("host"), url.map(host_of_mysql)) {
-                (Some(host), None) => Whereabouts::Host(host::spell(host)),
-                (None, Some(Some(host))) => Whereabouts::Host(host),
-                (Some(host), Some(Some(other))) if host::spell(host) == other => Whereabouts::Host(other),
-                _ => Whereabouts::Hidden,
+                (Some(host), None) => TargetHost::Host(host::spell(host)),
+                (None, Some(Some(host))) => TargetHost::Host(host),
+                (Some(host), Some(Some(other))) if host::spell(host) == other => TargetHost::Host(other),
+                _ => TargetHost::Hidden,
             }
         }
         ("sqlite" | "turso", None | Some("better-sqlite" | "libsql" | "turso")) => match credential("url") {
             Some(url) => place_of_sqlite(url),
-            None => Whereabouts::Hidden,
+            None => TargetHost::Hidden,
         },
-        _ => Whereabouts::Hidden,
+        _ => TargetHost::Hidden,
     }
 }
 
@@ -53,15 +53,15 @@ fn host_of_mysql(url: &str) -> Option<String> {
 }
 
 /// Reads a URL of libsql, or the path of a file.
-fn place_of_sqlite(text: &str) -> Whereabouts {
+fn place_of_sqlite(text: &str) -> TargetHost {
     match Url::parse(text) {
         // A path, or `:memory:`.
-        Err(url::ParseError::RelativeUrlWithoutBase) => Whereabouts::Local,
-        Err(_) => Whereabouts::Hidden,
-        Ok(url) if url.scheme() == "file" => Whereabouts::Local,
+        Err(url::ParseError::RelativeUrlWithoutBase) => TargetHost::Local,
+        Err(_) => TargetHost::Hidden,
+        Ok(url) if url.scheme() == "file" => TargetHost::Local,
         Ok(url) => match url.host_str().filter(|host| !host.is_empty() && !host.contains('%')) {
-            Some(host) => Whereabouts::Host(host::spell(host)),
-            None => Whereabouts::Hidden,
+            Some(host) => TargetHost::Host(host::spell(host)),
+            None => TargetHost::Hidden,
         },
     }
 }
@@ -74,9 +74,9 @@ mod tests {
     fn check(config: serde_json::Value, host: Option<&str>) {
         let config: Config = serde_json::from_value(config).expect("the case is a config");
         let expected = match host {
-            Some("") => Whereabouts::Local,
-            Some(host) => Whereabouts::Host(host.to_owned()),
-            None => Whereabouts::Hidden,
+            Some("") => TargetHost::Local,
+            Some(host) => TargetHost::Host(host.to_owned()),
+            None => TargetHost::Hidden,
         };
         assert_eq!(of(&config), expected, "{config:?}");
     }

@@ -52,18 +52,18 @@ const SCRIPTS: [(&str, &str); 6] = [
 
 /// A private directory with the hook and the pipes; gone when dropped.
 #[derive(Debug)]
-pub struct Mailbox {
+pub struct HookChannel {
     dir: tempfile::TempDir,
     /// Held open for both directions, so that neither side ever waits for the other to open.
     down: File,
 }
 
-impl Mailbox {
+impl HookChannel {
     /// Makes the directory (readable by us alone), the hook and the pipes. Returns the end to read from as well.
     ///
     /// # Errors
     /// When the temporary directory cannot be written.
-    pub fn create() -> std::io::Result<(Mailbox, File)> {
+    pub fn create() -> std::io::Result<(HookChannel, File)> {
         let dir = tempfile::Builder::new().prefix("drizzle-pilot-").tempdir()?;
         for (name, script) in SCRIPTS {
             std::fs::write(dir.path().join(name), script)?;
@@ -76,7 +76,7 @@ impl Mailbox {
         };
         let up = open("up")?;
         let down = open("down")?;
-        Ok((Mailbox { dir, down }, up))
+        Ok((HookChannel { dir, down }, up))
     }
 
     /// Returns the path of the hook.

@@ -18,7 +18,7 @@ const FIRST_ROWS: u16 = 40;
 
 /// A recording as pictures.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Film {
+pub struct Frames {
     pub title: String,
     pub pictures: Vec<Picture>,
     /// When a key was pressed, in seconds from the start, and which.
@@ -46,15 +46,15 @@ pub type Row = Vec<Run>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run(pub String, pub String);
 
-impl Film {
+impl Frames {
     /// Develops a recording.
     ///
     /// # Errors
     /// When it is not asciicast v2.
-    pub fn of(from: impl BufRead) -> Result<Film, ReadError> {
+    pub fn of(from: impl BufRead) -> Result<Frames, ReadError> {
         let mut reader = Reader::open(from)?;
         let title = [&reader.header.command, &reader.header.title].into_iter().flatten().next();
-        let mut film = Film { title: title.cloned().unwrap_or_default(), ..Film::default() };
+        let mut frames = Frames { title: title.cloned().unwrap_or_default(), ..Frames::default() };
         let mut camera = Camera::new(u16::try_from(reader.header.width).ok());
         let mut undeveloped: Option<f64> = None;
         while let Some(piece) = reader.next() {
@@ -63,30 +63,32 @@ impl Film {
             // What stood there when a key was pressed is why it was pressed.
             let is_over = |since: f64| now - since > TOGETHER || matches!(piece, Piece::Keys(_));
             if let Some(since) = undeveloped.take_if(|since| is_over(*since)) {
-                film.pictures.extend(camera.shoot(since));
+                frames.pictures.extend(camera.shoot(since));
             }
             if camera.n_looked > MOST_ROWS {
-                film.is_cut = true;
+                frames.is_cut = true;
                 break;
             }
-            film.seconds = now;
+            frames.seconds = now;
             match piece {
                 Piece::Output(text) => {
                     camera.draw(text.as_bytes());
                     undeveloped.get_or_insert(now);
                 }
-                Piece::Keys(bytes) => film.keys.extend(keys(bytes.as_bytes()).map(|key| (now, key.name().to_owned()))),
+                Piece::Keys(bytes) => {
+                    frames.keys.extend(keys(bytes.as_bytes()).map(|key| (now, key.name().to_owned())))
+                }
             }
         }
         if let Some(since) = undeveloped {
-            film.pictures.extend(camera.shoot(since));
+            frames.pictures.extend(camera.shoot(since));
         }
-        Ok(film)
+        Ok(frames)
     }
 
-    /// Returns the film with every text as it may be shown.
+    /// Returns the frames with every text as it may be shown.
     #[must_use]
-    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Film {
+    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Frames {
         self.title = clean(&self.title);
         for run in self.pictures.iter_mut().flat_map(|picture| &mut picture.rows).flat_map(|(_, row)| row) {
             run.0 = clean(&run.0);
@@ -218,11 +220,11 @@ fn style(cell: &vt100::Cell) -> String {
 mod tests {
     use super::*;
 
-    fn film(pieces: &[(f64, &str, &str)]) -> Film {
+    fn frames(pieces: &[(f64, &str, &str)]) -> Frames {
         let header = serde_json::json!({ "version": 2, "width": 20, "height": 2000, "command": "drizzle-kit push" });
         let lines = pieces.iter().map(|piece| serde_json::json!(piece).to_string());
         let cast: Vec<String> = std::iter::once(header.to_string()).chain(lines).collect();
-        Film::of(cast.join("\n").as_bytes()).expect("it is a recording")
+        Frames::of(cast.join("\n").as_bytes()).expect("it is a recording")
     }
 
     fn run(text: &str, style: &str) -> Run {
@@ -231,41 +233,41 @@ mod tests {
 
     #[test]
     fn a_picture_holds_what_differs_from_the_one_before() {
-        let film = film(&[
+        let frames = frames(&[
             (0.1, "o", "Is it new?\r\n"),
             (0.11, "o", "\x1b[36m❯ yes\x1b[0m\r\n  no"),
             (0.5, "i", "\x1b[B\r"),
             (0.6, "o", "\x1b[1A\r  yes\x1b[1B\r\x1b[1;36m❯ no\x1b[0m"),
         ]);
-        assert_eq!(film.title, "drizzle-kit push");
-        let [before, after] = film.pictures.as_slice() else { panic!("{film:?}") };
+        assert_eq!(frames.title, "drizzle-kit push");
+        let [before, after] = frames.pictures.as_slice() else { panic!("{frames:?}") };
         assert_eq!((before.at, before.n_rows, before.rows.len()), (0.1, 3, 3));
         assert_eq!(before.rows[1], (1, vec![run("❯ yes", "fg6")]));
         assert_eq!((after.at, after.n_rows), (0.6, 3));
         assert_eq!(after.rows, [(1, vec![run("  yes", "")]), (2, vec![run("❯ no", "bold fg6")])]);
-        assert_eq!(film.keys, [(0.5, "down".to_owned()), (0.5, "enter".to_owned())]);
-        assert_eq!(film.last_text(), "Is it new?\n  yes\n❯ no");
+        assert_eq!(frames.keys, [(0.5, "down".to_owned()), (0.5, "enter".to_owned())]);
+        assert_eq!(frames.last_text(), "Is it new?\n  yes\n❯ no");
     }
 
     #[test]
     fn rows_that_are_gone_are_gone() {
-        let film = film(&[(0.0, "o", "one\r\ntwo\r\nthree"), (1.0, "o", "\x1b[2K\x1b[1A\x1b[2K\x1b[G")]);
-        assert_eq!(film.pictures.iter().map(|picture| picture.n_rows).collect::<Vec<_>>(), [3, 1]);
-        assert_eq!(film.last_text(), "one");
+        let frames = frames(&[(0.0, "o", "one\r\ntwo\r\nthree"), (1.0, "o", "\x1b[2K\x1b[1A\x1b[2K\x1b[G")]);
+        assert_eq!(frames.pictures.iter().map(|picture| picture.n_rows).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(frames.last_text(), "one");
     }
 
     #[test]
     fn what_is_higher_than_the_first_screen_does_not_scroll() {
         let text: String = (0..100).map(|line| format!("line {line}\r\n")).collect();
-        assert!(film(&[(0.0, "o", &text)]).last_text().starts_with("line 0\nline 1\n"));
+        assert!(frames(&[(0.0, "o", &text)]).last_text().starts_with("line 0\nline 1\n"));
     }
 
     #[test]
     fn a_flood_is_cut() {
         let text = "x\r\n".repeat(1000);
         let texts: Vec<(f64, &str, &str)> = (0..300).map(|second| (f64::from(second), "o", text.as_str())).collect();
-        let film = film(&texts);
-        assert!(film.is_cut);
-        assert!(film.pictures.len() < 100, "{}", film.pictures.len());
+        let frames = frames(&texts);
+        assert!(frames.is_cut);
+        assert!(frames.pictures.len() < 100, "{}", frames.pictures.len());
     }
 }

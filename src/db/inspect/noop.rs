@@ -23,7 +23,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// When the server cannot be asked.
-pub fn idle(dsn: &Dsn, wanted: &[Wanted], deadline: Duration) -> Result<Vec<bool>, ConnectError> {
+pub fn repeated(dsn: &Dsn, wanted: &[Wanted], deadline: Duration) -> Result<Vec<bool>, ConnectError> {
     // The catalog shows a literal with the type that it was given. A column of a primary key is never nullable (42P16).
     const IDLE: &str = "
         SELECT CASE WHEN $4::text IS NULL
