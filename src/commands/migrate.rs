@@ -9,7 +9,7 @@ use crate::cli::{self, MigrateArgs, Shared};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::commands::status;
-use crate::db::Lease;
+use crate::db::AdvisoryLock;
 use crate::db::change::rehearsal::{self, Rehearsal};
 use crate::db::connection::preflight;
 use crate::db::inspect::history::History;
@@ -82,7 +82,8 @@ fn attempt(
         preflight::await_server(context.dsn(), &run_id(), wait, &mut told)
             .map_err(|error| unseen::verdict(&error, clock))?;
     }
-    let lease = lock::take(lock::visit(context.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
+    let advisory_lock =
+        lock::take(lock::visit(context.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 
     let migrating = Migrating {
         shared,
@@ -91,7 +92,7 @@ fn attempt(
         url: args.place.url.as_deref(),
         migrations: args.place.migrations.as_deref(),
         kit_args: cli::kit_args(&args.kit_args),
-        lease: &lease,
+        advisory_lock: &advisory_lock,
         clock,
         cwd: &cwd,
     };
@@ -108,7 +109,7 @@ pub struct Migrating<'a> {
     pub migrations: Option<&'a Path>,
     /// More arguments for drizzle-kit.
     pub kit_args: &'a [OsString],
-    pub lease: &'a Lease,
+    pub advisory_lock: &'a AdvisoryLock,
     pub clock: &'a Clock,
     pub cwd: &'a Path,
 }
@@ -390,7 +391,7 @@ fn run_steps(
         before,
         n_applied,
         n_rows,
-        lost_the_lock: !migrating.lease.lives(),
+        lost_the_lock: !migrating.advisory_lock.lives(),
     };
     Err(failed(verdict, &aftermath, log))
 }
@@ -423,7 +424,7 @@ fn step(
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    let Migrating { shared, context, url, migrations, kit_args, lease, clock, cwd, .. } = migrating;
+    let Migrating { shared, context, url, migrations, kit_args, advisory_lock, clock, cwd, .. } = migrating;
     let copy = n_entries.map(|n_entries| first_entries(context, n_entries)).transpose().map_err(|error| {
         Verdict::nothing(Exit::Failed, format!("copying the first migrations into a temporary folder: {error}"))
     })?;
@@ -446,7 +447,13 @@ fn step(
         lock: Locking::Held,
     };
     let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
-    Ok(story::run(&shared, &spec, &Lent { lock: Some(lease), ..Lent::schema_sql(&no_schema_sql) }, console, log))
+    Ok(story::run(
+        &shared,
+        &spec,
+        &Lent { lock: Some(advisory_lock), ..Lent::schema_sql(&no_schema_sql) },
+        console,
+        log,
+    ))
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.

@@ -19,7 +19,7 @@ use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{Dsn, Lease, Visit};
+use crate::db::{AdvisoryLock, Dsn, Visit};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
@@ -90,8 +90,8 @@ fn attempt(
 
     // Whoever is to be asked may take his time, and others need not wait for that.
     let visit = lock::visit(dsn, &format!("drizzle-pilot-{} reset", std::process::id()), "", clock)?;
-    let held = if args.yes && !args.dry_run { Ok(lease(visit, args, clock, console)?) } else { Err(visit) };
-    let visit = held.as_ref().map_or_else(|visit| visit, Lease::visit);
+    let held = if args.yes && !args.dry_run { Ok(advisory_lock(visit, args, clock, console)?) } else { Err(visit) };
+    let visit = held.as_ref().map_or_else(|visit| visit, AdvisoryLock::visit);
     let catalog = catalog::catalog(visit, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
@@ -133,9 +133,9 @@ fn attempt(
         }
         ask(args, &facts, clock, &mut interrupts, console)?;
     }
-    let lease = match held {
-        Ok(lease) => lease,
-        Err(visit) => lease(visit, args, clock, console)?,
+    let advisory_lock = match held {
+        Ok(advisory_lock) => advisory_lock,
+        Err(visit) => advisory_lock(visit, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -147,7 +147,7 @@ fn attempt(
         plan: &plan,
         place: &place,
         variables: &variables,
-        lease: Some(lease),
+        advisory_lock: Some(advisory_lock),
         then,
         clock: *clock,
         interrupts,
@@ -237,7 +237,12 @@ fn variables_of_steps(
 }
 
 /// Takes the lock for all of the steps.
-fn lease(visit: Visit, args: &ResetArgs, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+fn advisory_lock(
+    visit: Visit,
+    args: &ResetArgs,
+    clock: &Clock,
+    console: &mut Console,
+) -> Result<AdvisoryLock, Verdict> {
     lock::take(visit, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
@@ -430,7 +435,7 @@ struct Steps<'a> {
     /// Those of its commands.
     variables: &'a [(&'static str, Option<String>)],
     /// `None` once the last step has given the lock back.
-    lease: Option<Lease>,
+    advisory_lock: Option<AdvisoryLock>,
     then: Then,
     clock: Clock,
     interrupts: Interrupts,
@@ -542,12 +547,12 @@ impl Steps<'_> {
         }
         // The transaction that empties it gives the lock back, unless something is to follow.
         let is_last = self.then.command().is_none() && self.policy.reset().after.is_empty();
-        let lease = if is_last {
-            Lock::Release(Box::new(self.lease.take().expect(HELD)))
+        let advisory_lock = if is_last {
+            Lock::Release(Box::new(self.advisory_lock.take().expect(HELD)))
         } else {
-            Lock::Keep(self.lease.as_ref().expect(HELD))
+            Lock::Keep(self.advisory_lock.as_ref().expect(HELD))
         };
-        apply(self.target, self.plan, self.args, lease, &self.clock, self.console)
+        apply(self.target, self.plan, self.args, advisory_lock, &self.clock, self.console)
     }
 
     /// Reads the migrations, and looks whether an empty database can have them.
@@ -577,7 +582,7 @@ impl Steps<'_> {
         let mut record = Record::new(shared.profile.as_deref());
         let schema_sql =
             |cwd: &Path, console: &mut Console| export::schema_sql(&shared, CommandName::Push, cwd, console);
-        let lent = Lent { lock: Some(self.lease.as_ref().expect(HELD)), ..Lent::schema_sql(&schema_sql) };
+        let lent = Lent { lock: Some(self.advisory_lock.as_ref().expect(HELD)), ..Lent::schema_sql(&schema_sql) };
         let verdict = story::run(&shared, &spec, &lent, self.console, &mut record);
         self.note(record);
         if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }
@@ -594,7 +599,7 @@ impl Steps<'_> {
             url: self.args.url.as_deref(),
             migrations: None,
             kit_args: &[],
-            lease: self.lease.as_ref().expect(HELD),
+            advisory_lock: self.advisory_lock.as_ref().expect(HELD),
             clock: &self.clock,
             cwd: self.cwd,
         };
@@ -689,8 +694,8 @@ fn ask(
 /// What becomes of the lock once the database is empty.
 enum Lock<'a> {
     /// Other steps follow.
-    Keep(&'a Lease),
-    Release(Box<Lease>),
+    Keep(&'a AdvisoryLock),
+    Release(Box<AdvisoryLock>),
 }
 
 fn apply(
@@ -724,7 +729,7 @@ fn apply(
         run: Run {
             application_name: &application_name,
             lock: match &lock {
-                Lock::Keep(lease) => Hold::Leased(lease),
+                Lock::Keep(advisory_lock) => Hold::Held(advisory_lock),
                 Lock::Release(_) => Hold::Take,
             },
             lock_timeout: args.lock_timeout,
@@ -738,7 +743,7 @@ fn apply(
     };
     let emptied = match lock {
         Lock::Keep(_) => reset::reset(target, plan, &run),
-        Lock::Release(lease) => reset::reset_and_release(*lease, target, plan, &run),
+        Lock::Release(advisory_lock) => reset::reset_and_release(*advisory_lock, target, plan, &run),
     };
     let emptied = emptied.map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);

@@ -9,7 +9,7 @@ pub mod inspect;
 mod limits;
 pub mod reset;
 
-pub use change::lease::Lease;
+pub use change::advisory_lock::AdvisoryLock;
 pub use connection::error::ConnectError;
 pub use connection::server::Server;
 pub use connection::url::{Dsn, DsnError};

@@ -130,12 +130,13 @@ fn dsn(start: &Starting, config: &Config) -> Result<Option<Dsn>, Verdict> {
 
 /// Makes sure that drizzle-kit goes to the database on which the lock is held for this run.
 fn is_where_the_lock_is(start: &Starting, dsn: Option<&Dsn>) -> Result<(), Verdict> {
-    let Some(lease) = start.lent.lock else { return Ok(()) };
-    if dsn.is_some_and(|dsn| dsn.address() == lease.address()) {
+    let Some(advisory_lock) = start.lent.lock else { return Ok(()) };
+    if dsn.is_some_and(|dsn| dsn.address() == advisory_lock.address()) {
         return Ok(());
     }
     let elsewhere = dsn.map_or_else(|| "no PostgreSQL server".to_owned(), ToString::to_string);
-    let summary = format!("drizzle-kit would connect to {elsewhere}, and this run works on {}", lease.address());
+    let summary =
+        format!("drizzle-kit would connect to {elsewhere}, and this run works on {}", advisory_lock.address());
     Err(Verdict::nothing(Exit::Config, summary).hint("make drizzle's config name the same database"))
 }
 

@@ -11,7 +11,7 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::db::inspect::fingerprint::Fingerprint;
 use crate::db::inspect::reach::Relation;
-use crate::db::{ConnectError, Dsn, Lease, Server, Visit};
+use crate::db::{AdvisoryLock, ConnectError, Dsn, Server, Visit};
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::Engine;
 use crate::kit::listing::Unlisted;
@@ -43,7 +43,7 @@ pub struct Lent<'a> {
     /// The plan to hold the run to, where it has one.
     pub plan: Option<&'a PlanFile>,
     /// The lock, where it is held for the run.
-    pub lock: Option<&'a Lease>,
+    pub lock: Option<&'a AdvisoryLock>,
 }
 
 impl<'a> Lent<'a> {
@@ -171,7 +171,7 @@ impl Files {
 #[derive(Default)]
 pub(super) struct Looks {
     /// The lock that this run has taken.
-    pub lock: Option<Lease>,
+    pub lock: Option<AdvisoryLock>,
     /// Where no lock is held, another connection.
     pub visit: Option<Visit>,
     /// The schemas of each table name, as the first question of this run found them: drizzle-kit reads its own picture
@@ -196,7 +196,7 @@ pub(super) struct Sessions {
 
 impl Cleared {
     /// Returns the lock under which this run works, whoever took it.
-    pub(super) fn lock<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Lease> {
+    pub(super) fn lock<'l>(&'l self, start: &Starting<'l>) -> Option<&'l AdvisoryLock> {
         match start.spec.lock {
             Locking::Held => start.lent.lock,
             Locking::Take { .. } => self.looks.lock.as_ref(),
@@ -206,13 +206,13 @@ impl Cleared {
 
     /// Tells whether the lock under which this run works was lost.
     pub(super) fn has_lost_lock(&self, start: &Starting) -> bool {
-        self.lock(start).is_some_and(|lease| !lease.lives())
+        self.lock(start).is_some_and(|advisory_lock| !advisory_lock.lives())
     }
 
     /// Returns the connection to look at the database with, where there is one that we can connect to: that of the lock, or
     /// another.
     pub(super) fn visit<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Visit> {
-        self.lock(start).map(Lease::visit).or(self.looks.visit.as_ref())
+        self.lock(start).map(AdvisoryLock::visit).or(self.looks.visit.as_ref())
     }
 
     /// Returns the schemas that have a table of this name; none where that is not known.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::change::lease::{LeaseError, Request};
-use crate::db::{Dsn, Lease, Visit};
+use crate::db::change::advisory_lock::{AdvisoryLockError, Request};
+use crate::db::{AdvisoryLock, Dsn, Visit};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::project::unseen;
@@ -21,15 +21,15 @@ pub fn visit(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Resu
 ///
 /// # Errors
 /// With the verdict, where it was not given back in time, or the database cannot be used.
-pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) -> Result<Lease, Verdict> {
+pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) -> Result<AdvisoryLock, Verdict> {
     let deadline = clock.rest();
     let request = Request { wait: wait.min(deadline), deadline };
-    let taken = Lease::take(visit, &request, &mut |holder| {
+    let taken = AdvisoryLock::take(visit, &request, &mut |holder| {
         let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
         console.say(&format!("waiting for another run that changes this database{holder}"));
     });
     taken.map_err(|error| match &error {
-        LeaseError::Unready(error) => unseen::verdict(error, clock),
-        LeaseError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
+        AdvisoryLockError::Unready(error) => unseen::verdict(error, clock),
+        AdvisoryLockError::Locked { .. } => Verdict::nothing(Exit::Locked, error.to_string()).hint(error.hint()),
     })
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::db::change::lease::Lease;
+use crate::db::change::advisory_lock::AdvisoryLock;
 use crate::db::connection::connect::{CLIENT_CHECK, READ_ONLY};
 use crate::db::connection::preflight;
 use crate::db::inspect::foreign::{self, Foreign, Owner};
@@ -38,7 +38,7 @@ pub(super) struct Inspected {
     pub env: Vec<(&'static str, String)>,
     /// None where our own look failed in a way in which drizzle-kit's may not.
     pub server: Option<Server>,
-    pub lock: Option<Lease>,
+    pub lock: Option<AdvisoryLock>,
     pub unlisted: Unlisted,
     /// The tables in which drizzle's migrators keep their records.
     pub kept: Vec<Relation>,

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
 use crate::db::connection::preflight;
-use crate::db::{Lease, Visit};
+use crate::db::{AdvisoryLock, Visit};
 use crate::kit::command::{Call, Kit};
 use crate::kit::driver::{self, Deadlines};
 use crate::kit::hook_channel::HookChannel;
@@ -39,7 +39,7 @@ use crate::term::stream::{FileRecorder, ScreenStream};
 pub(super) enum Finished {
     Over(Verdict),
     /// The statements are approved, and are to be run in one transaction, under this lock if the run took one.
-    Approved(Box<Transaction>, Option<Box<Lease>>),
+    Approved(Box<Transaction>, Option<Box<AdvisoryLock>>),
 }
 
 /// Runs drizzle-kit: policy, guards, kit, files to write, start, drive, judge. An early end is an `Err` with its verdict.

@@ -15,11 +15,11 @@ use crate::run::transaction::{self, Committed, Transaction};
 /// Runs drizzle-kit and, where its statements are approved for that, executes them in one transaction.
 pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, record: &mut Record) -> Verdict {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let (transaction, lease) = match start::run(shared, spec, lent, console, record) {
+    let (transaction, advisory_lock) = match start::run(shared, spec, lent, console, record) {
         Ok(Finished::Over(verdict)) | Err(verdict) => return verdict,
-        Ok(Finished::Approved(transaction, lease)) => (transaction, lease),
+        Ok(Finished::Approved(transaction, advisory_lock)) => (transaction, advisory_lock),
     };
-    match transaction::apply(&transaction, spec.lock, lease.as_deref().or(lent.lock), &clock, console, record) {
+    match transaction::apply(&transaction, spec.lock, advisory_lock.as_deref().or(lent.lock), &clock, console, record) {
         Ok(committed) => {
             let (verdict, look) = look(
                 &Shared { timeout: clock.rest(), ..shared.clone() },

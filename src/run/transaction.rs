@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
-use crate::db::{Dsn, Lease};
+use crate::db::{AdvisoryLock, Dsn};
 use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::Record;
@@ -52,7 +52,7 @@ impl fmt::Display for Committed {
 pub fn apply(
     transaction: &Transaction,
     lock: Locking,
-    lease: Option<&Lease>,
+    advisory_lock: Option<&AdvisoryLock>,
     clock: &Clock,
     console: &mut Console,
     record: &mut Record,
@@ -63,7 +63,7 @@ pub fn apply(
     let application_name = format!("{} apply", transaction.run_id);
     let run = Run {
         application_name: &application_name,
-        lock: lease.map_or(Hold::Take, Hold::Leased),
+        lock: advisory_lock.map_or(Hold::Take, Hold::Held),
         lock_timeout: lock.wait().min(rest),
         statement_timeout: Some(rest),
         deadline: rest,

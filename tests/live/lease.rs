@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drizzle_pilot::db::change::lease::{Lease, LeaseError, Request};
+use drizzle_pilot::db::change::advisory_lock::{AdvisoryLock, AdvisoryLockError, Request};
 use drizzle_pilot::db::inspect::catalog;
 use drizzle_pilot::db::inspect::reach::{self, Relation, Rows, Wanted};
 use drizzle_pilot::db::{ConnectError, Visit};
@@ -19,8 +19,8 @@ fn visit(database: &Database) -> Visit {
     Visit::to(&database.dsn(), "drizzle-pilot-test lock", "").expect("the system has a runtime to give")
 }
 
-fn take(database: &Database) -> Lease {
-    Lease::take(visit(database), &REQUEST, &mut |_| ()).expect("nobody has the lock")
+fn take(database: &Database) -> AdvisoryLock {
+    AdvisoryLock::take(visit(database), &REQUEST, &mut |_| ()).expect("nobody has the lock")
 }
 
 /// Waits until so many sessions wait for the lock.
@@ -148,7 +148,7 @@ fn a_look_over_the_lease_that_fails_leaves_the_lock() {
     let database = Database::create();
     database.sql("CREATE TABLE free (id int); INSERT INTO free VALUES (1); CREATE TABLE busy (id int)");
     let relation = |name: &str| Relation { schema: "public".to_owned(), name: name.to_owned() };
-    let rows_of = |lease: &Lease, table: &str, deadline: Duration| {
+    let rows_of = |lease: &AdvisoryLock, table: &str, deadline: Duration| {
         let wanted = Wanted { counted: vec![relation(table)], ..Wanted::default() };
         reach::look_up(lease.visit(), &wanted, deadline).map(|facts| facts.relations[&relation(table)].rows)
     };
@@ -174,8 +174,8 @@ fn a_lease_is_had_by_one_and_given_back_at_once() {
     let database = Database::create();
     let lease = take(&database);
     let mut waited_for = Vec::new();
-    let second = Lease::take(visit(&database), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
-    let Err(LeaseError::Locked { holder: Some(holder), waited }) = second else { panic!("{second:?}") };
+    let second = AdvisoryLock::take(visit(&database), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
+    let Err(AdvisoryLockError::Locked { holder: Some(holder), waited }) = second else { panic!("{second:?}") };
     assert!(waited >= REQUEST.wait, "{waited:?}");
     assert_eq!(holder.application_name, "drizzle-pilot-test lock");
     assert_eq!(waited_for.iter().map(|holder| holder.pid).collect::<Vec<_>>(), [holder.pid]);

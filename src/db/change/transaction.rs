@@ -9,10 +9,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Client;
 use tokio_postgres::error::Severity;
 
+use crate::db::change::advisory_lock::AdvisoryLock;
 use crate::db::change::begin::Mark;
 use crate::db::change::error::TransactionError;
 use crate::db::change::fault::{Cut, Fault};
-use crate::db::change::lease::Lease;
 use crate::db::change::lock::{Holder, Lock, try_lock, wait_for_lock};
 use crate::db::change::settle::{Fate, fate};
 use crate::db::connection::conversation::{Patience, Signals, converse};
@@ -25,7 +25,7 @@ pub enum Hold<'a> {
     /// It takes it itself.
     Take,
     /// The run has it already, and it must have it still when the transaction is committed.
-    Leased(&'a Lease),
+    Held(&'a AdvisoryLock),
 }
 
 /// How a script is run. Limits of less than a millisecond are a millisecond.
@@ -108,13 +108,13 @@ pub(in crate::db) fn transact<T, E: From<TransactionError>>(
 
 /// As [`transact`], in the transaction that holds the lock, which ends with it.
 pub(in crate::db) fn transact_within<T, E: From<TransactionError>>(
-    lease: Lease,
+    advisory_lock: AdvisoryLock,
     dsn: &Dsn,
     run: &Run,
     work: impl AsyncFnOnce(&Client, &mut Progress) -> Result<T, Halt<E>>,
 ) -> Result<Committed<T>, E> {
-    let mut progress = Progress { mark: Some(lease.mark().clone()), ..Progress::default() };
-    let ending = lease.spend(async |client| {
+    let mut progress = Progress { mark: Some(advisory_lock.mark().clone()), ..Progress::default() };
+    let ending = advisory_lock.spend(async |client| {
         let work = async |_, progress: &mut Progress| Ok((client.clone(), work(&client, progress).await?));
         one_transaction(dsn, run, &mut progress, work).await
     });
@@ -193,7 +193,7 @@ pub(in crate::db) async fn lock(
     run: &Run<'_>,
     waits: &mut dyn FnMut(Option<&Holder>),
 ) -> Result<Lock, tokio_postgres::Error> {
-    if matches!(run.lock, Hold::Leased(_)) || try_lock(client).await? {
+    if matches!(run.lock, Hold::Held(_)) || try_lock(client).await? {
         return Ok(Lock::Taken);
     }
     wait_for_lock(client, waits).await
@@ -203,6 +203,6 @@ pub(in crate::db) async fn lock(
 pub(in crate::db) async fn holds(client: &Client, run: &Run<'_>) -> Result<bool, tokio_postgres::Error> {
     match run.lock {
         Hold::Take => Ok(true),
-        Hold::Leased(lease) => lease.lives_for(client).await,
+        Hold::Held(advisory_lock) => advisory_lock.lives_for(client).await,
     }
 }

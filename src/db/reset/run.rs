@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use crate::db::change::advisory_lock::AdvisoryLock;
 use crate::db::change::error::TransactionError;
 use crate::db::change::fault::Cut;
-use crate::db::change::lease::Lease;
 use crate::db::change::transaction::{Hold, Proof, Run};
 use crate::db::inspect::blockers::Blocker;
 use crate::db::reset::attempt::{Ended, Wanted, attempt, attempt_part};
@@ -56,17 +56,17 @@ pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptie
 /// # Errors
 /// As [`reset`].
 pub fn reset_and_release(
-    lease: Lease,
+    advisory_lock: AdvisoryLock,
     target: &Target,
     plan: &ResetPlan,
     run: &ResetRun,
 ) -> Result<Emptied, ResetError> {
     if plan.room() != Room::Surely {
-        return reset(target, plan, &ResetRun { run: Run { lock: Hold::Leased(&lease), ..run.run }, ..*run });
+        return reset(target, plan, &ResetRun { run: Run { lock: Hold::Held(&advisory_lock), ..run.run }, ..*run });
     }
     // It is the lock's own transaction that commits: there is no other one to look after.
     let run = &ResetRun { run: Run { lock: Hold::Take, ..run.run }, ..*run };
-    let done = last_transaction(lease, target, run, &plan.relations, async |client, progress| {
+    let done = last_transaction(advisory_lock, target, run, &plan.relations, async |client, progress| {
         attempt(target.dsn(), client, plan, run, progress).await
     })?;
     Ok(emptied(plan, done))

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use tokio_postgres::Client;
 
+use crate::db::change::advisory_lock::AdvisoryLock;
 use crate::db::change::begin::{begin_with, mark_for_asking};
 use crate::db::change::error::TransactionError;
 use crate::db::change::fault::Cut;
-use crate::db::change::lease::Lease;
 use crate::db::change::lock::Lock;
 use crate::db::change::transaction::{Committed, Halt, Hold, Progress, Proof, Run, lock, transact, transact_within};
 use crate::db::connection::connect::{Session, open};
@@ -55,14 +55,14 @@ pub(super) fn one_transaction<T>(
 
 /// As [`one_transaction`], in the transaction that holds the lock. It ends with it.
 pub(super) fn last_transaction<T>(
-    lease: Lease,
+    advisory_lock: AdvisoryLock,
     target: &Target,
     run: &ResetRun,
     relations: &[u32],
     attempt: impl AsyncFnMut(&Client, &mut Progress) -> Result<T, Failure>,
 ) -> Result<Done<T>, ResetError> {
     let dsn = target.dsn();
-    let committed = transact_within(lease, dsn, &run.run, async |client, progress: &mut Progress| {
+    let committed = transact_within(advisory_lock, dsn, &run.run, async |client, progress: &mut Progress| {
         let unready = |error| unconnected(explained(dsn, &error));
         is_target(target, progress)?;
         progress.xid = ready(client, &run.run).await.map_err(unready)?;
@@ -92,7 +92,7 @@ async fn begun(
     let unready = |error| unconnected(explained(dsn, &error));
 
     // A transaction that waits for the advisory lock has no number yet, which would hold up every vacuum.
-    let leased = matches!(reset.run.lock, Hold::Leased(_));
+    let leased = matches!(reset.run.lock, Hold::Held(_));
     let begun = begin_with(&client, lock_timeout, async || match leased {
         true => ready(&client, &reset.run).await,
         false => Ok(None),

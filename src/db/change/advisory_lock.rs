@@ -1,6 +1,6 @@
 //! The lock of this program on a database, held by a connection of ours for as long as a run changes the schema there.
 //!
-//! drizzle-kit opens connections of its own, and a run has several steps: no lock of theirs would span it all. The lease
+//! drizzle-kit opens connections of its own, and a run has several steps: no lock of theirs would span it all. The advisory_lock
 //! is one open transaction that holds the advisory lock and nothing else, so it works behind a pooler in transaction mode
 //! too, holds up no vacuum, and ends with this process however that ends.
 
@@ -21,17 +21,17 @@ use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::visit::{Open, Visit};
 use crate::db::limits::{ANSWER, LOGIN, UNDOING};
 
-/// What a lease is wanted for.
+/// What a advisory_lock is wanted for.
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     /// How long to wait for another run to end.
     pub wait: Duration,
-    /// For everything until the lease is there.
+    /// For everything until the advisory_lock is there.
     pub deadline: Duration,
 }
 
 /// The lock, for as long as the value lives.
-pub struct Lease {
+pub struct AdvisoryLock {
     /// Stands before the visit, which takes leave of the server when nobody has the connection any more.
     open: Open,
     visit: Visit,
@@ -41,9 +41,9 @@ pub struct Lease {
     is_spent: bool,
 }
 
-/// Why there is no lease.
+/// Why there is no advisory_lock.
 #[derive(Debug, thiserror::Error)]
-pub enum LeaseError {
+pub enum AdvisoryLockError {
     #[error(transparent)]
     Unready(ConnectError),
     #[error("another run changes this database{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
@@ -54,17 +54,17 @@ pub enum LeaseError {
     },
 }
 
-impl LeaseError {
+impl AdvisoryLockError {
     /// Returns what to do next.
     pub fn hint(&self) -> String {
         match self {
-            LeaseError::Unready(error) => error.hint(),
-            LeaseError::Locked { holder, .. } => locked_hint(holder.as_ref()),
+            AdvisoryLockError::Unready(error) => error.hint(),
+            AdvisoryLockError::Locked { holder, .. } => locked_hint(holder.as_ref()),
         }
     }
 }
 
-impl Lease {
+impl AdvisoryLock {
     /// Takes the lock over the connection of a visit, whose name is shown to those who wait for us, and waits for whoever
     /// has it. Before the wait, says who that is. Must not be called from asynchronous code.
     ///
@@ -75,18 +75,18 @@ impl Lease {
         mut visit: Visit,
         request: &Request,
         waits: &mut dyn FnMut(Option<&Holder>),
-    ) -> Result<Lease, LeaseError> {
+    ) -> Result<AdvisoryLock, AdvisoryLockError> {
         let (open, mark) = visit.runtime().block_on(async {
             let mut signals = Signals::watch();
             tokio::select! {
                 taken = take(&visit, request, waits) => taken,
                 signal = signals.next() => {
-                    Err(LeaseError::Unready(ConnectError::Interrupted { at: at(visit.dsn()), signal }))
+                    Err(AdvisoryLockError::Unready(ConnectError::Interrupted { at: at(visit.dsn()), signal }))
                 }
             }
         })?;
         visit.stay();
-        Ok(Lease { open, visit, mark, is_spent: false })
+        Ok(AdvisoryLock { open, visit, mark, is_spent: false })
     }
 
     /// Returns the connection, to look at the database with. It keeps nothing but the lock.
@@ -134,14 +134,14 @@ impl Lease {
     }
 }
 
-/// A descriptor that becomes readable when there is reason to ask whether the lease [lives](Lease::lives).
-impl AsFd for Lease {
+/// A descriptor that becomes readable when there is reason to ask whether the advisory_lock [lives](AdvisoryLock::lives).
+impl AsFd for AdvisoryLock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.open.watched.as_fd()
     }
 }
 
-impl Drop for Lease {
+impl Drop for AdvisoryLock {
     fn drop(&mut self) {
         if self.is_spent {
             return;
@@ -152,9 +152,9 @@ impl Drop for Lease {
     }
 }
 
-impl fmt::Debug for Lease {
+impl fmt::Debug for AdvisoryLock {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Lease {{ backend {} }}", self.mark.pid)
+        write!(f, "AdvisoryLock {{ backend {} }}", self.mark.pid)
     }
 }
 
@@ -162,7 +162,7 @@ async fn take(
     visit: &Visit,
     request: &Request,
     waits: &mut dyn FnMut(Option<&Holder>),
-) -> Result<(Open, Mark), LeaseError> {
+) -> Result<(Open, Mark), AdvisoryLockError> {
     // The question for the lock was the extended protocol's, whose portal keeps its snapshot until another statement
     // comes, and with it the rows that a vacuum could remove.
     const LAST: &str = "SELECT";
@@ -170,10 +170,10 @@ async fn take(
     let dsn = visit.dsn();
     let patience = Patience::from_now(deadline.min(LOGIN));
     let end = tokio::time::Instant::now() + deadline;
-    let open = visit.opened(patience).await.map_err(LeaseError::Unready)?;
+    let open = visit.opened(patience).await.map_err(AdvisoryLockError::Unready)?;
     let client = &open.client;
-    let unready = |error| LeaseError::Unready(explained(dsn, &error));
-    let mute = || LeaseError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
+    let unready = |error| AdvisoryLockError::Unready(explained(dsn, &error));
+    let mute = || AdvisoryLockError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });
 
     // One journey, where nobody has it.
     let begun = begin_with(client, wait, async || {
@@ -191,6 +191,6 @@ async fn take(
             client.batch_execute(LAST).await.map_err(unready)?;
             Ok((open, mark))
         }
-        Lock::Held { holder, waited } => Err(LeaseError::Locked { holder, waited }),
+        Lock::Held { holder, waited } => Err(AdvisoryLockError::Locked { holder, waited }),
     }
 }
