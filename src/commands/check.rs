@@ -287,7 +287,7 @@ fn database(
     guard::check(COMMAND, Changes::Nothing, shared, policies, context.place.drizzle.as_ref(), log)?;
     let history = context.history(clock)?;
     let made_of = drift::made_of(&context.status(&history), &history);
-    let compared = drift::of_database(&context, &history, &made_of, clock)?;
+    let compared = drift::of_database(&context, &history, &made_of, clock, &mut |text| console.warn_in(log, &text))?;
     if let Some(said) = filters::said(&compared.left_out) {
         console.warn(&said);
         log.warnings.push(console.clean(&said));

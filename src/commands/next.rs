@@ -586,7 +586,7 @@ fn drifted(
     }
     console.progress("building the applied migrations in a database of their own, to compare");
     let made_of = drift::made_of(status, history);
-    match drift::of_database(context, history, &made_of, clock) {
+    match drift::of_database(context, history, &made_of, clock, &mut |text| console.warn(&text)) {
         Ok(compared) => {
             notes.extend(filters::said(&compared.left_out));
             Ok(Some(compared))

@@ -57,7 +57,7 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
     console.say("building the migrations in a database of their own, to compare");
-    let compared = drift::of_database(&context, &history, had, clock)?;
+    let compared = drift::of_database(&context, &history, had, clock, &mut |text| console.warn_in(log, &text))?;
     let by_name = compared.by_name();
     let n_others = compared.renamed.n_others;
     let Compared { seen, differences, left_out, .. } = compared;

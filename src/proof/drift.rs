@@ -66,13 +66,16 @@ pub fn of_database(
     history: &History,
     migrations: &[Migration],
     clock: &Clock,
+    warn: &mut dyn FnMut(String),
 ) -> Result<Compared, Verdict> {
     let files = migrations.iter().filter_map(|migration| migration.file);
     let all: Vec<Query> = files.flat_map(meant).filter(|query| !query.is_blank()).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
     let table = (history.records != Records::Absent).then(|| history.table.clone());
     let (made, leaves) = confined(&statements, |confine| {
-        scratch::build(context.dsn(), &Blueprint { confine, history: table }, clock.rest())
+        scratch::build(context.dsn(), &Blueprint { confine, history: table }, clock.rest(), &mut |left| {
+            warn(left.to_string())
+        })
     });
     let made = made.map_err(|error| not_built(&error, leaves, &all, context, clock))?;
     let seen = fingerprint::fingerprint(context.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;

@@ -7,9 +7,7 @@ use crate::command_name::CommandName;
 use crate::kit::config::FailedStatement;
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::kit::run::{Ending as KitEnding, Held, KitRun};
-use crate::outcome::LOCK_LOST;
-use crate::outcome::signal_name;
-use crate::outcome::{Database, Error, Exit, Verdict};
+use crate::outcome::{Database, Error, Exit, LOCK_LOST, Verdict, signal_name};
 use crate::run::advice;
 use crate::run::record::{Approval, RunRecord, Stop};
 use crate::run::spec::{Consent, RunSpec, Touches};
@@ -303,4 +301,250 @@ pub(super) fn unreachable(diagnosed: Verdict, otherwise: &Verdict) -> Verdict {
 pub(super) fn stale(reason: &str) -> Verdict {
     Verdict::nothing(Exit::StalePlan, format!("the plan does not fit any more: {reason}"))
         .hint("plan again, look at it, and push the new plan")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::kit::approved::Approved;
+    use crate::kit::config::Overlay;
+    use crate::kit::session::{Doubt, Seen};
+    use crate::output::record::Record;
+    use crate::output::report;
+    use crate::run::spec::{Asks, Keep, Locking};
+    use crate::term::screen::{Drawn, Text};
+
+    /// A run to be judged: a push whose config was cleared and that says nothing, unless the case says otherwise.
+    struct Case {
+        command: CommandName,
+        kit_command: &'static str,
+        asks: Asks,
+        touches: Touches,
+        consent: Consent<'static>,
+        ending: KitEnding,
+        text: &'static [&'static str],
+        drawn: Drawn,
+        consented: bool,
+        declined: bool,
+        cleared: bool,
+        config_error: Option<&'static str>,
+        failed: Option<FailedStatement>,
+        stop: Option<Stop>,
+        approval: Approval,
+        refusals: usize,
+        sessions: usize,
+    }
+
+    const APPLIED: &[&str] = &["[✓] Changes applied"];
+    const NOTHING: &[&str] = &["[i] No changes detected"];
+
+    fn push() -> Case {
+        Case {
+            command: CommandName::Push,
+            kit_command: "push",
+            asks: Asks::BeforeExecuting,
+            touches: Touches::Database,
+            consent: Consent::ByPolicy,
+            ending: KitEnding::Finished(Ended::Code(0)),
+            text: &[],
+            drawn: Drawn::Plainly,
+            consented: false,
+            declined: false,
+            cleared: true,
+            config_error: None,
+            failed: None,
+            stop: None,
+            approval: Approval::None,
+            refusals: 0,
+            sessions: 1,
+        }
+    }
+
+    fn plan() -> Case {
+        let consent = Consent::Never(Keep::Nothing);
+        Case { command: CommandName::Plan, touches: Touches::Reads, consent, declined: true, ..push() }
+    }
+
+    /// `run -- migrate`: it executes without a question.
+    fn migrate() -> Case {
+        Case { command: CommandName::Run, kit_command: "migrate", asks: Asks::AsItLikes, ..push() }
+    }
+
+    fn generate() -> Case {
+        let (asks, touches) = (Asks::AsItLikes, Touches::Files);
+        Case { command: CommandName::Generate, kit_command: "generate", asks, touches, ..push() }
+    }
+
+    fn refused_statement() -> FailedStatement {
+        serde_json::from_value(serde_json::json!({
+            "statement": "DROP TABLE a;", "message": "cannot drop table a", "code": "2BP01",
+        }))
+        .expect("the fields are those of the hook")
+    }
+
+    /// Checks how a run ends: the kind of the ending, its code and what is known about the database.
+    #[track_caller]
+    fn check(case: Case, expected: &str) {
+        let kit_args = [OsString::from(case.kit_command)];
+        let spec = RunSpec {
+            command: case.command,
+            kit_args: &kit_args,
+            asks: case.asks,
+            touches: case.touches,
+            consent: case.consent,
+            apply: None,
+            accept_data_loss: false,
+            overlay: Overlay::default(),
+            lock: Locking::None,
+        };
+        let mut report = Record::default();
+        let statement = report::Statement::new("DROP TABLE a;".to_owned(), String::new(), Vec::new(), Vec::new());
+        report.statements.push(statement);
+        let refusal = || report::Refusal { what: String::new(), allow_with: None, text: String::new() };
+        report.refusals.extend((0..case.refusals).map(|_| refusal()));
+        let mut record = RunRecord::new(&mut report);
+        (record.stop, record.approval, record.n_sessions) = (case.stop, case.approval, case.sessions);
+        let lines = case.text.iter().map(|line| (*line).to_owned()).collect();
+        let last_text = Text { lines, drawn: case.drawn, ..Text::default() };
+        let seen = Seen { consented: case.consented, declined: case.declined, last_text, ..Seen::default() };
+        let run = KitRun {
+            ending: case.ending,
+            seen,
+            cleared: case.cleared,
+            config_error: case.config_error.map(str::to_owned),
+            failed: case.failed,
+            hello: None,
+            latencies_ms: Vec::new(),
+            recording: Ok(()),
+        };
+        let limits = Limits { whole: Duration::from_secs(600), idle: Duration::from_secs(120) };
+        let told = |kind: &str, verdict: &Verdict| {
+            format!("{kind} {} {:?}", verdict.exit.name(), verdict.database).to_lowercase()
+        };
+        let ended = match judge(&spec, limits, &record, &run) {
+            Ending::Over(verdict) => told("over", &verdict),
+            Ending::UnlessUnreachable(verdict) => told("unless-unreachable", &verdict),
+            Ending::Planned(_) => "planned".to_owned(),
+            Ending::Approved => "approved".to_owned(),
+        };
+        assert_eq!(ended, expected);
+    }
+
+    #[test]
+    fn a_run_that_ended_by_itself_is_done_only_where_it_was_seen_done() {
+        check(Case { text: APPLIED, consented: true, ..push() }, "over ok changed");
+        check(Case { text: NOTHING, ..push() }, "over ok unchanged");
+        check(Case { text: &["migrations applied"], ..migrate() }, "over unproven maybe");
+        check(Case { text: &["[✓] migrations applied successfully!"], ..migrate() }, "over ok changed");
+        check(Case { text: &["[✓] Your SQL migration file ➜ a.sql"], ..generate() }, "over ok unchanged");
+        // Nothing that proves it, a forged proof, and one without consent.
+        check(Case { consented: true, ..push() }, "over unproven maybe");
+        check(Case { text: APPLIED, consented: true, drawn: Drawn::WithControls, ..push() }, "over unproven maybe");
+        check(Case { text: APPLIED, ..push() }, "over partial maybe");
+        // The config that it used was not seen.
+        check(Case { text: NOTHING, cleared: false, ..push() }, "over unproven maybe");
+        check(
+            Case { text: &["[✓] migrations applied successfully!"], cleared: false, ..migrate() },
+            "over unproven maybe",
+        );
+        check(Case { config_error: Some("no such module"), cleared: false, ..push() }, "over config unchanged");
+    }
+
+    #[test]
+    fn a_run_that_was_declined_is_a_plan_an_approval_or_a_refusal() {
+        check(plan(), "planned");
+        check(Case { refusals: 1, ..plan() }, "over refused unchanged");
+        check(Case { approval: Approval::Transaction, declined: true, ..push() }, "approved");
+        check(
+            Case { approval: Approval::Transaction, declined: true, refusals: 1, ..push() },
+            "over refused unchanged",
+        );
+        check(Case { declined: true, refusals: 1, ..push() }, "over refused unchanged");
+        check(Case { declined: true, ..push() }, "over refused unchanged");
+        check(Case { declined: true, text: APPLIED, ..push() }, "over partial maybe");
+        // What executes without a question may have begun before the one that was refused.
+        check(Case { declined: true, refusals: 1, ..migrate() }, "over partial maybe");
+        check(Case { declined: true, refusals: 1, cleared: false, ..migrate() }, "over refused unchanged");
+    }
+
+    #[test]
+    fn a_plan_that_does_not_fit_is_stale_unless_something_was_executed() {
+        let stale = || Some(Stop::Stale("the kit is another one".to_owned()));
+        let planned = || Case { consent: Consent::Planned, ..push() };
+        check(Case { text: NOTHING, ..planned() }, "over stale-plan unchanged");
+        check(Case { declined: true, stop: stale(), ..planned() }, "over stale-plan unchanged");
+        let doubted = || KitEnding::Doubted(Doubt::Unclear("another question".to_owned()));
+        check(Case { ending: doubted(), stop: stale(), ..planned() }, "over stale-plan unchanged");
+        check(Case { ending: doubted(), stop: stale(), consented: true, ..planned() }, "over unproven maybe");
+        check(Case { text: APPLIED, consented: true, ..planned() }, "over ok changed");
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_says_what_may_have_happened_until_then() {
+        let cases: [(KitEnding, &str, &str); 10] = [
+            (KitEnding::Doubted(Doubt::NoEffect), "over unknown-prompt unchanged", "over unproven maybe"),
+            (KitEnding::TimedOut { idle: true }, "over timeout unchanged", "over timeout maybe"),
+            (KitEnding::TimedOut { idle: false }, "over timeout unchanged", "over timeout maybe"),
+            (KitEnding::Signalled(15), "over signal unchanged", "over signal maybe"),
+            (KitEnding::Flooded, "over failed unchanged", "over unproven maybe"),
+            (KitEnding::Held(Held::Runner(String::new())), "over cannot-run unchanged", "over partial maybe"),
+            (KitEnding::Held(Held::Session(String::new())), "over config unchanged", "over partial maybe"),
+            (KitEnding::Held(Held::Meaning(String::new())), "over unknown-prompt unchanged", "over partial maybe"),
+            (KitEnding::Held(Held::Query(String::new())), "over unknown-prompt unchanged", "over partial maybe"),
+            // Nobody took note of the reason: that is a bug, and nothing is promised.
+            (KitEnding::Aborted, "over internal maybe", "over internal maybe"),
+        ];
+        for (ending, before, after) in cases {
+            check(Case { ending: ending.clone(), ..push() }, before);
+            check(Case { ending: ending.clone(), consented: true, ..push() }, after);
+            // What was not let at its database has changed none, and what executes without a question may have.
+            check(Case { ending: ending.clone(), cleared: false, ..migrate() }, before);
+            check(Case { ending, ..migrate() }, after);
+        }
+        // Consent has executed nothing while nothing was sent.
+        let held = || KitEnding::Held(Held::Query(String::new()));
+        let approval = Approval::Kit(Approved::new("DROP TABLE a;"));
+        check(Case { ending: held(), consented: true, approval, ..push() }, "over unknown-prompt unchanged");
+        let mut sent = Approved::new("DROP TABLE a;");
+        assert!(sent.take("DROP TABLE a;"));
+        check(Case { ending: held(), consented: true, approval: Approval::Kit(sent), ..push() }, "over partial maybe");
+        check(Case { ending: held(), sessions: 0, ..migrate() }, "over unknown-prompt unchanged");
+    }
+
+    #[test]
+    fn a_lost_lock_outranks_how_drizzle_kit_ended_and_a_known_reason_outranks_both() {
+        let lost = || Some(Stop::LockLost);
+        check(Case { ending: KitEnding::LockLost, stop: lost(), ..push() }, "over unavailable unchanged");
+        check(Case { ending: KitEnding::LockLost, stop: lost(), consented: true, ..push() }, "over partial maybe");
+        check(Case { text: APPLIED, stop: lost(), consented: true, ..push() }, "over partial maybe");
+        check(Case { stop: lost(), ..migrate() }, "over partial maybe");
+        let known = Some(Stop::Verdict(Verdict::nothing(Exit::Locked, "another run holds it")));
+        check(Case { ending: KitEnding::Signalled(15), stop: known, ..push() }, "over locked unchanged");
+    }
+
+    #[test]
+    fn a_failure_says_what_failed_and_what_it_may_have_left() {
+        let ended = |code| KitEnding::Finished(Ended::Code(code));
+        let error: &[&str] = &["error: cannot drop table a"];
+        let dead: &[&str] = &["Error: connect ECONNREFUSED 127.0.0.1:5432"];
+        check(Case { ending: ended(1), text: error, consented: true, ..push() }, "over partial maybe");
+        check(Case { ending: ended(1), text: error, ..push() }, "over failed unchanged");
+        check(Case { ending: ended(1), text: error, ..migrate() }, "over partial maybe");
+        check(Case { ending: ended(0), text: error, consented: true, ..push() }, "over partial maybe");
+        // A dead database is looked at where drizzle-kit did not say so, or says so itself.
+        check(Case { ending: ended(1), ..push() }, "unless-unreachable failed unchanged");
+        check(Case { ending: ended(1), text: dead, ..push() }, "unless-unreachable unavailable unchanged");
+        check(Case { ending: ended(1), text: dead, ..migrate() }, "unless-unreachable partial maybe");
+        check(Case { ending: ended(1), text: dead, consented: true, ..push() }, "over partial maybe");
+        check(Case { ending: ended(1), ..generate() }, "over failed unchanged");
+        check(Case { ending: KitEnding::Finished(Ended::Signal(9)), consented: true, ..push() }, "over partial maybe");
+        let missing: &[&str] = &["drizzle-pilot: starting node: No such file or directory"];
+        check(Case { ending: ended(127), text: missing, ..push() }, "over not-found unchanged");
+        check(Case { ending: ended(126), text: missing, ..push() }, "over cannot-run unchanged");
+        // What the driver says counts where it is about the plan, whatever drizzle-kit printed.
+        let failed = Some(refused_statement());
+        check(Case { ending: ended(1), failed, consented: true, ..push() }, "over partial maybe");
+    }
 }

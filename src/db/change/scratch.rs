@@ -46,12 +46,28 @@ pub enum ScratchError {
     Statement { idx: usize, fault: Box<Fault> },
 }
 
+/// A scratch database that is still there, because it could not be dropped.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the scratch database {name} could not be dropped: {reason}; drop it with DROP DATABASE {}",
+    escape_identifier(name)
+)]
+pub struct LeftBehind {
+    pub name: String,
+    pub reason: String,
+}
+
 /// Runs the statements in a database of their own on the server of another one, with its extensions, and returns its
-/// schema. Must not be called from asynchronous code.
+/// schema. `left_behind` is told where that database could not be dropped. Must not be called from asynchronous code.
 ///
 /// # Errors
 /// Where a statement would act beyond the database, the database cannot be created, or a statement fails in it.
-pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fingerprint, ScratchError> {
+pub fn build(
+    dsn: &Dsn,
+    blueprint: &Blueprint,
+    deadline: Duration,
+    left_behind: &mut dyn FnMut(LeftBehind),
+) -> Result<Fingerprint, ScratchError> {
     let Blueprint { confine, .. } = blueprint;
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let name = format!("{PREFIX}{}_{:x}", std::process::id(), since_1970.as_micros());
@@ -73,11 +89,11 @@ pub fn build(dsn: &Dsn, blueprint: &Blueprint, deadline: Duration) -> Result<Fin
         Ok(Err(unmade)) => return Err(unmade),
         // The reply may have been lost after the database was made.
         Err(error) => {
-            drop(Dropped { dsn, name: &name });
+            drop(Dropped { dsn, name: &name, left_behind });
             return Err(ScratchError::Unready(error));
         }
     };
-    let dropped = Dropped { dsn, name: &name };
+    let dropped = Dropped { dsn, name: &name, left_behind };
     let there = dsn.of_database(&name);
     let built =
         within(&there, deadline, async |patience| fill(&there, blueprint, &statements, &extensions, patience).await);
@@ -153,11 +169,12 @@ async fn fill(
 struct Dropped<'a> {
     dsn: &'a Dsn,
     name: &'a str,
+    left_behind: &'a mut dyn FnMut(LeftBehind),
 }
 
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
-        let Dropped { dsn, name } = self;
+        let Dropped { dsn, name, left_behind } = self;
         // A signal that ended the run does not end this.
         let dropped = by_deadline(dsn, DROP, async |patience| {
             let client = open(dsn, patience, &SESSION).await?;
@@ -170,7 +187,7 @@ impl Drop for Dropped<'_> {
             client.batch_execute(&statement).await.map_err(|error| explained(dsn, &error))
         });
         if let Err(error) = dropped {
-            tracing::warn!(database = name, %error, "the scratch database was not dropped");
+            left_behind(LeftBehind { name: (*name).to_owned(), reason: error.to_string() });
         }
     }
 }
