@@ -1,6 +1,6 @@
 //! Thinks up expressions that turn a column's values into another type, for USING. Pure: types in, expressions out.
 //!
-//! Which of them fits is for the rows to say ([`super::cast`]). The first that fits is the one to take, and so the
+//! Which of them fits is for the rows to say (`src/db/cast/examine.rs`). The first that fits is the one to take, and so the
 //! order is from what was most likely meant to what would merely work.
 
 use postgres_protocol::escape::escape_identifier;

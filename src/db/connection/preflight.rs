@@ -16,7 +16,7 @@ use crate::db::connection::visit::Visit;
 use crate::db::limits::{ATTEMPT, PAUSE};
 
 /// Finds out whether drizzle-kit will be able to connect, and to what. Whether the server [checks
-/// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`], and whether it is [read
+/// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`](crate::db::connection::connect::CLIENT_CHECK), and whether it is [read
 /// only](Server::read_only) only before the visit holds a lock: its looks may not write.
 pub fn preflight(visit: &Visit, deadline: Duration) -> Result<Server, ConnectError> {
     known(visit.dsn(), visit.look(deadline, ask_server)?)

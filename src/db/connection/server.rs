@@ -47,7 +47,7 @@ pub struct Server {
     pub database_oid: String,
     /// When the server was started, in seconds since 1970: no two servers share it to the microsecond.
     pub started: String,
-    /// [`CLIENT_CHECK`] was accepted, and it is in force: poolers can be told to swallow start-up options.
+    /// [`CLIENT_CHECK`](crate::db::connection::connect::CLIENT_CHECK) was accepted, and it is in force: poolers can be told to swallow start-up options.
     pub checks_clients: bool,
     /// The settings that change what a statement means, and are not as they are by default.
     pub odd: Vec<(&'static str, String)>,
