@@ -1,6 +1,6 @@
 //! Answers questions by the policy. Pure: a policy and a question in, an answer with its rule out.
 //!
-//! [`prompt()`] answers drizzle-kit; [`stakes`] judges what statements would do.
+//! `prompt` answers drizzle-kit; [`stakes`] judges what statements would do.
 
 mod announced;
 mod decision;
