@@ -285,9 +285,10 @@ fn database(
     let context = MigrationsContext::find(COMMAND, shared, &place, &cwd, console, log)?;
     // Now that the host is known, a profile may say that nothing is looked at there.
     guard::check(COMMAND, Changes::Nothing, shared, policies, context.place.drizzle.as_ref(), log)?;
-    let history = context.history(clock)?;
-    let made_of = drift::made_of(&context.status(&history), &history);
-    let compared = drift::of_database(&context, &history, &made_of, clock, &mut |text| console.warn_in(log, &text))?;
+    let migrations_table = context.migrations_table(clock)?;
+    let made_of = drift::made_of(&context.status(&migrations_table), &migrations_table);
+    let compared =
+        drift::of_database(&context, &migrations_table, &made_of, clock, &mut |text| console.warn_in(log, &text))?;
     if let Some(said) = filters::said(&compared.left_out) {
         console.warn(&said);
         log.warnings.push(console.clean(&said));

@@ -16,7 +16,7 @@ use crate::db::connection::preflight;
 use crate::db::connection::server::Server;
 use crate::db::connection::url::Env;
 use crate::db::reset::guard;
-use crate::db::{Dsn, Visit};
+use crate::db::{Connection, Dsn};
 use crate::kit::command::Kit;
 use crate::kit::hook_channel::HookChannel;
 use crate::outcome::{Database, Exit, Verdict};
@@ -325,7 +325,9 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
 fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
-    match Visit::to(dsn, &run_id, CLIENT_CHECK).and_then(|visit| preflight::preflight(&visit, LOOK.min(clock.rest()))) {
+    match Connection::to(dsn, &run_id, CLIENT_CHECK)
+        .and_then(|connection| preflight::preflight(&connection, LOOK.min(clock.rest())))
+    {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, unseen::verdict(&error, clock)),
     }

@@ -12,7 +12,7 @@ use crate::commands::status;
 use crate::db::AdvisoryLock;
 use crate::db::change::rehearsal::{self, Rehearsal};
 use crate::db::connection::preflight;
-use crate::db::inspect::history::History;
+use crate::db::inspect::migrations_table::MigrationsTable;
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
@@ -83,7 +83,7 @@ fn attempt(
             .map_err(|error| unseen::verdict(&error, clock))?;
     }
     let advisory_lock =
-        lock::take(lock::visit(context.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
+        lock::take(lock::connection(context.dsn(), &run_id(), "", clock)?, args.lock_timeout, clock, console)?;
 
     let migrating = Migrating {
         shared,
@@ -121,7 +121,7 @@ impl Migrating<'_> {
     /// With the verdict, where it is not all applied.
     pub fn run(&self, console: &mut Console, log: &mut Record) -> Result<Verdict, Verdict> {
         let Migrating { context, policy, clock, .. } = self;
-        let before = context.history(clock)?;
+        let before = context.migrations_table(clock)?;
         let status = context.status(&before);
         log.migrations = Some(context.reported(&before, &status));
         if !status.unknown.is_empty() {
@@ -169,7 +169,7 @@ impl Migrating<'_> {
     fn weigh(
         &self,
         pending: &[Migration],
-        before: &History,
+        before: &MigrationsTable,
         console: &mut Console,
         log: &mut Record,
     ) -> Result<Vec<report::Statement>, Verdict> {
@@ -339,7 +339,7 @@ fn run_steps(
     migrating: &Migrating,
     steps: &[usize],
     pending: &[Migration],
-    before: &History,
+    before: &MigrationsTable,
     console: &mut Console,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
@@ -361,7 +361,7 @@ fn run_steps(
     log.warnings.splice(0..0, warnings);
 
     // The history is written in the transaction of the statements: what it has is what was applied.
-    let after = match context.history(&after_all(clock)) {
+    let after = match context.migrations_table(&after_all(clock)) {
         Ok(after) => after,
         Err(unseen) => return Err(not_seen(&verdict, &unseen)),
     };
@@ -477,7 +477,7 @@ struct Aftermath<'a> {
     clock: Clock,
     context: &'a MigrationsContext,
     pending: &'a [Migration<'a>],
-    before: &'a History,
+    before: &'a MigrationsTable,
     n_applied: usize,
     n_rows: usize,
     /// drizzle-kit was stopped for it, or had ended before.

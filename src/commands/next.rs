@@ -18,7 +18,7 @@ use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Share
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::commands::{generate, migrate, plan, push, status, sync};
-use crate::db::inspect::history::{self, History};
+use crate::db::inspect::migrations_table::{self, MigrationsTable};
 use crate::db::inspect::reach::Relation;
 use crate::migrations::git::Git;
 use crate::migrations::query::queries;
@@ -269,14 +269,14 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     }
     console.progress("reading the history");
     let context = MigrationsContext::of(place, args.migrations.as_deref(), &cwd)?;
-    let history = match context.history(clock) {
-        Ok(history) => history,
+    let migrations_table = match context.migrations_table(clock) {
+        Ok(migrations_table) => migrations_table,
         Err(_) if !alone.blocking.is_empty() => {
             return Ok(conflict(&context.folder, &alone.blocking, None, &lines, &cwd));
         }
         Err(verdict) => return Err(verdict),
     };
-    let status = context.status(&history);
+    let status = context.status(&migrations_table);
     let is_applied = |tag: &str| {
         let has = |state: State| matches!(state, State::Applied | State::Edited | State::Repeated);
         status.migrations.iter().any(|migration| migration.entry.tag == tag && has(migration.state))
@@ -285,7 +285,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
     if !faults.blocking.is_empty() {
         return Ok(conflict(&context.folder, &faults.blocking, Some(&is_applied), &lines, &cwd));
     }
-    if let Some(advice) = astray(&context, &history, &status, &faults, &lines) {
+    if let Some(advice) = astray(&context, &migrations_table, &status, &faults, &lines) {
         return Ok(advice);
     }
 
@@ -296,7 +296,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let compared = drifted(&context, &history, &status, clock, console, &mut notes)?;
+    let compared = drifted(&context, &migrations_table, &status, clock, console, &mut notes)?;
     let by_name = compared.as_ref().and_then(Compared::by_name);
     let differences = compared.map(|compared| compared.differences).unwrap_or_default();
     let edited = schema(shared, &context, &cwd, console, &mut notes)?;
@@ -306,7 +306,7 @@ fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console)
         return Ok(advice);
     }
     if status.in_state(State::Pending).next().is_some() {
-        let weighed = of_hazards(&context, &status, &history, &policy, clock, &mut notes);
+        let weighed = of_hazards(&context, &status, &migrations_table, &policy, clock, &mut notes);
         return Ok(of_pending(&context, &status, edited.is_some(), &policy, weighed, notes, &lines));
     }
     match edited {
@@ -356,8 +356,8 @@ fn without_migrations(
                 log.statements.iter().map(|statement| sql::one_line(&statement.sql)).collect();
             let refusals = log.refusals.iter().map(|refusal| format!("refused: {}", refusal.what));
             let evidence: Vec<String> = statements.into_iter().chain(refusals).collect();
-            let tables =
-                history::history(&place.dsn, &table_of(place), clock.rest()).map_or(0, |history| history.n_tables);
+            let tables = migrations_table::inspect(&place.dsn, &table_of(place), clock.rest())
+                .map_or(0, |migrations_table| migrations_table.n_tables);
             let summary = match tables {
                 0 => "there are no migrations, and the database is empty".to_owned(),
                 _ => "there are no migrations, and the schema files differ from the database".to_owned(),
@@ -481,7 +481,7 @@ fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> A
 /// What the history says of the folder, where nothing can go on before it is mended.
 fn astray(
     context: &MigrationsContext,
-    history: &History,
+    migrations_table: &MigrationsTable,
     status: &Status,
     faults: &Faults,
     lines: &Lines<'_>,
@@ -498,7 +498,9 @@ fn astray(
         Some(Advice { state, summary, evidence: evidence.collect(), steps, patterns: Vec::new(), notes: Vec::new() })
     };
     let migrate = || lines.step("migrate", "applies what is pending then", None);
-    if let (Some(pulled), true) = (&faults.pulled, history.records().is_empty() && !history.is_unrecorded()) {
+    if let (Some(pulled), true) =
+        (&faults.pulled, migrations_table.records().is_empty() && !migrations_table.is_unrecorded())
+    {
         return advice(
             Stand::Astray,
             format!("{}, and the database is empty", pulled.sentence),
@@ -508,11 +510,11 @@ fn astray(
             ],
         );
     }
-    if history.is_unrecorded() && !status.migrations.is_empty() {
+    if migrations_table.is_unrecorded() && !status.migrations.is_empty() {
         let by = if faults.pulled.is_some() { "drizzle-kit pull has taken it over" } else { "a push built it" };
         return advice(
             Stand::PushBuilt,
-            format!("the database has {} and no history: {by}", tables(history.n_tables)),
+            format!("the database has {} and no history: {by}", tables(migrations_table.n_tables)),
             vec![
                 lines.step(
                     "sync --dry-run",
@@ -575,18 +577,18 @@ fn astray(
 /// Says how the database differs from what its migrations make. Where that cannot be found out, it is a note.
 fn drifted(
     context: &MigrationsContext,
-    history: &History,
+    migrations_table: &MigrationsTable,
     status: &Status,
     clock: &Clock,
     console: &mut Console,
     notes: &mut Vec<String>,
 ) -> Result<Option<Compared>, Verdict> {
-    if history.records().is_empty() {
+    if migrations_table.records().is_empty() {
         return Ok(None);
     }
     console.progress("building the applied migrations in a database of their own, to compare");
-    let made_of = drift::made_of(status, history);
-    match drift::of_database(context, history, &made_of, clock, &mut |text| console.warn(&text)) {
+    let made_of = drift::made_of(status, migrations_table);
+    match drift::of_database(context, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
         Ok(compared) => {
             notes.extend(filters::said(&compared.left_out));
             Ok(Some(compared))
@@ -661,7 +663,7 @@ fn of_drift(
 fn of_hazards(
     context: &MigrationsContext,
     status: &Status,
-    history: &History,
+    migrations_table: &MigrationsTable,
     policy: &Policy,
     clock: &Clock,
     notes: &mut Vec<String>,
@@ -670,7 +672,7 @@ fn of_hazards(
     let pending: Vec<Migration> = status.in_state(State::Pending).copied().collect();
     let weighed = match gate {
         MigrateGate::Off => None,
-        MigrateGate::Warn | MigrateGate::Refuse => pending::weigh(context, policy, &pending, history, clock),
+        MigrateGate::Warn | MigrateGate::Refuse => pending::weigh(context, policy, &pending, migrations_table, clock),
     };
     let Some(weighed) = weighed else { return Vec::new() };
     notes.extend(weighed.warnings);

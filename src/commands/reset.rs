@@ -14,12 +14,12 @@ use crate::commands::status;
 use crate::db::change::apply::{Cut, Hold, Run, TransactionError};
 use crate::db::connection::url::Env;
 use crate::db::inspect::catalog::{self, Catalog, Facts};
-use crate::db::inspect::history;
+use crate::db::inspect::migrations_table;
 use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{AdvisoryLock, Dsn, Visit};
+use crate::db::{AdvisoryLock, Connection, Dsn};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
@@ -89,10 +89,12 @@ fn attempt(
     let variables = variables_of_steps(&policy, &place, console)?;
 
     // Whoever is to be asked may take his time, and others need not wait for that.
-    let visit = lock::visit(dsn, &format!("drizzle-pilot-{} reset", std::process::id()), "", clock)?;
-    let held = if args.yes && !args.dry_run { Ok(advisory_lock(visit, args, clock, console)?) } else { Err(visit) };
-    let visit = held.as_ref().map_or_else(|visit| visit, AdvisoryLock::visit);
-    let catalog = catalog::catalog(visit, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
+    let connection = lock::connection(dsn, &format!("drizzle-pilot-{} reset", std::process::id()), "", clock)?;
+    let held =
+        if args.yes && !args.dry_run { Ok(advisory_lock(connection, args, clock, console)?) } else { Err(connection) };
+    let connection = held.as_ref().map_or_else(|connection| connection, AdvisoryLock::connection);
+    let catalog =
+        catalog::catalog(connection, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = disk::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -128,14 +130,14 @@ fn attempt(
     }
     if !plan.is_empty() {
         // A connection that nobody drives may be cut meanwhile.
-        if let Err(visit) = &held {
-            visit.rest();
+        if let Err(connection) = &held {
+            connection.rest();
         }
         ask(args, &facts, clock, &mut interrupts, console)?;
     }
     let advisory_lock = match held {
         Ok(advisory_lock) => advisory_lock,
-        Err(visit) => advisory_lock(visit, args, clock, console)?,
+        Err(connection) => advisory_lock(connection, args, clock, console)?,
     };
     let mut run = Steps {
         shared,
@@ -238,12 +240,12 @@ fn variables_of_steps(
 
 /// Takes the lock for all of the steps.
 fn advisory_lock(
-    visit: Visit,
+    connection: Connection,
     args: &ResetArgs,
     clock: &Clock,
     console: &mut Console,
 ) -> Result<AdvisoryLock, Verdict> {
-    lock::take(visit, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
+    lock::take(connection, args.lock_timeout * reset::N_ATTEMPTS, clock, console)
 }
 
 /// Says what is to go. A name that means nothing in this database is likely to be misspelt.
@@ -279,7 +281,7 @@ fn scope(
     let (schema, name) =
         drizzle.map_or_else(|| Config::default().migrations_table(), |drizzle| drizzle.config.migrations_table());
     let filters = Filters::of(drizzle);
-    let is_history = |found_schema: &str, found: &str| found_schema == schema && found == name;
+    let is_migrations_table = |found_schema: &str, found: &str| found_schema == schema && found == name;
     let mut others = BTreeSet::new();
     if !args.all_schemas {
         others.extend(plan::relations(catalog, |in_schema, found| {
@@ -288,7 +290,7 @@ fn scope(
             } else {
                 args.schema.iter().any(|it| it == in_schema)
             };
-            is_emptied && !is_history(in_schema, found) && filters.leave_out_table(found)
+            is_emptied && !is_migrations_table(in_schema, found) && filters.leave_out_table(found)
         }));
     }
     let schemas = if args.all_schemas {
@@ -340,10 +342,10 @@ fn not_shared(
     if scope.schemas == Schemas::All {
         return Ok(());
     }
-    let history =
-        history::history(dsn, table, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
-    let n_others = state::compare(folder, journal, &migrations::records(&history)).unknown.len();
-    let has_others = history.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
+    let migrations_table = migrations_table::inspect(dsn, table, LOOK.min(clock.rest()))
+        .map_err(|error| unseen::verdict(&error, clock))?;
+    let n_others = state::compare(folder, journal, &migrations::records(&migrations_table)).unknown.len();
+    let has_others = migrations_table.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
     if n_others == 0 || !has_others {
         return Ok(());
     }

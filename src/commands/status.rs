@@ -36,14 +36,14 @@ fn attempt(
     let policies = guard::load(shared, &cwd, console, log)?;
     let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let policy = guard::check(COMMAND, Changes::Nothing, shared, &policies, context.place.drizzle.as_ref(), log)?;
-    let history = context.history(clock)?;
-    let status = context.status(&history);
-    log.migrations = Some(context.reported(&history, &status));
+    let migrations_table = context.migrations_table(clock)?;
+    let status = context.status(&migrations_table);
+    log.migrations = Some(context.reported(&migrations_table, &status));
     if status.is_clean() {
         return Ok(ahead(&context, &policy, &cwd, &status).unwrap_or_else(|| Verdict::nothing(Exit::Ok, status.text())));
     }
     let verdict = Verdict::nothing(Exit::Changes, status.text());
-    Ok(match migrations::unrecorded(&history).or_else(|| advice(&status).map(str::to_owned)) {
+    Ok(match migrations::unrecorded(&migrations_table).or_else(|| advice(&status).map(str::to_owned)) {
         Some(hint) => verdict.hint(hint),
         None => verdict,
     })

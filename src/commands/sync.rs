@@ -6,7 +6,7 @@ use crate::cli::{Shared, SyncArgs};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::change::apply::{self, Expected, Hold, Run, Script};
-use crate::db::inspect::history::{self, History, Write};
+use crate::db::inspect::migrations_table::{self, MigrationsTable, Write};
 use crate::files;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
@@ -43,11 +43,11 @@ fn attempt(
     let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
     guard::check(COMMAND, changes, shared, &policies, context.place.drizzle.as_ref(), log)?;
-    let history = context.history(clock)?;
-    let status = context.status(&history);
-    let mut reported = context.reported(&history, &status);
+    let migrations_table = context.migrations_table(clock)?;
+    let status = context.status(&migrations_table);
+    let mut reported = context.reported(&migrations_table, &status);
     if args.repair_order {
-        return repair_order(&context, &history, &status, args, log);
+        return repair_order(&context, &migrations_table, &status, args, log);
     }
 
     let had = baseline::upto(&status, args.to.as_deref()).map_err(|error| unplanned(&error))?;
@@ -57,7 +57,8 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
     console.say("building the migrations in a database of their own, to compare");
-    let compared = drift::of_database(&context, &history, had, clock, &mut |text| console.warn_in(log, &text))?;
+    let compared =
+        drift::of_database(&context, &migrations_table, had, clock, &mut |text| console.warn_in(log, &text))?;
     let by_name = compared.by_name();
     let n_others = compared.renamed.n_others;
     let Compared { seen, differences, left_out, .. } = compared;
@@ -66,7 +67,7 @@ fn attempt(
         log.warnings.push(console.clean(&said));
     }
     let refusal = refused(&differences, had, by_name.as_ref());
-    reported.writes = rows.iter().map(|row| shown(row, &history)).collect();
+    reported.writes = rows.iter().map(|row| shown(row, &migrations_table)).collect();
     reported.differences = Some(differences);
     if let Some(refusal) = refusal {
         let n = reported.differences.iter().flatten().count();
@@ -94,8 +95,11 @@ fn attempt(
         ));
     }
 
-    let writes: Vec<Write> = rows.iter().filter_map(|row| write(row, &history)).collect();
-    let script = Script { statements: history::script(&history, &writes), expected: Some(Expected::from(&seen)) };
+    let writes: Vec<Write> = rows.iter().filter_map(|row| write(row, &migrations_table)).collect();
+    let script = Script {
+        statements: migrations_table::script(&migrations_table, &writes),
+        expected: Some(Expected::from(&seen)),
+    };
     let application_name = format!("drizzle-pilot-{} sync", std::process::id());
     let run = Run {
         application_name: &application_name,
@@ -122,10 +126,10 @@ fn read_back(
     let unseen = |verdict: Verdict| {
         changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary))
     };
-    let history = context.history(clock).map_err(unseen)?;
-    let status = context.status(&history);
+    let migrations_table = context.migrations_table(clock).map_err(unseen)?;
+    let status = context.status(&migrations_table);
     let writes = log.migrations.take().map(|before| before.writes).unwrap_or_default();
-    log.migrations = Some(report::Migrations { writes, ..context.reported(&history, &status) });
+    log.migrations = Some(report::Migrations { writes, ..context.reported(&migrations_table, &status) });
     let is_there = |had: &Migration| {
         status.migrations.iter().any(|now| now.entry.tag == had.entry.tag && now.state == State::Applied)
     };
@@ -143,19 +147,19 @@ fn read_back(
 /// Makes what was skipped the newest of the journal. The database stays as it is.
 fn repair_order(
     context: &MigrationsContext,
-    history: &History,
+    migrations_table: &MigrationsTable,
     status: &Status,
     args: &SyncArgs,
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
-    let mut reported = context.reported(history, status);
+    let mut reported = context.reported(migrations_table, status);
     let skipped: Vec<&str> = status.in_state(State::Skipped).map(|migration| migration.entry.tag.as_str()).collect();
     if skipped.is_empty() {
         log.migrations = Some(reported);
         return Ok(Verdict::nothing(Exit::Ok, format!("nothing was skipped: {}", status.text())));
     }
     // What is pending would run in the same run, and before it: in the order of the file.
-    let after = history.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
+    let after = migrations_table.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
     let path = context.folder.journal_path();
     let text = reorder::newest(context.journal(), &skipped, after).ok_or_else(|| {
         Verdict::nothing(
@@ -192,16 +196,16 @@ fn refused(differences: &[String], had: &[Migration], by_name: Option<&(&str, St
     Some(Refusal { what, allow_with: None, text })
 }
 
-fn write(row: &Row, history: &History) -> Option<Write> {
+fn write(row: &Row, migrations_table: &MigrationsTable) -> Option<Write> {
     let (Row::Missing(migration) | Row::Wrong { migration, .. }) = row;
     let (hash, created_at) = (migration.file?.hash.clone(), migration.entry.when);
     Some(match row {
         Row::Missing(_) => Write::Insert { hash, created_at },
-        Row::Wrong { record, .. } => Write::Change { id: history.records()[*record].id, hash, created_at },
+        Row::Wrong { record, .. } => Write::Change { id: migrations_table.records()[*record].id, hash, created_at },
     })
 }
 
-fn shown(row: &Row, history: &History) -> String {
+fn shown(row: &Row, migrations_table: &MigrationsTable) -> String {
     let (Row::Missing(migration) | Row::Wrong { migration, .. }) = row;
     let tag = &migration.entry.tag;
     let hash: String = migration.file.map(|file| file.hash.chars().take(12).collect()).unwrap_or_default();
@@ -209,7 +213,7 @@ fn shown(row: &Row, history: &History) -> String {
     match row {
         Row::Missing(_) => format!("{tag}: a new row, created_at {created_at}, hash {hash}…"),
         Row::Wrong { record, .. } => {
-            let id = history.records()[*record].id;
+            let id = migrations_table.records()[*record].id;
             format!("{tag}: row {id} gets created_at {created_at}, hash {hash}…")
         }
     }

@@ -10,7 +10,7 @@ mod limits;
 pub mod reset;
 
 pub use change::advisory_lock::AdvisoryLock;
+pub use connection::client::Connection;
 pub use connection::error::ConnectError;
 pub use connection::server::Server;
 pub use connection::url::{Dsn, DsnError};
-pub use connection::visit::Visit;

@@ -7,7 +7,7 @@ use crate::cli::{PlaceArgs, Shared};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::Dsn;
-use crate::db::inspect::history::{self, History, Records};
+use crate::db::inspect::migrations_table::{self, MigrationsTable, Records};
 use crate::db::inspect::reach::Relation;
 use crate::kit::config::Config;
 use crate::migrations::state::{self, Status};
@@ -87,14 +87,14 @@ impl MigrationsContext {
     ///
     /// # Errors
     /// With the verdict, where the database cannot be asked.
-    pub fn history(&self, clock: &Clock) -> Result<History, Verdict> {
+    pub fn migrations_table(&self, clock: &Clock) -> Result<MigrationsTable, Verdict> {
         let patience = LOOK.min(clock.rest());
-        let mut history =
-            history::history(self.dsn(), &self.table, patience).map_err(|error| unseen::verdict(&error, clock))?;
+        let mut migrations_table = migrations_table::inspect(self.dsn(), &self.table, patience)
+            .map_err(|error| unseen::verdict(&error, clock))?;
         let filters = self.filters();
-        let own = history.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
-        history.n_tables = own.count() as u64;
-        Ok(history)
+        let own = migrations_table.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
+        migrations_table.n_tables = own.count() as u64;
+        Ok(migrations_table)
     }
 
     /// Returns what the project's config leaves out.
@@ -103,12 +103,12 @@ impl MigrationsContext {
     }
 
     /// Compares the folder with the history.
-    pub fn status(&self, history: &History) -> Status<'_> {
-        state::compare(&self.folder, self.journal(), &records(history))
+    pub fn status(&self, migrations_table: &MigrationsTable) -> Status<'_> {
+        state::compare(&self.folder, self.journal(), &records(migrations_table))
     }
 
     /// Returns what a report says of the folder and the history.
-    pub fn reported(&self, history: &History, status: &Status) -> report::Migrations {
+    pub fn reported(&self, migrations_table: &MigrationsTable, status: &Status) -> report::Migrations {
         let entries = status.migrations.iter().map(|migration| report::Migration {
             tag: migration.entry.tag.clone(),
             when: migration.entry.when,
@@ -117,13 +117,13 @@ impl MigrationsContext {
             applied_now: false,
         });
         let unknown = status.unknown.iter().map(|row| {
-            let history::Record { id, hash, created_at, name } = history.records()[*row].clone();
+            let migrations_table::Record { id, hash, created_at, name } = migrations_table.records()[*row].clone();
             report::HistoryRow { id, hash, created_at, name }
         });
         report::Migrations {
             folder: self.shown_folder.clone(),
             table: format!("{}.{}", self.table.schema, self.table.name),
-            table_exists: history.records != Records::Absent,
+            table_exists: migrations_table.records != Records::Absent,
             entries: entries.collect(),
             unknown: unknown.collect(),
             differences: None,
@@ -133,16 +133,17 @@ impl MigrationsContext {
 }
 
 /// Returns the rows of a history as they are compared.
-pub fn records(history: &History) -> Vec<state::Record> {
-    let record = |record: &history::Record| state::Record { hash: record.hash.clone(), created_at: record.created_at };
-    history.records().iter().map(record).collect()
+pub fn records(migrations_table: &MigrationsTable) -> Vec<state::Record> {
+    let record =
+        |record: &migrations_table::Record| state::Record { hash: record.hash.clone(), created_at: record.created_at };
+    migrations_table.records().iter().map(record).collect()
 }
 
 /// Says in a sentence that a database has tables and no history.
-pub fn unrecorded(history: &History) -> Option<String> {
-    let n = history.n_tables;
+pub fn unrecorded(migrations_table: &MigrationsTable) -> Option<String> {
+    let n = migrations_table.n_tables;
     let tables = if n == 1 { "table" } else { "tables" };
-    history
+    migrations_table
         .is_unrecorded()
         .then(|| format!("the database has {n} {tables} and no history: perhaps a push built it; drizzle-pilot sync --dry-run shows whether its history can be written"))
 }

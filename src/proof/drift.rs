@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::clock::Clock;
 use crate::db::change::scratch::{self, Blueprint, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
-use crate::db::inspect::history::{History, Records};
+use crate::db::inspect::migrations_table::{MigrationsTable, Records};
 use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
@@ -49,10 +49,10 @@ impl Compared {
 }
 
 /// Returns the migrations that a database ought to be made of: those of its history; all of them, where it has none.
-pub fn made_of<'a>(status: &Status<'a>, history: &History) -> Vec<Migration<'a>> {
+pub fn made_of<'a>(status: &Status<'a>, migrations_table: &MigrationsTable) -> Vec<Migration<'a>> {
     let is_recorded = |migration: &&Migration| match migration.state {
         State::Applied | State::Edited | State::Repeated => true,
-        State::Pending | State::Skipped | State::MissingFile => history.records().is_empty(),
+        State::Pending | State::Skipped | State::MissingFile => migrations_table.records().is_empty(),
     };
     status.migrations.iter().filter(is_recorded).copied().collect()
 }
@@ -63,7 +63,7 @@ pub fn made_of<'a>(status: &Status<'a>, history: &History) -> Vec<Migration<'a>>
 /// With the verdict, where no database can be made for them, or they do not run in it.
 pub fn of_database(
     context: &MigrationsContext,
-    history: &History,
+    migrations_table: &MigrationsTable,
     migrations: &[Migration],
     clock: &Clock,
     warn: &mut dyn FnMut(String),
@@ -71,9 +71,9 @@ pub fn of_database(
     let files = migrations.iter().filter_map(|migration| migration.file);
     let all: Vec<Query> = files.flat_map(meant).filter(|query| !query.is_blank()).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
-    let table = (history.records != Records::Absent).then(|| history.table.clone());
+    let table = (migrations_table.records != Records::Absent).then(|| migrations_table.table.clone());
     let (made, leaves) = confined(&statements, |confine| {
-        scratch::build(context.dsn(), &Blueprint { confine, history: table }, clock.rest(), &mut |left| {
+        scratch::build(context.dsn(), &Blueprint { confine, migrations_table: table }, clock.rest(), &mut |left| {
             warn(left.to_string())
         })
     });

@@ -36,8 +36,8 @@ pub(super) fn answer(
     }
     let failed = know_tables(start, cleared).err();
     let (answered, owners) = by_gate(start, cleared, prompt, record);
-    if let Some(visit) = &cleared.looks.visit {
-        visit.rest();
+    if let Some(connection) = &cleared.looks.connection {
+        connection.rest();
     }
     match answered.failed.or(failed) {
         // The signal ends the run before anything is pressed.
@@ -123,8 +123,8 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
         row_policies: &record.answers.row_policies,
         truncated: &record.answers.truncated,
         look_up: &|wanted| {
-            let visit = cleared.visit(start).ok_or(Blind::NoConnection)?;
-            reach::look_up(visit, wanted, start.patience()).map_err(Blind::Failed)
+            let connection = cleared.connection(start).ok_or(Blind::NoConnection)?;
+            reach::look_up(connection, wanted, start.patience()).map_err(Blind::Failed)
         },
         owners: &owners,
         sqlite: cleared.knows(start.spec, start.kit_version.as_ref()),
@@ -135,9 +135,9 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
 /// Finds out, at the first question, which schemas have a table of which name.
 fn know_tables(start: &Starting, cleared: &mut Cleared) -> Result<(), ConnectError> {
     if cleared.looks.tables.is_none()
-        && let Some(visit) = cleared.visit(start)
+        && let Some(connection) = cleared.connection(start)
     {
-        let tables = backends::tables_by_name(visit, start.patience())?;
+        let tables = backends::tables_by_name(connection, start.patience())?;
         cleared.looks.tables = Some(tables);
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::command_name::CommandName;
 use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::DATABASE_URL;
 use crate::db::inspect::fingerprint::{self, Fingerprint};
-use crate::db::{Dsn, Visit};
+use crate::db::{Connection, Dsn};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::engine::{self, Engine};
 use crate::kit::hook_channel::{Go, Questions};
@@ -88,8 +88,8 @@ pub(super) fn clear(
     };
     cleared.seen = see(start, &cleared, record)?;
     let unlocked = cleared.place.dsn.as_ref().filter(|_| cleared.lock(start).is_none());
-    let visit = unlocked.map(|dsn| Visit::to(dsn, OURSELVES, "")).transpose();
-    cleared.looks.visit = visit.map_err(|error| start.unseen(&error))?;
+    let connection = unlocked.map(|dsn| Connection::to(dsn, OURSELVES, "")).transpose();
+    cleared.looks.connection = connection.map_err(|error| start.unseen(&error))?;
     Ok((cleared, env))
 }
 

@@ -100,10 +100,10 @@ fn recounted(
     record: &mut RunRecord,
     console: &mut Console,
 ) -> Answer {
-    let Some(visit) = cleared.visit(start) else { return Answer::Choose(choice) };
+    let Some(connection) = cleared.connection(start) else { return Answer::Choose(choice) };
     let wait = start.spec.lock.wait().min(start.clock.rest());
     let tables = &recheck.basis.tables;
-    match reach::look_again(visit, &recheck.wanted(), tables, wait, wait + start.patience()) {
+    match reach::look_again(connection, &recheck.wanted(), tables, wait, wait + start.patience()) {
         Ok(Again::Seen(now)) => {
             let rechecked = recheck.again(*now);
             record.report.statements = rechecked.statements;

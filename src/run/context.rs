@@ -11,7 +11,7 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::db::inspect::fingerprint::Fingerprint;
 use crate::db::inspect::reach::Relation;
-use crate::db::{AdvisoryLock, ConnectError, Dsn, Server, Visit};
+use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server};
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::Engine;
 use crate::kit::listing::Unlisted;
@@ -173,7 +173,7 @@ pub(super) struct Looks {
     /// The lock that this run has taken.
     pub lock: Option<AdvisoryLock>,
     /// Where no lock is held, another connection.
-    pub visit: Option<Visit>,
+    pub connection: Option<Connection>,
     /// The schemas of each table name, as the first question of this run found them: drizzle-kit reads its own picture
     /// once as well.
     pub tables: Option<BTreeMap<String, Vec<String>>>,
@@ -211,8 +211,8 @@ impl Cleared {
 
     /// Returns the connection to look at the database with, where there is one that we can connect to: that of the lock, or
     /// another.
-    pub(super) fn visit<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Visit> {
-        self.lock(start).map(AdvisoryLock::visit).or(self.looks.visit.as_ref())
+    pub(super) fn connection<'l>(&'l self, start: &Starting<'l>) -> Option<&'l Connection> {
+        self.lock(start).map(AdvisoryLock::connection).or(self.looks.connection.as_ref())
     }
 
     /// Returns the schemas that have a table of this name; none where that is not known.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::db::change::advisory_lock::{AdvisoryLockError, Request};
-use crate::db::{AdvisoryLock, Dsn, Visit};
+use crate::db::{AdvisoryLock, Connection, Dsn};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::project::unseen;
@@ -13,18 +13,23 @@ use crate::project::unseen;
 ///
 /// # Errors
 /// With the verdict, when the system refuses what it needs.
-pub fn visit(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Result<Visit, Verdict> {
-    Visit::to(dsn, &format!("{run} lock"), options).map_err(|error| unseen::verdict(&error, clock))
+pub fn connection(dsn: &Dsn, run: &str, options: &'static str, clock: &Clock) -> Result<Connection, Verdict> {
+    Connection::to(dsn, &format!("{run} lock"), options).map_err(|error| unseen::verdict(&error, clock))
 }
 
 /// Takes the lock over that connection, and waits so long for whoever has it.
 ///
 /// # Errors
 /// With the verdict, where it was not given back in time, or the database cannot be used.
-pub fn take(visit: Visit, wait: Duration, clock: &Clock, console: &mut Console) -> Result<AdvisoryLock, Verdict> {
+pub fn take(
+    connection: Connection,
+    wait: Duration,
+    clock: &Clock,
+    console: &mut Console,
+) -> Result<AdvisoryLock, Verdict> {
     let deadline = clock.rest();
     let request = Request { wait: wait.min(deadline), deadline };
-    let taken = AdvisoryLock::take(visit, &request, &mut |holder| {
+    let taken = AdvisoryLock::take(connection, &request, &mut |holder| {
         let holder = holder.map(|holder| format!(": {holder}")).unwrap_or_default();
         console.say(&format!("waiting for another run that changes this database{holder}"));
     });

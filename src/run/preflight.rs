@@ -10,7 +10,7 @@ use crate::db::connection::preflight;
 use crate::db::inspect::foreign::{self, Foreign, Owner};
 use crate::db::inspect::names::{self, UnsafeName};
 use crate::db::inspect::reach::Relation;
-use crate::db::{ConnectError, Dsn, Server, Visit};
+use crate::db::{ConnectError, Connection, Dsn, Server};
 use crate::kit::config::{Config, Overlay};
 use crate::kit::listing::Unlisted;
 use crate::kit::schema_files;
@@ -68,12 +68,12 @@ impl Preflight<'_> {
     ) -> Result<Inspected, Verdict> {
         let Preflight { start, dsn, .. } = self;
         let started = Instant::now();
-        let visit = match start.spec.lock {
-            Locking::Take { .. } => lock::visit(dsn, &start.run_id, CLIENT_CHECK, &start.clock)?,
-            Locking::Held | Locking::None => Visit::to(dsn, &format!("{} preflight", start.run_id), CLIENT_CHECK)
+        let connection = match start.spec.lock {
+            Locking::Take { .. } => lock::connection(dsn, &start.run_id, CLIENT_CHECK, &start.clock)?,
+            Locking::Held | Locking::None => Connection::to(dsn, &format!("{} preflight", start.run_id), CLIENT_CHECK)
                 .map_err(|error| start.unseen(&error))?,
         };
-        let looked = preflight::preflight(&visit, start.patience());
+        let looked = preflight::preflight(&connection, start.patience());
         record.report.timings.preflight_ms = Some(started.elapsed().as_secs_f64() * 1e3);
         let env = vec![(APPLICATION_NAME, start.run_id.clone())];
         let server = match looked {
@@ -85,12 +85,12 @@ impl Preflight<'_> {
             }
             Err(error) => return Err(start.unseen(&error)),
         };
-        self.refuse_unsafe_names(&visit)?;
-        let (unlisted, kept) = self.hide_foreign(&visit, &server, overlay)?;
-        self.refuse_blindness(&visit)?;
-        self.warn_of_row_policies(&visit, record, console)?;
+        self.refuse_unsafe_names(&connection)?;
+        let (unlisted, kept) = self.hide_foreign(&connection, &server, overlay)?;
+        self.refuse_blindness(&connection)?;
+        self.warn_of_row_policies(&connection, record, console)?;
         let lock = match start.spec.lock {
-            Locking::Take { wait, .. } => Some(lock::take(visit, wait, &start.clock, console)?),
+            Locking::Take { wait, .. } => Some(lock::take(connection, wait, &start.clock, console)?),
             Locking::Held | Locking::None => None,
         };
         // In a transaction of ours the statements are run later, and not by drizzle-kit.
@@ -143,13 +143,13 @@ impl Preflight<'_> {
     }
 
     /// Refuses to let drizzle-kit read names that end the quotes that it puts around them.
-    fn refuse_unsafe_names(&self, visit: &Visit) -> Result<(), Verdict> {
+    fn refuse_unsafe_names(&self, connection: &Connection) -> Result<(), Verdict> {
         let start = self.start;
         if !start.spec.reads_catalog() {
             return Ok(());
         }
         let functions = &sql::read_only::FUNCTIONS;
-        let found = names::unsafe_names(visit, self.schemas, functions, start.patience());
+        let found = names::unsafe_names(connection, self.schemas, functions, start.patience());
         match found.map_err(|error| start.unseen(&error))?.as_slice() {
             [] => Ok(()),
             names => Err(unsafe_name(names)),
@@ -158,12 +158,12 @@ impl Preflight<'_> {
 
     /// Refuses a login that drizzle-kit sees too little by: it reads constraints from `information_schema`, which shows them
     /// to owners, and takes those that it does not see for missing.
-    fn refuse_blindness(&self, visit: &Visit) -> Result<(), Verdict> {
+    fn refuse_blindness(&self, connection: &Connection) -> Result<(), Verdict> {
         let start = self.start;
         if start.spec.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let unseen = names::unseen_constraints(visit, self.schemas, start.patience());
+        let unseen = names::unseen_constraints(connection, self.schemas, start.patience());
         let unseen = unseen.map_err(|error| start.unseen(&error))?;
         let [(table, owner), others @ ..] = unseen.as_slice() else { return Ok(()) };
         let more = if others.is_empty() { String::new() } else { format!(" and of {} more", others.len()) };
@@ -178,7 +178,7 @@ impl Preflight<'_> {
     /// renamed, and drop them. What the schema files have is left alone.
     fn hide_foreign(
         &self,
-        visit: &Visit,
+        connection: &Connection,
         server: &Server,
         overlay: &mut Overlay,
     ) -> Result<(Unlisted, Vec<Relation>), Verdict> {
@@ -188,7 +188,7 @@ impl Preflight<'_> {
         }
         let (schema, name) = config.migrations_table();
         let migrations = Relation { schema, name };
-        let found = foreign::foreign(visit, schemas, &migrations, start.patience());
+        let found = foreign::foreign(connection, schemas, &migrations, start.patience());
         let found = found.map_err(|error| start.unseen(&error))?;
         let unlisted = Unlisted {
             relations: self.hidden(&found).into_iter().map(|relation| (relation.schema, relation.name)).collect(),
@@ -229,7 +229,7 @@ impl Preflight<'_> {
     /// Warns that row level security policies that are there are not compared.
     fn warn_of_row_policies(
         &self,
-        visit: &Visit,
+        connection: &Connection,
         record: &mut RunRecord,
         console: &mut Console,
     ) -> Result<(), Verdict> {
@@ -237,7 +237,7 @@ impl Preflight<'_> {
         if start.spec.asks != Asks::BeforeExecuting {
             return Ok(());
         }
-        let n_policies = names::row_policies(visit, self.schemas, start.patience());
+        let n_policies = names::row_policies(connection, self.schemas, start.patience());
         let n_policies = n_policies.map_err(|error| start.unseen(&error))?;
         if n_policies > 0 {
             let are = if n_policies == 1 { "1 is".to_owned() } else { format!("{n_policies} are") };

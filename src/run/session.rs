@@ -1,6 +1,6 @@
 //! Takes what a session of drizzle-kit is, before its first query: it must be where this run looked, and read SQL as we do.
 
-use crate::db::{Dsn, Server, Visit};
+use crate::db::{Connection, Dsn, Server};
 use crate::kit::config::KitSession;
 use crate::kit::run::Held;
 use crate::migrations::disk;
@@ -134,7 +134,7 @@ fn look_through_bridge(cleared: &mut Cleared, told: &Server) {
     };
     let parts = serde_json::json!({ "host": folder, "ssl": false, "user": told.current_user, "database": told.current_database });
     let dsn = Dsn::from_credentials("postgresql", &parts, &|_| None).and_then(Result::ok);
-    cleared.looks.visit = dsn.and_then(|dsn| Visit::to(&dsn, OURSELVES, "").ok());
+    cleared.looks.connection = dsn.and_then(|dsn| Connection::to(&dsn, OURSELVES, "").ok());
 }
 
 /// Judges what the migrations that are not applied yet take along without naming it. What they name is theirs to do: a

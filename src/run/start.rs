@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
 use crate::db::connection::preflight;
-use crate::db::{AdvisoryLock, Visit};
+use crate::db::{AdvisoryLock, Connection};
 use crate::kit::command::{Call, Kit};
 use crate::kit::driver::{self, Deadlines};
 use crate::kit::hook_channel::HookChannel;
@@ -214,8 +214,8 @@ fn planned(start: &Starting, cleared: Option<&Cleared>, record: &RunRecord, summ
 /// Finds out why the database cannot be used, where drizzle-kit did not say.
 fn diagnose(start: &Starting, cleared: &Cleared) -> Option<Verdict> {
     // The connection of the lock may be gone for the same reason; a new one says why.
-    let visit = Visit::to(cleared.place.dsn.as_ref()?, OURSELVES, "");
-    let seen = visit.and_then(|visit| preflight::preflight(&visit, start.patience()));
+    let connection = Connection::to(cleared.place.dsn.as_ref()?, OURSELVES, "");
+    let seen = connection.and_then(|connection| preflight::preflight(&connection, start.patience()));
     seen.err().map(|error| start.unseen(&error))
 }
 

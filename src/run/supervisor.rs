@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::command_name::CommandName;
-use crate::db::Visit;
+use crate::db::Connection;
 use crate::db::inspect::backends;
 use crate::kit::config::{Config, ConfigError, KitSession};
 use crate::kit::driver::{self, Reply};
@@ -159,9 +159,10 @@ impl driver::Supervisor for Supervisor<'_> {
         };
         match of_this_run {
             Some(dsn) if executes => {
-                let visit = Visit::to(dsn, OURSELVES, "");
+                let connection = Connection::to(dsn, OURSELVES, "");
                 let patience = self.start.patience();
-                let looked = visit.and_then(|visit| backends::is_busy(&visit, &self.start.run_id, patience));
+                let looked =
+                    connection.and_then(|connection| backends::is_busy(&connection, &self.start.run_id, patience));
                 looked.unwrap_or(false)
             }
             // Nobody can be asked. What was consented to is not cut off half way.

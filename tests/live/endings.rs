@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::NEWEST;
-use crate::lease::take_away;
+use crate::advisory_lock::take_away;
 use crate::support::{
     AtOptions, Database, Held, Project, Ran, Run, Running, Server, Signal, gone_within, pooler, until,
 };

@@ -22,6 +22,7 @@ macro_rules! on_every_kit {
     };
 }
 
+mod advisory_lock;
 mod apply;
 mod cast;
 mod casting;
@@ -34,7 +35,6 @@ mod gate;
 mod generate;
 mod hold;
 mod hunt;
-mod lease;
 mod left_out;
 mod migrations;
 mod next;

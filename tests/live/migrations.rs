@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::NEWEST;
-use crate::lease::take_away;
+use crate::advisory_lock::take_away;
 use crate::support::{Database, Gate, Project, Ran, Server, Signal, gone_within, transaction_pooler, until};
 
 /// A migration: its time and its text. Its tag is `0000_m` and so on.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use drizzle_pilot::db::Visit;
+use drizzle_pilot::db::Connection;
 use drizzle_pilot::db::connection::url::Dsn;
 use drizzle_pilot::db::inspect::reach::{
     self, Act, Code, Convertible, Deed, Facts, NewType, Obstacle, Relation, Retyped, Rows, Subject, Thing, Wanted,
@@ -19,8 +19,8 @@ fn look_up(database: &Database, wanted: &Wanted) -> Facts {
 }
 
 fn look_up_at(dsn: &Dsn, wanted: &Wanted) -> Facts {
-    let visit = Visit::to(dsn, "reach", "").expect("the system lets us");
-    reach::look_up(&visit, wanted, Duration::from_secs(10)).expect("the laboratory answers")
+    let connection = Connection::to(dsn, "reach", "").expect("the system lets us");
+    reach::look_up(&connection, wanted, Duration::from_secs(10)).expect("the laboratory answers")
 }
 
 fn relation(name: &str) -> Relation {

@@ -11,7 +11,7 @@ use drizzle_pilot::db::inspect::reach::Relation;
 use drizzle_pilot::db::reset::guard::{self, Guarded, Rules, Target};
 use drizzle_pilot::db::reset::plan::{self, Owners, Refusal, ResetPlan, Room, Schemas, Scope};
 use drizzle_pilot::db::reset::{self, Blockers, Emptied, Event, ResetError, ResetRun};
-use drizzle_pilot::db::{Dsn, Visit};
+use drizzle_pilot::db::{Connection, Dsn};
 
 use drizzle_pilot::outcome;
 
@@ -65,8 +65,8 @@ fn read(database: &Database) -> Catalog {
 }
 
 fn read_by(dsn: &Dsn) -> Catalog {
-    let visit = Visit::to(dsn, "reset-test look", "").expect("the system has a runtime to give");
-    catalog::catalog(&visit, LONG).expect("the laboratory answers")
+    let connection = Connection::to(dsn, "reset-test look", "").expect("the system has a runtime to give");
+    catalog::catalog(&connection, LONG).expect("the laboratory answers")
 }
 
 fn target_by(dsn: &Dsn, catalog: &Catalog) -> Target {

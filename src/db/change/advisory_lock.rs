@@ -16,9 +16,9 @@ use tokio_postgres::types::Type;
 use crate::db::change::begin::{Mark, begin_with};
 use crate::db::change::lock::{Holder, LOCK, Lock, locked_hint, try_lock, wait_for_lock};
 use crate::db::connection::address::Address;
+use crate::db::connection::client::{Connection, Open};
 use crate::db::connection::conversation::{Patience, Signals};
 use crate::db::connection::error::{ConnectError, at, explained};
-use crate::db::connection::visit::{Open, Visit};
 use crate::db::limits::{ANSWER, LOGIN, UNDOING};
 
 /// What a advisory_lock is wanted for.
@@ -32,9 +32,9 @@ pub struct Request {
 
 /// The lock, for as long as the value lives.
 pub struct AdvisoryLock {
-    /// Stands before the visit, which takes leave of the server when nobody has the connection any more.
+    /// Declared before the connection, so that it is dropped first: the last owner says goodbye to the server.
     open: Open,
-    visit: Visit,
+    connection: Connection,
     /// Its transaction. The server process is the server's own behind a pooler as well.
     mark: Mark,
     /// The transaction is at its end, or in somebody else's hands.
@@ -65,46 +65,48 @@ impl AdvisoryLockError {
 }
 
 impl AdvisoryLock {
-    /// Takes the lock over the connection of a visit, whose name is shown to those who wait for us, and waits for whoever
+    /// Takes the lock on this connection, whose name is shown to those who wait for us, and waits for whoever
     /// has it. Before the wait, says who that is. Must not be called from asynchronous code.
     ///
     /// # Errors
     /// Where there is no connection, or another run keeps the lock for longer than is waited. A signal that ends us
     /// ends the wait.
     pub fn take(
-        mut visit: Visit,
+        mut connection: Connection,
         request: &Request,
         waits: &mut dyn FnMut(Option<&Holder>),
     ) -> Result<AdvisoryLock, AdvisoryLockError> {
-        let (open, mark) = visit.runtime().block_on(async {
+        let (open, mark) = connection.runtime().block_on(async {
             let mut signals = Signals::watch();
             tokio::select! {
-                taken = take(&visit, request, waits) => taken,
+                taken = take(&connection, request, waits) => taken,
                 signal = signals.next() => {
-                    Err(AdvisoryLockError::Unready(ConnectError::Interrupted { at: at(visit.dsn()), signal }))
+                    Err(AdvisoryLockError::Unready(ConnectError::Interrupted { at: at(connection.dsn()), signal }))
                 }
             }
         })?;
-        visit.stay();
-        Ok(AdvisoryLock { open, visit, mark, is_spent: false })
+        connection.stay();
+        Ok(AdvisoryLock { open, connection, mark, is_spent: false })
     }
 
     /// Returns the connection, to look at the database with. It keeps nothing but the lock.
-    pub fn visit(&self) -> &Visit {
-        &self.visit
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Returns where the database is that it holds.
     pub fn address(&self) -> &Address {
-        self.visit.dsn().address()
+        self.connection.dsn().address()
     }
 
     /// Tells whether the lock is still ours: the transaction that holds it is open. Must not be called from asynchronous
     /// code.
     pub fn lives(&self) -> bool {
         // A transaction that an error has ended answers an empty query, and has given its locks back.
-        let asked =
-            self.visit.runtime().block_on(async { timeout(ANSWER, self.open.client.batch_execute("SELECT")).await });
+        let asked = self
+            .connection
+            .runtime()
+            .block_on(async { timeout(ANSWER, self.open.client.batch_execute("SELECT")).await });
         matches!(asked, Ok(Ok(())))
     }
 
@@ -117,7 +119,7 @@ impl AdvisoryLock {
     /// server is still doing. Must not be called from asynchronous code.
     pub(super) fn spend<T>(mut self, conversation: impl AsyncFnOnce(Arc<Client>) -> T) -> T {
         self.is_spent = true;
-        self.visit.runtime().block_on(conversation(self.open.client.clone()))
+        self.connection.runtime().block_on(conversation(self.open.client.clone()))
     }
 
     /// Tells the same by another connection to the same database, from asynchronous code.
@@ -147,8 +149,10 @@ impl Drop for AdvisoryLock {
             return;
         }
         // A pooler keeps a connection that was left in good order. Nothing depends on the answer.
-        let _ =
-            self.visit.runtime().block_on(async { timeout(UNDOING, self.open.client.batch_execute("ROLLBACK")).await });
+        let _ = self
+            .connection
+            .runtime()
+            .block_on(async { timeout(UNDOING, self.open.client.batch_execute("ROLLBACK")).await });
     }
 }
 
@@ -159,7 +163,7 @@ impl fmt::Debug for AdvisoryLock {
 }
 
 async fn take(
-    visit: &Visit,
+    connection: &Connection,
     request: &Request,
     waits: &mut dyn FnMut(Option<&Holder>),
 ) -> Result<(Open, Mark), AdvisoryLockError> {
@@ -167,10 +171,10 @@ async fn take(
     // comes, and with it the rows that a vacuum could remove.
     const LAST: &str = "SELECT";
     let Request { wait, deadline } = *request;
-    let dsn = visit.dsn();
+    let dsn = connection.dsn();
     let patience = Patience::from_now(deadline.min(LOGIN));
     let end = tokio::time::Instant::now() + deadline;
-    let open = visit.opened(patience).await.map_err(AdvisoryLockError::Unready)?;
+    let open = connection.opened(patience).await.map_err(AdvisoryLockError::Unready)?;
     let client = &open.client;
     let unready = |error| AdvisoryLockError::Unready(explained(dsn, &error));
     let mute = || AdvisoryLockError::Unready(ConnectError::Mute { at: at(dsn), within: patience.within });

@@ -15,7 +15,7 @@ use crate::db::connection::conversation::{Patience, by_deadline, within};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
-use crate::db::inspect::history;
+use crate::db::inspect::migrations_table;
 use crate::db::inspect::relation::Relation;
 use crate::db::limits::DROP;
 
@@ -27,7 +27,7 @@ pub struct Blueprint<'a> {
     /// Gives the statements, one query each, as drizzle's migrator sends them, where they stay in the database.
     pub confine: &'a Confine<'a>,
     /// The table of the history, where the other database has it: it is part of the schema there.
-    pub history: Option<Relation>,
+    pub migrations_table: Option<Relation>,
 }
 
 /// Why no schema was built.
@@ -149,8 +149,8 @@ async fn fill(
         );
         client.batch_execute(&create).await.map_err(told)?;
     }
-    if let Some(table) = &blueprint.history {
-        for statement in history::create(table) {
+    if let Some(table) = &blueprint.migrations_table {
+        for statement in migrations_table::create(table) {
             client.batch_execute(&statement).await.map_err(told)?;
         }
     }

@@ -1,6 +1,7 @@
 //! A connection of our own: where drizzle-kit will connect, how we get there, and why it cannot be reached.
 
 pub(super) mod address;
+pub mod client;
 pub mod connect;
 pub(super) mod conversation;
 pub(super) mod dsn;
@@ -13,4 +14,3 @@ pub mod server;
 mod tls;
 mod trust;
 pub mod url;
-pub mod visit;

@@ -7,19 +7,19 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Client;
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::{Patience, within};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::connection::server::{QUESTION, Server};
-use crate::db::connection::visit::Visit;
 use crate::db::limits::{ATTEMPT, PAUSE};
 
 /// Finds out whether drizzle-kit will be able to connect, and to what. Whether the server [checks
 /// clients](Server::checks_clients) is only seen where the session asks for [`CLIENT_CHECK`](crate::db::connection::connect::CLIENT_CHECK), and whether it is [read
-/// only](Server::read_only) only before the visit holds a lock: its looks may not write.
-pub fn preflight(visit: &Visit, deadline: Duration) -> Result<Server, ConnectError> {
-    known(visit.dsn(), visit.look(deadline, ask_server)?)
+/// only](Server::read_only) only before the connection holds a lock: its looks may not write.
+pub fn preflight(connection: &Connection, deadline: Duration) -> Result<Server, ConnectError> {
+    known(connection.dsn(), connection.look(deadline, ask_server)?)
 }
 
 /// Finds out whether the server would keep a session that begins with these options from writing: some poolers refuse
@@ -142,8 +142,8 @@ mod tests {
     }
 
     fn outcome(dsn: &Dsn, deadline: Duration) -> ConnectError {
-        let visit = Visit::to(dsn, "test", CLIENT_CHECK).expect("the system has a runtime to give");
-        preflight(&visit, deadline).expect_err("there is no PostgreSQL")
+        let connection = Connection::to(dsn, "test", CLIENT_CHECK).expect("the system has a runtime to give");
+        preflight(&connection, deadline).expect_err("there is no PostgreSQL")
     }
 
     fn check_refusal(sqlstate: &str, message: &str, expected: &str) {

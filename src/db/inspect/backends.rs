@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::{Patience, by_deadline};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, at, explained};
-use crate::db::connection::visit::Visit;
 use crate::db::limits::{GRACE, LOOK_AGAIN};
 
 /// What became of the backends of a run.
@@ -45,13 +45,16 @@ pub fn end_leftovers(dsn: &Dsn, application_name: &str, deadline: Duration) -> R
 ///
 /// # Errors
 /// When the database cannot be asked within the deadline.
-pub fn tables_by_name(visit: &Visit, deadline: Duration) -> Result<BTreeMap<String, Vec<String>>, ConnectError> {
+pub fn tables_by_name(
+    connection: &Connection,
+    deadline: Duration,
+) -> Result<BTreeMap<String, Vec<String>>, ConnectError> {
     const TABLES: &str = "
         SELECT c.relname::text, pg_catalog.array_agg(n.nspname::text ORDER BY n.nspname)
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
          GROUP BY 1";
-    visit.look(deadline, async |client| {
+    connection.look(deadline, async |client| {
         let rows = client.query_typed(TABLES, &[]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     })
@@ -61,14 +64,14 @@ pub fn tables_by_name(visit: &Visit, deadline: Duration) -> Result<BTreeMap<Stri
 ///
 /// # Errors
 /// When the server cannot be asked.
-pub fn is_busy(visit: &Visit, application_name: &str, deadline: Duration) -> Result<bool, ConnectError> {
+pub fn is_busy(connection: &Connection, application_name: &str, deadline: Duration) -> Result<bool, ConnectError> {
     const BUSY: &str = "
         SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
                         WHERE application_name = $1::text::name::text AND pid <> pg_catalog.pg_backend_pid()
                           AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'
                           AND wait_event_type IS DISTINCT FROM 'Client')";
     let parameters = [(&application_name as _, Type::TEXT)];
-    visit.look(deadline, async |client| Ok(client.query_typed_one(BUSY, &parameters).await?.get(0)))
+    connection.look(deadline, async |client| Ok(client.query_typed_one(BUSY, &parameters).await?.get(0)))
 }
 
 struct Leftovers<'a> {

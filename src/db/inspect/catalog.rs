@@ -6,8 +6,8 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::error::ConnectError;
-use crate::db::connection::visit::Visit;
 use crate::db::inspect::identify;
 
 use crate::db::inspect::objects::{Argument, Columns, Dependency, Object, ObjectId};
@@ -18,7 +18,7 @@ use crate::db::limits::{LONG_QUERY, milliseconds};
 ///
 /// # Errors
 /// When the server cannot be asked, or not within the deadline.
-pub fn catalog(visit: &Visit, deadline: Duration) -> Result<Catalog, ConnectError> {
+pub fn catalog(connection: &Connection, deadline: Duration) -> Result<Catalog, ConnectError> {
     let limit = milliseconds(deadline.min(LONG_QUERY));
     // Compiling the questions takes longer than answering them.
     let settings = format!(
@@ -27,7 +27,7 @@ pub fn catalog(visit: &Visit, deadline: Duration) -> Result<Catalog, ConnectErro
     let mut n_attempts = 0;
     loop {
         n_attempts += 1;
-        match visit.look_at_once(deadline, &settings, read) {
+        match connection.look_at_once(deadline, &settings, read) {
             // The functions that name an object look past the snapshot, and do not find what was dropped meanwhile.
             Err(error) if n_attempts < 3 && error.sqlstate() == Some("XX000") => {}
             outcome => return outcome,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::error::ConnectError;
-use crate::db::connection::visit::Visit;
 use crate::db::inspect::relation::Relation;
 
 /// Why something is none of the project's own.
@@ -33,7 +33,7 @@ pub struct Foreign {
 /// # Errors
 /// When the server cannot be asked.
 pub fn foreign(
-    visit: &Visit,
+    connection: &Connection,
     schemas: &[String],
     migrations: &Relation,
     deadline: Duration,
@@ -64,7 +64,7 @@ pub fn foreign(
          WHERE r.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
          ORDER BY 1, 2, 3";
-    visit.look(deadline, async |client| {
+    connection.look(deadline, async |client| {
         let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
             [(&schemas, Type::TEXT_ARRAY), (&migrations.schema, Type::TEXT), (&migrations.name, Type::TEXT)];
         let rows = client.query_typed(FOREIGN, &parameters).await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_postgres::types::Type;
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::error::ConnectError;
-use crate::db::connection::visit::Visit;
 use crate::sql::unsafe_name::{ANYWHERE, IN_LITERALS};
 
 /// A name that means something else than itself in the SQL of drizzle-kit, or on a terminal.
@@ -26,7 +26,7 @@ pub struct UnsafeName {
 /// # Errors
 /// When the server cannot be asked.
 pub fn unsafe_names(
-    visit: &Visit,
+    connection: &Connection,
     schemas: &[String],
     functions: &[&str],
     deadline: Duration,
@@ -69,7 +69,7 @@ pub fn unsafe_names(
          WHERE p.proname = ANY ($2) AND n.nspname = ANY (pg_catalog.current_schemas(false))
            AND n.nspname <> 'pg_catalog'
          ORDER BY 1, 2, 3";
-    visit.look(deadline, async |client| {
+    connection.look(deadline, async |client| {
         let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 4] = [
             (&schemas, Type::TEXT_ARRAY),
             (&functions, Type::TEXT_ARRAY),
@@ -87,7 +87,7 @@ pub fn unsafe_names(
 /// # Errors
 /// When the server cannot be asked.
 pub fn unseen_constraints(
-    visit: &Visit,
+    connection: &Connection,
     schemas: &[String],
     deadline: Duration,
 ) -> Result<Vec<(String, String)>, ConnectError> {
@@ -99,7 +99,7 @@ pub fn unseen_constraints(
            AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'p', 'u', 'f'))
            AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
          ORDER BY 1";
-    visit.look(deadline, async |client| {
+    connection.look(deadline, async |client| {
         let rows = client.query_typed(UNSEEN, &[(&schemas, Type::TEXT_ARRAY)]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     })
@@ -109,12 +109,12 @@ pub fn unseen_constraints(
 ///
 /// # Errors
 /// When the server cannot be asked.
-pub fn row_policies(visit: &Visit, schemas: &[String], deadline: Duration) -> Result<u64, ConnectError> {
+pub fn row_policies(connection: &Connection, schemas: &[String], deadline: Duration) -> Result<u64, ConnectError> {
     const POLICIES: &str = "
         SELECT count(*) FROM pg_catalog.pg_policy p
           JOIN pg_catalog.pg_class c ON c.oid = p.polrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = ANY ($1)";
-    visit.look(deadline, async |client| {
+    connection.look(deadline, async |client| {
         let row = client.query_typed_one(POLICIES, &[(&schemas, Type::TEXT_ARRAY)]).await?;
         Ok(row.get::<_, i64>(0).unsigned_abs())
     })

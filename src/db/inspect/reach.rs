@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::error::ConnectError;
-use crate::db::connection::visit::Visit;
 use crate::db::inspect::blockers::Blocker;
 use crate::db::inspect::lock::{Locking, Mode, lock};
 use crate::db::limits::{LOCK, QUERY, milliseconds};
@@ -42,7 +42,7 @@ pub enum Again {
 /// # Errors
 /// When the server cannot be asked, or will not lock a table for us.
 pub fn look_again(
-    visit: &Visit,
+    connection: &Connection,
     wanted: &Wanted,
     tables: &[Relation],
     lock_timeout: Duration,
@@ -52,7 +52,7 @@ pub fn look_again(
     let settings = format!(
         "SET LOCAL row_security = off; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = 0; SAVEPOINT locking"
     );
-    visit.look_aside(deadline, &settings, async |client| {
+    connection.look_aside(deadline, &settings, async |client| {
         if let Locking::Busy { by, waited } = lock(client, tables, Mode::Share).await? {
             return Ok(Again::Busy { by, waited });
         }
@@ -75,11 +75,11 @@ pub(in crate::db) async fn read_within(client: &Client, wanted: &Wanted) -> Resu
 ///
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
-pub fn look_up(visit: &Visit, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
+pub fn look_up(connection: &Connection, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
     let [lock, query] = [LOCK, QUERY].map(|limit| milliseconds(limit.min(deadline)));
     let settings =
         format!("SET LOCAL row_security = off; SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {query}");
-    visit.look_aside(deadline, &settings, async |client| read(client, wanted).await)
+    connection.look_aside(deadline, &settings, async |client| read(client, wanted).await)
 }
 
 /// As [`look_up`], in a transaction that is open, and leaves its settings as they are.

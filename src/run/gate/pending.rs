@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::Visit;
-use crate::db::inspect::history::History;
+use crate::db::Connection;
+use crate::db::inspect::migrations_table::MigrationsTable;
 use crate::db::inspect::reach;
 use crate::kit::config::Config;
 use crate::migrations::query::{Query, queries};
@@ -44,10 +44,10 @@ pub fn weigh(
     context: &MigrationsContext,
     policy: &Policy,
     pending: &[Migration],
-    history: &History,
+    migrations_table: &MigrationsTable,
     clock: &Clock,
 ) -> Option<Weighed> {
-    if history.records().is_empty() && history.tables.is_empty() {
+    if migrations_table.records().is_empty() && migrations_table.tables.is_empty() {
         return None;
     }
     let all: Vec<Stated> = pending.iter().filter_map(|it| it.file).flat_map(queries).flat_map(statements).collect();
@@ -67,8 +67,8 @@ pub fn weigh(
         row_policies: &[],
         truncated: &[],
         look_up: &|wanted| {
-            let visit = Visit::to(context.dsn(), &name, "").map_err(Blind::Failed)?;
-            reach::look_up(&visit, wanted, LOOK.min(clock.rest())).map_err(Blind::Failed)
+            let connection = Connection::to(context.dsn(), &name, "").map_err(Blind::Failed)?;
+            reach::look_up(&connection, wanted, LOOK.min(clock.rest())).map_err(Blind::Failed)
         },
         owners: &Owners::unknown(),
         sqlite: None,

@@ -17,7 +17,7 @@ use crate::db::inspect::relation::Relation;
 
 /// A history, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct History {
+pub struct MigrationsTable {
     pub table: Relation,
     pub records: Records,
     /// Tables that a migration or a push has made, of whatever application; without those of extensions and migrators.
@@ -49,7 +49,7 @@ pub struct Record {
     pub name: Option<String>,
 }
 
-impl History {
+impl MigrationsTable {
     /// Returns the rows; none where there is no table.
     pub fn records(&self) -> &[Record] {
         match &self.records {
@@ -68,7 +68,7 @@ impl History {
 ///
 /// # Errors
 /// When the server cannot be asked, or the table is none of drizzle's.
-pub fn history(dsn: &Dsn, table: &Relation, deadline: Duration) -> Result<History, ConnectError> {
+pub fn inspect(dsn: &Dsn, table: &Relation, deadline: Duration) -> Result<MigrationsTable, ConnectError> {
     within(dsn, deadline, async |patience| {
         let client = open(dsn, patience, &Session { application_name: "drizzle-pilot history", options: "" }).await?;
         let read = read_only(&client, table).await;
@@ -78,13 +78,13 @@ pub fn history(dsn: &Dsn, table: &Relation, deadline: Duration) -> Result<Histor
     })
 }
 
-async fn read_only(client: &Client, table: &Relation) -> Result<History, tokio_postgres::Error> {
+async fn read_only(client: &Client, table: &Relation) -> Result<MigrationsTable, tokio_postgres::Error> {
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     read(client, table).await
 }
 
 /// Reads the history in a transaction that is open.
-pub(in crate::db) async fn read(client: &Client, table: &Relation) -> Result<History, tokio_postgres::Error> {
+pub(in crate::db) async fn read(client: &Client, table: &Relation) -> Result<MigrationsTable, tokio_postgres::Error> {
     const EXISTS: &str = "
         SELECT EXISTS (
             SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -122,7 +122,7 @@ pub(in crate::db) async fn read(client: &Client, table: &Relation) -> Result<His
         Records::Absent
     };
     let n_tables = tables.len() as u64;
-    Ok(History { table: table.clone(), records, tables, n_tables, server: server.try_into().ok() })
+    Ok(MigrationsTable { table: table.clone(), records, tables, n_tables, server: server.try_into().ok() })
 }
 
 /// Returns the name of a table as SQL has it.
@@ -152,10 +152,10 @@ pub fn create(table: &Relation) -> Vec<String> {
 }
 
 /// Returns the statements that write into the table, in their order.
-pub fn script(history: &History, writes: &[Write]) -> Vec<String> {
-    let table = qualified(&history.table);
-    let mut statements = match history.records {
-        Records::Absent => create(&history.table),
+pub fn script(migrations_table: &MigrationsTable, writes: &[Write]) -> Vec<String> {
+    let table = qualified(&migrations_table.table);
+    let mut statements = match migrations_table.records {
+        Records::Absent => create(&migrations_table.table),
         Records::Present(_) => Vec::new(),
     };
     statements.extend(writes.iter().map(|write| match write {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use drizzle_pilot::db::change::advisory_lock::{AdvisoryLock, AdvisoryLockError, Request};
 use drizzle_pilot::db::inspect::catalog;
 use drizzle_pilot::db::inspect::reach::{self, Relation, Rows, Wanted};
-use drizzle_pilot::db::{ConnectError, Visit};
+use drizzle_pilot::db::{ConnectError, Connection};
 
 use crate::NEWEST;
 use crate::support::{Database, Journeys, Project, Running, gone_within, until};
@@ -15,12 +15,12 @@ const OTHER_RUN: &str = "SELECT pg_advisory_xact_lock(1685745772, 1)";
 
 const REQUEST: Request = Request { wait: Duration::from_millis(300), deadline: Duration::from_secs(30) };
 
-fn visit(database: &Database) -> Visit {
-    Visit::to(&database.dsn(), "drizzle-pilot-test lock", "").expect("the system has a runtime to give")
+fn connection(database: &Database) -> Connection {
+    Connection::to(&database.dsn(), "drizzle-pilot-test lock", "").expect("the system has a runtime to give")
 }
 
 fn take(database: &Database) -> AdvisoryLock {
-    AdvisoryLock::take(visit(database), &REQUEST, &mut |_| ()).expect("nobody has the lock")
+    AdvisoryLock::take(connection(database), &REQUEST, &mut |_| ()).expect("nobody has the lock")
 }
 
 /// Waits until so many sessions wait for the lock.
@@ -109,7 +109,7 @@ fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
     ] {
         database.sql(&format!("ALTER DATABASE {name} SET {setting} = '{value}'"));
     }
-    let lease = take(&database);
+    let advisory_lock = take(&database);
     let idle = || {
         database.rows(
             "SELECT state, backend_xmin, backend_xid,
@@ -122,13 +122,14 @@ fn a_lease_holds_up_nothing_and_outlives_the_limits_of_a_database() {
     let before = idle();
     assert_eq!(before[0][..3], ["idle in transaction", "NULL", "NULL"]);
     // Neither does it after a look at the database.
-    let seen = catalog::catalog(lease.visit(), REQUEST.deadline).expect("it is ours");
-    let visit = Visit::to(&database.dsn(), "drizzle-pilot-test", "").expect("the system has a runtime to give");
-    assert_eq!(seen, catalog::catalog(&visit, REQUEST.deadline).expect("the laboratory answers"));
+    let seen = catalog::catalog(advisory_lock.connection(), REQUEST.deadline).expect("it is ours");
+    let connection =
+        Connection::to(&database.dsn(), "drizzle-pilot-test", "").expect("the system has a runtime to give");
+    assert_eq!(seen, catalog::catalog(&connection, REQUEST.deadline).expect("the laboratory answers"));
     assert_eq!(idle(), before);
     // Longer than the limits.
     database.sql("SELECT pg_sleep(0.3)");
-    assert!(lease.lives());
+    assert!(advisory_lock.lives());
 }
 
 /// The connection that holds the lock also looks at the database first, and counts the rows that a question is about.
@@ -144,47 +145,48 @@ fn a_push_needs_one_connection_beside_drizzle_kits() {
 
 /// A count that waits for a lock fails and is cut off at last: neither takes the lock along, and nothing stays locked.
 #[test]
-fn a_look_over_the_lease_that_fails_leaves_the_lock() {
+fn a_look_over_the_lock_that_fails_leaves_the_lock() {
     let database = Database::create();
     database.sql("CREATE TABLE free (id int); INSERT INTO free VALUES (1); CREATE TABLE busy (id int)");
     let relation = |name: &str| Relation { schema: "public".to_owned(), name: name.to_owned() };
-    let rows_of = |lease: &AdvisoryLock, table: &str, deadline: Duration| {
+    let rows_of = |advisory_lock: &AdvisoryLock, table: &str, deadline: Duration| {
         let wanted = Wanted { counted: vec![relation(table)], ..Wanted::default() };
-        reach::look_up(lease.visit(), &wanted, deadline).map(|facts| facts.relations[&relation(table)].rows)
+        reach::look_up(advisory_lock.connection(), &wanted, deadline)
+            .map(|facts| facts.relations[&relation(table)].rows)
     };
-    let lease = take(&database);
+    let advisory_lock = take(&database);
     let held = database.hold("LOCK TABLE busy");
-    let counted = rows_of(&lease, "busy", REQUEST.deadline);
+    let counted = rows_of(&advisory_lock, "busy", REQUEST.deadline);
     assert!(matches!(counted, Ok(Rows::Unknown)), "{counted:?}");
-    let cut = rows_of(&lease, "busy", Duration::from_millis(100));
+    let cut = rows_of(&advisory_lock, "busy", Duration::from_millis(100));
     assert!(matches!(cut, Err(ConnectError::Mute { .. })), "{cut:?}");
-    assert!(lease.lives());
-    let counted = rows_of(&lease, "free", REQUEST.deadline);
+    assert!(advisory_lock.lives());
+    let counted = rows_of(&advisory_lock, "free", REQUEST.deadline);
     assert!(matches!(counted, Ok(Rows::Exact(1))), "{counted:?}");
     held.release();
     // What was counted may be changed by others at once.
     database.sql("SET lock_timeout = '1s'; DROP TABLE free, busy");
-    assert!(lease.lives());
-    drop(lease);
+    assert!(advisory_lock.lives());
+    drop(advisory_lock);
     take(&database);
 }
 
 #[test]
 fn a_lease_is_had_by_one_and_given_back_at_once() {
     let database = Database::create();
-    let lease = take(&database);
+    let advisory_lock = take(&database);
     let mut waited_for = Vec::new();
-    let second = AdvisoryLock::take(visit(&database), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
+    let second = AdvisoryLock::take(connection(&database), &REQUEST, &mut |holder| waited_for.extend(holder.cloned()));
     let Err(AdvisoryLockError::Locked { holder: Some(holder), waited }) = second else { panic!("{second:?}") };
     assert!(waited >= REQUEST.wait, "{waited:?}");
     assert_eq!(holder.application_name, "drizzle-pilot-test lock");
     assert_eq!(waited_for.iter().map(|holder| holder.pid).collect::<Vec<_>>(), [holder.pid]);
 
-    drop(lease);
-    let lease = take(&database);
-    assert!(lease.lives());
+    drop(advisory_lock);
+    let advisory_lock = take(&database);
+    assert!(advisory_lock.lives());
     take_away(&database);
-    assert!(!lease.lives());
-    drop(lease);
+    assert!(!advisory_lock.lives());
+    drop(advisory_lock);
     take(&database);
 }

@@ -16,7 +16,7 @@ use crate::db::connection::error::{ConnectError, at, explained};
 use crate::db::limits::{UNDOING, milliseconds};
 
 /// A connection that opens with the first look and closes when dropped. Must not be used from asynchronous code.
-pub struct Visit {
+pub struct Connection {
     dsn: Dsn,
     application_name: String,
     options: &'static str,
@@ -34,14 +34,14 @@ pub(in crate::db) struct Open {
     pub(in crate::db) watched: Arc<OwnedFd>,
 }
 
-impl Visit {
-    /// Prepares a visit; nothing is sent yet. Where the server refuses the start-up options (`-c name=value`, may be
+impl Connection {
+    /// Prepares a connection; nothing is sent yet. Where the server refuses the start-up options (`-c name=value`, may be
     /// empty) it is made without.
     ///
     /// # Errors
     /// When the system refuses what a runtime needs.
-    pub fn to(dsn: &Dsn, application_name: &str, options: &'static str) -> Result<Visit, ConnectError> {
-        Ok(Visit {
+    pub fn to(dsn: &Dsn, application_name: &str, options: &'static str) -> Result<Connection, ConnectError> {
+        Ok(Connection {
             dsn: dsn.clone(),
             application_name: application_name.to_owned(),
             options,
@@ -62,7 +62,7 @@ impl Visit {
     }
 
     pub(in crate::db) fn runtime(&self) -> &Runtime {
-        self.runtime.as_ref().expect("it is taken when the visit is dropped")
+        self.runtime.as_ref().expect("it is taken when the connection is dropped")
     }
 
     /// Returns the connection, and opens it where there is none.
@@ -103,7 +103,7 @@ impl Visit {
         if self.stays { self.look_within(deadline, "", look) } else { self.look_once(deadline, look) }
     }
 
-    /// As [`Visit::look`], in a transaction that may not write, begins with these settings and is undone.
+    /// As [`Connection::look`], in a transaction that may not write, begins with these settings and is undone.
     pub(in crate::db) fn look_aside<T>(
         &self,
         deadline: Duration,
@@ -113,7 +113,7 @@ impl Visit {
         self.aside(deadline, "", settings, look)
     }
 
-    /// As [`Visit::look_aside`], and sees everything as it was at one moment, unless a transaction is open already.
+    /// As [`Connection::look_aside`], and sees everything as it was at one moment, unless a transaction is open already.
     pub(in crate::db) fn look_at_once<T>(
         &self,
         deadline: Duration,
@@ -190,7 +190,7 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             drop(self.open.take());
