@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::policy::{PolicyArgs, PolicyCommand};
 use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
@@ -15,7 +14,7 @@ use crate::commands::{
 };
 use crate::outcome::{Database, Exit};
 use crate::output::console::{self, Console, Loudness};
-use crate::output::report;
+use crate::output::{log, report};
 use crate::project::invocation;
 use crate::project::secrets;
 use crate::term::redact::Secrets;
@@ -45,10 +44,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         (false, 0) => Loudness::Normal,
         (false, _) => Loudness::Verbose,
     };
-    trace(shared.verbose);
     // A file that may not grow any more is an error like a full disk, and not our end (`ulimit -f`).
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let mut console = Console::new(loudness, secrets);
+    if let Err(error) = log::start(shared.verbose, shared.log.as_deref(), &console.lost()) {
+        console.error(Exit::Failed.name(), &error.to_string());
+        console.insist(Database::Unchanged.sentence());
+        return Exit::Failed;
+    }
     console.invoked(invocation::of(shared, &cli.command));
     let is_plan = match &cli.command {
         Command::Push(args) => args.dry_run,
@@ -156,19 +159,4 @@ fn usage(error: &clap::Error, secrets: &Secrets) -> Exit {
         }
         None => Exit::Ok,
     }
-}
-
-/// Sends our own steps to stderr, from the second `-v` on.
-fn trace(verbose: u8) {
-    let level = match verbose {
-        0 | 1 => LevelFilter::OFF,
-        2 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(console::Log::default)
-        .with_ansi(false)
-        .log_internal_errors(false) // else it panics where it cannot write that it cannot write
-        .init();
 }

@@ -98,10 +98,13 @@ pub struct Shared {
     /// Record the terminal to this file (asciicast v2, plays in asciinema)
     #[arg(long, global = true, value_name = "FILE.cast")]
     pub record: Option<PathBuf>,
+    /// Write every phase and every decision of the run to this file, as JSON lines
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say what drizzle-kit says; twice, also every step of ours
+    /// Show what drizzle-kit prints; twice, also every phase and every decision
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// When to use colours

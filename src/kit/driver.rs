@@ -85,6 +85,7 @@ pub enum Reply {
 ///
 /// # Errors
 /// When the terminal itself fails; the process tree was stopped then.
+#[tracing::instrument(skip_all)]
 pub fn drive(
     stream: ScreenStream,
     channel: HookChannel,

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -89,13 +89,29 @@ impl Invocation {
 ///
 /// What was wanted and could not be written is kept: a result that nobody gets is a failure, whatever the run came to.
 pub struct Console {
-    lost: Option<String>,
+    lost: Lost,
     loudness: Loudness,
     secrets: Secrets,
     invocation: Option<Invocation>,
     spinner: Option<ProgressBar>,
     shown: String,
     recordings: Vec<File>,
+}
+
+/// What was wanted and could not be written: the first sentence on it.
+#[derive(Debug, Clone, Default)]
+pub struct Lost(Arc<Mutex<Option<String>>>);
+
+impl Lost {
+    /// Takes note of it, if it is the first.
+    pub fn note(&self, sentence: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(sentence);
+    }
+
+    /// Returns it, once.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -115,7 +131,7 @@ impl Console {
             spinner
         });
         Console {
-            lost: None,
+            lost: Lost::default(),
             loudness,
             secrets,
             invocation: None,
@@ -302,7 +318,12 @@ impl Console {
 
     /// Takes note of something that was wanted and could not be written, in a sentence.
     pub fn lose(&mut self, sentence: String) {
-        self.lost.get_or_insert(sentence);
+        self.lost.note(sentence);
+    }
+
+    /// Returns where others note what they could not write.
+    pub fn lost(&self) -> Lost {
+        self.lost.clone()
     }
 
     /// Returns what could not be written, once.
@@ -391,25 +412,14 @@ fn keep_out_of_logs(secrets: &Secrets) {
     *SECRETS.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets.clone());
 }
 
-/// Returns text for a log as it may be shown, without what any console has had to hide.
-pub fn clean_for_log(text: &str) -> String {
-    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    clean(&secrets.as_ref().map_or_else(|| Secrets::default().redact(text), |secrets| secrets.redact(text)))
+/// Returns the secrets that any console has had to hide so far.
+pub fn secrets_of_logs() -> Secrets {
+    SECRETS.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
-/// Writes log lines to stderr. Each comes whole.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let text = clean_for_log(&String::from_utf8_lossy(bytes));
-        std::io::stderr().write_all(text.as_bytes()).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
-    }
+/// Returns text for a log as it may be shown, without what any console has had to hide.
+pub fn clean_for_log(text: &str) -> String {
+    clean(&secrets_of_logs().redact(text))
 }
 
 #[cfg(test)]

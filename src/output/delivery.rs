@@ -31,10 +31,14 @@ pub fn run(
     let clock = Clock::new(Instant::now(), shared.timeout);
     let mut record = Record::new(shared.profile.as_deref());
     let mut delivery = Delivery { shared, command, view, report_to: None, page_to: None };
+    let told = tracing::info_span!("command", name = command.as_str()).entered();
     let verdict = delivery.promise(&record, console.secrets());
     let verdict = verdict.and_then(|()| story(&clock, console, &mut record));
     record.timings.total_ms = clock.elapsed().as_secs_f64() * 1e3;
     let (Ok(verdict) | Err(verdict)) = verdict;
+    tracing::info!(outcome = verdict.exit.name(), database = ?verdict.database, verdict.summary, "the command ends");
+    // What is logged after this line could be lost without a word.
+    told.exit();
     delivery.close(&record, console, verdict)
 }
 

@@ -5,5 +5,6 @@ pub mod console;
 pub mod delivery;
 pub mod findings;
 pub mod github;
+pub mod log;
 pub mod record;
 pub mod report;

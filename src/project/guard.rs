@@ -17,6 +17,7 @@ use crate::project::config::{self, Drizzle};
 ///
 /// # Errors
 /// With the verdict, where it cannot be used.
+#[tracing::instrument(name = "load_policy", skip_all)]
 pub fn load(shared: &Shared, cwd: &Path, console: &mut Console, record: &mut Record) -> Result<Policies, Verdict> {
     // A policy that cannot be used is named in the report as well.
     let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;

@@ -43,6 +43,7 @@ pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
 ///
 /// # Errors
 /// With the verdict, where there is none, or nothing would hold it.
+#[tracing::instrument(name = "find_kit", skip_all)]
 pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     let kit = prove(locate(shared, cwd)?, shared, cwd)?;
     is_known(&kit)?;

@@ -9,6 +9,7 @@ use crate::outcome::{Exit, Verdict};
 ///
 /// # Errors
 /// With the verdict, where there is none.
+#[tracing::instrument(name = "find_project", skip_all)]
 pub fn find(shared: &Shared) -> Result<PathBuf, Verdict> {
     let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
     let found = cwd

@@ -61,6 +61,7 @@ pub fn made_of<'a>(status: &Status<'a>, migrations_table: &MigrationsTable) -> V
 ///
 /// # Errors
 /// With the verdict, where no database can be made for them, or they do not run in it.
+#[tracing::instrument(name = "drift", skip_all)]
 pub fn of_database(
     context: &MigrationsContext,
     migrations_table: &MigrationsTable,

@@ -18,6 +18,7 @@ use crate::proof::forgotten;
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit cannot tell.
+#[tracing::instrument(name = "export", skip_all)]
 pub fn schema_sql(
     shared: &Shared,
     command: CommandName,

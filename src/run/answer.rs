@@ -18,6 +18,7 @@ use crate::run::record::{RunRecord, Stop};
 use crate::sql::{self, Hazard};
 
 /// Answers a question.
+#[tracing::instrument(skip_all)]
 pub(super) fn answer(
     start: &Starting,
     cleared: &mut Cleared,

@@ -34,6 +34,7 @@ type Clearance = (Cleared, Vec<(&'static str, String)>);
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit may not go on.
+#[tracing::instrument(skip_all)]
 pub(super) fn clear(
     start: &Starting,
     config: &Config,

@@ -30,6 +30,7 @@ pub(super) struct Consented<'a> {
 }
 
 /// Answers it.
+#[tracing::instrument(name = "consent", skip_all)]
 pub(super) fn answer(
     start: &Starting,
     cleared: &mut Cleared,

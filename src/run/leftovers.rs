@@ -12,6 +12,7 @@ use crate::run::record::{Approval, RunRecord};
 const CLEANUP: Duration = Duration::from_secs(3);
 
 /// Makes sure that no statement of a stopped drizzle-kit goes on in the server, and says so.
+#[tracing::instrument(name = "leftovers", skip_all)]
 pub(super) fn end(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
     let Some(dsn) = start.of_this_run(cleared) else { return };
     match backends::end_leftovers(dsn, &start.run_id, CLEANUP) {

@@ -14,6 +14,7 @@ use crate::run::spec::{RunSpec, Touches};
 ///
 /// # Errors
 /// With the verdict, where this environment is not allowed.
+#[tracing::instrument(name = "permit", skip_all)]
 pub(super) fn early(
     spec: &RunSpec,
     policies: &Policies,

@@ -60,6 +60,7 @@ impl Preflight<'_> {
     ///
     /// # Errors
     /// With the verdict, where the database cannot or may not be used.
+    #[tracing::instrument(name = "preflight", skip_all)]
     pub(super) fn look(
         &self,
         overlay: &mut Overlay,

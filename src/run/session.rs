@@ -16,6 +16,7 @@ use crate::sql::{self, Dialect};
 ///
 /// # Errors
 /// With what drizzle-kit is kept from, where the session is elsewhere, or cannot be trusted.
+#[tracing::instrument(name = "session", skip_all)]
 pub(super) fn take(
     start: &Starting,
     cleared: &mut Cleared,

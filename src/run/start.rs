@@ -46,6 +46,7 @@ pub(super) enum Finished {
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit was not started or its terminal failed.
+#[tracing::instrument(name = "start", skip_all)]
 pub(super) fn run(
     shared: &Shared,
     spec: &RunSpec,
@@ -133,6 +134,7 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
     }
     let limits = Limits { whole: shared.timeout, idle: shared.idle_timeout };
     let ending = ending::judge(spec, limits, &record, run);
+    tracing::info!(?ending, kit = ?run.ending, "drizzle-kit's run is over");
     if let Err(error) = &run.recording {
         let file = shared.record.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
         console.lose(format!("the recording{file} could not be written whole: {error}"));

@@ -13,6 +13,7 @@ use crate::run::start::{self, Finished};
 use crate::run::transaction::{self, Committed, Transaction};
 
 /// Runs drizzle-kit and, where its statements are approved for that, executes them in one transaction.
+#[tracing::instrument(skip_all)]
 pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, record: &mut Record) -> Verdict {
     let clock = Clock::new(Instant::now(), shared.timeout);
     let (transaction, advisory_lock) = match start::run(shared, spec, lent, console, record) {
@@ -34,6 +35,7 @@ pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, 
 }
 
 /// Runs drizzle-kit once more, to find out what it would execute or write, with a record of its own.
+#[tracing::instrument(name = "second_look", skip_all)]
 pub fn look(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console) -> (Verdict, Record) {
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
     let lent = &Lent::schema_sql(lent.schema_sql);

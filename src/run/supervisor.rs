@@ -70,6 +70,8 @@ impl<'a> Supervisor<'a> {
         let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
         let lock = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
         let go = Box::new(clearance::go(self.start, &cleared, env));
+        let target = cleared.place.dsn.as_ref().map(ToString::to_string);
+        tracing::info!(target, profile = cleared.policy.profile(), apply = ?cleared.apply, "drizzle-kit may go on");
         self.phase = Phase::Cleared(Box::new(cleared));
         Ok(Reply::Proceed { go, lock, secrets: self.console.secrets().clone() })
     }
@@ -106,19 +108,33 @@ impl driver::Supervisor for Supervisor<'_> {
         let cleared = self.clear(config);
         self.show_printed();
         cleared.unwrap_or_else(|verdict| {
+            tracing::info!(outcome = verdict.exit.name(), verdict.summary, "drizzle-kit may not go on");
             self.record.stop(Stop::Verdict(verdict));
             Reply::Abort
         })
     }
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {
-        match &mut self.phase {
+        let n_judged = self.record.report.statements.len();
+        let answer = match &mut self.phase {
             Phase::Cleared(cleared) => answer::answer(self.start, cleared, prompt, &mut self.record, self.console),
             // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
             Phase::Starting => {
                 Answer::Unclear("drizzle-kit asked before its config was seen, so its target is not known".to_owned())
             }
+        };
+        for statement in self.record.report.statements.iter().skip(n_judged) {
+            let hazards: Vec<&str> = statement.hazards.iter().map(|hazard| hazard.hazard.as_str()).collect();
+            let (verdict, rule) = (statement.verdict.word(), statement.rule.as_deref());
+            tracing::info!(statement.sql, hazards = hazards.join(" "), statement.rows, verdict, rule, "judged");
         }
+        let choice = match &answer {
+            Answer::Choose(choice) => prompt.choices[*choice].trim_end(),
+            Answer::Decline => "declined",
+            Answer::Unclear(reason) => reason,
+        };
+        tracing::info!(question = prompt.headline(), choice, rule = self.record.answers.rules.last(), "answered");
+        answer
     }
 
     fn session(&mut self, session: &KitSession) -> Result<(), Held> {

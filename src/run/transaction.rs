@@ -49,6 +49,7 @@ impl fmt::Display for Committed {
 ///
 /// # Errors
 /// With the verdict, where they were not committed, or a signal came meanwhile.
+#[tracing::instrument(name = "transaction", skip_all)]
 pub fn apply(
     transaction: &Transaction,
     lock: Locking,
@@ -95,6 +96,7 @@ pub fn apply(
     }
     let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
     let committed = Committed { n_statements: applied.n_statements };
+    tracing::info!(n_statements = applied.n_statements, "committed");
     if let Some(signal) = applied.signal {
         let summary = format!("{committed}; {} came while the commit was on its way", signal_name(signal));
         return Err(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) });

@@ -388,12 +388,14 @@ fn a_host_guard_holds_for_every_dialect() {
 }
 
 #[test]
-fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts() {
+fn a_report_recording_or_log_that_cannot_be_written_stops_the_run_before_it_starts() {
     for (flag, file) in [
         ("--report", "no/such/folder/report.json"),
         ("--report", "/dev/full"),
         ("--record", "no/such/folder/push.cast"),
         ("--record", "/dev/full"),
+        ("--log", "no/such/folder/push.log"),
+        ("--log", "/dev/full"),
     ] {
         let ended = quiet_push().args(&[flag, file]).run().ends(1, Some(UNCHANGED)).says(&[file]);
         assert_eq!(started_with(&ended), None, "{flag} {file}\n{ended}");
@@ -402,7 +404,7 @@ fn a_report_or_recording_that_cannot_be_written_stops_the_run_before_it_starts()
 
 /// A disk that fills up in the middle takes away what was wanted: that is a failure, and is told.
 #[test]
-fn a_report_or_recording_that_cannot_be_finished_is_a_failure() {
+fn a_report_recording_or_log_that_cannot_be_finished_is_a_failure() {
     let long = format!("{}\n", "0123456789 ".repeat(8000));
     let olds: Vec<String> = (0..1500).map(|n| format!("an old table with number {n}")).collect();
     let olds: Vec<&str> = olds.iter().map(String::as_str).collect();
@@ -414,6 +416,9 @@ fn a_report_or_recording_that_cannot_be_finished_is_a_failure() {
     };
     push("--report", "report.json").says(&["the report", "report.json could not be written", "File too large"]);
     push("--record", "push.cast").says(&["the recording push.cast could not be written whole", "File too large"]);
+    let script = kit::push([out(NO_CHANGES)]);
+    let logged = Run::push(&script).without_report().args(&["--log", "push.log"]).after("ulimit -f 1").run();
+    drop(logged.ends(1, Some(UNCHANGED)).says(&["the log push.log could not be written completely", "File too large"]));
 }
 
 /// Every command that prints a result, where that can be done without a database.

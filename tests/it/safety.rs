@@ -233,7 +233,8 @@ fn rule_9_secrets_are_shown_nowhere() {
         };
         let run =
             Run::push(&script).env("API_TOKEN", of_env).env("DATABASE_URL", &format!("postgres://u:{of_url}@h/d"));
-        let ended = run.args(&["-vvv", "--report", "report.json", "--record", "push.cast"]).run();
+        let ended = run.args(&["-vvv", "--report", "report.json", "--record", "push.cast", "--log", "push.log"]).run();
+        let log = ended.file("push.log");
         // The recording is cut where the terminal was read; together its pieces must not tell either.
         let cast = ended.file("push.cast");
         let pieces = cast.lines().skip(1).map(|line| serde_json::from_str(line).expect("a recording has JSON lines"));
@@ -241,7 +242,7 @@ fn rule_9_secrets_are_shown_nowhere() {
         let report = ended.file("report.json");
         assert!(shown.contains("connecting with [REDACTED], [REDACTED]"), "{shown}");
         for secret in [of_config, of_env, of_url] {
-            for text in [&ended.stdout, &ended.stderr, &report, &cast, &shown] {
+            for text in [&ended.stdout, &ended.stderr, &report, &cast, &shown, &log] {
                 assert!(!text.contains(secret), "{secret}\n{text}\n{ended}");
             }
         }

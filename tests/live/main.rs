@@ -59,6 +59,7 @@ mod doctor;
 mod emptying;
 mod endings;
 mod getting_started;
+mod log;
 mod logins;
 mod managed;
 mod npm;

@@ -228,9 +228,9 @@ fn no_output_of_any_command_has_a_secret_in_any_spelling() {
     let mut run = |arguments: &[&str], codes: &[i32], left: &mut Left| -> Ran {
         n_runs += 1;
         let named = |kind: &str| text(file(&format!("out/{n_runs}.{kind}")));
-        let (page, cast) = (named("html"), named("cast"));
+        let (page, cast, log) = (named("html"), named("cast"), named("log"));
         let shows_page = !["doctor", "next"].contains(&arguments[0]);
-        let mut all = vec![arguments[0], "-v"];
+        let mut all = vec![arguments[0], "-v", "--log", &log];
         if shows_page {
             all.extend(["--report-html", &page, "--record", &cast]);
         }

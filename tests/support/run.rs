@@ -28,7 +28,7 @@ use super::watchdog::Watchdog;
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// SPEC §5, rule 8: this soon after the end no process of a run is left.
+/// This soon after its end no process of a run is left (docs/safety.md, rule 8).
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// A run that is being prepared.

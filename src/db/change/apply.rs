@@ -148,6 +148,7 @@ pub fn apply_checked(dsn: &Dsn, script: &Script, check: &Check, run: &Run) -> Re
     apply_if(dsn, script, Some(check), run)
 }
 
+#[tracing::instrument(name = "apply", skip_all)]
 fn apply_if(dsn: &Dsn, script: &Script, check: Option<&Check>, run: &Run) -> Result<Applied, ApplyError> {
     let committed = transact(dsn, run, async |patience, progress: &mut Progress| {
         let client = prepare(dsn, script, check, run, patience, progress).await?;

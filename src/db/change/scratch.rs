@@ -62,6 +62,7 @@ pub struct LeftBehind {
 ///
 /// # Errors
 /// Where a statement would act beyond the database, the database cannot be created, or a statement fails in it.
+#[tracing::instrument(name = "scratch", skip_all)]
 pub fn build(
     dsn: &Dsn,
     blueprint: &Blueprint,

@@ -41,6 +41,7 @@ pub enum Again {
 ///
 /// # Errors
 /// When the server cannot be asked, or will not lock a table for us.
+#[tracing::instrument(skip_all)]
 pub fn look_again(
     connection: &Connection,
     wanted: &Wanted,
@@ -75,6 +76,7 @@ pub(in crate::db) async fn read_within(client: &Client, wanted: &Wanted) -> Resu
 ///
 /// # Errors
 /// When the server cannot be asked. What it does not tell in time is [`Rows::Unknown`].
+#[tracing::instrument(skip_all)]
 pub fn look_up(connection: &Connection, wanted: &Wanted, deadline: Duration) -> Result<Facts, ConnectError> {
     let [lock, query] = [LOCK, QUERY].map(|limit| milliseconds(limit.min(deadline)));
     let settings =

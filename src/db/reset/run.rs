@@ -39,6 +39,7 @@ pub struct Emptied {
 ///
 /// # Errors
 /// With [`ResetError::database`] to tell what is left behind.
+#[tracing::instrument(name = "empty", skip_all)]
 pub fn reset(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
     match plan.room() {
         Room::Surely => at_once(target, plan, run),

@@ -99,6 +99,7 @@ pub struct Judged {
 impl Gate<'_> {
     /// Decides a question: the last one by the statements above it, every other one by what it asks. Where it consents to
     /// the last one, it says what that rests on.
+    #[tracing::instrument(name = "judge", skip_all)]
     pub fn answer(&self, prompt: &Prompt) -> Answered {
         match &prompt.kind {
             prompt::Kind::Execute | prompt::Kind::DataLoss(_) => self.decide(prompt),
