@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
+use crate::cli::ignored::{self, Ignored};
 use crate::cli::policy::{PolicyArgs, PolicyCommand};
 use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
 use crate::commands::policy as policy_command;
@@ -22,8 +23,10 @@ use crate::term::redact::Secrets;
 /// Runs a command line, with the program's name in front, and returns how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let secrets = secrets::of_ourselves();
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let parsed = ignored::command().try_get_matches_from(args);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error, &secrets),
     };
     let shared = &cli.shared;
@@ -47,6 +50,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     // A file that may not grow any more is an error like a full disk, and not our end (`ulimit -f`).
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let mut console = Console::new(loudness, secrets);
+    for Ignored { option, was_taken } in ignored::find(&cli.command, &matches) {
+        let name = matches.subcommand_name().unwrap_or_default();
+        if !was_taken {
+            console.error(Exit::Usage.name(), &format!("{option} has no effect on {name}"));
+            console.insist(Database::Unchanged.sentence());
+            return Exit::Usage;
+        }
+        console.warn(&format!("{option} has no effect on {name}, and the next release refuses it"));
+    }
     if let Err(error) = log::start(shared.verbose, shared.log.as_deref(), &console.lost()) {
         console.error(Exit::Failed.name(), &error.to_string());
         console.insist(Database::Unchanged.sentence());

@@ -1,5 +1,6 @@
 //! The command line. Raw flags become checked values here; what they do is told in `commands`.
 
+pub mod ignored;
 pub mod policy;
 
 use std::ffi::OsString;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Command;
 use clap::builder::Resettable;
-use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::cli::{Cli, CompletionsArgs, ManArgs, Shared};
+use crate::cli::{CompletionsArgs, ManArgs, Shared, ignored};
 use crate::outcome::{Database, Exit, Verdict};
 use crate::output::console::Console;
 
@@ -34,7 +34,7 @@ pub fn complete(args: &CompletionsArgs, console: &mut Console) -> Exit {
 /// Returns the completions of a shell.
 pub fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut ignored::command(), NAME, &mut script);
     String::from_utf8(script).expect("the names of commands and flags are UTF-8")
 }
 
@@ -75,7 +75,7 @@ fn write_all(pages: &[Page], folder: &Path) -> Result<(), Verdict> {
 pub fn pages() -> Vec<Page> {
     let mut pages = Vec::new();
     // The default and the environment of whoever makes the pages are none of the reader's.
-    let mut command = Cli::command().disable_help_subcommand(true).mut_args(|arg| arg.hide_env_values(true));
+    let mut command = ignored::command().disable_help_subcommand(true).mut_args(|arg| arg.hide_env_values(true));
     command.build();
     describe(command, NAME, &mut pages);
     pages
@@ -120,7 +120,7 @@ mod tests {
             }
         }
         let mut all = Vec::new();
-        expected(&Cli::command(), NAME, &mut all);
+        expected(&ignored::command(), NAME, &mut all);
         assert_eq!(names, all);
         // The requests that `man` knows. Text that begins like one would vanish.
         let known = [".TH", ".SH", ".SS", ".TP", ".RS", ".RE", ".br", ".ie", ".el", ".PP", ".IP", ".nf", ".fi"];

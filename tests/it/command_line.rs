@@ -656,3 +656,24 @@ fn run_says_what_drizzle_kit_said_and_believes_no_silence() {
         drop(run.args(&["--"]).args(&args).run().ends(code, (code != 0).then_some(UNCHANGED)));
     }
 }
+
+/// An option that does nothing is no help to anybody: those that earlier versions took are warned of.
+#[test]
+fn an_option_that_its_command_ignores_is_not_offered_and_not_taken() {
+    let warned = |args: &[&str], option: &str| {
+        let ran = Run::new(args).without_report().run();
+        let (name, told) = (args[0], format!("warning: {option} has no effect on {}", args[0]));
+        assert_ne!(ran.code, 64, "{ran}");
+        drop(ran.says(&[&told]));
+        let help = Run::new(&[name, "--help"]).without_report().run().ends(0, None);
+        assert!(!help.stdout.contains(option), "{option}\n{help}");
+    };
+    warned(&["policy", "check", "--timeout", "3s"], "--timeout");
+    warned(&["doctor", "--record", "doctor.cast"], "--record");
+    warned(&["man", "--policy", "p.toml"], "--policy");
+    warned(&["completions", "bash", "--format", "json"], "--format");
+    let push = Run::new(&["push", "--help"]).without_report().run().ends(0, None);
+    drop(push.says(&["--record", "--timeout", "--policy", "--format", "--log"]));
+    let refused = Run::new(&["man", "--log", "man.log"]).without_report().run().ends(64, Some(UNCHANGED));
+    drop(refused.says(&["--log has no effect on man"]));
+}

@@ -69,7 +69,8 @@ impl Run {
             instead: None,
             arguments: arguments.iter().map(OsString::from).collect(),
             script: None,
-            report: true,
+            // These make none.
+            report: !matches!(arguments.first(), Some(&"man" | &"completions" | &"report")),
             paste: true,
             guarded: false,
             around: Vec::new(),
