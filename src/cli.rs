@@ -10,16 +10,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::policy::PolicyArgs;
+use crate::outcome;
 use crate::policy::model::Apply;
 
-/// Run drizzle-kit without a human and without guessing
-///
-/// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads the drawn screen, answers every
-/// question by a policy file, and proves from the output what happened. Nothing is destroyed that the policy does not
-/// name, and nothing is called done that was not seen done.
-#[derive(Debug, Parser)]
-#[command(name = "drizzle-pilot", version, max_term_width = 110, arg_required_else_help = true)]
-#[command(after_help = "Examples:
+const EXAMPLES: &str = "Examples:
   drizzle-pilot init                          set this project up
   drizzle-pilot next                          where the project stands, and what comes next
   drizzle-pilot push                          push the schema; refuse what the policy does not allow
@@ -28,10 +22,16 @@ use crate::policy::model::Apply;
   drizzle-pilot check                         look at the migrations before they run
   drizzle-pilot run -- migrate                any other drizzle-kit command, by the same rules
   drizzle-pilot policy init                   write a commented policy file
-  drizzle-pilot replay push.cast              decide again on a recording, offline
+  drizzle-pilot replay push.cast              decide again on a recording, offline";
 
-Exit codes: 0 done and proven, 1 failed, 2 changes (plan, check), 3 refused, 4 unknown prompt, 5 stale plan, 6 partly applied, 7 unproven,
-64 usage, 65 bad migrations, 69 database unavailable, 77 guarded, 78 config, 124 timeout, 126/127 no drizzle-kit, 128+n signal.")]
+/// Run drizzle-kit without a human and without guessing
+///
+/// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads the drawn screen, answers every
+/// question by a policy file, and proves from the output what happened. Nothing is destroyed that the policy does not
+/// name, and nothing is called done that was not seen done.
+#[derive(Debug, Parser)]
+#[command(name = "drizzle-pilot", version, max_term_width = 110, arg_required_else_help = true)]
+#[command(after_help = format!("{EXAMPLES}\n\nExit codes: {}.", outcome::listed()))]
 pub struct Cli {
     #[command(flatten)]
     pub shared: Shared,

@@ -218,17 +218,26 @@ pub fn signal_name(signal: i32) -> &'static str {
     }
 }
 
+/// Returns all codes with their names, in one line.
+pub fn listed() -> String {
+    let listed = TABLE.iter().map(|Row { exit, .. }| format!("{} {}", number(*exit), exit.name()));
+    listed.collect::<Vec<_>>().join(", ")
+}
+
 /// Returns the table of `docs/exit-codes.md`.
 pub fn markdown() -> String {
     let mut table = String::from("| code | name | means | database |\n|---|---|---|---|\n");
     for Row { exit, means, database } in &TABLE {
-        let code = match exit {
-            Exit::Signal(_) => "128+n".to_owned(),
-            exit => exit.code().to_string(),
-        };
-        table += &format!("| {code} | `{}` | {means} | {database} |\n", exit.name());
+        table += &format!("| {} | `{}` | {means} | {database} |\n", number(*exit), exit.name());
     }
     table
+}
+
+fn number(exit: Exit) -> String {
+    match exit {
+        Exit::Signal(_) => "128+n".to_owned(),
+        exit => exit.code().to_string(),
+    }
 }
 
 #[cfg(test)]
