@@ -1,17 +1,14 @@
 //! Reads the command line, starts its command, and sees to it that what could not be written is told.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::FromArgMatches;
 
 use crate::cli::ignored::{self, Ignored};
-use crate::cli::policy::{PolicyArgs, PolicyCommand};
-use crate::cli::{Cli, Color, Command, Format, ReportCommand, Shared};
-use crate::commands::policy as policy_command;
+use crate::cli::{Cli, Color, Command, Format, ReportCommand};
 use crate::commands::{
-    check, doctor, generate, init, man, migrate, next, plan, push, replay, reset, run, status, sync,
+    check, doctor, generate, init, man, migrate, next, plan, policy, push, replay, reset, run, status, sync,
 };
 use crate::outcome::{Database, Exit};
 use crate::output::console::{self, Console, Loudness};
@@ -89,7 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Sync(args) => sync::run(shared, args, &mut console),
         Command::Check(args) => check::run(shared, args, &mut console),
         Command::Run(args) => run::run(shared, args, &mut console),
-        Command::Policy(args) => judge_policy(shared, args, &mut console),
+        Command::Policy(args) => policy::run(shared, args, &mut console),
         Command::Doctor(_) => doctor::run(shared, &mut console),
         Command::Replay(args) => replay::run(shared, args, &mut console),
         Command::Completions(args) => man::complete(args, &mut console),
@@ -114,40 +111,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         None => exit,
     }
-}
-
-/// Runs the commands about the policy file.
-fn judge_policy(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Exit {
-    let cwd = shared.cwd.clone().unwrap_or_else(|| PathBuf::from("."));
-    let context = policy_command::Context {
-        cwd: &cwd,
-        policy: shared.policy.as_deref(),
-        profile: shared.profile.as_deref(),
-        json: shared.format == Format::Json,
-    };
-    let mut result = Vec::new();
-    let done = policy_command::run(args, &context, &mut result);
-    let text = String::from_utf8_lossy(&result);
-    let is_document = context.json || matches!(args.command, PolicyCommand::Schema);
-    if is_document {
-        console.document(&console::clean_json(&text))
-    } else {
-        console.result(&text)
-    }
-    let Err(error) = done else { return Exit::Ok };
-    let exit = match &error {
-        policy_command::Error::Policy(_) | policy_command::Error::Select(_) => Exit::Config,
-        policy_command::Error::Plan(error) => error.exit(),
-        policy_command::Error::Question { .. } | policy_command::Error::Exists(_) => Exit::Usage,
-        policy_command::Error::Write { .. } | policy_command::Error::Print(_) => Exit::Failed,
-    };
-    let cause = std::error::Error::source(&error).map(|cause| format!("\ncaused by: {cause}")).unwrap_or_default();
-    console.error(exit.name(), &format!("{error}{cause}"));
-    if let Some(hint) = error.hint() {
-        console.insist(&format!("hint: {hint}"));
-    }
-    console.insist(Database::Unchanged.sentence());
-    exit
 }
 
 /// Shows what clap has to say: help and version on stdout, anything wrong on stderr.

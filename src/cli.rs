@@ -113,6 +113,13 @@ pub struct Shared {
     pub color: Color,
 }
 
+impl Shared {
+    /// Tells whether stdout shows text for people.
+    pub fn shows_text(&self) -> bool {
+        self.format == Format::Text && !self.quiet
+    }
+}
+
 /// Form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {

@@ -4,9 +4,7 @@
 //! one connection reads.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
-
-use serde::Serialize;
+use std::time::Duration;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
@@ -19,10 +17,11 @@ use crate::db::reset::guard;
 use crate::db::{Connection, Dsn};
 use crate::kit::command::Kit;
 use crate::kit::hook_channel::HookChannel;
-use crate::outcome::{Database, Exit, Verdict};
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::Record;
-use crate::output::{answer, report};
+use crate::output::record::{Record, View};
+use crate::output::report::answer::{Check, State};
+use crate::output::{delivery, report};
 use crate::policy::model::Source;
 use crate::policy::{Policies, Policy};
 use crate::project::config::{self, Drizzle};
@@ -30,29 +29,6 @@ use crate::project::{self, engines, kit, root, target, unseen};
 
 /// Time for the one look at the database.
 const LOOK: Duration = Duration::from_secs(10);
-
-/// What was found out about one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
-    name: &'static str,
-    state: State,
-    found: String,
-    /// What to do about it.
-    hint: Option<String>,
-    /// How a run that needs this will end.
-    #[serde(skip)]
-    exit: Exit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    /// A run goes another way than somebody may expect.
-    Warning,
-    /// A run that needs this will fail.
-    Problem,
-}
 
 impl State {
     fn word(self) -> &'static str {
@@ -96,27 +72,19 @@ fn what_to_do(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What `--format json` prints.
-#[derive(Serialize)]
-struct Examination<'a> {
-    schema: u32,
-    command: &'static str,
-    outcome: &'static str,
-    code: u8,
-    checks: &'a [Check],
-}
-
 /// Runs the command. Ends with 0 where nothing stands in the way, else as a run will that meets the first problem.
 pub fn run(shared: &Shared, console: &mut Console) -> Exit {
-    let checks = examine(shared, console);
-    let exit = checks.iter().find(|check| check.state == State::Problem).map_or(Exit::Ok, |check| check.exit);
-    let examination =
-        Examination { schema: 1, command: "doctor", outcome: exit.name(), code: exit.code(), checks: &checks };
-    answer::tell(shared, &examination, &text(&checks), console);
-    if exit != Exit::Ok {
-        console.insist(Database::Unchanged.sentence());
-    }
-    exit
+    delivery::run(shared, CommandName::Doctor, View::Answered, console, |clock, console, record| {
+        record.answer.checks = examine(shared, clock, console, record);
+        if shared.shows_text() {
+            console.result(&text(&record.answer.checks));
+        }
+        let problem = record.answer.checks.iter().find(|check| check.state == State::Problem);
+        Ok(match problem {
+            Some(Check { name, found, exit, .. }) => Verdict::nothing(*exit, format!("{name}: {found}")),
+            None => Verdict::nothing(Exit::Ok, "nothing stands in the way of a run"),
+        })
+    })
 }
 
 fn text(checks: &[Check]) -> String {
@@ -133,15 +101,14 @@ fn text(checks: &[Check]) -> String {
 }
 
 /// Looks at one thing after the other. What rests on a thing that is not there is not looked at.
-fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
-    let clock = Clock::new(Instant::now(), shared.timeout);
+fn examine(shared: &Shared, clock: &Clock, console: &mut Console, record: &mut Record) -> Vec<Check> {
+    record.is_silent = true;
     let cwd = match root::find(shared) {
         Ok(cwd) => cwd,
         Err(verdict) => return vec![Check::problem("project", verdict)],
     };
     let mut checks = vec![Check::ok("project", cwd.display().to_string()), node(), channel()];
-    let mut log = Record::silent(shared.profile.as_deref());
-    let policies = project::guard::load(shared, &cwd, console, &mut log);
+    let policies = project::guard::load(shared, &cwd, console, record);
     checks.push(match &policies {
         Ok(policies) => policy_file(policies),
         Err(verdict) => Check::problem("policy", verdict.clone()),
@@ -181,12 +148,12 @@ fn examine(shared: &Shared, console: &mut Console) -> Vec<Check> {
         }
         None => None,
     };
+    record.target = dsn.as_ref().map(report::Target::of_postgres);
     if let Ok(policies) = &policies {
-        let host = dsn.as_ref().and_then(|dsn| report::Target::of_postgres(dsn).host);
         let env = |name: &str| config::variable(drizzle.as_ref(), name);
-        checks.extend(by_policy(policies, shared.profile.as_deref(), &env, host.as_deref(), dsn.as_ref()));
+        checks.extend(by_policy(shared, policies, &env, dsn.as_ref(), record));
     }
-    checks.extend(dsn.as_ref().map(|dsn| server(dsn, &clock)));
+    checks.extend(dsn.as_ref().map(|dsn| server(dsn, clock)));
     checks
 }
 
@@ -251,20 +218,13 @@ fn config(drizzle: &Drizzle) -> Check {
 }
 
 /// Says what the policy makes of this environment and target.
-fn by_policy(
-    policies: &Policies,
-    profile: Option<&str>,
-    env: Env,
-    host: Option<&str>,
-    dsn: Option<&Dsn>,
-) -> Vec<Check> {
-    let policy = match policies.select(profile, env, host) {
+fn by_policy(shared: &Shared, policies: &Policies, env: Env, dsn: Option<&Dsn>, record: &mut Record) -> Vec<Check> {
+    let host = record.target.as_ref().and_then(|target| target.host.clone());
+    let policy = match project::guard::select(policies, env, host.as_deref(), shared, record) {
         Ok(policy) => policy,
-        Err(error) => {
-            return vec![Check::problem("profile", project::guard::unselected(&error))];
-        }
+        Err(verdict) => return vec![Check::problem("profile", verdict)],
     };
-    let mut checks = vec![profile_check(policies, &policy, profile, env, host)];
+    let mut checks = vec![profile_check(policies, &policy, shared.profile.as_deref(), env, host.as_deref())];
     if let Some((rule, variable)) = policy.bans_environment(env) {
         checks.push(Check::warning(
             "environment",

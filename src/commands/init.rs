@@ -5,20 +5,21 @@ pub mod templates;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use serde::Serialize;
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
 use self::templates::Setting;
-use crate::cli::{Ci, Format, InitArgs, Shared};
+use crate::cli::{Ci, InitArgs, Shared};
 use crate::clock::Clock;
+use crate::command_name::CommandName;
 use crate::commands::policy::STARTER;
 use crate::files::{self, ReadError};
 use crate::outcome::{Exit, Verdict};
-use crate::output::answer;
 use crate::output::console::Console;
+use crate::output::record::View;
+use crate::output::report::answer::{Fact, File, Init, Note};
+use crate::output::{delivery, question};
 use crate::policy;
 use crate::policy::model::FILE_NAME;
 use crate::project::config::{self, Drizzle};
@@ -29,52 +30,6 @@ use crate::term::paint::{Paint, Painted};
 
 /// The names of Compose files, in the order in which Compose looks for them.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-
-/// What `--format json` prints.
-#[derive(Debug, Default, Serialize)]
-struct Document {
-    schema: u32,
-    command: &'static str,
-    outcome: &'static str,
-    code: u8,
-    summary: String,
-    found: Vec<Fact>,
-    files: Vec<File>,
-    notes: Vec<Note>,
-}
-
-/// Something that was found out about the project.
-#[derive(Debug, Serialize)]
-struct Fact {
-    name: &'static str,
-    found: String,
-}
-
-/// A file that is to be written.
-#[derive(Debug, Serialize)]
-struct File {
-    path: String,
-    written: bool,
-    /// What it is to become, as a unified diff.
-    diff: String,
-    #[serde(skip)]
-    change: Change,
-}
-
-/// Something that stays as it is, or that is left to do.
-#[derive(Debug, Serialize)]
-struct Note {
-    about: String,
-    says: String,
-    /// Lines for a file of the user's.
-    lines: Option<String>,
-}
-
-impl Note {
-    fn new(about: impl Into<String>, says: impl Into<String>) -> Note {
-        Note { about: about.into(), says: says.into(), lines: None }
-    }
-}
 
 /// A file before and after.
 #[derive(Debug)]
@@ -88,20 +43,18 @@ struct Change {
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &InitArgs, console: &mut Console) -> Exit {
-    let mut document = Document { schema: 1, command: "init", ..Document::default() };
-    let verdict = match attempt(shared, args, console, &mut document) {
-        Ok(verdict) | Err(verdict) => verdict,
-    };
-    document.outcome = verdict.exit.name();
-    document.code = verdict.exit.code();
-    document.summary.clone_from(&verdict.summary);
-    let text =
-        if matches!(verdict.exit, Exit::Ok | Exit::Changes) { closing(&document, &verdict) } else { String::new() };
-    answer::close(shared, &document, &text, &verdict, console)
+    delivery::run(shared, CommandName::Init, View::Answered, console, |clock, console, record| {
+        let document = record.answer.init.insert(Init::default());
+        let verdict = attempt(shared, args, clock, console, document)?;
+        if shared.shows_text() {
+            console.result(&closing(document, &verdict));
+        }
+        Ok(verdict)
+    })
 }
 
 /// Returns what is said at the end of a run that did not fail.
-fn closing(document: &Document, verdict: &Verdict) -> String {
+fn closing(document: &Init, verdict: &Verdict) -> String {
     let notes = document.notes.iter().map(|Note { about, says, lines }| {
         let lines = lines.iter().flat_map(|lines| lines.lines()).map(|line| format!("    {line}\n"));
         format!("note: {about}: {says}\n{}", lines.collect::<String>())
@@ -113,10 +66,10 @@ fn closing(document: &Document, verdict: &Verdict) -> String {
 fn attempt(
     shared: &Shared,
     args: &InitArgs,
+    clock: &Clock,
     console: &mut Console,
-    document: &mut Document,
+    document: &mut Init,
 ) -> Result<Verdict, Verdict> {
-    let clock = Clock::new(Instant::now(), shared.timeout);
     let cwd = root::find(shared)?;
     let project = survey::look(&cwd)?;
     let package = survey::read(&project.package_path, &project.package)?;
@@ -127,7 +80,7 @@ fn attempt(
         let add = project.manager.add_dev("drizzle-pilot");
         document.notes.push(Note::new("drizzle-pilot", format!("the scripts need it in package.json: {add}")));
     }
-    if shared.format == Format::Text && !shared.quiet {
+    if shared.shows_text() {
         let wide = document.found.iter().map(|fact| fact.name.len()).max().unwrap_or_default();
         let facts = document.found.iter().map(|Fact { name, found }| format!("{name:wide$}  {found}\n"));
         console.result(&facts.collect::<String>());
@@ -150,8 +103,8 @@ fn attempt(
     if changes.is_empty() {
         return Ok(Verdict::nothing(Exit::Ok, "there is nothing to write: everything is there"));
     }
-    document.files = changes.into_iter().map(|change| file(change, &cwd)).collect();
-    if shared.format == Format::Text && !shared.quiet {
+    document.files = changes.iter().map(|change| file(change, &cwd)).collect();
+    if shared.shows_text() {
         for file in &document.files {
             console.show(&coloured(&file.diff));
         }
@@ -162,15 +115,15 @@ fn attempt(
         return Ok(Verdict::nothing(Exit::Changes, format!("{names} would be written")));
     }
     if !args.yes {
-        if !answer::can_ask(shared) {
+        if !question::can_ask(shared) {
             return Err(Verdict::nothing(Exit::Usage, format!("{names} would be written, and nobody can be asked"))
                 .hint("say --yes to write, or --dry-run to look alone"));
         }
-        if !answer::ask(&format!("Write {names}?"), &clock, console)? {
+        if !question::ask(&format!("Write {names}?"), clock, console)? {
             return Ok(Verdict::nothing(Exit::Changes, "nothing was written"));
         }
     }
-    write(&mut document.files)?;
+    write(&changes, &mut document.files)?;
     let doctor = format!("{} drizzle-pilot doctor", project.manager.exec());
     let push = project.manager.run("db:push");
     Ok(Verdict::nothing(Exit::Ok, format!("wrote {names}"))
@@ -222,7 +175,7 @@ fn drizzle(
     cwd: &Path,
     project: &Project,
     has_config: bool,
-    document: &mut Document,
+    document: &mut Init,
     console: &mut Console,
 ) -> Option<Drizzle> {
     if !has_config {
@@ -258,7 +211,7 @@ fn facts(
     project: &Project,
     config: Option<&str>,
     drizzle: Option<&Drizzle>,
-    document: &mut Document,
+    document: &mut Init,
 ) -> Vec<Fact> {
     let mut facts = std::mem::take(&mut document.found);
     let mut fact = |name, found: String| facts.push(Fact { name, found });
@@ -320,7 +273,7 @@ fn needs_postgres(flag: &str, drizzle: Option<&Drizzle>) -> Result<(), Verdict> 
     }
 }
 
-fn policy_file(shared: &Shared, cwd: &Path, document: &mut Document) -> Result<Option<Change>, Verdict> {
+fn policy_file(shared: &Shared, cwd: &Path, document: &mut Init) -> Result<Option<Change>, Verdict> {
     let path = cwd.join(shared.policy.as_deref().unwrap_or(Path::new(FILE_NAME)));
     let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| guard::policy_error(&error))?;
     // One that was named may be still to come.
@@ -356,7 +309,7 @@ fn unread(path: &Path, error: &ReadError) -> Verdict {
         .hint("make it readable, or take it away")
 }
 
-fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, document: &mut Document) -> Option<Change> {
+fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, document: &mut Init) -> Option<Change> {
     let mut added = Vec::new();
     for (name, command) in templates::scripts(setting) {
         match package.script(name) {
@@ -374,12 +327,7 @@ fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, docu
     (!added.is_empty()).then_some(change)
 }
 
-fn workflow(
-    ci: Ci,
-    project: &Project,
-    setting: &Setting,
-    document: &mut Document,
-) -> Result<Vec<Option<Change>>, Verdict> {
+fn workflow(ci: Ci, project: &Project, setting: &Setting, document: &mut Init) -> Result<Vec<Option<Change>>, Verdict> {
     // Packages of one workspace have a file each.
     let name = match setting.below.replace('/', "-") {
         below if below.is_empty() => "drizzle-pilot".to_owned(),
@@ -405,7 +353,7 @@ fn workflow(
 }
 
 /// Finds where git looks for hooks, and who manages them.
-fn hook(project: &Project, setting: &Setting, document: &mut Document) -> Result<Option<Change>, Verdict> {
+fn hook(project: &Project, setting: &Setting, document: &mut Init) -> Result<Option<Change>, Verdict> {
     if !project.in_git {
         return Err(Verdict::nothing(Exit::Usage, "there is no git repository for --hook")
             .hint("git init first, or leave --hook out"));
@@ -448,7 +396,7 @@ fn hook(project: &Project, setting: &Setting, document: &mut Document) -> Result
     Ok(Some(Change { path, before: None, after, is_program: true }))
 }
 
-fn compose(project: &Project, setting: &Setting, document: &mut Document) -> Result<Option<Change>, Verdict> {
+fn compose(project: &Project, setting: &Setting, document: &mut Init) -> Result<Option<Change>, Verdict> {
     let mut there = None;
     for path in COMPOSE_FILES.iter().map(|name| project.root.join(name)) {
         if there.is_none() && is_there(&path)? {
@@ -472,12 +420,12 @@ fn new_file(path: PathBuf, after: String) -> Result<Option<Change>, Verdict> {
     Ok((!is_there(&path)?).then_some(Change { path, before: None, after, is_program: false }))
 }
 
-fn file(change: Change, cwd: &Path) -> File {
+fn file(change: &Change, cwd: &Path) -> File {
     let path = pathdiff::diff_paths(&change.path, cwd).unwrap_or_else(|| change.path.clone()).display().to_string();
     let before = change.before.as_deref().unwrap_or_default();
     let from = if change.before.is_some() { path.as_str() } else { "/dev/null" };
     let diff = TextDiff::from_lines(before, &change.after).unified_diff().header(from, &path).to_string();
-    File { path, written: false, diff, change }
+    File { path, written: false, diff }
 }
 
 fn coloured(diff: &str) -> Painted {
@@ -497,17 +445,16 @@ fn coloured(diff: &str) -> Painted {
 }
 
 /// Writes the files: each whole or not at all, and none before there is room for all of them.
-fn write(files: &mut [File]) -> Result<(), Verdict> {
+fn write(changes: &[Change], files: &mut [File]) -> Result<(), Verdict> {
     let failed = |path: &str, error: &std::io::Error| {
         Verdict::nothing(Exit::Failed, format!("writing {path}: {error}; nothing was written"))
             .hint("the folder must be yours and writable")
     };
     let mut made: Vec<NamedTempFile> = Vec::new();
-    for file in &*files {
-        made.push(prepare(&file.change).map_err(|error| failed(&file.path, &error))?);
+    for (change, file) in changes.iter().zip(&*files) {
+        made.push(prepare(change).map_err(|error| failed(&file.path, &error))?);
     }
-    for idx in 0..files.len() {
-        let change = &files[idx].change;
+    for (idx, change) in changes.iter().enumerate() {
         let now = files::text(&change.path, files::SETTINGS).ok();
         let moved = now != change.before;
         let persisted = if moved {

@@ -7,13 +7,10 @@ pub mod patterns;
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Instant;
 
 use clap::Parser;
-use serde::Serialize;
 
 use self::faults::{Faults, Fork};
-use self::patterns::Pattern;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
@@ -26,8 +23,9 @@ use crate::migrations::state::{Migration, State, Status};
 use crate::migrations::{Finding, Folder, JournalFile, Level, journal, lint};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::output::record::Record;
-use crate::output::{answer, report};
+use crate::output::record::{Record, View};
+use crate::output::report::answer::{Advice, NextStep, Offer, Pattern, Stand};
+use crate::output::{delivery, question, report};
 use crate::policy::Policy;
 use crate::policy::model::MigrateGate;
 use crate::project::guard::{self, Changes};
@@ -44,47 +42,6 @@ use crate::{files, sql};
 /// As many lines of evidence are shown; `check --database` and the report have all.
 const MOST_LINES: usize = 12;
 
-/// Where a project stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stand {
-    /// Schema files, last migration and database say the same.
-    Clean,
-    /// The schema files have what no migration has.
-    EditedSchema,
-    /// So, and an enum is among it.
-    EnumChange,
-    /// Migrations wait to be applied.
-    Pending,
-    /// A migration was passed over, and drizzle will never run it.
-    Skipped,
-    /// The database has the tables and no history.
-    PushBuilt,
-    /// The database is not what its migrations make.
-    Drifted,
-    /// Two branches met in the migrations folder.
-    Conflict,
-    /// The snapshots are not in the form that the project's drizzle-kit reads.
-    StaleSnapshots,
-    /// A file is not the one that was applied, is gone, or would run again; or the database has what the folder lacks.
-    Astray,
-    /// There are no migrations, and the database has what the schema files say.
-    Pushed,
-    /// There are no migrations, and a push would change the database.
-    Unpushed,
-}
-
-/// A command that can be run at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Offer {
-    Generate,
-    Migrate,
-    Push,
-    Plan,
-    SyncDryRun,
-    RepairOrder,
-}
-
 impl Offer {
     fn words(self) -> &'static str {
         match self {
@@ -98,65 +55,27 @@ impl Offer {
     }
 }
 
-/// What comes next.
-#[derive(Debug, Serialize)]
-struct Step {
-    /// None: something to do by hand.
-    command: Option<String>,
-    why: String,
-    #[serde(skip)]
-    offer: Option<Offer>,
-}
-
-/// What was found, and what to do about it.
-#[derive(Debug, Serialize)]
-struct Advice {
-    state: Stand,
-    summary: String,
-    /// What shows it, a line each.
-    evidence: Vec<String>,
-    /// The first is next.
-    steps: Vec<Step>,
-    patterns: Vec<Pattern>,
-    notes: Vec<String>,
-}
-
-/// What `--format json` prints.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    command: &'static str,
-    outcome: &'static str,
-    code: u8,
-    summary: &'a str,
-    #[serde(flatten)]
-    advice: Option<&'a Advice>,
-}
-
 /// Runs the command.
 pub fn run(shared: &Shared, args: &PlaceArgs, console: &mut Console) -> Exit {
-    let clock = Clock::new(Instant::now(), shared.timeout);
-    let (verdict, advice) = match look(shared, args, &clock, console) {
-        Ok(advice) => {
-            let exit = if matches!(advice.state, Stand::Clean | Stand::Pushed) { Exit::Ok } else { Exit::Changes };
-            (Verdict::nothing(exit, advice.summary.clone()), Some(advice))
+    let mut taken_up = None;
+    let exit = delivery::run(shared, CommandName::Next, View::Answered, console, |clock, console, record| {
+        let advice = look(shared, args, clock, console, record)?;
+        let advice = &*record.answer.next.insert(advice);
+        if shared.shows_text() {
+            console.result(&text(advice));
         }
-        Err(verdict) => (verdict, None),
-    };
-    let (outcome, code) = (verdict.exit.name(), verdict.exit.code());
-    let document =
-        Document { schema: 1, command: "next", outcome, code, summary: &verdict.summary, advice: advice.as_ref() };
-    let text = advice.as_ref().map(text).unwrap_or_default();
-    let exit = answer::close(shared, &document, &text, &verdict, console);
-    let step = advice.as_ref().and_then(|advice| advice.steps.first());
-    let Some(Step { command: Some(command), offer: Some(offer), .. }) = step else { return exit };
-    if !answer::can_ask(shared) {
-        return exit;
-    }
-    match answer::ask(&format!("Run {command} now?"), &clock, console) {
-        Ok(true) => take_up(*offer, shared, args, console),
-        Ok(false) => exit,
-        Err(verdict) => answer::close(shared, &document, "", &verdict, console),
+        if let Some(NextStep { command: Some(command), offer: Some(offer), .. }) = advice.steps.first()
+            && question::can_ask(shared)
+            && question::ask(&format!("Run {command} now?"), clock, console)?
+        {
+            taken_up = Some(*offer);
+        }
+        let exit = if matches!(advice.state, Stand::Clean | Stand::Pushed) { Exit::Ok } else { Exit::Changes };
+        Ok(Verdict::nothing(exit, advice.summary.clone()))
+    });
+    match taken_up {
+        Some(offer) => take_up(offer, shared, args, console),
+        None => exit,
     }
 }
 
@@ -185,7 +104,7 @@ fn text(advice: &Advice) -> String {
     if evidence.len() > MOST_LINES {
         let _ = writeln!(text, "       and {} more", evidence.len() - MOST_LINES);
     }
-    for (idx, Step { command, why, .. }) in steps.iter().enumerate() {
+    for (idx, NextStep { command, why, .. }) in steps.iter().enumerate() {
         let when = if idx == 0 { "next" } else { "then" };
         match command {
             Some(command) => {
@@ -215,7 +134,7 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn step(&self, words: &str, why: impl Into<String>, offer: Option<Offer>) -> Step {
+    fn step(&self, words: &str, why: impl Into<String>, offer: Option<Offer>) -> NextStep {
         let mut line = format!("drizzle-pilot {words}");
         let mut flag = |name: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -231,25 +150,31 @@ impl Lines<'_> {
             // The URL may hold a password, which is no part of a line to copy.
             flag("--url", self.place.url.as_ref().map(|_| "URL".to_owned()));
         }
-        Step { command: Some(line), why: why.into(), offer }
+        NextStep { command: Some(line), why: why.into(), offer }
     }
 
-    fn by_hand(&self, why: impl Into<String>) -> Step {
-        Step { command: None, why: why.into(), offer: None }
+    fn by_hand(&self, why: impl Into<String>) -> NextStep {
+        NextStep { command: None, why: why.into(), offer: None }
     }
 }
 
 /// Looks at one thing after the other. What has to be mended first is said first, and what rests on it is not looked at.
-fn look(shared: &Shared, args: &PlaceArgs, clock: &Clock, console: &mut Console) -> Result<Advice, Verdict> {
-    let mut log = Record::silent(shared.profile.as_deref());
+fn look(
+    shared: &Shared,
+    args: &PlaceArgs,
+    clock: &Clock,
+    console: &mut Console,
+    record: &mut Record,
+) -> Result<Advice, Verdict> {
+    record.is_silent = true;
     let lines = Lines { shared, place: args };
     let cwd = root::find(shared)?;
-    let policies = guard::load(shared, &cwd, console, &mut log)?;
+    let policies = guard::load(shared, &cwd, console, record)?;
     let place = target::find(CommandName::Next, shared, args.url.as_deref(), &cwd, console)?;
-    log.target = Some(report::Target::of_postgres(&place.dsn));
+    record.target = Some(report::Target::of_postgres(&place.dsn));
     // It looks as `status` does, and may run wherever that may.
     let policy =
-        guard::check(CommandName::Status, Changes::Nothing, shared, &policies, place.drizzle.as_ref(), &mut log)?;
+        guard::check(CommandName::Status, Changes::Nothing, shared, &policies, place.drizzle.as_ref(), record)?;
     let path = target::migrations_folder(args.migrations.as_deref(), place.drizzle.as_ref(), &cwd);
     // A folder that is there and cannot be read is not taken for one that is still to come.
     let read = if folder::is_there(&path)? { Some(folder::read(&path)?) } else { None };

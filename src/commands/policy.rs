@@ -1,117 +1,79 @@
 //! `policy`: checks a policy, says which rule answers a question, writes a starter, prints the schema.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::cli::policy::{CheckArgs, ExplainArgs, InitArgs, PolicyArgs, PolicyCommand};
-use crate::policy::explain::{self, Answer, Explanation, Summary};
-use crate::policy::model::{FILE_NAME, Section, Source};
-use crate::policy::{PolicyError, SelectError, closest, file};
-use crate::run::plan_file::{PlanError, PlanFile};
+use crate::cli::{Format, Shared};
+use crate::command_name::CommandName;
+use crate::outcome::{Exit, Verdict};
+use crate::output::console::Console;
+use crate::output::record::{Record, View};
+use crate::output::report::answer::Explained;
+use crate::output::{delivery, report};
+use crate::policy::explain::{self, Answer, Summary};
+use crate::policy::model::{FILE_NAME, Section};
+use crate::policy::{Policies, closest, file};
+use crate::project::guard;
+use crate::run::plan_file::PlanFile;
 use crate::sql::hazard::Hazard;
 use crate::sql::{self, Dialect};
 
-/// What the command line says beside the arguments of the command.
-pub struct Context<'a> {
-    /// The folder of the project.
-    pub cwd: &'a Path,
-    /// `--policy`
-    pub policy: Option<&'a Path>,
-    /// `--profile`
-    pub profile: Option<&'a str>,
-    /// `--format json`
-    pub json: bool,
-}
-
-/// Why the command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The policy cannot be read.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// The profile cannot be picked.
-    #[error(transparent)]
-    Select(#[from] SelectError),
-    /// The plan cannot be read.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The question cannot be understood.
-    #[error("{message}")]
-    Question { message: String, hint: Option<String> },
-    /// There is a policy already.
-    #[error("{0} exists already")]
-    Exists(String),
-    /// The starter cannot be written.
-    #[error("writing {path}")]
-    Write { path: String, source: io::Error },
-    /// The result cannot be printed.
-    #[error("writing the result")]
-    Print(#[from] io::Error),
-}
-
-impl Error {
-    /// Returns what to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Error::Select(error) => Some(error.hint()),
-            Error::Question { hint, .. } => hint.clone(),
-            Error::Exists(_) => Some("--force overwrites it".to_owned()),
-            Error::Policy(error) => error.hint().map(str::to_owned),
-            Error::Plan(_) | Error::Write { .. } | Error::Print(_) => None,
+/// Runs the command.
+pub fn run(shared: &Shared, args: &PolicyArgs, console: &mut Console) -> Exit {
+    match &args.command {
+        PolicyCommand::Check(args) => answer(shared, console, |record| check(shared, args, record)),
+        PolicyCommand::Explain(args) => answer(shared, console, |record| explain(shared, args, record)),
+        PolicyCommand::Init(args) => answer(shared, console, |_| init(shared, args)),
+        PolicyCommand::Schema => {
+            console.document(&format!("{:#}\n", file::schema().as_value()));
+            Exit::Ok
         }
     }
 }
 
-/// Runs the command and writes its result.
-///
-/// # Errors
-/// When there is no valid policy to talk about, or the arguments make no question.
-pub fn run(args: &PolicyArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    match &args.command {
-        PolicyCommand::Check(args) => check(args, context, out),
-        PolicyCommand::Explain(args) => explain(args, context, out),
-        PolicyCommand::Init(args) => init(args, context, out),
-        PolicyCommand::Schema => print_json(out, file::schema().as_value()),
-    }
+/// What a command of these says: in one sentence, and in full for people.
+type Said = (String, String);
+
+fn answer(shared: &Shared, console: &mut Console, story: impl FnOnce(&mut Record) -> Result<Said, Verdict>) -> Exit {
+    delivery::run(shared, CommandName::Policy, View::Answered, console, |_, console, record| {
+        let (summary, text) = story(record)?;
+        if shared.format == Format::Text {
+            console.result(&text);
+        }
+        Ok(Verdict::nothing(Exit::Ok, summary))
+    })
 }
 
-fn check(args: &CheckArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let policies = file::load(args.file.as_deref().or(context.policy), context.cwd)?;
-    let policy = policies.select(context.profile, &|_| None, None)?;
-    let of_interest = |summary: &Summary| context.profile.is_none() || summary.profile.as_deref() == context.profile;
-    let summaries: Vec<Summary> = explain::summaries(&policies).into_iter().filter(of_interest).collect();
-    let mut warnings = explain::warnings(&policies);
+fn check(shared: &Shared, args: &CheckArgs, record: &mut Record) -> Result<Said, Verdict> {
+    let profile = shared.profile.as_deref();
+    let policies = load(args.file.as_deref().or(shared.policy.as_deref()), shared, record)?;
+    let policy = policies.select(profile, &|_| None, None).map_err(|error| guard::unselected(&error))?;
+    record.warnings = explain::warnings(&policies);
     if let Some(plan) = &args.plan {
-        let plan = PlanFile::read(&context.cwd.join(plan))?;
+        let plan = PlanFile::read(&cwd(shared).join(plan)).map_err(|error| unusable(error.exit(), &error))?;
         let names = sql::assess(plan.statements(), Dialect::Postgres, &sql::Facts::default());
         let names = names.into_iter().flat_map(|statement| statement.objects).collect();
-        warnings.extend(explain::unmatched(&policy, &names));
+        record.warnings.extend(explain::unmatched(&policy, &names));
     }
-    if context.json {
-        let policies_json: Vec<Value> = summaries.iter().map(summary_json).collect();
-        let file = match policies.source() {
-            Source::BuiltIn => None,
-            Source::File { path, .. } => Some(path),
-        };
-        let check = json!({ "schema": 1, "file": file, "digest": policies.digest(), "policies": policies_json, "warnings": warnings });
-        return print_json(out, &check);
-    }
-    match policies.source() {
-        Source::BuiltIn => writeln!(out, "no {FILE_NAME} here; the built-in policy applies")?,
-        Source::File { path, .. } => writeln!(out, "{path} is valid")?,
-    }
-    summaries.iter().try_for_each(|summary| writeln!(out, "  {summary}"))?;
-    warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))?;
-    Ok(())
+    let of_interest = |summary: &Summary| profile.is_none() || summary.profile.as_deref() == profile;
+    record.answer.policies = explain::summaries(&policies).into_iter().filter(of_interest).collect();
+    let summary = match &record.policy.file {
+        None => format!("no {FILE_NAME} here; the built-in policy applies"),
+        Some(path) => format!("{path} is valid"),
+    };
+    let policies = record.answer.policies.iter().map(|policy| format!("  {policy}\n"));
+    let warnings = record.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+    let text = [format!("{summary}\n")].into_iter().chain(policies).chain(warnings).collect();
+    Ok((summary, text))
 }
 
-fn explain(args: &ExplainArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let policies = file::load(context.policy, context.cwd)?;
-    let policy = policies.select(context.profile, &|name| std::env::var(name).ok(), None)?;
-    let wrong = |message: String| Error::Question { message, hint: None };
+fn explain(shared: &Shared, args: &ExplainArgs, record: &mut Record) -> Result<Said, Verdict> {
+    let policies = load(shared.policy.as_deref(), shared, record)?;
+    let env = |name: &str| std::env::var(name).ok();
+    let policy = guard::select(&policies, &env, None, shared, record)?;
+    let wrong = |message: String| Verdict::nothing(Exit::Usage, message);
     let section = Section::ALL.into_iter().find(|section| section.singular().replace(' ', "_") == args.kind);
     let explanation = match (section, Hazard::from_name(&args.kind)) {
         (Some(section), _) => {
@@ -124,30 +86,27 @@ fn explain(args: &ExplainArgs, context: &Context<'_>, out: &mut dyn Write) -> Re
         (None, None) => return Err(unknown_kind(&args.kind)),
     };
     let explanation = explanation.map_err(wrong)?;
-    if context.json {
-        return print_json(out, &explanation_json(&explanation));
+    if let Answer::Yes { warnings, .. } = &explanation.answer {
+        record.warnings.clone_from(warnings);
     }
-    match policy.profile() {
-        Some(profile) => writeln!(out, "policy: {}, profile {profile}", policy.source())?,
-        None => writeln!(out, "policy: {}", policy.source())?,
-    }
-    write!(out, "{explanation}")?;
-    Ok(())
+    let explained = record.answer.explained.insert(Explained::of(&explanation));
+    let profile = policy.profile().map(|profile| format!(", profile {profile}")).unwrap_or_default();
+    Ok((explained.says.clone(), format!("policy: {}{profile}\n{explanation}", policy.source())))
 }
 
-fn unknown_kind(kind: &str) -> Error {
+fn unknown_kind(kind: &str) -> Verdict {
     let hazards = Hazard::all().map(Hazard::name);
     let closest = closest(kind, Section::ALL.into_iter().map(Section::singular).chain(hazards));
-    Error::Question {
-        message: format!("`{kind}` is neither a kind of object nor a hazard"),
+    Verdict {
         hint: closest.map(|closest| format!("did you mean `{closest}`?")),
+        ..Verdict::nothing(Exit::Usage, format!("`{kind}` is neither a kind of object nor a hazard"))
     }
 }
 
-fn init(args: &InitArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let shown = context.policy.unwrap_or(Path::new(FILE_NAME));
-    let path = context.cwd.join(shown);
-    let shown = shown.display().to_string();
+fn init(shared: &Shared, args: &InitArgs) -> Result<Said, Verdict> {
+    let shown = shared.policy.as_deref().unwrap_or(Path::new(FILE_NAME));
+    let path = cwd(shared).join(shown);
+    let shown = shown.display();
     let mut options = OpenOptions::new();
     if args.force {
         options.create(true).truncate(true);
@@ -155,40 +114,34 @@ fn init(args: &InitArgs, context: &Context<'_>, out: &mut dyn Write) -> Result<(
         options.create_new(true);
     }
     let written = options.write(true).open(&path).and_then(|mut file| file.write_all(STARTER.as_bytes()));
-    match written {
-        Ok(()) => Ok(writeln!(out, "wrote {shown}")?),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(shown)),
-        Err(source) => Err(Error::Write { path: shown, source }),
-    }
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Verdict::nothing(Exit::Usage, format!("{shown} exists already")).hint("--force overwrites it")
+        }
+        _ => Verdict::nothing(Exit::Failed, format!("writing {shown}\ncaused by: {error}")),
+    })?;
+    Ok((format!("wrote {shown}"), format!("wrote {shown}\n")))
 }
 
-fn summary_json(summary: &Summary) -> Value {
-    json!({
-        "profile": summary.profile, "when": summary.when, "commands": summary.commands, "renames": summary.n_renames,
-        "create": summary.n_create, "hazards": summary.n_hazards, "prompts": summary.n_prompts,
-    })
+/// Returns the project's folder, as it was named.
+fn cwd(shared: &Shared) -> &Path {
+    shared.cwd.as_deref().unwrap_or(Path::new("."))
 }
 
-fn explanation_json(explanation: &Explanation) -> Value {
-    let (answer, says, warnings) = match &explanation.answer {
-        Answer::Yes { what, warnings, .. } => ("yes", what, warnings.as_slice()),
-        Answer::No(refusal) => ("refused", &refusal.what, &[][..]),
-        Answer::Unclear(doubt) => ("unclear", &doubt.reason, &[][..]),
-    };
-    let allow_with = match &explanation.answer {
-        Answer::No(refusal) => refusal.allow_with(),
-        Answer::Yes { .. } | Answer::Unclear(_) => None,
-    };
-    json!({
-        "schema": 1, "question": explanation.question, "answer": answer, "says": says,
-        "rule": explanation.answer.because().map(ToString::to_string), "warnings": warnings,
-        "allow_with": allow_with, "not_used": explanation.not_used,
-    })
+/// Reads a policy, and takes note of it.
+fn load(named: Option<&Path>, shared: &Shared, record: &mut Record) -> Result<Policies, Verdict> {
+    let policies = file::load(named, cwd(shared)).map_err(|error| {
+        let hint = error.hint().map(str::to_owned);
+        Verdict { hint, ..unusable(Exit::Config, &error) }
+    })?;
+    record.policy = report::Policy::of(&policies);
+    Ok(policies)
 }
 
-fn print_json(out: &mut dyn Write, value: &Value) -> Result<(), Error> {
-    writeln!(out, "{value:#}")?;
-    Ok(())
+/// Says why a file cannot be used, with the cause on a line of its own.
+fn unusable(exit: Exit, error: &dyn std::error::Error) -> Verdict {
+    let cause = error.source().map(|cause| format!("\ncaused by: {cause}")).unwrap_or_default();
+    Verdict::nothing(exit, format!("{error}{cause}"))
 }
 
 /// What `policy init` writes.
@@ -247,15 +200,11 @@ mod tests {
     use std::fs;
 
     use clap::Parser;
+    use serde_json::Value;
     use tempfile::TempDir;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        policy: PolicyArgs,
-    }
+    use crate::cli::{Cli, Command};
 
     /// A project with the policy of the contract.
     fn project() -> TempDir {
@@ -266,17 +215,33 @@ mod tests {
         project
     }
 
-    fn said(project: &TempDir, profile: Option<&str>, json: bool, args: &[&str]) -> String {
-        let cli = Cli::try_parse_from(["policy"].iter().chain(args)).unwrap_or_else(|error| panic!("{error}"));
-        let context = Context { cwd: project.path(), policy: None, profile, json };
-        let mut out = Vec::new();
-        let ended = run(&cli.policy, &context, &mut out);
-        let mut said = String::from_utf8(out).expect("we write UTF-8");
-        if let Err(error) = ended {
-            said += &format!("{error}\n");
-            said.extend(error.hint().map(|hint| format!("hint: {hint}\n")));
-        }
-        said
+    /// Returns what is shown, and what the report has.
+    fn answered(project: &TempDir, profile: Option<&str>, args: &[&str]) -> (String, Value) {
+        let cwd = project.path().to_str().expect("temporary folders have plain names");
+        let words = [&["drizzle-pilot", "policy"], args, &["--cwd", cwd]].concat();
+        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        let Command::Policy(args) = cli.command else { panic!("this is `policy`") };
+        let shared = Shared { profile: profile.map(str::to_owned), ..cli.shared };
+        let mut record = Record::new(profile);
+        let answered = match &args.command {
+            PolicyCommand::Check(args) => check(&shared, args, &mut record),
+            PolicyCommand::Explain(args) => explain(&shared, args, &mut record),
+            PolicyCommand::Init(args) => init(&shared, args),
+            PolicyCommand::Schema => panic!("it answers nothing"),
+        };
+        let (text, verdict) = match answered {
+            Ok((summary, text)) => (text, Verdict::nothing(Exit::Ok, summary)),
+            Err(verdict) => {
+                let hint = verdict.hint.iter().map(|hint| format!("hint: {hint}\n")).collect::<String>();
+                (format!("{}\n{hint}", verdict.summary), verdict)
+            }
+        };
+        let report = serde_json::to_value(record.report(CommandName::Policy, &verdict)).expect("a report is JSON");
+        (text, report)
+    }
+
+    fn said(project: &TempDir, profile: Option<&str>, args: &[&str]) -> String {
+        answered(project, profile, args).0
     }
 
     #[test]
@@ -289,25 +254,25 @@ drizzle-pilot.toml is valid
   profile production: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question; applies with \
 NODE_ENV=production or host *.prod.example.com; only migrate, status, check may run
 ";
-        assert_eq!(said(&project, None, false, &["check"]), expected);
+        assert_eq!(said(&project, None, &["check"]), expected);
         let expected = "\
 drizzle-pilot.toml is valid
   profile ci: 2 renames, 2 names of what is new, 5 lines on hazards, 1 question
 ";
-        assert_eq!(said(&project, Some("ci"), false, &["check"]), expected);
+        assert_eq!(said(&project, Some("ci"), &["check"]), expected);
         let expected = "drizzle-pilot.toml has no profile `prod`\nhint: did you mean `production`?\n";
-        assert_eq!(said(&project, Some("prod"), false, &["check"]), expected);
-        let json: Value = serde_json::from_str(&said(&project, Some("ci"), true, &["check"])).expect("this is JSON");
-        assert_eq!(json["policies"][0]["hazards"], 5);
+        assert_eq!(said(&project, Some("prod"), &["check"]), expected);
+        let (_, report) = answered(&project, Some("ci"), &["check"]);
+        assert_eq!((&report["policies"][0]["hazards"], &report["policy"]["file"]), (&5.into(), &FILE_NAME.into()));
         fs::write(project.path().join("bad.toml"), "version = 3").expect("the directory is ours");
-        let bad = said(&project, None, false, &["check", "bad.toml"]);
+        let bad = said(&project, None, &["check", "bad.toml"]);
         assert!(bad.starts_with("error: the version must be 1\n --> bad.toml:1:11\n"), "{bad}");
         fs::remove_file(project.path().join(FILE_NAME)).expect("the file is ours");
         let expected = "\
 no drizzle-pilot.toml here; the built-in policy applies
   without a profile: 0 renames, 0 names of what is new, 0 lines on hazards, 0 questions
 ";
-        assert_eq!(said(&project, None, false, &["check"]), expected);
+        assert_eq!(said(&project, None, &["check"]), expected);
     }
 
     #[test]
@@ -329,7 +294,7 @@ warning: drizzle-pilot.toml:5 prompts[0] matches every question, or one without 
 warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not reach what \
 drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
 ";
-        let said = said(&project, None, false, &["check"]);
+        let said = said(&project, None, &["check"]);
         assert_eq!(said.split_once("warning").map(|(_, rest)| format!("warning{rest}")).as_deref(), Some(expected));
     }
 
@@ -338,7 +303,7 @@ drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
         let project = project();
         let warned = |text: &str| {
             fs::write(project.path().join(FILE_NAME), format!("version = 1\n{text}")).expect("the directory is ours");
-            let said = said(&project, None, false, &["check"]);
+            let said = said(&project, None, &["check"]);
             said.lines().filter(|line| line.starts_with("warning")).map(str::to_owned).collect::<Vec<_>>()
         };
         let lines = "using.\"a.b\" = \"b::int\"\nhazards.truncate = \"skip\"\n";
@@ -438,23 +403,22 @@ not used:
             ),
         ];
         for (profile, args, expected) in cases {
-            assert_eq!(said(&project, profile, false, args), expected, "{args:?}");
+            assert_eq!(said(&project, profile, args), expected, "{args:?}");
         }
-        let json = said(&project, None, true, &["explain", "drop_table", "users"]);
-        let json: Value = serde_json::from_str(&json).expect("this is JSON");
-        assert_eq!(json["answer"], "refused");
-        assert_eq!(json["rule"], "drizzle-pilot.toml:16 hazards.drop_table");
-        assert_eq!(json["allow_with"], "drop_table     = { only = [\"public.users\"] }");
+        let explained = answered(&project, None, &["explain", "drop_table", "users"]).1["explained"].take();
+        assert_eq!(explained["answer"], "refused");
+        assert_eq!(explained["rule"], "drizzle-pilot.toml:16 hazards.drop_table");
+        assert_eq!(explained["allow_with"], "drop_table     = { only = [\"public.users\"] }");
     }
 
     #[test]
     fn the_starter_is_a_policy_and_overwrites_nothing() {
         let project = tempfile::tempdir().expect("a temporary directory can be made");
-        assert_eq!(said(&project, None, false, &["init"]), "wrote drizzle-pilot.toml\n");
+        assert_eq!(said(&project, None, &["init"]), "wrote drizzle-pilot.toml\n");
         let expected = "drizzle-pilot.toml exists already\nhint: --force overwrites it\n";
-        assert_eq!(said(&project, None, false, &["init"]), expected);
-        assert_eq!(said(&project, None, false, &["init", "--force"]), "wrote drizzle-pilot.toml\n");
-        assert_eq!(said(&project, None, false, &["check"]).lines().next(), Some("drizzle-pilot.toml is valid"));
+        assert_eq!(said(&project, None, &["init"]), expected);
+        assert_eq!(said(&project, None, &["init", "--force"]), "wrote drizzle-pilot.toml\n");
+        assert_eq!(said(&project, None, &["check"]).lines().next(), Some("drizzle-pilot.toml is valid"));
         let is_key = |(key, _): (&str, &str)| key.starts_with('"') == key.ends_with('"') && !key.contains("\", ");
         // Every example in it is valid when its comment sign is taken away.
         let examples = STARTER.lines().map(|line| match line.strip_prefix("# ") {
@@ -463,13 +427,5 @@ not used:
         });
         let examples = examples.collect::<Vec<_>>().join("\n");
         file::parse(Path::new("starter"), &examples).unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    #[test]
-    fn the_schema_is_printed_as_json() {
-        let project = project();
-        let schema: Value = serde_json::from_str(&said(&project, None, false, &["schema"])).expect("this is JSON");
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-        assert_eq!(schema["title"], "drizzle-pilot.toml");
     }
 }

@@ -27,7 +27,7 @@ use crate::migrations::{Folder, disk, state};
 use crate::outcome::{Database, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::{Record, View};
-use crate::output::{answer, delivery, report};
+use crate::output::{delivery, question, report};
 use crate::policy::model::Ban;
 use crate::policy::name::{Pattern, Shape};
 use crate::policy::{self, CommandLine, ObjectName, Policy, closest};
@@ -687,7 +687,7 @@ fn ask(
             .hint("look at it with --dry-run first"));
     }
     let question = format!("Type the name of the database to empty it ({database}):");
-    if answer::line(&question, Exit::Guarded, clock, interrupts, console)? != *database {
+    if question::line(&question, Exit::Guarded, clock, interrupts, console)? != *database {
         return Err(Verdict::nothing(Exit::Guarded, "the name was not typed"));
     }
     Ok(())

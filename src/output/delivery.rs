@@ -14,6 +14,7 @@ use crate::output::console::{self, Console, clean_json};
 use crate::output::github;
 use crate::output::record::{Record, View};
 use crate::output::report::Report;
+use crate::output::report::answer::State;
 use crate::sql;
 use crate::term::frames::Frames;
 use crate::term::redact::Secrets;
@@ -106,7 +107,7 @@ impl Delivery<'_> {
             // It says what the code says; where it is what could not be written, that is told already.
             let _ = std::fs::write(path, record.report(self.command, &verdict).json(console.secrets()));
         }
-        if verdict.exit != Exit::Ok {
+        if verdict.exit != Exit::Ok && (verdict.exit, self.view) != (Exit::Changes, View::Answered) {
             explain(record, &verdict, console);
         }
         verdict.exit
@@ -118,11 +119,12 @@ impl Delivery<'_> {
             Format::Json => console.document(&clean_json(json)),
             Format::Sql => console.quote(&report.sql()),
             Format::Markdown => console.quote(&report.markdown()),
-            Format::Text if self.view == View::Plan => console.show(&report.plan_text()),
-            Format::Text => match &record.printed {
-                Some(printed) => console.pass_on(printed),
-                None if self.shared.quiet => {}
-                None => console.show(&report.text()),
+            Format::Text => match (self.view, &record.printed) {
+                (View::Answered, _) => {}
+                (View::Plan, _) => console.show(&report.plan_text()),
+                (View::Run, Some(printed)) => console.pass_on(printed),
+                (View::Run, None) if self.shared.quiet => {}
+                (View::Run, None) => console.show(&report.text()),
             },
         }
     }
@@ -130,7 +132,8 @@ impl Delivery<'_> {
 
 /// Says why a command did not end well, what to do, and what is known about the database.
 fn explain(record: &Record, verdict: &Verdict, console: &mut Console) {
-    if record.refusals.is_empty() {
+    let is_told = !record.refusals.is_empty() || record.answer.checks.iter().any(|check| check.state == State::Problem);
+    if !is_told {
         console.error(verdict.exit.name(), &verdict.summary);
     }
     for refusal in &record.refusals {
@@ -152,7 +155,7 @@ fn explain(record: &Record, verdict: &Verdict, console: &mut Console) {
 }
 
 /// Returns how a run ends whose result was written, or was not: what nobody gets to know did not end well.
-pub fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
+fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
     let Some(lost) = console.take_lost() else { return verdict };
     if !matches!(verdict.exit, Exit::Ok | Exit::Changes) {
         console.error("error", &lost);

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use crate::command_name::CommandName;
 use crate::kit::config::FailedStatement;
 use crate::outcome::Verdict;
+use crate::output::report::answer::Answer;
 use crate::output::report::{self, Report};
 
-/// How a run is shown in text.
+/// How the end of a command is shown in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     Run,
     /// By hazard, and with the statements in full.
     Plan,
+    /// Not at all: the command has shown its answer. That there are changes is part of it, and no failure.
+    Answered,
 }
 
 /// What is put into the report besides the verdict.
@@ -36,6 +39,7 @@ pub struct Record {
     pub counted: Option<report::Counted>,
     pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
+    pub answer: Answer,
     pub timings: report::Timings,
     /// Whether notices are left out: a second look at the same run makes none.
     pub is_silent: bool,
@@ -74,6 +78,7 @@ impl Record {
             error: verdict.error.as_deref().cloned(),
             counted: self.counted.clone(),
             steps: self.steps.clone(),
+            answer: self.answer.clone(),
             timings: self.timings.clone(),
         }
     }

@@ -1,5 +1,6 @@
-//! What a run reports, for machines and for people. Nothing is decided here: a report shows what was.
+//! What a command reports, for machines and for people. Nothing is decided here: a report shows what was.
 
+pub mod answer;
 mod page;
 mod plan;
 
@@ -12,11 +13,13 @@ use serde::Serialize;
 use crate::db::Dsn;
 use crate::migrations::Level;
 use crate::outcome::{Database, Error};
-use crate::policy;
+use crate::output::report::answer::Answer;
+use crate::policy::model::Source;
+use crate::policy::{self, Policies};
 use crate::term::paint::{Paint, Painted};
 use crate::term::redact::Secrets;
 
-/// The report of one run: `--format json` and `--report`.
+/// The report of one command: `--format json` and `--report`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Report {
@@ -49,6 +52,8 @@ pub struct Report {
     /// What a reset ran, in its order. Absent elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    #[serde(flatten)]
+    pub answer: Answer,
     pub timings: Timings,
 }
 
@@ -102,6 +107,17 @@ pub struct Policy {
     pub file: Option<String>,
     /// SHA-256 of the file, in hexadecimal.
     pub digest: Option<String>,
+}
+
+impl Policy {
+    /// Takes where the policies come from.
+    pub fn of(policies: &Policies) -> Policy {
+        let file = match policies.source() {
+            Source::BuiltIn => None,
+            Source::File { path, .. } => Some(path.clone()),
+        };
+        Policy { file, digest: policies.digest().map(str::to_owned) }
+    }
 }
 
 /// A prompt and its answer.

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::policy::conflicts;
 use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
 use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section, beside};
@@ -109,7 +112,8 @@ impl Answer {
 }
 
 /// What a policy says in numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Summary {
     /// The profile; none for what applies without one.
     pub profile: Option<String>,
@@ -117,9 +121,13 @@ pub struct Summary {
     pub when: Vec<String>,
     /// The only commands that may run, if they are limited.
     pub commands: Option<Vec<String>>,
+    #[serde(rename = "renames")]
     pub n_renames: usize,
+    #[serde(rename = "create")]
     pub n_create: usize,
+    #[serde(rename = "hazards")]
     pub n_hazards: usize,
+    #[serde(rename = "prompts")]
     pub n_prompts: usize,
 }
 

@@ -9,7 +9,7 @@ use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report;
-use crate::policy::model::{Ban, SelectError, Source};
+use crate::policy::model::{Ban, SelectError};
 use crate::policy::{self, Policies, Policy, PolicyError, RuleRef};
 use crate::project::config::{self, Drizzle};
 
@@ -23,15 +23,12 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console, record: &mut Rec
     let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
     record.policy.file = found.map(|path| path.display().to_string());
     let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
-    let file = match policies.source() {
-        Source::BuiltIn => None,
-        Source::File { path, .. } => Some(path.clone()),
-    };
-    tracing::debug!(policy = file.as_deref().unwrap_or("built-in"), "policy");
+    record.policy = report::Policy::of(&policies);
+    let file = record.policy.file.as_deref();
+    tracing::debug!(policy = file.unwrap_or("built-in"), "policy");
     if file.is_none() && !record.is_silent {
         console.say("policy: built-in (no drizzle-pilot.toml found; `drizzle-pilot policy init` writes one)");
     }
-    record.policy = report::Policy { file, digest: policies.digest().map(str::to_owned) };
     Ok(policies)
 }
 

@@ -467,6 +467,7 @@ fn help_names_every_command_and_version_the_version() {
 #[test]
 fn the_policy_schema_takes_the_starter_and_refuses_what_the_program_refuses() {
     let schema = Run::new(&["policy", "schema"]).run().ends(0, None).json();
+    assert_eq!(schema["title"], "drizzle-pilot.toml");
     let schema = validator(&schema);
     let init = Run::new(&["policy", "init"]).run().ends(0, None);
     let starter: Value = toml::from_str(&init.file("drizzle-pilot.toml")).expect("the starter is TOML");

@@ -2,13 +2,15 @@
 //! server are compared by `tests/live/formats.rs`.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::kit::{self, APPLIED, drop_column, execute, out, rename_table};
 use crate::support::script::Step;
-use crate::support::{Project, Ran, Run, fake_kit, stored};
+use crate::support::{Project, Ran, Run, UNCHANGED, fake_kit, stored};
 
 fn schema(command: &str) -> jsonschema::Validator {
     let schema = Run::new(&[command, "schema"]).run().ends(0, None).json();
@@ -28,7 +30,21 @@ fn every_stored_report_is_as_the_schema_says() {
     let reports = stored::reports();
     let mut names: Vec<&str> = reports.iter().filter_map(|(path, _)| path.file_stem()?.to_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["check", "migrate", "plan", "push-applied", "push-refused", "reset-dry-run", "status"]);
+    let expected = [
+        "check",
+        "doctor",
+        "init",
+        "migrate",
+        "next",
+        "plan",
+        "policy-check",
+        "policy-explain",
+        "push-applied",
+        "push-refused",
+        "reset-dry-run",
+        "status",
+    ];
+    assert_eq!(names, expected);
     for (path, report) in &reports {
         valid(&schema, report, path);
     }
@@ -65,6 +81,44 @@ fn a_check_is_reported_as_it_was() {
     let journal = json!({ "version": "7", "dialect": "postgresql", "entries": [entry] });
     let run = Run::new(&["check", "--migrations", "drizzle"]).file("drizzle/meta/_journal.json", &journal.to_string());
     check("check", run.file("drizzle/0000_a.sql", "DROP TABLE \"users\";\n"), 2);
+}
+
+#[test]
+fn what_is_found_in_a_project_is_reported_as_it_was() {
+    let policy = "version = 1\n[hazards]\nunclassified = 'approve'\n[profiles.ci]\nwhen = { env = ['STAGE=ci'] }\n";
+    let run = |args: &[&str]| Run::new(args).file("drizzle-pilot.toml", policy);
+    check("policy-check", run(&["policy", "check"]), 0);
+    check("policy-explain", run(&["policy", "explain", "drop_table", "users"]), 0);
+    check("init", run(&["init", "--dry-run"]).file("package.json", "{}\n"), 2);
+    // The node is that of the project, whatever the machine has.
+    let run = run(&["doctor"]).file("tmp/file", "").file("bin/node", "#!/bin/sh\necho v22.0.0\n");
+    let node = run.path("bin/node");
+    std::fs::set_permissions(&node, Permissions::from_mode(0o755)).expect("the folder is ours");
+    let path = format!("{}:/usr/bin:/bin", run.path("bin").display());
+    let temporary = run.path("tmp").display().to_string();
+    check("doctor", run.env("PATH", &path).env("TMPDIR", &temporary), 127);
+}
+
+/// The report of a command that answers is one even where there is no answer.
+#[test]
+fn every_command_that_answers_has_a_report_as_the_schema_says() {
+    let schema = schema("report");
+    for (args, code) in [
+        (&["init", "--dry-run"][..], 78),
+        (&["next", "--url", "postgres://app@127.0.0.1:1/shop"], 64),
+        (&["doctor"], 127),
+        (&["policy", "check", "none.toml"], 78),
+        (&["policy", "explain", "drop_tabel"], 64),
+        (&["policy", "init"], 0),
+        (&["policy", "check", "--profile", "none"], 78),
+    ] {
+        let run = Run::new(args).args(&["--format", "json", "--report", "report.json", "--report-html", "report.html"]);
+        let ended = run.run().ends(code, (code != 0).then_some(UNCHANGED));
+        valid(&schema, &ended.json(), Path::new(&args.join(" ")));
+        assert_eq!(ended.file("report.json"), ended.stdout, "the report file is the same document");
+        assert_eq!((&ended.json()["code"], &ended.json()["database"]), (&code.into(), &"unchanged".into()), "{ended}");
+        assert!(ended.file("report.html").contains(&format!("<code>{}</code>", args[0])), "{ended}");
+    }
 }
 
 /// What a policy file may say is an interface: what was right is right, for the program and for editors that have its schema.

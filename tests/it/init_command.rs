@@ -197,10 +197,10 @@ fn for_programs_it_is_json() {
     let ran = init(&project, &["--format", "json", "--dry-run"], 2, &[]);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
     assert_eq!((&document["schema"], &document["command"], &document["code"]), (&1.into(), &"init".into(), &2.into()));
-    let files: Vec<&str> =
-        document["files"].as_array().expect("a list").iter().filter_map(|file| file["path"].as_str()).collect();
-    assert_eq!(files, ["drizzle-pilot.toml", "package.json"]);
-    assert!(document["files"].as_array().expect("a list").iter().all(|file| file["written"] == false));
+    let files = document["init"]["files"].as_array().expect("a list");
+    let paths: Vec<&str> = files.iter().filter_map(|file| file["path"].as_str()).collect();
+    assert_eq!(paths, ["drizzle-pilot.toml", "package.json"]);
+    assert!(files.iter().all(|file| file["written"] == false));
 }
 
 #[test]

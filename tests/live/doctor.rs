@@ -13,7 +13,7 @@ fn where_all_is_well_it_says_so_and_ends_with_0() {
     let project = project(&database);
     project.policy("[guard]\nhosts = ['127.0.0.1']\n");
     let before = database.everything();
-    let ran = project.pilot(&["doctor"]).without_report().run().expect(0).says(&[
+    let ran = project.pilot(&["doctor"]).run().expect(0).says(&[
         "ok       drizzle-kit  0.31.11",
         "ok       config       drizzle.config.ts: postgresql, schemas public, shop, store, migrations in ./drizzle",
         "(by drizzle.config.ts)",
@@ -30,7 +30,7 @@ fn the_first_problem_gives_the_code() {
     let database = Database::create();
     let project = project(&database);
     let check = |variables: &[(&str, &str)], code: i32, says: &[&str]| {
-        let run = project.pilot(&["doctor"]).without_report();
+        let run = project.pilot(&["doctor"]);
         variables.iter().fold(run, |run, (name, value)| run.env(name, value)).run().expect(code).says(says);
     };
     let nowhere = "postgres://app:hunter2hunter2@127.0.0.1:1/shop";
@@ -52,9 +52,8 @@ fn the_first_problem_gives_the_code() {
     );
     std::fs::remove_file(project.path("node_modules")).expect("it is a link");
     check(&[], 127, &["problem  drizzle-kit", "is not installed"]);
-    let ran = project.pilot(&["doctor", "--format", "json"]).without_report().run().expect(127);
-    let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
-    for check in found["checks"].as_array().expect("a list") {
+    let ran = project.pilot(&["doctor"]).run().expect(127);
+    for check in ran.report["checks"].as_array().expect("a list") {
         assert_eq!(check["hint"].is_null(), check["state"] == "ok", "what is not well says what to do: {check}");
     }
 }
@@ -62,13 +61,13 @@ fn the_first_problem_gives_the_code() {
 #[test]
 fn for_programs_it_is_json() {
     let database = Database::create();
-    let ran = project(&database).pilot(&["doctor", "--format", "json"]).without_report().run().expect(0);
-    let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
-    assert_eq!((&found["schema"], &found["command"], &found["code"]), (&1.into(), &"doctor".into(), &0.into()));
-    let names: Vec<&str> =
-        found["checks"].as_array().expect("a list").iter().filter_map(|check| check["name"].as_str()).collect();
+    let ran = project(&database).pilot(&["doctor", "--format", "json"]).run().expect(0).database("unchanged");
+    assert_eq!(ran.json(), ran.report, "the report file is the same document");
+    assert_eq!((&ran.report["command"], &ran.report["target"]["host"]), (&"doctor".into(), &"127.0.0.1".into()));
+    let checks = ran.report["checks"].as_array().expect("a list");
+    let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
     let expected =
         ["project", "node", "temporary", "policy", "drizzle-kit", "config", "target", "profile", "reset", "server"];
     assert_eq!(names, expected);
-    assert!(found["checks"].as_array().expect("a list").iter().all(|check| check["found"].is_string()));
+    assert!(checks.iter().all(|check| check["found"].is_string()));
 }

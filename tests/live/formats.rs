@@ -24,6 +24,13 @@ fn status_and_migrate_are_reported_as_they_were() {
 }
 
 #[test]
+fn what_next_says_is_reported_as_it_was() {
+    let database = Database::create();
+    let project = crate::migrations::project(NEWEST, &database, &[(1000, "CREATE TABLE \"a\" (\"id\" integer);")]);
+    check("next", &project, &database, &project.pilot(&["next"]).run().expect(2));
+}
+
+#[test]
 fn a_reset_is_reported_as_it_was() {
     let database = Database::create();
     let project = Project::fixture(NEWEST, "drop_column", &database);

@@ -380,7 +380,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
             "CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text, created_at bigint);
              INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('{hash}', 10)"
         ));
-        let ran = project.pilot(&["next"]).without_report().run();
+        let ran = project.pilot(&["next"]).run();
         assert!(ran.stdout.contains("the database was not compared with its migrations"), "{statement}\n{ran}");
         assert_eq!(database.value(&shows), "0", "{statement}");
     }
@@ -411,7 +411,7 @@ fn what_a_migration_would_destroy_is_counted_and_warned_of_and_refused_on_reques
         (database, project)
     };
     let (_warned, project) = made();
-    let ran = project.pilot(&["next"]).without_report().run().expect(2);
+    let ran = project.pilot(&["next"]).run().expect(2);
     assert!(says.iter().all(|says| ran.stdout.contains(says)), "{ran}");
     let ran = project.pilot(&["migrate"]).run().expect(0).says(&says).says(&["1 migration applied"]);
     let statement = &ran.report["statements"][0];
@@ -472,7 +472,7 @@ fn what_belongs_to_another_project_of_the_database_is_left_alone() {
     let theirs = one_of_two(&database, "b", "migrations_b", 20);
     theirs.pilot(&["migrate"]).run().expect(0);
     // Their tables are no sign that a push built ours.
-    let ran = ours.pilot(&["next"]).without_report().run().expect(2);
+    let ran = ours.pilot(&["next"]).run().expect(2);
     assert!(ran.stdout.starts_with("state  pending: "), "{ran}");
     ours.pilot(&["migrate"]).run().expect(0);
     let says = ["not compared, because", "drizzle.migrations_b, public.b_users"];
@@ -502,7 +502,7 @@ fn a_migrations_table_that_two_projects_share_is_known_and_not_emptied() {
     let says = ["another project", "migrations: { table:"];
     ours.pilot(&["status"]).run().expect(2).says(&says);
     ours.pilot(&["migrate"]).run().expect(3).says(&says).database("unchanged");
-    let ran = ours.pilot(&["next"]).without_report().run().expect(2);
+    let ran = ours.pilot(&["next"]).run().expect(2);
     assert!(says.iter().all(|says| ran.stdout.contains(says)) && !ran.stdout.contains("--repair-order"), "{ran}");
     let before = database.everything();
     ours.pilot(&["reset", "--yes", "--then", "none"]).run().expect(3).says(&says).database("unchanged");

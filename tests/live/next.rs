@@ -34,15 +34,12 @@ fn generated(schema: &str) -> (Database, Project) {
 fn check(database: &Database, project: &Project, state: &str, next: Option<&str>, says: &[&str]) {
     let before = (database.state(), contents(&project.path("drizzle")));
     let code = if matches!(state, "clean" | "pushed") { 0 } else { 2 };
-    let ran = project.pilot(&["next", "--format", "json"]).without_report().run().expect(code);
-    let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{ran}"));
-    assert_eq!(
-        (&document["schema"], &document["command"], &document["code"]),
-        (&1.into(), &"next".into(), &code.into())
-    );
-    assert_eq!(document["state"], state, "{ran}");
-    assert_eq!(document["steps"][0]["command"].as_str(), next, "{ran}");
-    let shown: String = strings(&document).join("\n");
+    let ran = project.pilot(&["next", "--format", "json"]).run().expect(code).database("unchanged");
+    assert_eq!(ran.json(), ran.report, "the report file is the same document");
+    let advice = &ran.report["next"];
+    assert_eq!(advice["state"], state, "{ran}");
+    assert_eq!(advice["steps"][0]["command"].as_str(), next, "{ran}");
+    let shown: String = strings(&ran.report).join("\n");
     for says in says {
         assert!(shown.contains(says), "it does not say {says:?}\n{shown}");
     }
@@ -72,7 +69,7 @@ fn a_migrated_project_is_clean_edited_pending_drifted_or_in_conflict() {
     let before = database.everything();
     check(&database, &project, "clean", None, &["say the same (1 applied)", "edit the schema files"]);
     assert_eq!(database.everything(), before);
-    let ran = project.pilot(&["next"]).without_report().run().expect(0);
+    let ran = project.pilot(&["next"]).run().expect(0);
     assert!(ran.stdout.starts_with("state  clean: "), "{ran}");
 
     database.sql("ALTER TABLE users ADD COLUMN by_hand text");
@@ -138,9 +135,8 @@ fn a_project_without_migrations_pushes_and_a_database_that_is_not_there_is_69() 
     project.push().expect(0);
     check(&database, &project, "pushed", None, &["has what the schema files say"]);
     let nowhere = "postgres://app@127.0.0.1:1/shop";
-    let next = |run: crate::support::Run| run.without_report().run();
-    next(project.pilot(&["next"]).env("DATABASE_URL", nowhere)).expect(69);
-    next(project.pilot(&["next", "--url", nowhere])).expect(64).says(&["--url is for their history alone"]);
+    project.pilot(&["next"]).env("DATABASE_URL", nowhere).run().expect(69);
+    project.pilot(&["next", "--url", nowhere]).run().expect(64).says(&["--url is for their history alone"]);
 }
 
 /// Writes a snapshot of a migration of `hand_made`.
@@ -179,7 +175,7 @@ fn what_the_database_has_is_not_to_be_deleted() {
     let both = ["the database has 0001_m and 0002_m: keep both", "0002_snapshot.json write \"s1\" as the \"prevId\""];
     check(&database, &project, "conflict", None, &both);
     let nowhere = "postgres://app@127.0.0.1:1/shop";
-    let ran = project.pilot(&["next"]).env("DATABASE_URL", nowhere).without_report().run().expect(2);
+    let ran = project.pilot(&["next"]).env("DATABASE_URL", nowhere).run().expect(2);
     assert!(ran.stdout.contains("could not be asked") && !ran.stdout.contains("delete 000"), "{ran}");
     // As it says, drizzle-kit goes on from there.
     snapshot(&project, 2, "s2", "s1", &["k", "b"]);
@@ -203,7 +199,7 @@ fn old_faults_are_notes_and_can_be_accepted() {
         &["0001_snapshot.json was made from a snapshot that is not there", "check --accept-old"],
     );
     project.pilot(&["check", "--accept-old"]).without_report().run().expect(0).says(&["1 old fault is accepted"]);
-    let ran = project.pilot(&["next"]).without_report().run().expect(0);
+    let ran = project.pilot(&["next"]).run().expect(0);
     assert!(!ran.stdout.contains("old faults"), "{ran}");
     // A migration without a snapshot is one that was not compared.
     std::fs::remove_file(project.path("drizzle/meta/0001_snapshot.json")).expect("it was written");

@@ -88,7 +88,7 @@ fn a_command_that_needs_a_server_says_what_does_its_work_with_pglite() {
     commands::check("pglite", &project, Core::Pg);
     let ran = project.pilot(&["status"]).run().expect(78);
     drop(ran.says(&["PGlite, a folder that only node can open", "drizzle-pilot run -- migrate"]));
-    let doctor = project.pilot(&["doctor"]).without_report().run().expect(0);
+    let doctor = project.pilot(&["doctor"]).run().expect(0);
     assert!(doctor.stdout.contains("PGlite, a folder that only node can open"), "{doctor}");
     assert_eq!(value(&project, "SELECT to_regclass('a') IS NOT NULL AND to_regclass('b') IS NOT NULL"), "true");
 }

@@ -62,9 +62,7 @@ pub(crate) fn check(engine: &str, project: &Project, core: Core) {
         if name == "plan" {
             project.write("schema.ts", &core.schema(&["a", "b"]));
         }
-        let run = project.pilot(arguments);
-        let has_report = !["doctor", "next"].contains(&name);
-        let ran = if has_report { run } else { run.without_report() }.run();
+        let ran = project.pilot(arguments).run();
         let outcome = match ran.code {
             0 => "works".to_owned(),
             // It has shown what there is to do.
@@ -74,9 +72,7 @@ pub(crate) fn check(engine: &str, project: &Project, core: Core) {
                 let says_why =
                     ran.stderr.contains(" is for PostgreSQL") || ran.stderr.contains("--lock-timeout is for");
                 assert!(says_why && ran.stderr.contains("hint: "), "{engine}: {name}: {ran}");
-                if has_report {
-                    assert_eq!(ran.report["database"], "unchanged", "{engine}: {name}: {ran}");
-                }
+                assert_eq!(ran.report["database"], "unchanged", "{engine}: {name}: {ran}");
                 format!("declined, {code}")
             }
             _ => {

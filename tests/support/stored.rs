@@ -10,7 +10,21 @@ use serde_json::Value;
 use super::Ran;
 
 /// The fields that hold sentences for people. Their words may change; what can be branched on may not.
-const SENTENCES: [&str; 7] = ["note", "sentence", "summary", "warnings", "what", "what_to_do", "why"];
+const SENTENCES: [&str; 13] = [
+    "evidence",
+    "found",
+    "hint",
+    "not_used",
+    "note",
+    "notes",
+    "says",
+    "sentence",
+    "summary",
+    "warnings",
+    "what",
+    "what_to_do",
+    "why",
+];
 
 /// Compares a report with the one that is stored under the name, but for times, sentences, and what the names stand for here.
 #[track_caller]
@@ -56,7 +70,9 @@ fn settle(value: &mut Value, names: &[(&str, &str)]) {
                 }
                 match value {
                     Value::String(text) if SENTENCES.contains(&key.as_str()) => *text = "(a sentence)".to_owned(),
-                    Value::Array(texts) if SENTENCES.contains(&key.as_str()) => {
+                    Value::Array(texts)
+                        if SENTENCES.contains(&key.as_str()) && texts.iter().all(|text| text.is_string()) =>
+                    {
                         texts.iter_mut().for_each(|text| *text = "(a sentence)".into());
                     }
                     value => settle(value, names),

@@ -3,23 +3,14 @@
 use std::fmt::Write;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
-use serde::Serialize;
 
+use crate::output::report::answer::Pattern;
 use crate::sql::effect::{Effect, Kind, Using};
 use crate::sql::name::ObjectName;
 use crate::sql::{self, Dialect, transaction};
 
 /// What is put between two statements of a migration.
 const BREAKPOINT: &str = "\n--> statement-breakpoint\n";
-
-/// A kind of change, and how it is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pattern {
-    /// `enum`, `rename`, `cast` or `not-null`.
-    pub kind: &'static str,
-    pub why: String,
-    pub sql: String,
-}
 
 impl Pattern {
     /// Tells whether it is the rule of thumb for the column that an advice begins with.

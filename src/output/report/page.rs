@@ -86,10 +86,14 @@ fn each_text(value: Value, clean: &impl Fn(&str) -> String) -> Value {
 mod tests {
     use super::*;
     use crate::outcome::{Database, Error, Exit};
+    use crate::output::report::answer::{
+        Advice, Answer, Check, Explained, Fact, File, Init, NextStep, Note, Pattern, Stand, State,
+    };
     use crate::output::report::{
         Finding, Hazard, HistoryRow, Judgement, Kit, Migration, Migrations, Policy, Prompt, Refusal, Statement, Step,
         Target, Timings,
     };
+    use crate::policy::explain::Summary;
 
     /// A report that has every part, with this text wherever text can come from outside.
     fn full(text: &str) -> Report {
@@ -166,6 +170,45 @@ mod tests {
             }),
             counted: None,
             steps: vec![Step { name: text.to_owned(), outcome: "ok".to_owned(), summary: text.to_owned(), ms: 1200.0 }],
+            answer: Answer {
+                init: Some(Init {
+                    found: vec![Fact { name: "project", found: text.to_owned() }],
+                    files: vec![File { path: text.to_owned(), written: false, diff: text.to_owned() }],
+                    notes: vec![Note { lines: some(), ..Note::new(text, text) }],
+                }),
+                next: Some(Advice {
+                    state: Stand::EditedSchema,
+                    summary: text.to_owned(),
+                    evidence: vec![text.to_owned()],
+                    steps: vec![NextStep { command: some(), why: text.to_owned(), offer: None }],
+                    patterns: vec![Pattern { kind: "enum", why: text.to_owned(), sql: text.to_owned() }],
+                    notes: vec![text.to_owned()],
+                }),
+                checks: vec![Check {
+                    name: "server",
+                    state: State::Problem,
+                    found: text.to_owned(),
+                    hint: some(),
+                    exit: Exit::Unavailable,
+                }],
+                policies: vec![Summary {
+                    profile: some(),
+                    when: vec![text.to_owned()],
+                    commands: Some(vec![text.to_owned()]),
+                    n_renames: 1,
+                    n_create: 1,
+                    n_hazards: 1,
+                    n_prompts: 1,
+                }],
+                explained: Some(Explained {
+                    question: text.to_owned(),
+                    answer: "refused".to_owned(),
+                    says: text.to_owned(),
+                    rule: some(),
+                    allow_with: some(),
+                    not_used: vec![text.to_owned()],
+                }),
+            },
             timings: Timings { total_ms: 2000.0, config_ms: Some(1.0), preflight_ms: Some(2.0) },
         }
     }
@@ -188,7 +231,19 @@ mod tests {
     #[test]
     fn a_page_has_all_of_the_report() {
         let page = page(&full("a text"), vec![frames("a frames"), frames("another")], &Secrets::default());
-        for part in ["drop_table", "at least 2 rows", "No, abort", "1.2 s", "2.0 s", "an_id", "a frames", "another"] {
+        for part in [
+            "drop_table",
+            "at least 2 rows",
+            "edited-schema",
+            "problem",
+            "lines on hazards",
+            "No, abort",
+            "1.2 s",
+            "2.0 s",
+            "an_id",
+            "a frames",
+            "another",
+        ] {
             assert!(page.contains(part), "{part} is missing in {page}");
         }
     }
@@ -219,6 +274,7 @@ mod tests {
         (report.target, report.kit, report.migrations, report.error, report.profile) = (None, None, None, None, None);
         (report.prompts, report.statements, report.findings, report.steps) = (vec![], vec![], vec![], vec![]);
         (report.warnings, report.refusals, report.policy) = (vec![], vec![], Policy::default());
+        report.answer = Answer::default();
         let page = page(&report, Vec::new(), &Secrets::default());
         assert!(page.contains("built-in"), "{page}");
     }

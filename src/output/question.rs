@@ -1,50 +1,13 @@
-//! How a command answers that looks at a project and drives nothing: a document of its own for programs, text for people,
-//! a question on a terminal, and the closing sentence.
+//! Asks the person at the terminal, if there is one.
 
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use serde::Serialize;
-
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
 use crate::outcome::{Exit, Verdict, signal_name};
-use crate::output::console::{Console, clean_json};
-use crate::output::delivery;
-
+use crate::output::console::Console;
 use crate::term::interrupts::{Answered, Interrupts};
-
-/// Prints the document or the text, and keeps the document where it is wanted.
-pub fn tell(shared: &Shared, document: &impl Serialize, text: &str, console: &mut Console) {
-    console.settle();
-    let value = serde_json::to_value(document).expect("a document has only strings, numbers, lists and objects");
-    let json = clean_json(&format!("{:#}\n", console.secrets().redact_json(value)));
-    if let Some(path) = &shared.report
-        && let Err(error) = std::fs::write(path, &json)
-    {
-        console.lose(format!("the report {} could not be written: {error}", path.display()));
-    }
-    match shared.format {
-        Format::Json => console.document(&json),
-        _ if shared.quiet => {}
-        _ => console.result(text),
-    }
-}
-
-/// Tells, and says why a run failed.
-pub fn close(shared: &Shared, document: &impl Serialize, text: &str, verdict: &Verdict, console: &mut Console) -> Exit {
-    tell(shared, document, text, console);
-    let Verdict { exit, summary, hint, database, .. } = &delivery::delivered(verdict.clone(), console);
-    if matches!(exit, Exit::Ok | Exit::Changes) {
-        return *exit;
-    }
-    console.error(exit.name(), summary);
-    if let Some(hint) = hint {
-        console.insist(&format!("hint: {hint}"));
-    }
-    console.insist(database.sentence());
-    *exit
-}
 
 /// Tells whether somebody can be asked.
 pub fn can_ask(shared: &Shared) -> bool {
