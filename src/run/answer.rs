@@ -118,7 +118,7 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
         scope: &scope,
         dialect: cleared.place.dialect,
         in_transaction: cleared.apply == Apply::Transaction,
-        current_schema: cleared.sessions.server.as_ref().and_then(|server| server.current_schema.as_deref()),
+        current_schema: cleared.sessions.server.as_ref().and_then(|server| server.search_path.first.as_deref()),
         kept: &cleared.kept,
         row_policies: &record.answers.row_policies,
         truncated: &record.answers.truncated,

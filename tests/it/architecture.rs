@@ -1,4 +1,5 @@
-//! The architecture as `docs/architecture.md` states it: arrows, no circles, and what is pure; read from the imports.
+//! The architecture as `docs/architecture.md` states it: arrows, no circles, and what is pure, read from the imports; and how
+//! large a part may be.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
@@ -41,6 +42,12 @@ const METHODS: [&str; 9] = [
 
 /// Works on all cores, and gives the results in order: it reaches threads, and nothing that could differ.
 const PARALLEL: &str = "parallel";
+
+/// Fields that a struct may have. What has more is several things without a name of their own.
+const MOST_FIELDS: usize = 12;
+
+/// Reports, arguments, and the keys of the policy file: they have as many fields as there is to say.
+const LISTS: [&str; 4] = ["src/cli", "src/output/record.rs", "src/output/report", "src/policy/file/format.rs"];
 
 /// The sources of a crate: the path of each module, as in `db::reset`, and its syntax.
 #[derive(Default)]
@@ -154,6 +161,21 @@ impl Sources {
             }
         }
         circles
+    }
+
+    /// Returns the structs that have too many fields.
+    fn wide(&self) -> Vec<String> {
+        let mut wide = Vec::new();
+        for (module, (_, file)) in &self.files {
+            let path = self.path(module);
+            if !LISTS.iter().any(|list| path.starts_with(list)) {
+                let mut structs = Structs::default();
+                structs.visit_file(file);
+                let found = structs.0.iter().filter(|(_, n_fields)| *n_fields > MOST_FIELDS);
+                wide.extend(found.map(|(name, n_fields)| format!("{path}: {name} has {n_fields} fields")));
+            }
+        }
+        wide
     }
 
     /// Returns the ways by which files that are called pure reach the world outside.
@@ -297,6 +319,22 @@ impl Names {
     }
 }
 
+/// The structs of a file, with the numbers of their fields.
+#[derive(Default)]
+struct Structs(Vec<(String, usize)>);
+
+impl<'ast> Visit<'ast> for Structs {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if !is_test(&item.attrs) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.0.push((item.ident.to_string(), item.fields.len()));
+    }
+}
+
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -373,6 +411,11 @@ fn pure_files_reach_nothing_outside_also_through_what_they_name() {
     check(&sources.impure(&pure.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
+#[test]
+fn no_struct_is_several_things_at_once() {
+    check(&Sources::of_this_crate().wide());
+}
+
 /// Reads a planted crate.
 fn planted(files: &[(&str, &str)]) -> Sources {
     let mut sources = Sources::default();
@@ -426,4 +469,18 @@ fn planted_input_and_output_is_found() {
     );
     let pure = ("sql/plan.rs", "use std::path::Path;\nfn f(p: &Path) -> bool { p.is_absolute() }");
     assert!(planted(&[pure]).impure(&["src/sql/plan.rs"]).is_empty());
+}
+
+#[test]
+fn a_planted_struct_of_too_many_fields_is_found() {
+    let wide = |n_fields: usize| {
+        let fields: String = (0..n_fields).map(|idx| format!("f{idx}: u8, ")).collect();
+        format!("struct Wide {{ {fields} }}")
+    };
+    let found = |path: &str, text: &str| planted(&[(path, text)]).wide();
+    assert_eq!(found("run/spec.rs", &wide(13)), ["src/run/spec.rs: Wide has 13 fields"]);
+    assert_eq!(found("run/spec.rs", &format!("fn f() {{ {} }}", wide(14))), ["src/run/spec.rs: Wide has 14 fields"]);
+    assert!(found("run/spec.rs", &wide(12)).is_empty());
+    assert!(found("cli/policy.rs", &wide(13)).is_empty());
+    assert!(found("run/spec.rs", &format!("#[cfg(test)]\nmod tests {{ {} }}", wide(13))).is_empty());
 }

@@ -252,7 +252,7 @@ fn as_many_locks_are_taken_as_were_predicted() {
             running.join().expect("it does not panic").unwrap_or_else(|error| panic!("{error}"));
             most
         });
-        assert_eq!(plan.n_locks, most + 2);
+        assert_eq!(plan.locks.n_locks, most + 2);
     }
 }
 

@@ -51,9 +51,9 @@ pub(in crate::policy) fn question(policy: &Policy, question: &Question<'_>, scop
             Answer::Silent if question.candidates.is_empty() => {
                 (Some(0), RuleRef { path: String::new(), origin: Origin::OnlyChoice })
             }
-            Answer::Silent => match policy.otherwise.value {
-                Otherwise::Create => (Some(0), policy.otherwise.rule.clone()),
-                Otherwise::Refuse => (None, policy.otherwise.rule.clone()),
+            Answer::Silent => match policy.renames.otherwise.value {
+                Otherwise::Create => (Some(0), policy.renames.otherwise.rule.clone()),
+                Otherwise::Refuse => (None, policy.renames.otherwise.rule.clone()),
             },
         };
         match &decided {
@@ -106,7 +106,7 @@ enum Answer<'p> {
 /// Looks for the rules that speak of one reading.
 fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope: &Scope<'_>) -> Answer<'p> {
     let mut rename: Option<(usize, &RuleRef)> = None;
-    for rule in policy.renames.iter().filter(|rule| sections.contains(&rule.section)) {
+    for rule in policy.renames.rules.iter().filter(|rule| sections.contains(&rule.section)) {
         match rule.applies(reading, scope) {
             Applies::No => {}
             Applies::Perhaps => {
@@ -124,7 +124,7 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
         }
     }
     let names: Vec<ObjectName> = reading.new.iter().flat_map(|name| scope.names(name)).collect();
-    let creates = sections.iter().filter_map(|section| policy.create.get(section));
+    let creates = sections.iter().filter_map(|section| policy.renames.create.get(section));
     let mut creates = creates
         .flat_map(|create| &create.patterns)
         .filter(|pattern| names.iter().any(|name| pattern.value.matches(name)));
