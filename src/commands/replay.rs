@@ -16,7 +16,7 @@ use crate::output::delivery;
 use crate::output::record::Record;
 use crate::output::record::View;
 use crate::output::report;
-use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
+use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope, TablesByName};
 use crate::project::{guard, root};
 use crate::run::gate::Answered;
 use crate::run::gate::owners::Owners;
@@ -121,7 +121,7 @@ impl Answers<'_> {
         let schemas = schemas();
         let scope = Scope {
             schemas: &schemas,
-            tables_named: &|_| None,
+            tables: &TablesByName::UNKNOWN,
             renamed: &self.renamed,
             accept_data_loss: self.args.accept_data_loss,
         };

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::policy::conflicts;
-use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
+use crate::policy::decide::{
+    self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake, TablesByName,
+};
 use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section, beside};
 use crate::policy::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -247,7 +249,7 @@ impl fmt::Display for Summary {
 
 /// The names given on the command line are whole, so that nothing needs to be looked up.
 fn certain(accept_data_loss: bool) -> Scope<'static> {
-    Scope { schemas: &[], tables_named: &|_| None, renamed: &[], accept_data_loss }
+    Scope { schemas: &[], tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss }
 }
 
 fn unused_renames(

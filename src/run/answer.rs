@@ -7,7 +7,7 @@ use crate::kit::session::Answer;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::policy::model::Apply;
-use crate::policy::{Decision, decide};
+use crate::policy::{Decision, TablesByName, decide};
 use crate::run::consent::{self, Consented};
 use crate::run::context::{Cleared, Starting};
 use crate::run::gate::owners::Owners;
@@ -53,11 +53,8 @@ pub(super) fn answer(
         }
         Some(_) | None => {}
     }
-    let truncated = {
-        let tables_named = |table: &str| cleared.tables_named(table);
-        let scope = cleared.scope(start.spec, &record.answers, &tables_named);
-        gate::chosen_truncation(prompt, &answered.decision, &scope)
-    };
+    let scope = cleared.scope(start.spec, &record.answers);
+    let truncated = gate::chosen_truncation(prompt, &answered.decision, &scope);
     let recheck = answered.basis.map(|basis| Recheck {
         policy: cleared.policy.clone(),
         schemas: cleared.files.schemas.clone(),
@@ -111,8 +108,7 @@ pub(super) fn answer(
 /// Has the gate answer a question, with all that this run knows.
 fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRecord) -> (Answered, Owners) {
     let owners = Owners::of(&cleared.files.out, cleared.place.dialect, start.cwd, cleared.files.schema.as_ref());
-    let tables_named = |table: &str| cleared.tables_named(table);
-    let scope = cleared.scope(start.spec, &record.answers, &tables_named);
+    let scope = cleared.scope(start.spec, &record.answers);
     let gate = Gate {
         policy: &cleared.policy,
         scope: &scope,
@@ -134,11 +130,11 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
 
 /// Finds out, at the first question, which schemas have a table of which name.
 fn know_tables(start: &Starting, cleared: &mut Cleared) -> Result<(), ConnectError> {
-    if cleared.looks.tables.is_none()
+    if !cleared.looks.tables.is_known()
         && let Some(connection) = cleared.connection(start)
     {
         let tables = backends::tables_by_name(connection, start.patience())?;
-        cleared.looks.tables = Some(tables);
+        cleared.looks.tables = TablesByName::known(tables);
     }
     Ok(())
 }
@@ -176,11 +172,8 @@ fn as_planned(
     let _ = know_tables(start, cleared);
     let (_, because) = cleared.policy.hazard(Hazard::AddUnique);
     let decision = Decision::Choose { choice, because, warnings: Vec::new() };
-    let truncated = {
-        let tables_named = |table: &str| cleared.tables_named(table);
-        let scope = cleared.scope(start.spec, &record.answers, &tables_named);
-        gate::chosen_truncation(prompt, &decision, &scope)
-    };
+    let scope = cleared.scope(start.spec, &record.answers);
+    let truncated = gate::chosen_truncation(prompt, &decision, &scope);
     record.answers.truncated.extend(truncated);
     record.answers.renamed.extend(decide::renamed(prompt, choice, &cleared.files.schemas));
     record.answers.answered.push((prompt.clone(), choice));

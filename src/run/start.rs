@@ -229,8 +229,7 @@ fn with_type_changes(start: &Starting, cleared: &Cleared, record: &RunRecord, ve
     match &cleared.place.dsn {
         Some(dsn) if concerns_types => {
             let advice = type_change::advise(dsn, &record.statements(), start.patience());
-            let tables_named = |table: &str| cleared.tables_named(table);
-            let scope = cleared.scope(start.spec, &record.answers, &tables_named);
+            let scope = cleared.scope(start.spec, &record.answers);
             type_change::add(verdict, advice.with_lines(&cleared.policy, &scope))
         }
         _ => verdict,

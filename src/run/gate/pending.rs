@@ -11,7 +11,7 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::state::Migration;
 use crate::output::report::{self, Judgement};
 use crate::policy::decide::Consent;
-use crate::policy::{Policy, Refusal, Scope};
+use crate::policy::{Policy, Refusal, Scope, TablesByName};
 use crate::project::migrations::MigrationsContext;
 use crate::run::gate::judge::{Blind, Gate, Judged};
 use crate::run::gate::owners::Owners;
@@ -55,7 +55,7 @@ pub fn weigh(
     let is_read = |sql: &str| !sql::read(sql, Dialect::Postgres).effects.contains(&Effect::Unknown);
     let (read, unread): (Vec<Stated>, Vec<Stated>) = all.into_iter().partition(|stated| is_read(&stated.sql));
     let schemas = context.place.drizzle.as_ref().map_or_else(|| Config::default().schemas(), |it| it.config.schemas());
-    let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+    let scope = Scope { schemas: &schemas, tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss: false };
     let name = format!("drizzle-pilot-{} migrate", std::process::id());
     let gate = Gate {
         policy,
