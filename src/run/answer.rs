@@ -7,7 +7,7 @@ use crate::kit::session::Answer;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::policy::model::Apply;
-use crate::policy::{Decision, TablesByName, decide};
+use crate::policy::{Decision, Refusal, TablesByName, decide};
 use crate::run::consent::{self, Consented};
 use crate::run::context::{Cleared, Starting};
 use crate::run::gate::owners::Owners;
@@ -84,17 +84,8 @@ pub(super) fn answer(
             Answer::Choose(choice)
         }
         Decision::Refuse(refusal) => {
-            // What was not planned is not executed anyway; the plan is what has to be looked at then.
-            if let (Some(plan), true) = (start.lent.plan, is_last)
-                && let Some(reason) = consent::other_statements(plan, cleared, record)
-            {
-                record.stop(Stop::Stale(reason));
-                record.answers.because("the plan");
-                return Answer::Decline;
-            }
-            record.answers.because(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
-            record.refuse(&refusal);
-            Answer::Decline
+            let plan = start.lent.plan.filter(|_| is_last);
+            refused(&refusal, plan, cleared, record)
         }
         Decision::Unclear(doubt) => {
             record.answers.because("");
@@ -103,6 +94,21 @@ pub(super) fn answer(
             Answer::Unclear(doubt.reason)
         }
     }
+}
+
+/// Declines what the policy refuses, given the plan that the last question is held to.
+fn refused(refusal: &Refusal, plan: Option<&PlanFile>, cleared: &Cleared, record: &mut RunRecord) -> Answer {
+    // What was not planned is not executed anyway; the plan is what has to be looked at then.
+    if let Some(plan) = plan
+        && let Some(reason) = consent::other_statements(plan, cleared, record)
+    {
+        record.stop(Stop::Stale(reason));
+        record.answers.because("the plan");
+        return Answer::Decline;
+    }
+    record.answers.because(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
+    record.refuse(refusal);
+    Answer::Decline
 }
 
 /// Has the gate answer a question, with all that this run knows.
