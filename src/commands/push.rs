@@ -7,7 +7,7 @@ use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::command_name::CommandName;
 use crate::commands::{plan, run};
 use crate::kit::config::Overlay;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::proof::export;
@@ -51,7 +51,5 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
 
 /// Says why a plan file is not used.
 fn unusable(error: &PlanError) -> Verdict {
-    let exit = error.exit();
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Verdict::nothing(exit, format!("{error}{cause}")).hint("make a new one: drizzle-pilot plan --out FILE")
+    Verdict::nothing(error.exit(), with_causes(error)).hint("make a new one: drizzle-pilot plan --out FILE")
 }

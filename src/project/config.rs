@@ -6,19 +6,16 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::kit::config_file;
-use crate::outcome::signal_name;
-use crate::project::reader::Reader;
-
 use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
 use crate::kit::config::Config;
-use crate::kit::config_file::ConfigFile;
+use crate::kit::config_file::{self, ConfigFile};
 use crate::kit::driver::{self, Deadlines};
 use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::Ending;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::output::console::Console;
+use crate::project::reader::Reader;
 use crate::project::{kit, secrets};
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
@@ -50,9 +47,7 @@ impl Drizzle {
 /// With the verdict, where it is not there or cannot be read.
 pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
     config_file::find(cwd, named).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
-            .hint("name it with --config, or the project with --cwd")
+        Verdict::nothing(Exit::Config, with_causes(&error)).hint("name it with --config, or the project with --cwd")
     })
 }
 

@@ -12,7 +12,7 @@ use crate::kit::driver::{self, Deadlines};
 use crate::kit::hook_channel::HookChannel;
 use crate::kit::outcome::NEEDS_HOOK;
 use crate::kit::run::{Ending, Held, KitRun};
-use crate::outcome::{Exit, Verdict, signal_name};
+use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::project::reader::Reader;
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
@@ -32,8 +32,7 @@ pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
             LocateError::NotACommand { .. } => Exit::Usage,
             LocateError::Package { .. } => Exit::CannotRun,
         };
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
+        Verdict::nothing(exit, with_causes(&error)).hint(error.hint())
     })?;
     is_known(&kit)?;
     Ok(kit)
