@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::command_name::CommandName;
-use crate::commands::{plan, run};
+use crate::commands::plan;
+use crate::db::limits;
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
@@ -37,7 +38,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
         lock: Locking::Take {
-            wait: args.lock_timeout.unwrap_or(run::LOCK_WAIT),
+            wait: args.lock_timeout.unwrap_or(limits::ANOTHER_RUN),
             is_asked: args.lock_timeout.is_some(),
         },
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{AdvisoryLock, Connection, Dsn};
+use crate::db::{AdvisoryLock, Connection, Dsn, limits};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
@@ -50,10 +50,6 @@ const HELD: &str = "the lock is given back by the last step";
 const COMMAND: CommandName = CommandName::Reset;
 /// How the tables of drizzle's migrators begin, unless a config says otherwise.
 const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
-/// Time to read the catalog, beside the time of the whole run.
-const LOOK: Duration = Duration::from_secs(60);
-/// How long the reply to COMMIT may take, where less than that is left of the run's time.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
@@ -93,8 +89,8 @@ fn attempt(
     let held =
         if args.yes && !args.dry_run { Ok(advisory_lock(connection, args, clock, console)?) } else { Err(connection) };
     let connection = held.as_ref().map_or_else(|connection| connection, AdvisoryLock::connection);
-    let catalog =
-        catalog::catalog(connection, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
+    let catalog = catalog::catalog(connection, limits::CATALOG.min(clock.rest()))
+        .map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = disk::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -345,7 +341,7 @@ fn not_shared(
     if scope.schemas == Schemas::All {
         return Ok(());
     }
-    let migrations_table = migrations_table::inspect(dsn, table, LOOK.min(clock.rest()))
+    let migrations_table = migrations_table::inspect(dsn, table, limits::CATALOG.min(clock.rest()))
         .map_err(|error| unseen::verdict(&error, clock))?;
     let n_others = state::compare(folder, journal, &migrations::records(&migrations_table)).unknown.len();
     let has_others = migrations_table.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
@@ -745,7 +741,7 @@ fn apply(
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
-            commit_patience: COMMIT_PATIENCE,
+            commit_patience: limits::COMMIT,
         },
         n_attempts: reset::N_ATTEMPTS,
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },

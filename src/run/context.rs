@@ -11,7 +11,7 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::db::inspect::fingerprint::Fingerprint;
 use crate::db::inspect::reach::Relation;
-use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server};
+use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server, limits};
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::Engine;
 use crate::kit::listing::Unlisted;
@@ -26,9 +26,6 @@ use crate::run::record::Answers;
 use crate::run::spec::{Locking, RunSpec};
 use crate::run::transaction::Transaction;
 use crate::sql::{self, Dialect};
-
-/// Time for our own look at the database. A server that is silent for longer is called unavailable.
-const LOOK: Duration = Duration::from_secs(10);
 
 /// What our sessions call themselves that are not ended with a run.
 pub(super) const OURSELVES: &str = "drizzle-pilot";
@@ -82,7 +79,7 @@ pub(super) struct Starting<'a> {
 impl Starting<'_> {
     /// Returns how long one look at the database may take.
     pub(super) fn patience(&self) -> Duration {
-        LOOK.min(self.clock.rest())
+        limits::LOOK.min(self.clock.rest())
     }
 
     /// Returns the verdict for a look of ours that saw nothing.

@@ -3,11 +3,10 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
-use crate::db::{AdvisoryLock, Dsn};
+use crate::db::{AdvisoryLock, Dsn, limits};
 use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::Record;
@@ -16,9 +15,6 @@ use crate::project::unseen;
 use crate::run::gate::recheck::{Recheck, counted_now};
 use crate::run::spec::Locking;
 use crate::run::{advice, type_change};
-
-/// How long the reply to COMMIT may take, where less than that is left of the run's time.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Statements to run in one transaction, and where.
 #[derive(Debug)]
@@ -67,7 +63,7 @@ pub fn apply(
         lock_timeout: lock.wait().min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
-        commit_patience: COMMIT_PATIENCE,
+        commit_patience: limits::COMMIT,
     };
     console.say(&format!("running {} in one transaction", statements(script.statements.len())));
     let (wanted, judged) = (recheck.wanted(), RefCell::new(None));
