@@ -10,16 +10,11 @@ use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
 use crate::kit::config::Config;
 use crate::kit::config_file::{self, ConfigFile};
-use crate::kit::driver::{self, Deadlines};
-use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::Ending;
 use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::output::console::Console;
 use crate::project::reader::Reader;
 use crate::project::{kit, secrets};
-use crate::term::interrupts::Interrupts;
-use crate::term::pty::Pty;
-use crate::term::stream::ScreenStream;
 
 /// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
 #[derive(Debug, Clone)]
@@ -60,8 +55,6 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     let Some(file) = find(cwd, shared.config.as_deref())? else { return Ok(None) };
     let kit = kit::held(shared, cwd)?;
     let started = Instant::now();
-    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     // Any command loads the config first, and is stopped then. This one would do no harm.
     let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
         "check:pg".into()
@@ -69,12 +62,8 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
         "check".into()
     }];
     let call = Call { cwd, args: &args, config: Some(&file), asks: false };
-    let pty = Pty::spawn(&kit.start(&call, &channel)).map_err(|error| kit::not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let mut reader = Reader::default();
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let run = driver::drive(stream, channel, deadlines, &mut reader)
-        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    let run = kit::start(None, |channel| kit.start(&call, channel))?.drive(shared, &mut reader)?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
     console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
     if let Some(config) = &reader.config {

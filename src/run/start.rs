@@ -10,8 +10,6 @@ use crate::clock::Clock;
 use crate::db::connection::preflight;
 use crate::db::{AdvisoryLock, Connection};
 use crate::kit::command::{Call, Kit};
-use crate::kit::driver::{self, Deadlines};
-use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::{Ending as KitEnding, KitRun};
 use crate::kit::schema_files;
 use crate::outcome::{Exit, Verdict};
@@ -30,9 +28,7 @@ use crate::run::transaction::Transaction;
 use crate::run::{clearance, kit_args, leftovers, permission, shown, type_change};
 use crate::sql::Dialect;
 use crate::term::ended::Ended;
-use crate::term::interrupts::Interrupts;
-use crate::term::pty::Pty;
-use crate::term::stream::{FileRecorder, ScreenStream};
+use crate::term::stream::FileRecorder;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -95,17 +91,11 @@ fn drive<'a>(
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
     let recorder = recorder(shared, spec, kit, console)?;
-    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
-    let command = kit.start(&call, &channel);
-    tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
-    let pty = Pty::spawn(&command).map_err(|error| kit::not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
+    let started = kit::start(recorder, |channel| kit.start(&call, channel))?;
     let mut supervisor = Supervisor::new(start, record, console);
     // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
-    let run = catch_unwind(AssertUnwindSafe(|| driver::drive(stream, channel, deadlines, &mut supervisor)));
+    let run = catch_unwind(AssertUnwindSafe(|| started.drive(shared, &mut supervisor)));
     let mut supervised = supervisor.end();
     let Supervised { record, cleared, console } = &mut supervised;
     if let Some(cleared) = cleared
@@ -113,9 +103,7 @@ fn drive<'a>(
     {
         leftovers::end(start, cleared, record, console);
     }
-    let run = run
-        .unwrap_or_else(|panic| resume_unwind(panic))
-        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    let run = run.unwrap_or_else(|panic| resume_unwind(panic))?;
     if let Some(cleared) = cleared
         && !matches!(run.ending, KitEnding::Finished(_))
     {
