@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
@@ -32,10 +32,19 @@ use crate::term::stream::FileRecorder;
 
 /// What a run came to.
 #[derive(Debug)]
-pub(super) enum Finished {
-    Over(Verdict),
-    /// The statements are approved, and are to be run in one transaction, under this lock if the run took one.
-    Approved(Box<Transaction>, Option<Box<AdvisoryLock>>),
+pub(super) struct Finished {
+    /// How it ended, unless more is done now.
+    pub verdict: Verdict,
+    /// What was approved to be run in one transaction.
+    pub approved: Option<Approved>,
+}
+
+/// Statements that are approved.
+#[derive(Debug)]
+pub(super) struct Approved {
+    pub transaction: Box<Transaction>,
+    /// The lock, if the run took one: it goes along with what is left to do under it.
+    pub advisory_lock: Option<AdvisoryLock>,
 }
 
 /// Runs drizzle-kit: policy, guards, kit, files to write, start, drive, judge. An early end is an `Err` with its verdict.
@@ -46,10 +55,10 @@ pub(super) fn run(
     shared: &Shared,
     spec: &RunSpec,
     lent: &Lent,
+    clock: Clock,
     console: &mut Console,
     record: &mut Record,
 ) -> Result<Finished, Verdict> {
-    let clock = Clock::new(Instant::now(), shared.timeout);
     kit_args::refuse_force(shared, spec)?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, record)?;
@@ -134,21 +143,19 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
             Some(diagnosed) => ending::unreachable(diagnosed, &otherwise),
             None => otherwise,
         },
-        Ending::Approved => {
-            if let Some(cleared) = &mut cleared
-                && let Some(transaction) = cleared.transaction.take()
-            {
-                // The lock goes along with what is left to do under it.
-                return Finished::Approved(transaction, cleared.looks.lock.take().map(Box::new));
-            }
-            Verdict::internal("running the statements", &std::io::Error::other("they were not kept"))
+        Ending::Approved(verdict) => {
+            let approved = cleared.as_mut().and_then(|cleared| {
+                let transaction = cleared.transaction.take()?;
+                Some(Approved { transaction, advisory_lock: cleared.looks.lock.take() })
+            });
+            return Finished { verdict, approved };
         }
     };
     let verdict = match &cleared {
         Some(cleared) => with_type_changes(start, cleared, &record, verdict),
         None => verdict,
     };
-    Finished::Over(with_kit_text(start, run, record.report, console, verdict))
+    Finished { verdict: with_kit_text(start, run, record.report, console, verdict), approved: None }
 }
 
 /// Shows what drizzle-kit printed: as the result, where that is what it was run for, and else where it explains the ending.

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
@@ -13,7 +14,6 @@ use crate::output::record::Record;
 use crate::output::report;
 use crate::project::unseen;
 use crate::run::gate::recheck::{Recheck, counted_now};
-use crate::run::spec::Locking;
 use crate::run::{advice, type_change};
 
 /// Statements to run in one transaction, and where.
@@ -25,6 +25,8 @@ pub struct Transaction {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// How long it waits for others who hold what it needs.
+    pub lock_wait: Duration,
     /// What the policy is asked again, once nobody else can write.
     pub recheck: Recheck,
 }
@@ -47,7 +49,6 @@ impl fmt::Display for Committed {
 /// With the verdict, where they were not committed, or a signal came meanwhile.
 pub fn apply(
     transaction: &Transaction,
-    lock: Locking,
     advisory_lock: Option<&AdvisoryLock>,
     clock: &Clock,
     console: &mut Console,
@@ -60,7 +61,7 @@ pub fn apply(
     let run = Run {
         application_name: &application_name,
         lock: advisory_lock.map_or(Hold::Take, Hold::Held),
-        lock_timeout: lock.wait().min(rest),
+        lock_timeout: transaction.lock_wait.min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
         commit_patience: limits::COMMIT,
