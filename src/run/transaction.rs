@@ -1,12 +1,11 @@
 //! Runs the statements that the policy consents to in one transaction, and judges once more what is at stake while nobody
 //! else can write.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
+use crate::db::change::apply::{ApplyError, Begun, Cut, Executed, Expected, Fault, Hold, Run, TransactionError};
 use crate::db::{AdvisoryLock, Dsn, limits};
 use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
@@ -56,7 +55,6 @@ pub fn apply(
 ) -> Result<Committed, Verdict> {
     let rest = clock.rest();
     let recheck = &transaction.recheck;
-    let script = Script { statements: transaction.statements.clone(), expected: Some(transaction.expected.clone()) };
     let application_name = format!("{} apply", transaction.run_id);
     let run = Run {
         application_name: &application_name,
@@ -66,31 +64,26 @@ pub fn apply(
         deadline: rest,
         commit_patience: limits::COMMIT,
     };
-    console.say(&format!("running {} in one transaction", statements(script.statements.len())));
-    let (wanted, judged) = (recheck.wanted(), RefCell::new(None));
-    let allows = |now| {
-        let rechecked = recheck.again(now);
-        let allows = rechecked.outcome.is_ok();
-        *judged.borrow_mut() = Some(rechecked);
-        allows
-    };
-    let check = Check { tables: &recheck.basis.tables, wanted: &wanted, allows: &allows };
-    let applied = apply::apply_checked(&transaction.dsn, &script, &check, &run);
-    if let Some(rechecked) = judged.into_inner() {
-        record.statements = rechecked.statements;
-        match rechecked.outcome {
-            Ok(rejudged) => {
-                rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
-                record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
-            }
-            Err(refusal) => {
-                record.refusals.push(report::Refusal::of(&refusal));
-                let summary = "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
-                return Err(Verdict::nothing(Exit::Refused, summary));
-            }
+    let stopped = |error: ApplyError| with_type_change(transaction, &error, clock);
+    console.say(&format!("running {} in one transaction", statements(transaction.statements.len())));
+    let begun = Begun::begin(&transaction.dsn, Some(&transaction.expected), &recheck.basis.tables, &run);
+    let (begun, now) = begun.and_then(|begun| begun.look(&recheck.wanted())).map_err(stopped)?;
+    let rechecked = recheck.again(now);
+    record.statements = rechecked.statements;
+    let rejudged = match rechecked.outcome {
+        Ok(rejudged) => rejudged,
+        Err(refusal) => {
+            record.refusals.push(report::Refusal::of(&refusal));
+            let summary =
+                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+            return Err(Verdict::nothing(Exit::Refused, summary));
         }
-    }
-    let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
+    };
+    let applied = begun.execute(&transaction.statements).and_then(Executed::commit);
+    // Others wait for the locks: nothing is said before they are given back.
+    rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
+    record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
+    let applied = applied.map_err(stopped)?;
     let committed = Committed { n_statements: applied.n_statements };
     if let Some(signal) = applied.signal {
         let summary = format!("{committed}; {} came while the commit was on its way", signal_name(signal));
@@ -120,7 +113,6 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
         ApplyError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
         ApplyError::Transaction(error) => exit_of(error),
-        ApplyError::NotAllowed => Exit::Refused,
         ApplyError::Moved { .. } => Exit::StalePlan,
         ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,
