@@ -81,7 +81,20 @@ impl Sources {
                 }
             }
         }
+        sources.forget_tests();
         sources
+    }
+
+    /// Forgets the files that only tests have: they are no part of the program.
+    fn forget_tests(&mut self) {
+        let declared = self.files.iter().flat_map(|(module, source)| {
+            source.syntax.items.iter().filter_map(move |item| match item {
+                syn::Item::Mod(item) if is_test(&item.attrs) => Some(format!("{module}::{}", item.ident)),
+                _ => None,
+            })
+        });
+        let tests: BTreeSet<String> = declared.collect();
+        self.files.retain(|module, _| !tests.contains(module));
     }
 
     fn add(&mut self, path: &Path, text: &str) {
@@ -463,6 +476,7 @@ fn no_function_of_a_run_is_long() {
 fn planted(files: &[(&str, &str)]) -> Sources {
     let mut sources = Sources::default();
     files.iter().for_each(|(path, text)| sources.add(Path::new(path), text));
+    sources.forget_tests();
     sources
 }
 
@@ -511,6 +525,10 @@ fn planted_input_and_output_is_found() {
         "src/sql/plan.rs → src/sql/a.rs: std::fs::read",
     );
     let pure = ("sql/plan.rs", "use std::path::Path;\nfn f(p: &Path) -> bool { p.is_absolute() }");
+    let declaring = ("sql.rs", "#[cfg(test)]\nmod plan;");
+    assert!(
+        planted(&[declaring, ("sql/plan.rs", "fn f() { std::fs::read(\"x\"); }")]).impure(&["src/sql/"]).is_empty()
+    );
     assert!(planted(&[pure]).impure(&["src/sql/plan.rs"]).is_empty());
 }
 
