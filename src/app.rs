@@ -11,7 +11,7 @@ use crate::commands::{
     check, doctor, generate, init, man, migrate, next, plan, policy, push, replay, reset, run, status, sync,
 };
 use crate::outcome::{Database, Exit};
-use crate::output::console::{self, Console, Loudness};
+use crate::output::console::{Console, Loudness};
 use crate::output::{log, report};
 use crate::project::invocation;
 use crate::project::secrets;

@@ -240,6 +240,12 @@ fn number(exit: Exit) -> String {
     }
 }
 
+/// Returns the words of an error and of everything that caused it, on one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,5 +259,19 @@ mod tests {
             }
         }
         assert_eq!(Exit::Signal(15).code(), 143);
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Failed(&'static str, #[source] Option<Box<Failed>>);
+        let disk = Failed("the disk is full", None);
+        let file = Failed("writing a file", Some(Box::new(disk)));
+        assert_eq!(
+            with_causes(&Failed("keeping a plan", Some(Box::new(file)))),
+            "keeping a plan: writing a file: the disk is full"
+        );
+        assert_eq!(with_causes(&Failed("no reason", None)), "no reason");
     }
 }

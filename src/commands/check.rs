@@ -11,7 +11,7 @@ use crate::migrations::finding::Position;
 use crate::migrations::git::{Git, GitError};
 use crate::migrations::rule::{DATABASE_DRIFT, EDITED_MIGRATION, FORGOTTEN_MIGRATION, Named, SCHEMA_DRIFT, Wishes};
 use crate::migrations::{Finding, Folder, JournalFile, Level, Place, SqlFile, journal, lint};
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::output::findings::{self, Told};
@@ -145,8 +145,7 @@ fn read(args: &CheckArgs, path: &Path) -> Result<Subject, Verdict> {
 
 /// Says why git did not tell.
 fn unanswered(error: &GitError) -> Verdict {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let summary = format!("{error}{cause}");
+    let summary = with_causes(error);
     match error {
         GitError::NotFound => Verdict::nothing(Exit::NotFound, summary).hint("--staged and --since ask git"),
         GitError::Start(_) => Verdict::nothing(Exit::CannotRun, summary),

@@ -4,7 +4,6 @@
 //! one connection reads.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
@@ -14,7 +13,7 @@ use crate::db::connection::preflight;
 use crate::db::connection::server::Server;
 use crate::db::connection::url::Env;
 use crate::db::reset::guard;
-use crate::db::{Connection, Dsn};
+use crate::db::{Connection, Dsn, limits};
 use crate::kit::command::Kit;
 use crate::kit::hook_channel::HookChannel;
 use crate::outcome::{Exit, Verdict};
@@ -26,9 +25,6 @@ use crate::policy::model::Source;
 use crate::policy::{Policies, Policy};
 use crate::project::config::{self, Drizzle};
 use crate::project::{self, engines, kit, root, target, unseen};
-
-/// Time for the one look at the database.
-const LOOK: Duration = Duration::from_secs(10);
 
 impl State {
     fn word(self) -> &'static str {
@@ -286,7 +282,7 @@ fn server(dsn: &Dsn, clock: &Clock) -> Check {
     let name = "server";
     let run_id = format!("drizzle-pilot-{} doctor", std::process::id());
     match Connection::to(dsn, &run_id, CLIENT_CHECK)
-        .and_then(|connection| preflight::preflight(&connection, LOOK.min(clock.rest())))
+        .and_then(|connection| preflight::preflight(&connection, limits::LOOK.min(clock.rest())))
     {
         Ok(server) => reached(name, &server),
         Err(error) => Check::problem(name, unseen::verdict(&error, clock)),

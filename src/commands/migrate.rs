@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cli::{self, MigrateArgs, Shared};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::commands::status;
-use crate::db::AdvisoryLock;
 use crate::db::change::rehearsal::{self, Rehearsal};
 use crate::db::connection::preflight;
 use crate::db::inspect::migrations_table::MigrationsTable;
+use crate::db::{AdvisoryLock, limits};
 use crate::kit::config::{FailedStatement, Overlay};
 use crate::migrations::query::{Query, queries};
 use crate::migrations::state::{self, Migration, State, Status};
@@ -40,8 +40,6 @@ use crate::run::transaction::of_fault;
 use crate::run::{Lent, no_schema_sql};
 
 const COMMAND: CommandName = CommandName::Migrate;
-/// Time to try the statements once more.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &MigrateArgs, console: &mut Console) -> Exit {
@@ -398,8 +396,7 @@ fn run_steps(
 
 /// Time to look again, although that of the run may be over.
 fn after_all(clock: &Clock) -> Clock {
-    const LEAST: Duration = Duration::from_secs(10);
-    Clock::new(Instant::now(), clock.rest().max(LEAST))
+    Clock::new(Instant::now(), clock.rest().max(limits::LAST_LOOK))
 }
 
 fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
@@ -563,8 +560,9 @@ fn rehearsed<'a>(verdict: &Verdict, aftermath: &Aftermath<'a>) -> (Option<(Query
     let unknown = (None, verdict.error.clone());
     let all: Vec<Query> = pending.iter().filter_map(|migration| migration.file).flat_map(queries).collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
-    let (tried, _) =
-        confined(&statements, |confine| rehearsal::rehearse(context.dsn(), confine, LOOK.min(clock.rest())));
+    let (tried, _) = confined(&statements, |confine| {
+        rehearsal::rehearse(context.dsn(), confine, limits::REHEARSAL.min(clock.rest()))
+    });
     let Ok(Rehearsal::Fails { idx, fault }) = tried else {
         return unknown;
     };

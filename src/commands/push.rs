@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::command_name::CommandName;
-use crate::commands::{plan, run};
+use crate::commands::plan;
+use crate::db::limits;
 use crate::kit::config::Overlay;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::proof::export;
@@ -37,7 +38,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
         accept_data_loss: args.accept_data_loss,
         overlay: Overlay::default(),
         lock: Locking::Take {
-            wait: args.lock_timeout.unwrap_or(run::LOCK_WAIT),
+            wait: args.lock_timeout.unwrap_or(limits::ANOTHER_RUN),
             is_asked: args.lock_timeout.is_some(),
         },
     };
@@ -51,7 +52,5 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
 
 /// Says why a plan file is not used.
 fn unusable(error: &PlanError) -> Verdict {
-    let exit = error.exit();
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Verdict::nothing(exit, format!("{error}{cause}")).hint("make a new one: drizzle-pilot plan --out FILE")
+    Verdict::nothing(error.exit(), with_causes(error)).hint("make a new one: drizzle-pilot plan --out FILE")
 }

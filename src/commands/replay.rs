@@ -10,13 +10,13 @@ use crate::db::inspect::reach::{Convertible, Facts, Found, Relation, Rows, Wante
 use crate::files;
 use crate::kit::prompt::{self, Prompt};
 use crate::kit::replay::{Observation, Observer};
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::output::record::Record;
 use crate::output::record::View;
 use crate::output::report;
-use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope};
+use crate::policy::{self, Decision, ObjectName, Policy, RuleRef, Scope, TablesByName};
 use crate::project::{guard, root};
 use crate::run::gate::Answered;
 use crate::run::gate::owners::Owners;
@@ -51,10 +51,7 @@ fn replay(
     log: &mut Record,
 ) -> Result<Verdict, Verdict> {
     let file = args.file.display();
-    let unreadable = |error: ReadError| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(Exit::Usage, format!("{file}: {error}{cause}"))
-    };
+    let unreadable = |error: ReadError| Verdict::nothing(Exit::Usage, format!("{file}: {}", with_causes(&error)));
     let recording = File::open(&args.file).map_err(|error| unreadable(error.into()))?;
     if shared.report_html.is_some() && recording.metadata().is_ok_and(|file| file.is_file()) {
         File::open(&args.file).into_iter().for_each(|recording| console.keep_recording(recording));
@@ -121,7 +118,7 @@ impl Answers<'_> {
         let schemas = schemas();
         let scope = Scope {
             schemas: &schemas,
-            tables_named: &|_| None,
+            tables: &TablesByName::UNKNOWN,
             renamed: &self.renamed,
             accept_data_loss: self.args.accept_data_loss,
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cli::{ResetArgs, Shared, Then};
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::db::inspect::reach::Relation;
 use crate::db::reset::guard::{self, Guarded, Rules, Target};
 use crate::db::reset::plan::{self, Owners, ResetPlan, Room, Schemas, Scope};
 use crate::db::reset::{self, Blockers, Event, ResetError, ResetRun};
-use crate::db::{AdvisoryLock, Connection, Dsn};
+use crate::db::{AdvisoryLock, Connection, Dsn, limits};
 use crate::kit::config::{Config, Overlay};
 use crate::migrations::made::{self, Made};
 use crate::migrations::snapshot::SnapshotContent;
@@ -50,10 +50,6 @@ const HELD: &str = "the lock is given back by the last step";
 const COMMAND: CommandName = CommandName::Reset;
 /// How the tables of drizzle's migrators begin, unless a config says otherwise.
 const MIGRATIONS_TABLES: &str = "__drizzle_migrations";
-/// Time to read the catalog, beside the time of the whole run.
-const LOOK: Duration = Duration::from_secs(60);
-/// How long the reply to COMMIT may take, where less than that is left of the run's time.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &ResetArgs, console: &mut Console) -> Exit {
@@ -93,8 +89,8 @@ fn attempt(
     let held =
         if args.yes && !args.dry_run { Ok(advisory_lock(connection, args, clock, console)?) } else { Err(connection) };
     let connection = held.as_ref().map_or_else(|connection| connection, AdvisoryLock::connection);
-    let catalog =
-        catalog::catalog(connection, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?;
+    let catalog = catalog::catalog(connection, limits::CATALOG.min(clock.rest()))
+        .map_err(|error| unseen::verdict(&error, clock))?;
     let target = guard::check(dsn, &catalog.facts, &rules).map_err(|guarded| refused(&guarded))?;
     // A folder that cannot be read tells of nothing: what the config names is emptied anyway.
     let folder = disk::read(&target::migrations_folder(None, drizzle.as_ref(), &cwd)).ok();
@@ -139,7 +135,7 @@ fn attempt(
         Ok(advisory_lock) => advisory_lock,
         Err(connection) => advisory_lock(connection, args, clock, console)?,
     };
-    let mut run = Steps {
+    let decided = Decided {
         shared,
         args,
         cwd: &cwd,
@@ -149,8 +145,11 @@ fn attempt(
         plan: &plan,
         place: &place,
         variables: &variables,
-        advisory_lock: Some(advisory_lock),
         then,
+    };
+    let mut run = Steps {
+        decided,
+        advisory_lock: Some(advisory_lock),
         clock: *clock,
         interrupts,
         console,
@@ -342,7 +341,7 @@ fn not_shared(
     if scope.schemas == Schemas::All {
         return Ok(());
     }
-    let migrations_table = migrations_table::inspect(dsn, table, LOOK.min(clock.rest()))
+    let migrations_table = migrations_table::inspect(dsn, table, limits::CATALOG.min(clock.rest()))
         .map_err(|error| unseen::verdict(&error, clock))?;
     let n_others = state::compare(folder, journal, &migrations::records(&migrations_table)).unknown.len();
     let has_others = migrations_table.tables.iter().any(|table| filters.leave_out(&table.schema, &table.name));
@@ -423,8 +422,8 @@ impl Unmakeable {
     }
 }
 
-/// Everything that happens once it was decided, in its order. One lock is held over all of it.
-struct Steps<'a> {
+/// What was decided, by all that was asked for and looked at.
+struct Decided<'a> {
     shared: &'a Shared,
     args: &'a ResetArgs,
     cwd: &'a Path,
@@ -436,9 +435,14 @@ struct Steps<'a> {
     place: &'a Place,
     /// Those of its commands.
     variables: &'a [(&'static str, Option<String>)],
+    then: Then,
+}
+
+/// Everything that happens after that, in its order. One lock is held over all of it.
+struct Steps<'a> {
+    decided: Decided<'a>,
     /// `None` once the last step has given the lock back.
     advisory_lock: Option<AdvisoryLock>,
-    then: Then,
     clock: Clock,
     interrupts: Interrupts,
     console: &'a mut Console,
@@ -450,23 +454,23 @@ struct Steps<'a> {
 impl Steps<'_> {
     /// Runs the steps up to the first that fails.
     fn all(&mut self) -> Result<Verdict, Verdict> {
-        let policy::model::Reset { before, after, .. } = self.policy.reset();
-        let n_steps = before.len() + 1 + usize::from(self.then.command().is_some()) + after.len();
+        let policy::model::Reset { before, after, .. } = self.decided.policy.reset();
+        let n_steps = before.len() + 1 + usize::from(self.decided.then.command().is_some()) + after.len();
         for line in before {
             self.step(n_steps, &line.text, |steps| steps.command(line))?;
         }
         // What could not be built again is not dropped. The commands before may have written the migrations.
-        let context = match self.then {
+        let context = match self.decided.then {
             Then::Migrate => {
                 let context = self.context()?;
-                let unmakeable = Unmakeable::of(Some(&context.folder), self.roles, self.plan);
+                let unmakeable = Unmakeable::of(Some(&context.folder), self.decided.roles, self.decided.plan);
                 unmakeable.refuse(self.console).map_err(|verdict| self.failed("reading the migrations", verdict))?;
                 Some(context)
             }
             Then::Push | Then::None => None,
         };
         let emptied = self.step(n_steps, COMMAND.as_str(), Steps::empty)?;
-        if let Some(command) = self.then.command() {
+        if let Some(command) = self.decided.then.command() {
             self.step(n_steps, command, |steps| match &context {
                 Some(context) => steps.migrate(context),
                 None => steps.push(),
@@ -538,37 +542,37 @@ impl Steps<'_> {
 
     /// Runs a command line of the policy.
     fn command(&mut self, line: &CommandLine) -> Result<Verdict, Verdict> {
-        steps::run(line, self.cwd, self.variables, &self.clock, &mut self.interrupts, self.console)?;
+        steps::run(line, self.decided.cwd, self.decided.variables, &self.clock, &mut self.interrupts, self.console)?;
         Ok(Verdict::nothing(Exit::Ok, "done"))
     }
 
     /// Empties the database.
     fn empty(&mut self) -> Result<Verdict, Verdict> {
-        if self.plan.is_empty() {
+        if self.decided.plan.is_empty() {
             return Ok(Verdict::nothing(Exit::Ok, "there is nothing to drop"));
         }
         // The transaction that empties it gives the lock back, unless something is to follow.
-        let is_last = self.then.command().is_none() && self.policy.reset().after.is_empty();
+        let is_last = self.decided.then.command().is_none() && self.decided.policy.reset().after.is_empty();
         let advisory_lock = if is_last {
             Lock::Release(Box::new(self.advisory_lock.take().expect(HELD)))
         } else {
             Lock::Keep(self.advisory_lock.as_ref().expect(HELD))
         };
-        apply(self.target, self.plan, self.args, advisory_lock, &self.clock, self.console)
+        apply(self.decided.target, self.decided.plan, self.decided.args, advisory_lock, &self.clock, self.console)
     }
 
     /// Reads the migrations, and looks whether an empty database can have them.
     fn context(&mut self) -> Result<MigrationsContext, Verdict> {
-        let found = MigrationsContext::of(self.place.clone(), None, self.cwd);
+        let found = MigrationsContext::of(self.decided.place.clone(), None, self.decided.cwd);
         let context = found.map_err(|verdict| self.failed("reading the migrations", verdict))?;
-        migrate::rebuilds(&context, self.policy, self.log)?;
+        migrate::rebuilds(&context, self.decided.policy, self.log)?;
         Ok(context)
     }
 
     /// Builds the schema by push, on the very database that was emptied.
     fn push(&mut self) -> Result<Verdict, Verdict> {
         let kit_args = [OsString::from("push")];
-        let credentials = self.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
+        let credentials = self.decided.args.url.as_ref().map(|url| serde_json::json!({ "url": url }));
         let spec = RunSpec {
             command: CommandName::Push,
             kit_args: &kit_args,
@@ -596,14 +600,14 @@ impl Steps<'_> {
         let mut log = Record::new(shared.profile.as_deref());
         let migrating = Migrating {
             shared: &shared,
-            policy: self.policy,
+            policy: self.decided.policy,
             context,
-            url: self.args.url.as_deref(),
+            url: self.decided.args.url.as_deref(),
             migrations: None,
             kit_args: &[],
             advisory_lock: self.advisory_lock.as_ref().expect(HELD),
             clock: &self.clock,
-            cwd: self.cwd,
+            cwd: self.decided.cwd,
         };
         let ended = migrating.run(self.console, &mut log);
         self.note(log);
@@ -612,7 +616,7 @@ impl Steps<'_> {
 
     /// Returns what a step of its own is told. The report is that of the whole run.
     fn shared(&self) -> Shared {
-        Shared { report: None, timeout: self.clock.rest(), ..self.shared.clone() }
+        Shared { report: None, timeout: self.clock.rest(), ..self.decided.shared.clone() }
     }
 
     /// Takes what a step noted into the report.
@@ -737,7 +741,7 @@ fn apply(
             lock_timeout: args.lock_timeout,
             statement_timeout: None,
             deadline: clock.rest(),
-            commit_patience: COMMIT_PATIENCE,
+            commit_patience: limits::COMMIT,
         },
         n_attempts: reset::N_ATTEMPTS,
         blockers: if args.terminate_blockers { Blockers::TerminateOwn } else { Blockers::Name },
@@ -764,7 +768,7 @@ fn apply(
 fn in_parts(plan: &ResetPlan) -> String {
     format!(
         "{} locks are more than the server has room for ({}): objects go in several transactions; where it stops in the middle, run it again to finish",
-        plan.n_locks, plan.lock_capacity
+        plan.locks.n_locks, plan.locks.capacity
     )
 }
 

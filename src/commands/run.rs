@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
 use crate::command_name::CommandName;
+use crate::db::limits;
 use crate::kit::config::Overlay;
 use crate::outcome::{Database, Exit};
 use crate::output::console::Console;
@@ -28,9 +29,6 @@ const ABOUT: [&str; 4] = ["--help", "-h", "--version", "-v"];
 
 /// Longer than anybody serves, and short enough to be added to a moment.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
-/// How long another run that changes the database is waited for.
-pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
@@ -69,7 +67,7 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         lock: if serves || touches != Touches::Database {
             Locking::None
         } else {
-            Locking::Take { wait: LOCK_WAIT, is_asked: false }
+            Locking::Take { wait: limits::ANOTHER_RUN, is_asked: false }
         },
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {

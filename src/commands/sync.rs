@@ -1,12 +1,11 @@
 //! `sync`: prove that the database is what the migrations make, then write the history that says so, all or nothing.
 
-use std::time::Duration;
-
 use crate::cli::{Shared, SyncArgs};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::change::apply::{self, Expected, Hold, Run, Script};
 use crate::db::inspect::migrations_table::{self, MigrationsTable, Write};
+use crate::db::limits;
 use crate::files;
 use crate::migrations::baseline::{self, BaselineError, Row};
 use crate::migrations::reorder;
@@ -23,8 +22,6 @@ use crate::proof::drift::{self, Compared};
 use crate::run::transaction;
 
 const COMMAND: CommandName = CommandName::Sync;
-/// How long the reply to COMMIT may take, where less than that is left of the run's time.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(shared: &Shared, args: &SyncArgs, console: &mut Console) -> Exit {
@@ -107,7 +104,7 @@ fn attempt(
         lock_timeout: args.lock_timeout,
         statement_timeout: None,
         deadline: clock.rest(),
-        commit_patience: COMMIT_PATIENCE,
+        commit_patience: limits::COMMIT,
     };
     let applied = apply::apply(context.dsn(), &script, &run).map_err(|error| transaction::failed(&error, clock))?;
     read_back(&context, had, &in_words, clock, log, applied.signal)

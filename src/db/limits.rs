@@ -1,6 +1,30 @@
-//! How long a server may take, in one table. What has to do with a whole run is decided by whoever runs it.
+//! How long a server may take, in one table. The time of a whole run is decided by whoever runs it, and ends all of these.
 
 use std::time::Duration;
+
+/// One look of a run, or of `doctor`, at its database. A server that is silent for longer is called unavailable.
+pub const LOOK: Duration = Duration::from_secs(10);
+/// One look at the records of the migrations, or at what is at stake in those that wait.
+pub const MIGRATIONS: Duration = Duration::from_secs(20);
+/// Finding out which statements of drizzle-kit change nothing.
+pub const NOOPS: Duration = Duration::from_secs(20);
+/// Reading the catalog that a reset plans by.
+pub const CATALOG: Duration = Duration::from_secs(60);
+/// A rehearsal of the migrations that failed.
+pub const REHEARSAL: Duration = Duration::from_secs(30);
+/// Advice on all the columns of a run that change their type.
+pub const ADVICE: Duration = Duration::from_secs(20);
+/// A second look at the history after a `migrate`, although the time of the run may be over.
+pub const LAST_LOOK: Duration = Duration::from_secs(10);
+
+/// A run waits so long for another one that changes the database, unless it was asked to wait longer or shorter.
+pub const ANOTHER_RUN: Duration = Duration::from_secs(30);
+/// The locks on the tables that are counted again, at most: nobody else can write meanwhile.
+pub const TABLES: Duration = Duration::from_secs(10);
+/// The reply to COMMIT, where less than that is left of the run's time.
+pub const COMMIT: Duration = Duration::from_secs(10);
+/// The server ends what drizzle-kit left running there.
+pub const CLEANUP: Duration = Duration::from_secs(3);
 
 /// Name look-up, TCP, TLS and login together, where the deadline leaves more. Whoever is mute for so long stays mute.
 pub(super) const LOGIN: Duration = Duration::from_secs(10);

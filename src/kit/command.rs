@@ -145,15 +145,8 @@ impl Kit {
                 set("DRIZZLE_PILOT_ASK", "1".into());
             }
         }
-        let (program, mut args) = match &self.starts {
-            Starts::Node { node, script } => {
-                (node.clone(), vec!["--require".into(), channel.hook().into(), script.clone().into()])
-            }
-            Starts::Command { program, args } => {
-                env.extend(by_options(channel));
-                (program.clone(), args.iter().map(Into::into).collect::<Vec<OsString>>())
-            }
-        };
+        let (program, mut args, hooking) = self.hooked(channel);
+        env.extend(hooking);
         args.extend(call.args.iter().cloned());
         // The hook asks for the same. Should it be lost on the way to drizzle-kit, these make it ask all the same.
         if call.asks && self.version.as_ref().is_some_and(takes_flags) {
@@ -173,15 +166,27 @@ impl Kit {
         matches!(self.starts, Starts::Command { .. })
     }
 
-    /// Makes the command that shows whether what `--kit` names starts drizzle-kit under the hook: drizzle-kit tells its
-    /// version, and ends before it has loaded anything. None where node is started by us, with the hook.
-    pub fn probe(&self, cwd: &Path, channel: &HookChannel) -> Option<Command> {
-        let Starts::Command { program, args } = &self.starts else { return None };
-        let mut env = by_options(channel);
+    /// Makes the command that shows whether drizzle-kit starts under the hook: it tells its version, and ends before it has
+    /// loaded anything.
+    pub fn probe(&self, cwd: &Path, channel: &HookChannel) -> Command {
+        let (program, mut args, mut env) = self.hooked(channel);
         env.push(("DRIZZLE_PILOT_MAIL".to_owned(), channel.path().into()));
         env.push(("DRIZZLE_PILOT_PROBE".to_owned(), "1".into()));
-        let args = args.iter().map(OsString::from).chain(["--version".into()]).collect();
-        Some(Command { program: program.clone(), args, cwd: cwd.to_owned(), env, unset: unset() })
+        args.push("--version".into());
+        Command { program, args, cwd: cwd.to_owned(), env, unset: unset() }
+    }
+
+    /// Returns the program, its first arguments and its variables that start drizzle-kit under the hook.
+    fn hooked(&self, channel: &HookChannel) -> (PathBuf, Vec<OsString>, Vec<(String, OsString)>) {
+        match &self.starts {
+            Starts::Node { node, script } => {
+                let args = vec!["--require".into(), channel.hook().into(), script.clone().into()];
+                (node.clone(), args, Vec::new())
+            }
+            Starts::Command { program, args } => {
+                (program.clone(), args.iter().map(Into::into).collect(), by_options(channel))
+            }
+        }
     }
 
     /// Takes what the probe told.

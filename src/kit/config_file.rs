@@ -61,6 +61,7 @@ pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Conf
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::with_causes;
 
     #[test]
     fn a_config_file_that_cannot_be_read_is_not_passed_over_for_the_next() {
@@ -68,10 +69,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let found = |named: Option<&Path>| match find(folder.path(), named) {
             Ok(file) => file.map_or("none".to_owned(), |file| file.path.display().to_string()),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                format!("{error}{cause}")
-            }
+            Err(error) => with_causes(&error),
         };
         let here = |text: String| text.replace(&folder.path().display().to_string(), ".");
         assert_eq!(found(None), "none");

@@ -2,8 +2,8 @@
 //! Pure: events in, observations out. The keys of a recording were pressed by somebody else, so they are only watched.
 
 use crate::kit::prompt::{self, Prompt};
-use crate::kit::session::Doubt;
-use crate::term::screen::{Drawn, Event, Text};
+use crate::kit::session::{Doubt, read_proved};
+use crate::term::screen::{Event, Text};
 
 /// What a recording shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,7 @@ impl Observer {
                 None
             }
             (Some(Open::Unread(text)), Event::Redrawn { erased, before, drawn }) => {
-                let read = match (drawn, text.drawn) {
-                    (Drawn::Plainly, Drawn::Plainly) if before.n_rows == erased => {
-                        prompt::read(&before.lines, text, self.n_truncations).map_err(Doubt::from)
-                    }
-                    (Drawn::Plainly, Drawn::Plainly) => Err(Doubt::Torn { erased, seen: before.n_rows }),
-                    _ => Err(Doubt::Forged),
-                };
-                Some(match read {
+                Some(match read_proved(text, erased, &before, drawn, self.n_truncations) {
                     Ok(prompt) => {
                         let highlighted = prompt.highlighted;
                         self.open = Some(Open::Read { prompt: prompt.clone(), highlighted });
@@ -86,5 +79,26 @@ impl Observer {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::screen::{Drawn, Frame};
+
+    #[test]
+    fn a_prompt_after_text_that_was_not_kept_whole_is_doubted_as_in_a_run() {
+        let question = "Is new table created or renamed from another table?";
+        let lines = ["", question, "❯ + new           create table", "  ~ old › new rename table"];
+        let frame = Frame { lines: lines.map(str::to_owned).to_vec(), n_rows: 4 };
+        let observed = |text: Text| {
+            let mut observer = Observer::default();
+            assert_eq!(observer.on(Event::Opened(text)), None);
+            observer.on(Event::Redrawn { erased: 4, before: frame.clone(), drawn: Drawn::Plainly })
+        };
+        assert!(matches!(observed(Text::default()), Some(Observation::Asked(_))));
+        let cut = Text { n_dropped: 1, ..Text::default() };
+        assert_eq!(observed(cut), Some(Observation::Doubted(Doubt::TooLong)));
     }
 }

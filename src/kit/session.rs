@@ -279,18 +279,9 @@ impl Session {
         drawn: Drawn,
         ask: &mut dyn FnMut(&Prompt) -> Answer,
     ) -> Step {
-        if drawn == Drawn::WithControls || text.drawn == Drawn::WithControls {
-            return Step::Stop(Doubt::Forged);
-        }
-        if text.n_dropped > 0 {
-            return Step::Stop(Doubt::TooLong);
-        }
-        if before.n_rows != erased {
-            return Step::Stop(Doubt::Torn { erased, seen: before.n_rows });
-        }
-        let prompt = match prompt::read(&before.lines, text, self.n_truncations()) {
+        let prompt = match read_proved(text, erased, &before, drawn, self.n_truncations()) {
             Ok(prompt) => prompt,
-            Err(unreadable) => return Step::Stop(unreadable.into()),
+            Err(doubt) => return Step::Stop(doubt),
         };
         let answer = if self.declined { Answer::Decline } else { ask(&prompt) };
         let n_choices = prompt.choices.len();
@@ -358,6 +349,29 @@ impl Session {
             |answered: &&Answered| matches!(answered.prompt.kind, Kind::Unique(_)) && answered.chosen == Some(TRUNCATE);
         self.answered.iter().filter(truncated).count()
     }
+}
+
+/// Reads the prompt whose frame the first redraw proved, given the text before it.
+///
+/// # Errors
+/// With the doubt, where the frame, the redraw or the text cannot be trusted.
+pub(super) fn read_proved(
+    text: Text,
+    erased: usize,
+    before: &Frame,
+    drawn: Drawn,
+    n_truncations: usize,
+) -> Result<Prompt, Doubt> {
+    if drawn == Drawn::WithControls || text.drawn == Drawn::WithControls {
+        return Err(Doubt::Forged);
+    }
+    if text.n_dropped > 0 {
+        return Err(Doubt::TooLong);
+    }
+    if before.n_rows != erased {
+        return Err(Doubt::Torn { erased, seen: before.n_rows });
+    }
+    Ok(prompt::read(&before.lines, text, n_truncations)?)
 }
 
 /// The choice of the unique question that truncates.

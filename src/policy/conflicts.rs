@@ -42,7 +42,7 @@ fn within(policy: &Policy) -> Vec<String> {
             );
         }
     }
-    for create in policy.create.values().filter(|create| create.layer == policy.profile) {
+    for create in policy.renames.create.values().filter(|create| create.layer == policy.profile) {
         let patterns = create.patterns.iter().map(|pattern| &pattern.value);
         let rule = |one: &str| create.patterns.iter().find(|pattern| pattern.value.text() == one);
         all.extend(
@@ -50,7 +50,7 @@ fn within(policy: &Policy) -> Vec<String> {
                 .filter_map(|(one, other)| Some(format!("{}: `{one}` is covered by `{other}`", rule(&one)?.rule))),
         );
     }
-    if let Some(refuse) = policy.refuse_env.as_ref().filter(|refuse| refuse.layer == policy.profile) {
+    if let Some(refuse) = policy.guard.refuse_env.as_ref().filter(|refuse| refuse.layer == policy.profile) {
         for (idx, line) in refuse.lines.iter().enumerate() {
             if let Some(first) = refuse.lines[..idx].iter().find(|first| first.value.is_same(&line.value)) {
                 all.push(format!("{}: `{}` means what `{}` means", line.rule, line.value, first.value));
@@ -88,15 +88,15 @@ fn covered<'a>(patterns: impl Iterator<Item = &'a Pattern> + Clone) -> impl Iter
 fn guarded(name: &str, profile: &Profile) -> Vec<String> {
     let policy = &profile.policy;
     let mut all = Vec::new();
-    if let Some(commands) = policy.commands.as_ref().filter(|commands| commands.value.is_empty()) {
+    if let Some(commands) = policy.guard.commands.as_ref().filter(|commands| commands.value.is_empty()) {
         all.push(format!("{} lets no command run", commands.rule));
     }
-    let Some(refuse) = &policy.refuse_env else { return all };
+    let Some(refuse) = &policy.guard.refuse_env else { return all };
     // What stands outside of the profile does not reach the commands that it names.
-    if policy.commands.is_some() && refuse.layer.is_none() {
+    if policy.guard.commands.is_some() && refuse.layer.is_none() {
         return all;
     }
-    let named = policy.commands.as_ref().map(|commands| {
+    let named = policy.guard.commands.as_ref().map(|commands| {
         let changing = commands.value.iter().filter(|command| CHANGING.contains(&command.as_str()));
         changing.cloned().collect::<Vec<_>>()
     });
@@ -124,7 +124,7 @@ fn guarded(name: &str, profile: &Profile) -> Vec<String> {
 /// Returns where a profile names `reset`, and it cannot run there.
 fn emptied(name: &str, profile: &Profile) -> Vec<String> {
     let policy = &profile.policy;
-    let Some(commands) = policy.commands.as_ref() else { return Vec::new() };
+    let Some(commands) = policy.guard.commands.as_ref() else { return Vec::new() };
     let names = |command: &str| commands.value.iter().any(|named| named == command);
     if !names(RESET) {
         return Vec::new();
@@ -137,12 +137,12 @@ fn emptied(name: &str, profile: &Profile) -> Vec<String> {
             all.push(format!("profile {name} names reset and applies under {variable}, where {rule} refuses it"));
         }
     }
-    if policy.hosts.is_empty() {
+    if policy.guard.hosts.is_empty() {
         all.push(format!("profile {name} names reset, and guard.hosts names no host that it may touch"));
     }
     let hosts = profile.hosts.iter().filter_map(host::Pattern::exact);
-    let missing =
-        hosts.filter(|host| !policy.hosts.is_empty() && policy.hosts.iter().all(|known| !known.matches(host)));
+    let missing = hosts
+        .filter(|host| !policy.guard.hosts.is_empty() && policy.guard.hosts.iter().all(|known| !known.matches(host)));
     all.extend(
         missing.map(|host| {
             format!("profile {name} names reset and applies at host {host}, which guard.hosts does not name")

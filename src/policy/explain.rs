@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::policy::conflicts;
-use crate::policy::decide::{self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake};
+use crate::policy::decide::{
+    self, Applies, Count, Decision, Doubt, Objects, Question, Reading, Refusal, Scope, Stake, TablesByName,
+};
 use crate::policy::model::{Apply, HazardKey, HazardRule, Policies, Policy, RuleRef, Section, beside};
 use crate::policy::name::{ObjectName, Pattern};
 use crate::sql::hazard::{Class, Hazard, Object};
@@ -152,9 +154,9 @@ pub fn warnings(policies: &Policies) -> Vec<String> {
 /// misspelling.
 pub(crate) fn unmatched(policy: &Policy, names: &BTreeSet<ObjectName>) -> Vec<String> {
     let matches = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
-    let renames = policy.renames.iter().filter(|rule| !names.contains(&rule.old) && !names.contains(&rule.new));
-    let using = policy.using.iter().filter(|(column, _)| !names.contains(column));
-    let created = policy.create.values().flat_map(|create| &create.patterns);
+    let renames = policy.renames.rules.iter().filter(|rule| !names.contains(&rule.old) && !names.contains(&rule.new));
+    let using = policy.push.using.iter().filter(|(column, _)| !names.contains(column));
+    let created = policy.renames.create.values().flat_map(|create| &create.patterns);
     let created = created
         .filter(|pattern| !matches(&pattern.value))
         .map(|pattern| format!("{}: {}", pattern.rule, pattern.value.text()));
@@ -202,9 +204,9 @@ fn suspicious(policy: &Policy) -> Vec<String> {
 /// the file that has the line, and for a profile that takes the transaction away.
 fn without_transaction(policy: &Policy) -> Vec<String> {
     let (Apply::Kit, apply) = policy.apply() else { return Vec::new() };
-    let takes_away = policy.apply.layer == policy.profile;
+    let takes_away = policy.push.apply.layer == policy.profile;
     let skip = policy.hazard_line(Hazard::Truncate).filter(|line| matches!(line.value, HazardRule::Skip));
-    let using = policy.using.values().map(|using| (&using.layer, &using.rule));
+    let using = policy.push.using.values().map(|using| (&using.layer, &using.rule));
     let lines = skip.map(|line| (&line.layer, &line.rule)).into_iter().chain(using);
     let own = lines.filter(|(layer, _)| takes_away || **layer == policy.profile);
     own.map(|(_, rule)| {
@@ -218,9 +220,9 @@ impl Summary {
         Summary {
             profile: policy.profile.clone(),
             when,
-            commands: policy.commands.as_ref().map(|commands| commands.value.clone()),
-            n_renames: policy.renames.len(),
-            n_create: policy.create.values().map(|create| create.patterns.len()).sum(),
+            commands: policy.guard.commands.as_ref().map(|commands| commands.value.clone()),
+            n_renames: policy.renames.rules.len(),
+            n_create: policy.renames.create.values().map(|create| create.patterns.len()).sum(),
             n_hazards: policy.hazards.len(),
             n_prompts: policy.prompts.rules.len(),
         }
@@ -255,7 +257,7 @@ impl fmt::Display for Summary {
 
 /// The names given on the command line are whole, so that nothing needs to be looked up.
 fn certain(accept_data_loss: bool) -> Scope<'static> {
-    Scope { schemas: &[], tables_named: &|_| None, renamed: &[], accept_data_loss }
+    Scope { schemas: &[], tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss }
 }
 
 fn unused_renames(
@@ -271,7 +273,7 @@ fn unused_renames(
     let sections = decide::sections(section);
     let applied = |rule: &RuleRef| matches!(decision, Decision::Choose { because, .. } if because == rule);
     let mut renamed = false;
-    for rule in policy.renames.iter().filter(|rule| sections.contains(&rule.section)) {
+    for rule in policy.renames.rules.iter().filter(|rule| sections.contains(&rule.section)) {
         match rule.applies(reading, scope) {
             Applies::To(_) | Applies::Perhaps => renamed = true,
             Applies::No if reading.new.contains(&rule.new) => {
@@ -284,7 +286,8 @@ fn unused_renames(
             Applies::No => n_others += 1,
         }
     }
-    let creates = sections.iter().filter_map(|section| policy.create.get(section)).flat_map(|create| &create.patterns);
+    let creates =
+        sections.iter().filter_map(|section| policy.renames.create.get(section)).flat_map(|create| &create.patterns);
     for pattern in creates {
         let matches = reading.new.iter().any(|name| pattern.value.matches(name));
         if !matches {

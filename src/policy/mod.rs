@@ -20,7 +20,7 @@ mod wording;
 
 pub(crate) use accept::accept;
 pub(crate) use check::Check;
-pub use decide::{Decision, Refusal, Scope};
+pub use decide::{Decision, Refusal, Scope, TablesByName};
 pub use file::PolicyError;
 pub(crate) use file::{find, load};
 pub use model::{Apply, Ban, CommandLine, Match, Policies, Policy, RuleRef, SelectError, Variable};

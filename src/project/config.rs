@@ -6,23 +6,15 @@ use std::time::Instant;
 use semver::Version;
 
 use crate::cli::Shared;
-use crate::kit::config_file;
-use crate::outcome::signal_name;
-use crate::project::reader::Reader;
-
 use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
 use crate::kit::config::Config;
-use crate::kit::config_file::ConfigFile;
-use crate::kit::driver::{self, Deadlines};
-use crate::kit::hook_channel::HookChannel;
+use crate::kit::config_file::{self, ConfigFile};
 use crate::kit::run::Ending;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::output::console::Console;
+use crate::project::reader::Reader;
 use crate::project::{kit, secrets};
-use crate::term::interrupts::Interrupts;
-use crate::term::pty::Pty;
-use crate::term::stream::ScreenStream;
 
 /// Drizzle's config, the file that it stands in, and the drizzle-kit that loaded it.
 #[derive(Debug, Clone)]
@@ -50,9 +42,7 @@ impl Drizzle {
 /// With the verdict, where it is not there or cannot be read.
 pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verdict> {
     config_file::find(cwd, named).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(Exit::Config, format!("{error}{cause}"))
-            .hint("name it with --config, or the project with --cwd")
+        Verdict::nothing(Exit::Config, with_causes(&error)).hint("name it with --config, or the project with --cwd")
     })
 }
 
@@ -65,8 +55,6 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     let Some(file) = find(cwd, shared.config.as_deref())? else { return Ok(None) };
     let kit = kit::held(shared, cwd)?;
     let started = Instant::now();
-    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     // Any command loads the config first, and is stopped then. This one would do no harm.
     let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
         "check:pg".into()
@@ -74,12 +62,8 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
         "check".into()
     }];
     let call = Call { cwd, args: &args, config: Some(&file), asks: false };
-    let pty = Pty::spawn(&kit.start(&call, &channel)).map_err(|error| kit::not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
     let mut reader = Reader::default();
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let run = driver::drive(stream, channel, deadlines, &mut reader)
-        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    let run = kit::start(None, |channel| kit.start(&call, channel))?.drive(shared, &mut reader)?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");
     console.hide(|secrets| secrets::add_variables(secrets, &reader.variables, &[]));
     if let Some(config) = &reader.config {

@@ -9,7 +9,7 @@ use crate::files;
 use crate::kit::command;
 use crate::migrations::journal::Surroundings;
 use crate::migrations::{Folder, FolderError, disk, lint};
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::sql::Dialect;
 
 /// Reads a migrations folder.
@@ -55,8 +55,7 @@ fn snapshots_of(version: &Version, dialect: Dialect) -> Option<u32> {
 
 /// Says why a migrations folder cannot be used.
 pub fn unusable(error: &FolderError) -> Verdict {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let verdict = Verdict::nothing(Exit::BadMigrations, format!("{error}{cause}"));
+    let verdict = Verdict::nothing(Exit::BadMigrations, with_causes(error));
     match error.hint() {
         Some(hint) => verdict.hint(hint),
         None => verdict,

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::Shared;
 use crate::command_name::CommandName;
 use crate::db::connection::url::Env;
-use crate::outcome::{Exit, Verdict};
+use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report;
@@ -110,10 +110,9 @@ pub fn unselected(error: &SelectError) -> Verdict {
 
 /// Returns the verdict where there is no policy to go by.
 pub fn policy_error(error: &PolicyError) -> Verdict {
-    let summary = match (error, std::error::Error::source(error)) {
-        (_, Some(cause)) => format!("{error}: {cause}"),
-        (PolicyError::Invalid { .. }, None) => format!("the policy cannot be used\n{error}"),
-        (_, None) => error.to_string(),
+    let summary = match error {
+        PolicyError::Invalid { .. } => format!("the policy cannot be used\n{error}"),
+        error => with_causes(error),
     };
     let verdict = Verdict::nothing(Exit::Config, summary);
     match error.hint() {

@@ -8,15 +8,16 @@ use std::path::Path;
 
 use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
-use crate::kit::driver::{self, Deadlines};
+use crate::kit::driver::{self, Deadlines, Supervisor};
 use crate::kit::hook_channel::HookChannel;
 use crate::kit::outcome::NEEDS_HOOK;
 use crate::kit::run::{Ending, Held, KitRun};
-use crate::outcome::{Exit, Verdict, signal_name};
+use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::project::reader::Reader;
+use crate::term::command::Command;
 use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
-use crate::term::stream::ScreenStream;
+use crate::term::stream::{FileRecorder, ScreenStream};
 
 /// The first version that this program does not drive yet.
 const TOO_NEW: u64 = 1;
@@ -32,8 +33,7 @@ pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
             LocateError::NotACommand { .. } => Exit::Usage,
             LocateError::Package { .. } => Exit::CannotRun,
         };
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Verdict::nothing(exit, format!("{error}{cause}")).hint(error.hint())
+        Verdict::nothing(exit, with_causes(&error)).hint(error.hint())
     })?;
     is_known(&kit)?;
     Ok(kit)
@@ -70,14 +70,8 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     if !kit.is_started_by_command() {
         return Ok(kit);
     }
-    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (channel, mail) = HookChannel::create().map_err(|error| no_hook_channel(&error))?;
-    let Some(command) = kit.probe(cwd, &channel) else { return Ok(kit) };
-    let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), None);
-    let KitRun { hello, ending, seen, .. } = driver::drive(stream, channel, deadlines, &mut Reader::default())
-        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    let started = start(None, |channel| kit.probe(cwd, channel))?;
+    let KitRun { hello, ending, seen, .. } = started.drive(shared, &mut Reader::default())?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
         let summary = format!("stopped by {} while drizzle-kit was tried", signal_name(signal));
@@ -102,6 +96,40 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     })
 }
 
+/// A drizzle-kit that runs in a terminal of its own, and waits for whoever drives it.
+pub struct Started {
+    stream: ScreenStream,
+    channel: HookChannel,
+}
+
+/// Starts drizzle-kit in a terminal, by the command that is made for the channel to its hook.
+///
+/// # Errors
+/// With the verdict, where it cannot be started.
+pub fn start(
+    recorder: Option<FileRecorder>,
+    command: impl FnOnce(&HookChannel) -> Command,
+) -> Result<Started, Verdict> {
+    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
+    let (channel, mail) = HookChannel::create().map_err(|error| no_hook_channel(&error))?;
+    let command = command(&channel);
+    tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
+    let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
+    Ok(Started { stream: ScreenStream::new(pty, interrupts, Some(mail), recorder), channel })
+}
+
+impl Started {
+    /// Drives drizzle-kit until it has ended or was stopped.
+    ///
+    /// # Errors
+    /// With the verdict, where the terminal itself fails; the process tree was stopped then.
+    pub fn drive(self, shared: &Shared, supervisor: &mut dyn Supervisor) -> Result<KitRun, Verdict> {
+        let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
+        driver::drive(self.stream, self.channel, deadlines, supervisor)
+            .map_err(|error| Verdict::internal("driving the terminal", &error))
+    }
+}
+
 /// Says why the hook and we have no pipes to speak through.
 pub fn no_hook_channel(error: &std::io::Error) -> Verdict {
     Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
@@ -109,6 +137,6 @@ pub fn no_hook_channel(error: &std::io::Error) -> Verdict {
 }
 
 /// Says why drizzle-kit was not started.
-pub fn not_started(error: &anyhow::Error) -> Verdict {
+fn not_started(error: &anyhow::Error) -> Verdict {
     Verdict::nothing(Exit::CannotRun, format!("starting drizzle-kit: {error}"))
 }

@@ -1,14 +1,13 @@
 //! What `status`, `migrate`, `sync` and `check` have in common: the folder, the database, and the history between them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::cli::{PlaceArgs, Shared};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
-use crate::db::Dsn;
 use crate::db::inspect::migrations_table::{self, MigrationsTable, Records};
 use crate::db::inspect::reach::Relation;
+use crate::db::{Dsn, limits};
 use crate::kit::config::Config;
 use crate::migrations::state::{self, Status};
 use crate::migrations::{Folder, Journal};
@@ -16,13 +15,9 @@ use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report;
-
 use crate::project::filters::Filters;
 use crate::project::target::{self, Place};
 use crate::project::{folder, unseen};
-
-/// Time for one look at the history.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// The folder and the database that belong together.
 pub struct MigrationsContext {
@@ -88,7 +83,7 @@ impl MigrationsContext {
     /// # Errors
     /// With the verdict, where the database cannot be asked.
     pub fn migrations_table(&self, clock: &Clock) -> Result<MigrationsTable, Verdict> {
-        let patience = LOOK.min(clock.rest());
+        let patience = limits::MIGRATIONS.min(clock.rest());
         let mut migrations_table = migrations_table::inspect(self.dsn(), &self.table, patience)
             .map_err(|error| unseen::verdict(&error, clock))?;
         let filters = self.filters();

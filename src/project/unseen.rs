@@ -12,35 +12,10 @@ pub fn verdict(error: &ConnectError, clock: &Clock) -> Verdict {
             let summary = format!("stopped by {}, before consent", signal_name(*signal));
             Verdict::nothing(Exit::Signal(*signal), summary)
         }
-        error if clock.is_over() && is_silence(error) => {
+        error if clock.is_over() && error.is_silence() => {
             Verdict::nothing(Exit::Timeout, format!("{error}, before consent")).hint(error.hint())
         }
         error => unavailable(error),
-    }
-}
-
-/// Tells whether no answer came in time. Our own limits in the server say so with a SQLSTATE: `lock_timeout` with
-/// 55P03, `statement_timeout` with 57014.
-fn is_silence(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Mute { .. } | ConnectError::TimedOut { .. } => true,
-        ConnectError::Other { sqlstate: Some(sqlstate), .. } => matches!(sqlstate.as_str(), "55P03" | "57014"),
-        ConnectError::Refused { .. }
-        | ConnectError::UnknownHost { .. }
-        | ConnectError::Unreachable { .. }
-        | ConnectError::HungUp { .. }
-        | ConnectError::NotPostgres { .. }
-        | ConnectError::Tls { .. }
-        | ConnectError::WrongPassword { .. }
-        | ConnectError::NoPassword { .. }
-        | ConnectError::LoginRefused { .. }
-        | ConnectError::UnknownDatabase { .. }
-        | ConnectError::OptionsRefused { .. }
-        | ConnectError::TooMany { .. }
-        | ConnectError::StartingUp { .. }
-        | ConnectError::Interrupted { .. }
-        | ConnectError::Leftovers { .. }
-        | ConnectError::Other { .. } => false,
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::command_name::CommandName;
-use crate::db::Dsn;
 use crate::db::inspect::noop::{self, Wanted};
 use crate::db::inspect::reach::Relation;
+use crate::db::{Dsn, limits};
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -24,9 +23,6 @@ use crate::run::story;
 use crate::sql;
 use crate::sql::noop::Setting;
 use crate::sql::setting;
-
-/// Time for our own look at the columns.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// A database, and the project whose schema files it is compared with.
 pub struct Unpushed<'a> {
@@ -72,9 +68,8 @@ impl Unpushed<'_> {
         let wanted: Vec<Option<Wanted>> = statements.iter().map(|statement| wanted(&statement.sql)).collect();
         let asked: Vec<Wanted> = wanted.iter().flatten().cloned().collect();
         let idle = match self.dsn() {
-            Some(dsn) if !asked.is_empty() => {
-                noop::repeated(&dsn, &asked, LOOK.min(clock.rest())).map_err(|error| unseen::verdict(&error, clock))?
-            }
+            Some(dsn) if !asked.is_empty() => noop::repeated(&dsn, &asked, limits::NOOPS.min(clock.rest()))
+                .map_err(|error| unseen::verdict(&error, clock))?,
             _ => vec![false; asked.len()],
         };
         let mut idle = idle.into_iter();

@@ -7,7 +7,7 @@ use crate::kit::session::Answer;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::policy::model::Apply;
-use crate::policy::{Decision, decide};
+use crate::policy::{Decision, Refusal, TablesByName, decide};
 use crate::run::consent::{self, Consented};
 use crate::run::context::{Cleared, Starting};
 use crate::run::gate::owners::Owners;
@@ -54,11 +54,8 @@ pub(super) fn answer(
         }
         Some(_) | None => {}
     }
-    let truncated = {
-        let tables_named = |table: &str| cleared.tables_named(table);
-        let scope = cleared.scope(start.spec, &record.answers, &tables_named);
-        gate::chosen_truncation(prompt, &answered.decision, &scope)
-    };
+    let scope = cleared.scope(start.spec, &record.answers);
+    let truncated = gate::chosen_truncation(prompt, &answered.decision, &scope);
     let recheck = answered.basis.map(|basis| Recheck {
         policy: cleared.policy.clone(),
         schemas: cleared.files.schemas.clone(),
@@ -88,17 +85,8 @@ pub(super) fn answer(
             Answer::Choose(choice)
         }
         Decision::Refuse(refusal) => {
-            // What was not planned is not executed anyway; the plan is what has to be looked at then.
-            if let (Some(plan), true) = (start.lent.plan, is_last)
-                && let Some(reason) = consent::other_statements(plan, cleared, record)
-            {
-                record.stop(Stop::Stale(reason));
-                record.answers.because("the plan");
-                return Answer::Decline;
-            }
-            record.answers.because(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
-            record.refuse(&refusal);
-            Answer::Decline
+            let plan = start.lent.plan.filter(|_| is_last);
+            refused(&refusal, plan, cleared, record)
         }
         Decision::Unclear(doubt) => {
             record.answers.because("");
@@ -109,17 +97,31 @@ pub(super) fn answer(
     }
 }
 
+/// Declines what the policy refuses, given the plan that the last question is held to.
+fn refused(refusal: &Refusal, plan: Option<&PlanFile>, cleared: &Cleared, record: &mut RunRecord) -> Answer {
+    // What was not planned is not executed anyway; the plan is what has to be looked at then.
+    if let Some(plan) = plan
+        && let Some(reason) = consent::other_statements(plan, cleared, record)
+    {
+        record.stop(Stop::Stale(reason));
+        record.answers.because("the plan");
+        return Answer::Decline;
+    }
+    record.answers.because(refusal.because.as_ref().map(ToString::to_string).unwrap_or_default());
+    record.refuse(refusal);
+    Answer::Decline
+}
+
 /// Has the gate answer a question, with all that this run knows.
 fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRecord) -> (Answered, Owners) {
     let owners = Owners::of(&cleared.files.out, cleared.place.dialect, start.cwd, cleared.files.schema.as_ref());
-    let tables_named = |table: &str| cleared.tables_named(table);
-    let scope = cleared.scope(start.spec, &record.answers, &tables_named);
+    let scope = cleared.scope(start.spec, &record.answers);
     let gate = Gate {
         policy: &cleared.policy,
         scope: &scope,
         dialect: cleared.place.dialect,
         in_transaction: cleared.apply == Apply::Transaction,
-        current_schema: cleared.sessions.server.as_ref().and_then(|server| server.current_schema.as_deref()),
+        current_schema: cleared.sessions.server.as_ref().and_then(|server| server.search_path.first.as_deref()),
         kept: &cleared.kept,
         row_policies: &record.answers.row_policies,
         truncated: &record.answers.truncated,
@@ -135,11 +137,11 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
 
 /// Finds out, at the first question, which schemas have a table of which name.
 fn know_tables(start: &Starting, cleared: &mut Cleared) -> Result<(), ConnectError> {
-    if cleared.looks.tables.is_none()
+    if !cleared.looks.tables.is_known()
         && let Some(connection) = cleared.connection(start)
     {
         let tables = backends::tables_by_name(connection, start.patience())?;
-        cleared.looks.tables = Some(tables);
+        cleared.looks.tables = TablesByName::known(tables);
     }
     Ok(())
 }
@@ -177,11 +179,8 @@ fn as_planned(
     let _ = know_tables(start, cleared);
     let (_, because) = cleared.policy.hazard(Hazard::AddUnique);
     let decision = Decision::Choose { choice, because, warnings: Vec::new() };
-    let truncated = {
-        let tables_named = |table: &str| cleared.tables_named(table);
-        let scope = cleared.scope(start.spec, &record.answers, &tables_named);
-        gate::chosen_truncation(prompt, &decision, &scope)
-    };
+    let scope = cleared.scope(start.spec, &record.answers);
+    let truncated = gate::chosen_truncation(prompt, &decision, &scope);
     record.answers.truncated.extend(truncated);
     record.answers.renamed.extend(decide::renamed(prompt, choice, &cleared.files.schemas));
     record.answers.answered.push((prompt.clone(), choice));

@@ -1,6 +1,6 @@
 //! What a run begins with, and what is known once drizzle's config was read and the run may go on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::db::inspect::fingerprint::Fingerprint;
 use crate::db::inspect::reach::Relation;
-use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server};
+use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server, limits};
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::Engine;
 use crate::kit::listing::Unlisted;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::policy::model::Apply;
-use crate::policy::{Policies, Policy, Scope};
+use crate::policy::{Policies, Policy, Scope, TablesByName};
 use crate::project::unseen;
 use crate::run::gate::sqlite::{Knows, Switch};
 use crate::run::plan_file::PlanFile;
@@ -26,9 +26,6 @@ use crate::run::record::Answers;
 use crate::run::spec::{Locking, RunSpec};
 use crate::run::transaction::Transaction;
 use crate::sql::{self, Dialect};
-
-/// Time for our own look at the database. A server that is silent for longer is called unavailable.
-const LOOK: Duration = Duration::from_secs(10);
 
 /// What our sessions call themselves that are not ended with a run.
 pub(super) const OURSELVES: &str = "drizzle-pilot";
@@ -82,7 +79,7 @@ pub(super) struct Starting<'a> {
 impl Starting<'_> {
     /// Returns how long one look at the database may take.
     pub(super) fn patience(&self) -> Duration {
-        LOOK.min(self.clock.rest())
+        limits::LOOK.min(self.clock.rest())
     }
 
     /// Returns the verdict for a look of ours that saw nothing.
@@ -174,9 +171,8 @@ pub(super) struct Looks {
     pub lock: Option<AdvisoryLock>,
     /// Where no lock is held, another connection.
     pub connection: Option<Connection>,
-    /// The schemas of each table name, as the first question of this run found them: drizzle-kit reads its own picture
-    /// once as well.
-    pub tables: Option<BTreeMap<String, Vec<String>>>,
+    /// The tables, as the first question of this run found them: drizzle-kit reads its own picture once as well.
+    pub tables: TablesByName,
 }
 
 /// What the sessions of drizzle-kit are.
@@ -215,21 +211,11 @@ impl Cleared {
         self.lock(start).map(AdvisoryLock::connection).or(self.looks.connection.as_ref())
     }
 
-    /// Returns the schemas that have a table of this name; none where that is not known.
-    pub(super) fn tables_named(&self, table: &str) -> Option<Vec<String>> {
-        Some(self.looks.tables.as_ref()?.get(table).cloned().unwrap_or_default())
-    }
-
     /// Returns what names mean in this run.
-    pub(super) fn scope<'s>(
-        &'s self,
-        spec: &RunSpec,
-        answers: &'s Answers,
-        tables_named: &'s dyn Fn(&str) -> Option<Vec<String>>,
-    ) -> Scope<'s> {
+    pub(super) fn scope<'s>(&'s self, spec: &RunSpec, answers: &'s Answers) -> Scope<'s> {
         Scope {
             schemas: &self.files.schemas,
-            tables_named,
+            tables: &self.looks.tables,
             renamed: &answers.renamed,
             accept_data_loss: spec.accept_data_loss,
         }

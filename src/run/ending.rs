@@ -20,8 +20,8 @@ pub(super) enum Ending {
     Over(Verdict),
     /// The plan stands, in these words, and may be written to a file.
     Planned(String),
-    /// The statements are approved, and are to be run in one transaction.
-    Approved,
+    /// The statements are approved, and are to be run in one transaction. With this, where nobody does.
+    Approved(Verdict),
     /// With this; unless the database cannot be reached, which drizzle-kit did not say.
     UnlessUnreachable(Verdict),
 }
@@ -180,7 +180,12 @@ fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
     }
     let n_refused = record.report.refusals.len();
     match &record.approval {
-        Approval::Transaction if n_refused == 0 => return Ending::Approved,
+        Approval::Transaction if n_refused == 0 => {
+            return Ending::Approved(Verdict::nothing(
+                Exit::Changes,
+                "the policy allows the statements, and they were not run",
+            ));
+        }
         _ if n_refused == 0 && spec.only_plans() => {
             return Ending::Planned(match record.report.statements.len() {
                 1 => "1 statement, which the policy allows".to_owned(),
@@ -427,7 +432,7 @@ mod tests {
             Ending::Over(verdict) => told("over", &verdict),
             Ending::UnlessUnreachable(verdict) => told("unless-unreachable", &verdict),
             Ending::Planned(_) => "planned".to_owned(),
-            Ending::Approved => "approved".to_owned(),
+            Ending::Approved(_) => "approved".to_owned(),
         };
         assert_eq!(ended, expected);
     }

@@ -1,21 +1,17 @@
 //! What may still run in the server after drizzle-kit was stopped: ends it, or says that nobody knows.
 
-use std::time::Duration;
-
 use crate::db::inspect::backends;
+use crate::db::limits;
 use crate::kit::engine::Engine;
 use crate::output::console::Console;
 use crate::run::context::{Cleared, Starting};
 use crate::run::record::{Approval, RunRecord};
 
-/// Time for the server to end what drizzle-kit left running there.
-const CLEANUP: Duration = Duration::from_secs(3);
-
 /// Makes sure that no statement of a stopped drizzle-kit goes on in the server, and says so.
 #[tracing::instrument(name = "leftovers", skip_all)]
 pub(super) fn end(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
     let Some(dsn) = start.of_this_run(cleared) else { return };
-    match backends::end_leftovers(dsn, &start.run_id, CLEANUP) {
+    match backends::end_leftovers(dsn, &start.run_id, limits::CLEANUP) {
         Ok(ended) if ended.n_terminated > 0 => {
             let n = ended.n_terminated;
             console

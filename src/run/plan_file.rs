@@ -2,6 +2,7 @@
 //!
 //! The digest tells an edited file from one that was not. It is no signature: who can write the file can also make it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -21,15 +22,33 @@ use crate::policy::model::Apply;
 /// The version of the format.
 const SCHEMA: u32 = 1;
 
-/// A plan, as it is written and read.
+/// A plan, as it is written and read. In the file the keys of its parts stand among its own, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlanFile {
     /// The version of this format: 1.
     schema: u32,
     /// When it was made, and until when it may be used (RFC 3339).
     made: String,
     expires: String,
+    #[serde(flatten)]
+    place: Place,
+    #[serde(flatten)]
+    surroundings: Surroundings,
+    questions: Vec<Question>,
+    statements: Vec<String>,
+    /// SHA-256 of the catalog, and the catalog as lines, so that a later push can say what moved.
+    catalog: String,
+    catalog_lines: Vec<String>,
+    /// SHA-256 of all of the above.
+    digest: String,
+    /// Keys of no plan. serde refuses unknown keys only where nothing is flattened, so [`PlanFile::parse`] does.
+    #[serde(flatten)]
+    unknown: BTreeMap<String, serde_json::Value>,
+}
+
+/// The database that a plan was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
     /// Host, port, database and user.
     target: String,
     database: String,
@@ -38,22 +57,6 @@ pub struct PlanFile {
     /// The number of the database; 0 in plans that are older than this field, which fit nothing any more.
     #[serde(default)]
     oid: u32,
-    kit: Option<String>,
-    /// SHA-256 of the policy file; none for the built-in policy.
-    policy: Option<String>,
-    profile: Option<String>,
-    accept_data_loss: bool,
-    /// Who executes the statements, for which the policy may have them otherwise than drizzle-kit does.
-    apply: Apply,
-    /// SHA-256 of the schema files that drizzle's config names.
-    schema_files: String,
-    questions: Vec<Question>,
-    statements: Vec<String>,
-    /// SHA-256 of the catalog, and the catalog as lines, so that a later push can say what moved.
-    catalog: String,
-    catalog_lines: Vec<String>,
-    /// SHA-256 of all of the above.
-    digest: String,
 }
 
 /// A question that was answered before the last one.
@@ -66,13 +69,16 @@ struct Question {
 }
 
 /// What a plan depends on beside the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Surroundings {
     pub kit: Option<String>,
+    /// SHA-256 of the policy file; none for the built-in policy.
     pub policy: Option<String>,
     pub profile: Option<String>,
     pub accept_data_loss: bool,
+    /// Who executes the statements, for which the policy may have them otherwise than drizzle-kit does.
     pub apply: Apply,
+    /// SHA-256 of the schema files that drizzle's config names.
     pub schema_files: String,
 }
 
@@ -110,26 +116,19 @@ impl PlanFile {
         lifetime: Duration,
     ) -> PlanFile {
         let now = SystemTime::now();
-        let Surroundings { kit, policy, profile, accept_data_loss, apply, schema_files } = surroundings;
+        let Identity { system_identifier, database, oid } = seen.identity.clone();
         let mut plan = PlanFile {
             schema: SCHEMA,
             made: humantime::format_rfc3339_seconds(now).to_string(),
             expires: humantime::format_rfc3339_seconds(now + lifetime).to_string(),
-            target,
-            database: seen.identity.database.clone(),
-            server: seen.identity.system_identifier.clone(),
-            oid: seen.identity.oid,
-            kit,
-            policy,
-            profile,
-            accept_data_loss,
-            apply,
-            schema_files,
+            place: Place { target, database, server: system_identifier, oid },
+            surroundings,
             questions: answered.iter().map(|(prompt, chosen)| Question::of(prompt, *chosen)).collect(),
             statements,
             catalog: seen.digest(),
             catalog_lines: seen.lines.clone(),
             digest: String::new(),
+            unknown: BTreeMap::new(),
         };
         plan.digest = plan.compute();
         plan
@@ -143,7 +142,7 @@ impl PlanFile {
         let shown = path.display().to_string();
         let text = files::text(path, files::CODE).map_err(|source| PlanError::Read { path: shown.clone(), source })?;
         let malformed = |reason: String| PlanError::Malformed { path: shown.clone(), reason };
-        let plan: PlanFile = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let plan = PlanFile::parse(text.as_bytes()).map_err(malformed)?;
         if plan.schema != SCHEMA {
             return Err(malformed(format!("it has the format {}", plan.schema)));
         }
@@ -157,6 +156,14 @@ impl PlanFile {
         Ok(plan)
     }
 
+    fn parse(text: &[u8]) -> Result<PlanFile, String> {
+        let plan: PlanFile = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        match plan.unknown.keys().next() {
+            Some(key) => Err(format!("unknown field `{key}`")),
+            None => Ok(plan),
+        }
+    }
+
     /// Makes room for a plan: an older one goes, so that it is not taken for the new one where none is written.
     ///
     /// # Errors
@@ -166,7 +173,7 @@ impl PlanFile {
         let Some(bytes) = files::read_if_there(path, files::CODE).map_err(|error| format!("{shown}: {error}"))? else {
             return Ok(());
         };
-        if serde_json::from_slice::<PlanFile>(&bytes).is_err() {
+        if PlanFile::parse(&bytes).is_err() {
             return Err(format!("{shown} is there, is no plan, and is not overwritten"));
         }
         fs::remove_file(path).map_err(|error| format!("{shown}: {error}"))
@@ -188,7 +195,7 @@ impl PlanFile {
 
     /// Returns who executes the statements.
     pub fn apply(&self) -> Apply {
-        self.apply
+        self.surroundings.apply
     }
 
     /// Returns the statements as they would run, in their order.
@@ -198,12 +205,9 @@ impl PlanFile {
 
     /// Returns the database as it was seen.
     pub fn expected(&self) -> Expected {
+        let Place { server, database, oid, .. } = self.place.clone();
         Expected {
-            identity: Identity {
-                system_identifier: self.server.clone(),
-                database: self.database.clone(),
-                oid: self.oid,
-            },
+            identity: Identity { system_identifier: server, database, oid },
             digest: self.catalog.clone(),
             lines: Some(self.catalog_lines.clone()),
         }
@@ -212,30 +216,34 @@ impl PlanFile {
     /// Says what in the surroundings is not as it was.
     pub fn moved(&self, now: &Surroundings) -> Option<String> {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let Surroundings { kit, policy, profile, accept_data_loss, apply, schema_files } = now;
-        if self.kit != *kit {
-            return Some(format!("drizzle-kit is {} and was {}", shown(kit), shown(&self.kit)));
+        let then = &self.surroundings;
+        if then.kit != now.kit {
+            return Some(format!("drizzle-kit is {} and was {}", shown(&now.kit), shown(&then.kit)));
         }
-        if self.profile != *profile {
-            return Some(format!("the profile is {} and was {}", shown(profile), shown(&self.profile)));
+        if then.profile != now.profile {
+            return Some(format!("the profile is {} and was {}", shown(&now.profile), shown(&then.profile)));
         }
-        if self.policy != *policy {
+        if then.policy != now.policy {
             return Some("the policy file is another one, or was changed".to_owned());
         }
-        if self.accept_data_loss != *accept_data_loss {
+        if then.accept_data_loss != now.accept_data_loss {
             return Some("--accept-data-loss is given to one of the two commands only".to_owned());
         }
-        if self.apply != *apply {
+        if then.apply != now.apply {
             let name = |apply: &Apply| apply.to_possible_value().expect("no value is hidden").get_name().to_owned();
-            return Some(format!("the plan was made for --apply {}, and not for {}", name(&self.apply), name(apply)));
+            return Some(format!(
+                "the plan was made for --apply {}, and not for {}",
+                name(&then.apply),
+                name(&now.apply)
+            ));
         }
-        (self.schema_files != *schema_files).then(|| "the schema files were changed".to_owned())
+        (then.schema_files != now.schema_files).then(|| "the schema files were changed".to_owned())
     }
 
     /// Says what in the database is not as it was. A copy of a server has its identifier, so the address counts too.
     pub fn elsewhere(&self, target: &str, seen: &Fingerprint) -> Option<String> {
-        if self.target != target {
-            return Some(format!("the target is {target}, and was {}", self.target));
+        if self.place.target != target {
+            return Some(format!("the target is {target}, and was {}", self.place.target));
         }
         let Expected { identity, digest, .. } = self.expected();
         if identity != seen.identity {
@@ -288,6 +296,63 @@ mod tests {
         let identity = Identity { system_identifier: Some("7".to_owned()), database: "app".to_owned(), oid: 1 };
         let seen = Fingerprint { identity, lines: vec!["schema|public|".to_owned()] };
         PlanFile::new("h:5432/app".to_owned(), surroundings, &[], vec!["DROP TABLE a;".to_owned()], &seen, lifetime)
+    }
+
+    /// The file as every version of this format writes it: the order counts for its digest.
+    const WRITTEN: &str = r#"{
+  "schema": 1,
+  "made": "2026-01-02T03:04:05Z",
+  "expires": "2026-01-02T03:14:05Z",
+  "target": "h:5432/app",
+  "database": "app",
+  "server": "7",
+  "oid": 1,
+  "kit": "0.31.11",
+  "policy": null,
+  "profile": null,
+  "accept_data_loss": false,
+  "apply": "kit",
+  "schema_files": "abc",
+  "questions": [
+    {
+      "question": "Is it new?",
+      "choices": [
+        "yes",
+        "no"
+      ],
+      "chosen": 1
+    }
+  ],
+  "statements": [
+    "DROP TABLE a;"
+  ],
+  "catalog": "def",
+  "catalog_lines": [
+    "schema|public|"
+  ],
+  "digest": ""
+}"#;
+
+    #[test]
+    fn the_format_is_what_it_was() {
+        let plan = PlanFile::parse(WRITTEN.as_bytes()).expect("it is a plan");
+        assert_eq!(serde_json::to_string_pretty(&plan).expect("it can be written"), WRITTEN);
+        assert_eq!(plan.compute(), "03ae7f3ab324008eb98d98b2a067b612a47bb298a284635ebc14d9156e534d63");
+        let without_oid = WRITTEN.replace("  \"oid\": 1,\n", "");
+        assert_eq!(PlanFile::parse(without_oid.as_bytes()).map(|plan| plan.place.oid), Ok(0));
+    }
+
+    #[test]
+    fn a_file_with_another_key_is_no_plan() {
+        let reason = |old: &str, new: &str| {
+            let text = WRITTEN.replacen(old, new, 1);
+            assert_ne!(text, WRITTEN);
+            PlanFile::parse(text.as_bytes()).expect_err("it is no plan")
+        };
+        assert_eq!(reason("\"kit\"", "\"extra\": 1, \"kit\""), "unknown field `extra`");
+        assert!(reason("\"chosen\"", "\"extra\": 1, \"chosen\"").starts_with("unknown field `extra`"));
+        assert!(reason("\"kit\"", "\"oid\": 2, \"kit\"").starts_with("duplicate field `oid`"));
+        assert!(reason("\"database\": \"app\",", "").starts_with("missing field `database`"));
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn judge_pending(
     }
     let assessed = sql::assess(&statements, dialect, &sql::Facts::default());
     let stakes = gate::sqlite::taken_along(&assessed, knows);
-    let decision = decide::stakes(&cleared.policy, &stakes, &cleared.scope(start.spec, &record.answers, &|_| None));
+    let decision = decide::stakes(&cleared.policy, &stakes, &cleared.scope(start.spec, &record.answers));
     match decision {
         Ok(consent) => {
             consent.warnings.iter().for_each(|warning| console.warn_in(record.report, warning));

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::command_name::CommandName;
+use crate::db::limits;
 use crate::kit::config::Overlay;
 use crate::outcome::Database;
 use crate::output::record::View;
@@ -74,11 +75,9 @@ pub enum Locking {
 impl Locking {
     /// Returns how long the run waits for others who hold what it needs in the database.
     pub fn wait(self) -> Duration {
-        /// However long it waits for another run: nobody else can write meanwhile.
-        const MOST: Duration = Duration::from_secs(10);
         match self {
-            Locking::Take { wait, .. } => wait.min(MOST),
-            Locking::None | Locking::Held => MOST,
+            Locking::Take { wait, .. } => wait.min(limits::TABLES),
+            Locking::None | Locking::Held => limits::TABLES,
         }
     }
 }

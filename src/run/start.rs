@@ -3,15 +3,13 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Format, Shared};
 use crate::clock::Clock;
 use crate::db::connection::preflight;
 use crate::db::{AdvisoryLock, Connection};
 use crate::kit::command::{Call, Kit};
-use crate::kit::driver::{self, Deadlines};
-use crate::kit::hook_channel::HookChannel;
 use crate::kit::run::{Ending as KitEnding, KitRun};
 use crate::kit::schema_files;
 use crate::outcome::{Exit, Verdict};
@@ -30,16 +28,23 @@ use crate::run::transaction::Transaction;
 use crate::run::{clearance, kit_args, leftovers, permission, shown, type_change};
 use crate::sql::Dialect;
 use crate::term::ended::Ended;
-use crate::term::interrupts::Interrupts;
-use crate::term::pty::Pty;
-use crate::term::stream::{FileRecorder, ScreenStream};
+use crate::term::stream::FileRecorder;
 
 /// What a run came to.
 #[derive(Debug)]
-pub(super) enum Finished {
-    Over(Verdict),
-    /// The statements are approved, and are to be run in one transaction, under this lock if the run took one.
-    Approved(Box<Transaction>, Option<Box<AdvisoryLock>>),
+pub(super) struct Finished {
+    /// How it ended, unless more is done now.
+    pub verdict: Verdict,
+    /// What was approved to be run in one transaction.
+    pub approved: Option<Approved>,
+}
+
+/// Statements that are approved.
+#[derive(Debug)]
+pub(super) struct Approved {
+    pub transaction: Box<Transaction>,
+    /// The lock, if the run took one: it goes along with what is left to do under it.
+    pub advisory_lock: Option<AdvisoryLock>,
 }
 
 /// Runs drizzle-kit: policy, guards, kit, files to write, start, drive, judge. An early end is an `Err` with its verdict.
@@ -51,10 +56,10 @@ pub(super) fn run(
     shared: &Shared,
     spec: &RunSpec,
     lent: &Lent,
+    clock: Clock,
     console: &mut Console,
     record: &mut Record,
 ) -> Result<Finished, Verdict> {
-    let clock = Clock::new(Instant::now(), shared.timeout);
     kit_args::refuse_force(shared, spec)?;
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, record)?;
@@ -96,17 +101,11 @@ fn drive<'a>(
         return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
     }
     let recorder = recorder(shared, spec, kit, console)?;
-    let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
-    let (channel, mail) = HookChannel::create().map_err(|error| kit::no_hook_channel(&error))?;
     let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
-    let command = kit.start(&call, &channel);
-    tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
-    let pty = Pty::spawn(&command).map_err(|error| kit::not_started(&error))?;
-    let deadlines = Deadlines { whole: shared.timeout, idle: shared.idle_timeout };
-    let stream = ScreenStream::new(pty, interrupts, Some(mail), recorder);
+    let started = kit::start(recorder, |channel| kit.start(&call, channel))?;
     let mut supervisor = Supervisor::new(start, record, console);
     // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
-    let run = catch_unwind(AssertUnwindSafe(|| driver::drive(stream, channel, deadlines, &mut supervisor)));
+    let run = catch_unwind(AssertUnwindSafe(|| started.drive(shared, &mut supervisor)));
     let mut supervised = supervisor.end();
     let Supervised { record, cleared, console } = &mut supervised;
     if let Some(cleared) = cleared
@@ -114,9 +113,7 @@ fn drive<'a>(
     {
         leftovers::end(start, cleared, record, console);
     }
-    let run = run
-        .unwrap_or_else(|panic| resume_unwind(panic))
-        .map_err(|error| Verdict::internal("driving the terminal", &error))?;
+    let run = run.unwrap_or_else(|panic| resume_unwind(panic))?;
     if let Some(cleared) = cleared
         && !matches!(run.ending, KitEnding::Finished(_))
     {
@@ -148,21 +145,19 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
             Some(diagnosed) => ending::unreachable(diagnosed, &otherwise),
             None => otherwise,
         },
-        Ending::Approved => {
-            if let Some(cleared) = &mut cleared
-                && let Some(transaction) = cleared.transaction.take()
-            {
-                // The lock goes along with what is left to do under it.
-                return Finished::Approved(transaction, cleared.looks.lock.take().map(Box::new));
-            }
-            Verdict::internal("running the statements", &std::io::Error::other("they were not kept"))
+        Ending::Approved(verdict) => {
+            let approved = cleared.as_mut().and_then(|cleared| {
+                let transaction = cleared.transaction.take()?;
+                Some(Approved { transaction, advisory_lock: cleared.looks.lock.take() })
+            });
+            return Finished { verdict, approved };
         }
     };
     let verdict = match &cleared {
         Some(cleared) => with_type_changes(start, cleared, &record, verdict),
         None => verdict,
     };
-    Finished::Over(with_kit_text(start, run, record.report, console, verdict))
+    Finished { verdict: with_kit_text(start, run, record.report, console, verdict), approved: None }
 }
 
 /// Shows what drizzle-kit printed: as the result, where that is what it was run for, and else where it explains the ending.
@@ -231,8 +226,7 @@ fn with_type_changes(start: &Starting, cleared: &Cleared, record: &RunRecord, ve
     match &cleared.place.dsn {
         Some(dsn) if concerns_types => {
             let advice = type_change::advise(dsn, &record.statements(), start.patience());
-            let tables_named = |table: &str| cleared.tables_named(table);
-            let scope = cleared.scope(start.spec, &record.answers, &tables_named);
+            let scope = cleared.scope(start.spec, &record.answers);
             type_change::add(verdict, advice.with_lines(&cleared.policy, &scope))
         }
         _ => verdict,

@@ -9,18 +9,19 @@ use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::run::context::Lent;
 use crate::run::spec::RunSpec;
-use crate::run::start::{self, Finished};
+use crate::run::start::{self, Approved, Finished};
 use crate::run::transaction::{self, Committed, Transaction};
 
 /// Runs drizzle-kit and, where its statements are approved for that, executes them in one transaction.
 #[tracing::instrument(skip_all)]
 pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, record: &mut Record) -> Verdict {
     let clock = Clock::new(Instant::now(), shared.timeout);
-    let (transaction, advisory_lock) = match start::run(shared, spec, lent, console, record) {
-        Ok(Finished::Over(verdict)) | Err(verdict) => return verdict,
-        Ok(Finished::Approved(transaction, advisory_lock)) => (transaction, advisory_lock),
+    let Finished { verdict, approved } = match start::run(shared, spec, lent, clock, console, record) {
+        Ok(finished) => finished,
+        Err(verdict) => return verdict,
     };
-    match transaction::apply(&transaction, spec.lock, advisory_lock.as_deref().or(lent.lock), &clock, console, record) {
+    let Some(Approved { transaction, advisory_lock }) = approved else { return verdict };
+    match transaction::apply(&transaction, advisory_lock.as_ref().or(lent.lock), &clock, console, record) {
         Ok(committed) => {
             let (verdict, look) = look(
                 &Shared { timeout: clock.rest(), ..shared.clone() },
@@ -40,12 +41,9 @@ pub fn look(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console)
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
     let lent = &Lent::schema_sql(lent.schema_sql);
     let mut record = Record::silent(shared.profile.as_deref());
-    match start::run(&shared, spec, lent, console, &mut record) {
-        Ok(Finished::Over(verdict)) | Err(verdict) => (verdict, record),
-        Ok(Finished::Approved(..)) => {
-            (Verdict::internal("looking again", &std::io::Error::other("a look approves nothing")), record)
-        }
-    }
+    let clock = Clock::new(Instant::now(), shared.timeout);
+    let ended = start::run(&shared, spec, lent, clock, console, &mut record);
+    (ended.map_or_else(|verdict| verdict, |finished| finished.verdict), record)
 }
 
 /// Says how a run ends whose statements were committed, by what drizzle-kit then says is left to do.

@@ -1,24 +1,19 @@
 //! Runs the statements that the policy consents to in one transaction, and judges once more what is at stake while nobody
 //! else can write.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::db::change::apply::{self, ApplyError, Check, Cut, Expected, Fault, Hold, Run, Script, TransactionError};
-use crate::db::{AdvisoryLock, Dsn};
+use crate::db::change::apply::{ApplyError, Begun, Cut, Executed, Expected, Fault, Hold, Run, TransactionError};
+use crate::db::{AdvisoryLock, Dsn, limits};
 use crate::outcome::{Database, Error, Exit, Verdict, signal_name};
 use crate::output::console::Console;
 use crate::output::record::Record;
 use crate::output::report;
 use crate::project::unseen;
 use crate::run::gate::recheck::{Recheck, counted_now};
-use crate::run::spec::Locking;
 use crate::run::{advice, type_change};
-
-/// How long the reply to COMMIT may take, where less than that is left of the run's time.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Statements to run in one transaction, and where.
 #[derive(Debug)]
@@ -29,6 +24,8 @@ pub struct Transaction {
     pub statements: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
+    /// How long it waits for others who hold what it needs.
+    pub lock_wait: Duration,
     /// What the policy is asked again, once nobody else can write.
     pub recheck: Recheck,
 }
@@ -52,7 +49,6 @@ impl fmt::Display for Committed {
 #[tracing::instrument(name = "transaction", skip_all)]
 pub fn apply(
     transaction: &Transaction,
-    lock: Locking,
     advisory_lock: Option<&AdvisoryLock>,
     clock: &Clock,
     console: &mut Console,
@@ -60,41 +56,35 @@ pub fn apply(
 ) -> Result<Committed, Verdict> {
     let rest = clock.rest();
     let recheck = &transaction.recheck;
-    let script = Script { statements: transaction.statements.clone(), expected: Some(transaction.expected.clone()) };
     let application_name = format!("{} apply", transaction.run_id);
     let run = Run {
         application_name: &application_name,
         lock: advisory_lock.map_or(Hold::Take, Hold::Held),
-        lock_timeout: lock.wait().min(rest),
+        lock_timeout: transaction.lock_wait.min(rest),
         statement_timeout: Some(rest),
         deadline: rest,
-        commit_patience: COMMIT_PATIENCE,
+        commit_patience: limits::COMMIT,
     };
-    console.say(&format!("running {} in one transaction", statements(script.statements.len())));
-    let (wanted, judged) = (recheck.wanted(), RefCell::new(None));
-    let allows = |now| {
-        let rechecked = recheck.again(now);
-        let allows = rechecked.outcome.is_ok();
-        *judged.borrow_mut() = Some(rechecked);
-        allows
-    };
-    let check = Check { tables: &recheck.basis.tables, wanted: &wanted, allows: &allows };
-    let applied = apply::apply_checked(&transaction.dsn, &script, &check, &run);
-    if let Some(rechecked) = judged.into_inner() {
-        record.statements = rechecked.statements;
-        match rechecked.outcome {
-            Ok(rejudged) => {
-                rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
-                record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
-            }
-            Err(refusal) => {
-                record.refusals.push(report::Refusal::of(&refusal));
-                let summary = "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
-                return Err(Verdict::nothing(Exit::Refused, summary));
-            }
+    let stopped = |error: ApplyError| with_type_change(transaction, &error, clock);
+    console.say(&format!("running {} in one transaction", statements(transaction.statements.len())));
+    let begun = Begun::begin(&transaction.dsn, Some(&transaction.expected), &recheck.basis.tables, &run);
+    let (begun, now) = begun.and_then(|begun| begun.look(&recheck.wanted())).map_err(stopped)?;
+    let rechecked = recheck.again(now);
+    record.statements = rechecked.statements;
+    let rejudged = match rechecked.outcome {
+        Ok(rejudged) => rejudged,
+        Err(refusal) => {
+            record.refusals.push(report::Refusal::of(&refusal));
+            let summary =
+                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+            return Err(Verdict::nothing(Exit::Refused, summary));
         }
-    }
-    let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
+    };
+    let applied = begun.execute(&transaction.statements).and_then(Executed::commit);
+    // Others wait for the locks: nothing is said before they are given back.
+    rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
+    record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
+    let applied = applied.map_err(stopped)?;
     let committed = Committed { n_statements: applied.n_statements };
     tracing::info!(n_statements = applied.n_statements, "committed");
     if let Some(signal) = applied.signal {
@@ -125,7 +115,6 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
     let exit = match error {
         ApplyError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
         ApplyError::Transaction(error) => exit_of(error),
-        ApplyError::NotAllowed => Exit::Refused,
         ApplyError::Moved { .. } => Exit::StalePlan,
         ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,

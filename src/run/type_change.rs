@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use crate::db::Dsn;
 use crate::db::cast::{self, Examined, Outcome, Tried};
 use crate::db::inspect::reach::Relation;
+use crate::db::limits;
 use crate::outcome::{Error, Verdict};
-
 use crate::policy::{ObjectName, Policy, Scope, decide};
 use crate::sql::effect::{Effect, Using};
 use crate::sql::{self, Dialect};
 
-/// Columns that are looked at in one run, and time for all of them.
+/// Columns that are looked at in one run.
 const MOST: usize = 5;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How columns can change their types.
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ pub struct Advice {
 
 /// Returns advice for each change of type among the statements that says nothing of USING and would fail without it.
 pub fn advise(dsn: &Dsn, statements: &[String], patience: Duration) -> Advice {
-    let end = Instant::now() + PATIENCE.min(patience);
+    let end = Instant::now() + limits::ADVICE.min(patience);
     let truncates = !sql::rewrite::skippable_truncates(statements).is_empty();
     let effects = statements.iter().flat_map(|statement| sql::read(statement, Dialect::Postgres).effects);
     let changes = effects.filter_map(|effect| match effect {

@@ -74,8 +74,7 @@ pub struct ScreenStream {
     pty: Pty,
     screen: Screen,
     interrupts: Interrupts,
-    channel: Option<File>,
-    mail: Vec<u8>,
+    messages: Messages,
     /// Is watched beside the rest, and read by its owner.
     lock: Option<OwnedFd>,
     recorder: Option<FileRecorder>,
@@ -86,6 +85,13 @@ pub struct ScreenStream {
     delivered: bool,
     at_end: bool,
     n_bytes: u64,
+}
+
+/// What comes from inside the program.
+struct Messages {
+    channel: Option<File>,
+    /// The beginning of a line whose end has not come yet.
+    unread: Vec<u8>,
 }
 
 impl ScreenStream {
@@ -100,8 +106,7 @@ impl ScreenStream {
             pty,
             screen: Screen::default(),
             interrupts,
-            channel,
-            mail: Vec::new(),
+            messages: Messages { channel, unread: Vec::new() },
             lock: None,
             recorder,
             names: VecDeque::new(),
@@ -195,7 +200,7 @@ impl ScreenStream {
         let (output, wakes, mail, lock) = {
             let mut polled = vec![PollFd::new(&self.interrupts, PollFlags::IN), PollFd::new(&self.pty, PollFlags::IN)];
             let mail = polled.len();
-            polled.extend(self.channel.as_ref().map(|channel| PollFd::new(channel, PollFlags::IN)));
+            polled.extend(self.messages.channel.as_ref().map(|channel| PollFd::new(channel, PollFlags::IN)));
             let lock = polled.len();
             polled.extend(self.lock.as_ref().map(|lock| PollFd::new(lock, PollFlags::IN)));
             interrupts::wait(&mut polled, until)?;
@@ -228,19 +233,8 @@ impl ScreenStream {
     }
 
     fn take_message(&mut self) {
-        let mut buffer = [0; 4096];
-        const MOST: usize = 1 << 20; // no config is longer
-        while let Some(n_bytes) =
-            self.channel.as_mut().filter(|_| self.mail.len() < MOST).and_then(|channel| channel.read(&mut buffer).ok())
-        {
-            self.mail.extend_from_slice(&buffer[..n_bytes]);
-            if n_bytes < buffer.len() {
-                break;
-            }
-        }
-        while let Some(end) = self.mail.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.mail.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line[..end]).into_owned();
+        self.messages.read();
+        while let Some(line) = self.messages.next_line() {
             self.push(Record::Message(line));
         }
     }
@@ -289,6 +283,29 @@ impl ScreenStream {
             n_bytes += last;
         }
         Ok(n_bytes)
+    }
+}
+
+impl Messages {
+    /// Reads what has come.
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        const MOST: usize = 1 << 20; // no config is longer
+        let Messages { channel: Some(channel), unread } = self else { return };
+        while unread.len() < MOST
+            && let Ok(n_bytes) = channel.read(&mut buffer)
+        {
+            unread.extend_from_slice(&buffer[..n_bytes]);
+            if n_bytes < buffer.len() {
+                break;
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Option<String> {
+        let end = self.unread.iter().position(|byte| *byte == b'\n')?;
+        let line: Vec<u8> = self.unread.drain(..=end).collect();
+        Some(String::from_utf8_lossy(&line[..end]).into_owned())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The architecture as `docs/architecture.md` states it: arrows, no circles, and what is pure; read from the imports.
+//! The architecture as `docs/architecture.md` states it: arrows, no circles, and what is pure, read from the imports; and how
+//! large a part may be.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
@@ -42,10 +43,25 @@ const METHODS: [&str; 9] = [
 /// Works on all cores, and gives the results in order: it reaches threads, and nothing that could differ.
 const PARALLEL: &str = "parallel";
 
-/// The sources of a crate: the path of each module, as in `db::reset`, and its syntax.
+/// Fields that a struct may have. What has more is several things without a name of their own.
+const MOST_FIELDS: usize = 12;
+
+/// Lines that a function of a run may have.
+const MOST_LINES: usize = 80;
+
+/// Reports, arguments, and the keys of the policy file: they have as many fields as there is to say.
+const LISTS: [&str; 4] = ["src/cli", "src/output/record.rs", "src/output/report", "src/policy/file/format.rs"];
+
+/// The sources of a crate, by the path of each module, as in `db::reset`.
 #[derive(Default)]
 struct Sources {
-    files: BTreeMap<String, (PathBuf, syn::File)>,
+    files: BTreeMap<String, Source>,
+}
+
+struct Source {
+    path: PathBuf,
+    text: String,
+    syntax: syn::File,
 }
 
 impl Sources {
@@ -65,7 +81,20 @@ impl Sources {
                 }
             }
         }
+        sources.forget_tests();
         sources
+    }
+
+    /// Forgets the files that only tests have: they are no part of the program.
+    fn forget_tests(&mut self) {
+        let declared = self.files.iter().flat_map(|(module, source)| {
+            source.syntax.items.iter().filter_map(move |item| match item {
+                syn::Item::Mod(item) if is_test(&item.attrs) => Some(format!("{module}::{}", item.ident)),
+                _ => None,
+            })
+        });
+        let tests: BTreeSet<String> = declared.collect();
+        self.files.retain(|module, _| !tests.contains(module));
     }
 
     fn add(&mut self, path: &Path, text: &str) {
@@ -73,11 +102,11 @@ impl Sources {
         let module = parts.join("::").trim_end_matches(".rs").trim_end_matches("::mod").to_owned();
         let module = if module == "lib" { String::new() } else { module };
         let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        self.files.insert(module, (path.to_owned(), file));
+        self.files.insert(module, Source { path: path.to_owned(), text: text.to_owned(), syntax: file });
     }
 
     fn path(&self, module: &str) -> String {
-        format!("src/{}", self.files[module].0.display())
+        format!("src/{}", self.files[module].path.display())
     }
 
     /// Returns the file in which what a path names is defined: through re-exports, to the end. None for another crate.
@@ -87,7 +116,7 @@ impl Sources {
             let n_known = (0..=path.len()).rev().find(|n| self.files.contains_key(&path[..*n].join("::")))?;
             let module = path[..n_known].join("::");
             let Some(item) = path.get(n_known) else { return Some(module) };
-            let uses = Names::of(&self.files[&module].1, &module);
+            let uses = Names::of(&self.files[&module].syntax, &module);
             let Some(target) = uses.exported.get(item) else { return Some(module) };
             let target = match target.split_first()? {
                 (first, rest) if first == "crate" => rest.to_vec(),
@@ -104,7 +133,7 @@ impl Sources {
 
     /// Returns the files that a file names, without itself.
     fn named_by(&self, module: &str) -> BTreeSet<String> {
-        let names = Names::of(&self.files[module].1, module);
+        let names = Names::of(&self.files[module].syntax, module);
         let mut named: BTreeSet<String> = names.paths.iter().filter_map(|path| self.resolve(path)).collect();
         named.remove(module);
         // The crate's own root has declarations and nothing else.
@@ -156,6 +185,31 @@ impl Sources {
         circles
     }
 
+    /// Returns the structs that have too many fields.
+    fn wide(&self) -> Vec<String> {
+        let mut wide = Vec::new();
+        for (module, source) in &self.files {
+            let path = self.path(module);
+            if !LISTS.iter().any(|list| path.starts_with(list)) {
+                let mut structs = Structs::default();
+                structs.visit_file(&source.syntax);
+                let found = structs.0.iter().filter(|(_, n_fields)| *n_fields > MOST_FIELDS);
+                wide.extend(found.map(|(name, n_fields)| format!("{path}: {name} has {n_fields} fields")));
+            }
+        }
+        wide
+    }
+
+    /// Returns the functions of a run that are too long.
+    fn long(&self) -> Vec<String> {
+        let of_a_run = self.files.iter().filter(|(module, _)| module.split("::").next() == Some("run"));
+        let functions = of_a_run.flat_map(|(module, source)| {
+            functions(&source.text).into_iter().map(move |(name, n_lines)| (self.path(module), name, n_lines))
+        });
+        let long = functions.filter(|(.., n_lines)| *n_lines > MOST_LINES);
+        long.map(|(path, name, n_lines)| format!("{path}: {name} has {n_lines} lines")).collect()
+    }
+
     /// Returns the ways by which files that are called pure reach the world outside.
     fn impure(&self, pure: &[&str]) -> Vec<String> {
         let graph = self.graph();
@@ -180,7 +234,7 @@ impl Sources {
         if module == PARALLEL {
             return Vec::new();
         }
-        let names = Names::of(&self.files[module].1, module);
+        let names = Names::of(&self.files[module].syntax, module);
         let foreign = names.foreign.iter().map(|path| path.join("::"));
         let reached = |path: &String| {
             OUTSIDE.iter().any(|outside| path == outside || path.starts_with(&format!("{outside}::")))
@@ -297,6 +351,41 @@ impl Names {
     }
 }
 
+/// The structs of a file, with the numbers of their fields.
+#[derive(Default)]
+struct Structs(Vec<(String, usize)>);
+
+impl<'ast> Visit<'ast> for Structs {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if !is_test(&item.attrs) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.0.push((item.ident.to_string(), item.fields.len()));
+    }
+}
+
+/// Returns the functions of a text, each with its number of lines. The text is as rustfmt leaves it: the brace that closes a
+/// function stands below its first word.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    const BEGINS: &str = r"^( *)(?:pub(?:\([^)]*\))? )?(?:(?:const|async|unsafe) )*fn (\w+)";
+    let begins = regex::Regex::new(BEGINS).expect("the pattern is right");
+    let lines: Vec<&str> = text.lines().collect();
+    let functions = lines.iter().enumerate().filter_map(|(first_idx, first)| {
+        let (_, [indent, name]) = begins.captures(first)?.extract();
+        let is_last = |(idx, line): (usize, &&str)| {
+            let rest = line.strip_prefix(indent).unwrap_or_default();
+            let is_declared = rest.ends_with(';') && (idx == 0 || rest.starts_with(')'));
+            rest == "}" || is_declared || (idx == 0 && rest.ends_with('}'))
+        };
+        let last_idx = lines[first_idx..].iter().enumerate().position(is_last)?;
+        Some((name.to_owned(), last_idx + 1))
+    });
+    functions.collect()
+}
+
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -373,10 +462,21 @@ fn pure_files_reach_nothing_outside_also_through_what_they_name() {
     check(&sources.impure(&pure.iter().map(String::as_str).collect::<Vec<_>>()));
 }
 
+#[test]
+fn no_struct_is_several_things_at_once() {
+    check(&Sources::of_this_crate().wide());
+}
+
+#[test]
+fn no_function_of_a_run_is_long() {
+    check(&Sources::of_this_crate().long());
+}
+
 /// Reads a planted crate.
 fn planted(files: &[(&str, &str)]) -> Sources {
     let mut sources = Sources::default();
     files.iter().for_each(|(path, text)| sources.add(Path::new(path), text));
+    sources.forget_tests();
     sources
 }
 
@@ -425,5 +525,40 @@ fn planted_input_and_output_is_found() {
         "src/sql/plan.rs → src/sql/a.rs: std::fs::read",
     );
     let pure = ("sql/plan.rs", "use std::path::Path;\nfn f(p: &Path) -> bool { p.is_absolute() }");
+    let declaring = ("sql.rs", "#[cfg(test)]\nmod plan;");
+    assert!(
+        planted(&[declaring, ("sql/plan.rs", "fn f() { std::fs::read(\"x\"); }")]).impure(&["src/sql/"]).is_empty()
+    );
     assert!(planted(&[pure]).impure(&["src/sql/plan.rs"]).is_empty());
+}
+
+#[test]
+fn a_planted_struct_of_too_many_fields_is_found() {
+    let wide = |n_fields: usize| {
+        let fields: String = (0..n_fields).map(|idx| format!("f{idx}: u8, ")).collect();
+        format!("struct Wide {{ {fields} }}")
+    };
+    let found = |path: &str, text: &str| planted(&[(path, text)]).wide();
+    assert_eq!(found("run/spec.rs", &wide(13)), ["src/run/spec.rs: Wide has 13 fields"]);
+    assert_eq!(found("run/spec.rs", &format!("fn f() {{ {} }}", wide(14))), ["src/run/spec.rs: Wide has 14 fields"]);
+    assert!(found("run/spec.rs", &wide(12)).is_empty());
+    assert!(found("cli/policy.rs", &wide(13)).is_empty());
+    assert!(found("run/spec.rs", &format!("#[cfg(test)]\nmod tests {{ {} }}", wide(13))).is_empty());
+}
+
+#[test]
+fn a_planted_function_of_too_many_lines_is_found() {
+    let long =
+        |n_lines: usize| format!("pub(super) fn long(\n    a: u8,\n) {{\n{}}}\n", "    a;\n".repeat(n_lines - 4));
+    let found = |path: &str, text: &str| planted(&[(path, text)]).long();
+    assert_eq!(found("run/spec.rs", &long(81)), ["src/run/spec.rs: long has 81 lines"]);
+    let method = format!(
+        "impl A {{\n    fn short();\n{}}}",
+        long(82).lines().map(|line| format!("    {line}\n")).collect::<String>()
+    );
+    assert_eq!(found("run/gate/judge.rs", &method), ["src/run/gate/judge.rs: long has 82 lines"]);
+    assert!(found("run/spec.rs", &long(80)).is_empty());
+    assert!(found("sql/plan.rs", &long(81)).is_empty());
+    let two = format!("{}\nfn f() {{}}\n{}", long(50), long(50));
+    assert!(found("run/spec.rs", &two).is_empty());
 }

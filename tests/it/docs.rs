@@ -13,7 +13,7 @@ use drizzle_pilot::outcome::{self, Row};
 use drizzle_pilot::output::report;
 use drizzle_pilot::policy;
 use drizzle_pilot::policy::decide::{self, Count, Objects, Stake};
-use drizzle_pilot::policy::{Policies, Scope, explain};
+use drizzle_pilot::policy::{Policies, Scope, TablesByName, explain};
 use drizzle_pilot::sql::{self, Assessed, Class, Dialect, Facts, Hazard, ObjectName};
 use regex::Regex;
 
@@ -316,7 +316,7 @@ fn every_hazard_has_an_entry_whose_statement_has_it() {
         let policies = policies.unwrap_or_else(|error| panic!("{hazard}: {error}"));
         let allows = |policies: &Policies| {
             let policy = policies.select(None, &|_| None, None).expect("there are no profiles");
-            let scope = Scope { schemas: &[], tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+            let scope = Scope { schemas: &[], tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss: false };
             let founds = assessed.iter().flat_map(|assessed| &assessed.hazards).filter(|found| found.hazard == hazard);
             let mut objects: Vec<&[ObjectName]> = founds.map(|found| found.objects.as_slice()).collect();
             let column = [ObjectName::new(["public", "posts", "author"])];

@@ -198,3 +198,18 @@ fn a_hostile_recording_is_not_believed() {
     check("unique-two-readings.cast", 4, "the constraint and its table cannot be told");
     assert_eq!(recordings(&hostile).len(), 14, "every hostile recording is in the list above");
 }
+
+/// A run does not answer such a question either (rule 10).
+#[test]
+fn a_question_after_text_that_was_not_kept_whole_is_not_decided() {
+    let recorded = std::fs::read_to_string(transcripts().join("0.31.11/rename_column.cast")).expect("it is there");
+    let (header, events) = recorded.split_once('\n').expect("the header is a line");
+    let check = |n_lines: usize, code: i32, says: &str| {
+        let path = tempfile::NamedTempFile::new().expect("there is a temporary folder");
+        let long = format!("{header}\n[0.0,\"o\",\"{}\"]\n{events}", "x\\r\\n".repeat(n_lines));
+        std::fs::write(path.path(), long).expect("it is ours");
+        drop(replay(path.path(), None, "postgresql").ends(code, Some(UNCHANGED)).says(&[says]));
+    };
+    check(1, 3, "refused by the policy");
+    check(1 << 18, 4, "the output before the question is too long to be read whole");
+}

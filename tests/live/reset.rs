@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
+use drizzle_pilot::db::change::advisory_lock::{AdvisoryLock, Request};
 use drizzle_pilot::db::change::apply::{Cut, Hold, LOCK, Proof, Run, TransactionError};
 use drizzle_pilot::db::inspect::catalog::{self, Catalog};
 use drizzle_pilot::db::inspect::reach::Relation;
@@ -252,7 +253,7 @@ fn as_many_locks_are_taken_as_were_predicted() {
             running.join().expect("it does not panic").unwrap_or_else(|error| panic!("{error}"));
             most
         });
-        assert_eq!(plan.n_locks, most + 2);
+        assert_eq!(plan.locks.n_locks, most + 2);
     }
 }
 
@@ -641,6 +642,43 @@ fn two_at_once_end_well() {
         let error = reset::reset(&target, &plan, &impatient()).expect_err("another run holds the lock");
         assert!(error.to_string().contains("called live-test, idle in transaction"), "{error}");
         held.release();
+    }
+}
+
+#[test]
+fn the_lock_of_a_run_is_given_back_with_the_commit_or_the_refusal() {
+    for server in EACH {
+        let database = Database::create_on(server);
+        database.sql("CREATE TABLE users (id int); CREATE VIEW names AS SELECT id FROM users");
+        let (target, plan) = planned(&database, &scope(&["public"]));
+        let take = || {
+            let connection = Connection::to(&database.dsn(), "reset-test lock", "").expect("the system has a runtime");
+            let request = Request { wait: SHORT, deadline: LONG };
+            AdvisoryLock::take(connection, &request, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"))
+        };
+        // Each one is taken from the one before, which has given it back.
+        database.sql("CREATE TABLE late (id int)");
+        let moved = reset::reset_and_release(take(), &target, &plan, &impatient()).expect_err("the database has moved");
+        assert_eq!(moved.database(), outcome::Database::Unchanged, "{moved}");
+        assert_eq!(contents(&database), ["table public.late", "table public.users", "view public.names"]);
+
+        database.sql("DROP TABLE late");
+        let sessions = RefCell::new(BTreeSet::new());
+        let watch = |event: Event<'_>| {
+            if let Event::Step { .. } = event {
+                let ours = "SELECT application_name FROM pg_stat_activity
+                             WHERE application_name LIKE 'reset-test%' AND datname = current_database()";
+                sessions.borrow_mut().extend(aside(|| database.list(ours)));
+            }
+        };
+        let run = ResetRun { watch: &watch, ..impatient() };
+        let emptied = reset::reset_and_release(take(), &target, &plan, &run).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((emptied.n_objects, emptied.n_transactions), (plan.n_objects, 1));
+        assert_eq!(emptied.proof, Proof::Answered);
+        assert_eq!(contents(&database), Vec::<String>::new());
+        // There is no other login.
+        assert_eq!(sessions.into_inner().into_iter().collect::<Vec<_>>(), ["reset-test lock"]);
+        drop(take());
     }
 }
 

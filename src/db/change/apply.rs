@@ -3,14 +3,10 @@
 //! Every ending says what it did to the database. After a COMMIT without a reply the server is asked what became of
 //! the transaction; before a COMMIT was sent, nothing can have been kept.
 
-use tokio_postgres::Client;
-
 use crate::db::change::begin::{begin, mark_for_asking};
 use crate::db::change::error::list;
 use crate::db::change::lock::Lock;
-use crate::db::change::transaction::{Committed, Halt, Progress, holds, lock, transact};
-use crate::db::connection::connect::{Session, open};
-use crate::db::connection::conversation::Patience;
+use crate::db::change::transaction::{Halt, Open, holds, lock};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Difference, Fingerprint};
@@ -18,7 +14,6 @@ use crate::db::inspect::identity::Identity;
 use crate::db::inspect::lock::{self, Locking, Mode};
 use crate::db::inspect::reach::{self, Facts, Wanted};
 use crate::db::inspect::relation::Relation;
-
 use crate::outcome::Database;
 
 pub use crate::db::change::error::TransactionError;
@@ -52,15 +47,6 @@ impl From<&Fingerprint> for Expected {
     }
 }
 
-/// What is looked at again before the first statement, when nobody else can write any more.
-pub struct Check<'a> {
-    /// They are locked, so that nobody reads or writes them until the end of the transaction.
-    pub tables: &'a [Relation],
-    pub wanted: &'a Wanted,
-    /// Says whether the statements may run.
-    pub allows: &'a dyn Fn(Facts) -> bool,
-}
-
 /// A script that was run and committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
@@ -80,9 +66,6 @@ pub enum ApplyError {
         /// Empty where only the digest was known.
         differences: Vec<Difference>,
     },
-    /// By [`Check::allows`].
-    #[error("what is at stake now is not what was judged")]
-    NotAllowed,
     #[error("statement {} failed: {}", idx + 1, fault.message)]
     Statement { idx: usize, statement: String, fault: Box<Fault> },
     /// A statement was transaction control, so that what came before it may have been kept.
@@ -95,7 +78,7 @@ impl ApplyError {
     pub fn database(&self) -> Database {
         match self {
             ApplyError::Transaction(error) => error.database(),
-            ApplyError::Moved { .. } | ApplyError::NotAllowed | ApplyError::Statement { .. } => Database::Unchanged,
+            ApplyError::Moved { .. } | ApplyError::Statement { .. } => Database::Unchanged,
             ApplyError::LeftTransaction { .. } => Database::Maybe,
         }
     }
@@ -121,7 +104,6 @@ impl ApplyError {
             }
             ApplyError::Transaction(error) => error.hint(),
             ApplyError::Moved { .. } => "plan again: what was decided was decided for another schema".to_owned(),
-            ApplyError::NotAllowed => "look at what is at stake now with drizzle-pilot plan".to_owned(),
             ApplyError::Statement { fault, .. } => fault.advice(),
             ApplyError::LeftTransaction { .. } => {
                 "take transaction control out of the statements; compare the database with the schema".to_owned()
@@ -137,108 +119,130 @@ impl ApplyError {
 /// # Errors
 /// With [`ApplyError::database`] to tell what is left behind.
 pub fn apply(dsn: &Dsn, script: &Script, run: &Run) -> Result<Applied, ApplyError> {
-    apply_if(dsn, script, None, run)
+    Begun::begin(dsn, script.expected.as_ref(), &[], run)?.execute(&script.statements)?.commit()
 }
 
-/// As [`apply`], after a check under locks.
-///
-/// # Errors
-/// As [`apply`].
-pub fn apply_checked(dsn: &Dsn, script: &Script, check: &Check, run: &Run) -> Result<Applied, ApplyError> {
-    apply_if(dsn, script, Some(check), run)
+/// A transaction on the database that was looked at, in which nothing was executed yet. Dropped, it is rolled back.
+pub struct Begun<'a>(Open<'a>);
+
+/// A transaction in which the statements were executed. Dropped, it is rolled back.
+pub struct Executed<'a> {
+    open: Open<'a>,
+    statements: &'a [String],
 }
 
-#[tracing::instrument(name = "apply", skip_all)]
-fn apply_if(dsn: &Dsn, script: &Script, check: Option<&Check>, run: &Run) -> Result<Applied, ApplyError> {
-    let committed = transact(dsn, run, async |patience, progress: &mut Progress| {
-        let client = prepare(dsn, script, check, run, patience, progress).await?;
-        Ok((client, ()))
-    });
-    match committed {
-        Ok(Committed { value: (), proof, signal }) => {
-            Ok(Applied { n_statements: script.statements.len(), proof, signal })
-        }
-        // We sent no COMMIT: one of the statements was it.
-        Err(ApplyError::Transaction(TransactionError::Uncalled { n_done, .. })) => {
-            Err(left_transaction(script, n_done))
-        }
-        Err(error) => Err(error),
+impl<'a> Begun<'a> {
+    /// Begins it, takes the lock, keeps everyone from reading and writing these tables until its end, and makes sure that the
+    /// database is what is expected. Must not be called from asynchronous code.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    #[tracing::instrument(skip_all)]
+    pub fn begin(
+        dsn: &'a Dsn,
+        expected: Option<&Expected>,
+        tables: &[Relation],
+        run: &'a Run<'a>,
+    ) -> Result<Begun<'a>, ApplyError> {
+        let unready = |error| unconnected(explained(dsn, &error));
+        let begun = Open::connect(dsn, run)?.step(async |client, progress| {
+            progress.mark = Some(begin(client, run.lock_timeout).await.map_err(unready)?);
+            match lock(client, run, &mut |_| ()).await.map_err(unready)? {
+                Lock::Taken => {}
+                Lock::Held { holder, waited } => return Err(refused(TransactionError::Locked { holder, waited })),
+            }
+            if !tables.is_empty() {
+                client.batch_execute("SAVEPOINT locking").await.map_err(unready)?;
+                if let Locking::Busy { by, waited } =
+                    lock::lock(client, tables, Mode::Exclusive).await.map_err(unready)?
+                {
+                    return Err(refused(TransactionError::Busy { by, n_attempts: 1, waited }));
+                }
+            }
+            let Some(expected) = expected else { return Ok(()) };
+            let found = fingerprint::read(client).await.map_err(unready)?;
+            compare(expected, &found).map_or(Ok(()), |moved| Err(Halt::Refused(moved)))
+        });
+        begun.map(|(open, ())| Begun(open))
+    }
+
+    /// Looks up what is at stake by now.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    pub fn look(self, wanted: &Wanted) -> Result<(Begun<'a>, Facts), ApplyError> {
+        let dsn = self.0.dsn;
+        let looked = self.0.step(async |client, _| {
+            reach::read_within(client, wanted).await.map_err(|error| unconnected(explained(dsn, &error)))
+        });
+        looked.map(|(open, facts)| (Begun(open), facts))
+    }
+
+    /// Executes the statements, one after the other.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    #[tracing::instrument(skip_all)]
+    pub fn execute(self, statements: &'a [String]) -> Result<Executed<'a>, ApplyError> {
+        let (dsn, run) = (self.0.dsn, self.0.run);
+        let unready = |error| unconnected(explained(dsn, &error));
+        let lost = |error| Halt::Cut(Cut::Lost(explained(dsn, &error)));
+        let executed = self.0.step(async |client, progress| {
+            progress.xid = mark_for_asking(client, run.statement_timeout).await.map_err(unready)?;
+            for (idx, statement) in statements.iter().enumerate() {
+                // The question travels with the statement, and so costs no time of its own.
+                const STILL_OURS: &str = "SELECT pg_catalog.txid_current_if_assigned()";
+                let (done, still_ours) =
+                    tokio::join!(biased; client.batch_execute(statement), client.query_typed_one(STILL_OURS, &[]));
+                if let Err(error) = done {
+                    let Some(answer) = error.as_db_error() else { return Err(lost(error)) };
+                    let fault = Fault::of(answer);
+                    return Err(Halt::Refused(ApplyError::Statement { idx, statement: statement.clone(), fault }));
+                }
+                let xid: Option<i64> = still_ours.map_err(lost)?.get(0);
+                if xid != progress.xid {
+                    return Err(Halt::Refused(left_transaction(statements, idx)));
+                }
+                progress.n_done = idx + 1;
+            }
+            Ok(())
+        });
+        let (open, ()) = executed.map_err(|error| called(statements, error))?;
+        Ok(Executed { open, statements })
     }
 }
 
-fn left_transaction(script: &Script, idx: usize) -> ApplyError {
-    let idx = idx.min(script.statements.len().saturating_sub(1));
-    ApplyError::LeftTransaction { idx, statement: script.statements.get(idx).cloned().unwrap_or_default() }
+impl Executed<'_> {
+    /// Commits, if the lock is still ours.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    #[tracing::instrument(skip_all)]
+    pub fn commit(self) -> Result<Applied, ApplyError> {
+        let Executed { open, statements } = self;
+        let (dsn, run) = (open.dsn, open.run);
+        let held = open.step(async |client, _| match holds(client, run).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused(TransactionError::LockLost)),
+            Err(error) => Err(Halt::Cut(Cut::Lost(explained(dsn, &error)))),
+        });
+        let (open, ()) = held.map_err(|error| called(statements, error))?;
+        let (proof, signal) = open.commit()?;
+        Ok(Applied { n_statements: statements.len(), proof, signal })
+    }
 }
 
-/// Does everything up to COMMIT.
-async fn prepare(
-    dsn: &Dsn,
-    script: &Script,
-    check: Option<&Check<'_>>,
-    run: &Run<'_>,
-    patience: Patience,
-    progress: &mut Progress,
-) -> Result<Box<Client>, Halt<ApplyError>> {
-    let session = Session { application_name: run.application_name, options: "" };
-    let client = open(dsn, patience, &session).await.map_err(unconnected)?;
-    let unready = |error| unconnected(explained(dsn, &error));
+/// We sent no COMMIT: where it is committed all the same, one of the statements was it.
+fn called(statements: &[String], error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Transaction(TransactionError::Uncalled { n_done, .. }) => left_transaction(statements, n_done),
+        error => error,
+    }
+}
 
-    progress.mark = Some(begin(&client, run.lock_timeout).await.map_err(unready)?);
-    match lock(&client, run, &mut |_| ()).await.map_err(unready)? {
-        Lock::Taken => {}
-        Lock::Held { holder, waited } => return Err(refused(TransactionError::Locked { holder, waited })),
-    }
-    if let Some(check) = check {
-        client.batch_execute("SAVEPOINT locking").await.map_err(unready)?;
-        if let Locking::Busy { by, waited } =
-            lock::lock(&client, check.tables, Mode::Exclusive).await.map_err(unready)?
-        {
-            let _ = client.batch_execute("ROLLBACK").await;
-            return Err(refused(TransactionError::Busy { by, n_attempts: 1, waited }));
-        }
-    }
-    if let Some(expected) = &script.expected {
-        let found = fingerprint::read(&client).await.map_err(unready)?;
-        if let Some(moved) = compare(expected, &found) {
-            let _ = client.batch_execute("ROLLBACK").await;
-            return Err(Halt::Refused(moved));
-        }
-    }
-    if let Some(check) = check {
-        let found = reach::read_within(&client, check.wanted).await.map_err(unready)?;
-        if !(check.allows)(found) {
-            let _ = client.batch_execute("ROLLBACK").await;
-            return Err(Halt::Refused(ApplyError::NotAllowed));
-        }
-    }
-    progress.xid = mark_for_asking(&client, run.statement_timeout).await.map_err(unready)?;
-
-    for (idx, statement) in script.statements.iter().enumerate() {
-        // The question travels with the statement, and so costs no time of its own.
-        const STILL_OURS: &str = "SELECT pg_catalog.txid_current_if_assigned()";
-        let (done, still_ours) =
-            tokio::join!(biased; client.batch_execute(statement), client.query_typed_one(STILL_OURS, &[]));
-        if let Err(error) = done {
-            let Some(answer) = error.as_db_error() else {
-                return Err(Halt::Cut(Cut::Lost(explained(dsn, &error))));
-            };
-            let fault = Fault::of(answer);
-            let _ = client.batch_execute("ROLLBACK").await;
-            return Err(Halt::Refused(ApplyError::Statement { idx, statement: statement.clone(), fault }));
-        }
-        let xid: Option<i64> = still_ours.map_err(|error| Halt::Cut(Cut::Lost(explained(dsn, &error))))?.get(0);
-        if xid != progress.xid {
-            let _ = client.batch_execute("ROLLBACK").await;
-            return Err(Halt::Refused(left_transaction(script, idx)));
-        }
-        progress.n_done = idx + 1;
-    }
-    if !holds(&client, run).await.map_err(|error| Halt::Cut(Cut::Lost(explained(dsn, &error))))? {
-        let _ = client.batch_execute("ROLLBACK").await;
-        return Err(refused(TransactionError::LockLost));
-    }
-    Ok(Box::new(client))
+fn left_transaction(statements: &[String], idx: usize) -> ApplyError {
+    let idx = idx.min(statements.len().saturating_sub(1));
+    ApplyError::LeftTransaction { idx, statement: statements.get(idx).cloned().unwrap_or_default() }
 }
 
 fn unconnected(error: ConnectError) -> Halt<ApplyError> {

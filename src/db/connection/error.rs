@@ -165,6 +165,13 @@ impl ConnectError {
         }
     }
 
+    /// Tells whether no answer came in time. Our own limits in the server say so with a SQLSTATE: `lock_timeout` with
+    /// 55P03, `statement_timeout` with 57014.
+    pub fn is_silence(&self) -> bool {
+        let is_limit = matches!(self.sqlstate(), Some("55P03" | "57014"));
+        is_limit || matches!(self, ConnectError::Mute { .. } | ConnectError::TimedOut { .. })
+    }
+
     /// Returns the server's SQLSTATE, where the server spoke.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {

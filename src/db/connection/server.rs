@@ -37,12 +37,7 @@ pub struct Server {
     pub current_database: String,
     pub current_user: String,
     pub session_user: String,
-    /// The setting, as it was written.
-    pub search_path: String,
-    /// The schemas that it comes to, the catalog's own included, in their order.
-    pub path: Vec<String>,
-    /// The schema that a name without one means first; none where the search path leads nowhere.
-    pub current_schema: Option<String>,
+    pub search_path: SearchPath,
     /// The number of the database. One that is made anew under the same name has another.
     pub database_oid: String,
     /// When the server was started, in seconds since 1970: no two servers share it to the microsecond.
@@ -51,6 +46,17 @@ pub struct Server {
     pub checks_clients: bool,
     /// The settings that change what a statement means, and are not as they are by default.
     pub odd: Vec<(&'static str, String)>,
+}
+
+/// Where a session looks for a name without a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchPath {
+    /// The setting, as it was written.
+    pub setting: String,
+    /// The schemas that it comes to, the catalog's own included, in their order.
+    pub schemas: Vec<String>,
+    /// The schema that a name without one means first; none where the search path leads nowhere.
+    pub first: Option<String>,
 }
 
 impl Server {
@@ -86,9 +92,11 @@ impl Server {
             current_database: database.clone()?,
             current_user: user.clone()?,
             session_user: session_user.clone()?,
-            search_path: search_path.clone()?,
-            path: path.as_deref()?.split(',').map(str::to_owned).collect(),
-            current_schema: schema.clone(),
+            search_path: SearchPath {
+                setting: search_path.clone()?,
+                schemas: path.as_deref()?.split(',').map(str::to_owned).collect(),
+                first: schema.clone(),
+            },
             database_oid: oid.clone()?,
             started: started.clone()?,
             checks_clients: check.as_deref() == Some("500ms"),
@@ -108,11 +116,12 @@ impl Server {
         let said = |what: &str, other: &str, own: &str| {
             (own != other).then(|| format!("its {what} is {other}, and that of our own session is {own}"))
         };
+        let SearchPath { setting, schemas, .. } = &self.search_path;
         said("database", &other.current_database, &self.current_database)
             .or_else(|| said("user", &other.current_user, &self.current_user))
             .or_else(|| said("session user", &other.session_user, &self.session_user))
-            .or_else(|| said("search_path", &other.search_path, &self.search_path))
-            .or_else(|| said("list of schemas to search", &other.path.join(", "), &self.path.join(", ")))
+            .or_else(|| said("search_path", &other.search_path.setting, setting))
+            .or_else(|| said("list of schemas to search", &other.search_path.schemas.join(", "), &schemas.join(", ")))
             .or_else(|| said("server's start", &other.started, &self.started))
             .or_else(|| said("database's oid", &other.database_oid, &self.database_oid))
     }
@@ -123,12 +132,12 @@ impl Server {
             let usual = MEANINGS.iter().find(|(known, _)| known == name).map_or("", |(_, usual)| usual);
             return Some(format!("{name} is {value} in the session, and not {usual}"));
         }
-        let mut path = self.path.iter().filter(|schema| !schema.starts_with("pg_temp"));
-        let first = path.next().map_or("", |schema| schema.as_str());
+        let SearchPath { setting, schemas, .. } = &self.search_path;
+        let mut schemas = schemas.iter().filter(|schema| !schema.starts_with("pg_temp"));
+        let first = schemas.next().map_or("", |schema| schema.as_str());
         (first != "pg_catalog").then(|| {
             format!(
-                "search_path ({}) has the schema {first} before pg_catalog, so that built-in names mean others",
-                self.search_path
+                "search_path ({setting}) has the schema {first} before pg_catalog, so that built-in names mean others"
             )
         })
     }

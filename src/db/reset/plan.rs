@@ -55,11 +55,18 @@ pub struct ResetPlan {
     pub rows: u64,
     /// Who owns what goes, where that is not us: the owner with the number of objects.
     pub owners: BTreeMap<String, usize>,
+    pub locks: Locks,
+}
+
+/// The locks that a plan takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locks {
     /// Relations that have to be locked, by their numbers.
     pub relations: Vec<u32>,
     /// Locks that the statements take, one for each object that goes.
     pub n_locks: u64,
-    pub lock_capacity: u64,
+    /// How many the server promises to have room for.
+    pub capacity: u64,
 }
 
 /// What one transaction drops where the server has no room for the locks of all of it.
@@ -93,9 +100,10 @@ impl ResetPlan {
 
     /// Tells whether the server has room for the locks.
     pub fn room(&self) -> Room {
-        match self.n_locks {
-            n_locks if n_locks <= self.lock_capacity => Room::Surely,
-            n_locks if n_locks <= self.lock_capacity.saturating_mul(17) / 10 => Room::Perhaps,
+        let Locks { n_locks, capacity, .. } = self.locks;
+        match n_locks {
+            n_locks if n_locks <= capacity => Room::Surely,
+            n_locks if n_locks <= capacity.saturating_mul(17) / 10 => Room::Perhaps,
             _ => Room::No,
         }
     }
@@ -150,9 +158,7 @@ pub fn plan(catalog: &Catalog, scope: &Scope) -> Result<ResetPlan, Refusal> {
         n_objects: targets.len() + emptied.len(),
         rows: targets.iter().filter_map(|object| object.rows).sum(),
         owners: of_others.into_iter().map(|(owner, objects)| (owner, objects.len())).collect(),
-        relations,
-        n_locks: closure.len() as u64,
-        lock_capacity: catalog.facts.lock_capacity,
+        locks: Locks { relations, n_locks: closure.len() as u64, capacity: catalog.facts.lock_capacity },
         steps,
         stays: chosen.stays,
     })

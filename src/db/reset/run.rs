@@ -67,14 +67,14 @@ pub fn reset_and_release(
     }
     // It is the lock's own transaction that commits: there is no other one to look after.
     let run = &ResetRun { run: Run { lock: Hold::Take, ..run.run }, ..*run };
-    let done = last_transaction(advisory_lock, target, run, &plan.relations, async |client, progress| {
+    let done = last_transaction(advisory_lock, target, run, &plan.locks.relations, async |client, progress| {
         attempt(target.dsn(), client, plan, run, progress).await
     })?;
     Ok(emptied(plan, done))
 }
 
 fn at_once(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
-    let done = one_transaction(target, run, &plan.relations, async |client, progress| {
+    let done = one_transaction(target, run, &plan.locks.relations, async |client, progress| {
         attempt(target.dsn(), client, plan, run, progress).await
     })?;
     Ok(emptied(plan, done))
@@ -93,7 +93,7 @@ fn emptied(plan: &ResetPlan, done: Done<Ended>) -> Emptied {
 fn in_parts(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied, ResetError> {
     (run.watch)(Event::InParts { plan });
     let started = Instant::now();
-    let mut room = plan.lock_capacity;
+    let mut room = plan.locks.capacity;
     let mut next = None;
     let mut emptied = Emptied {
         n_statements: 0,
@@ -113,7 +113,7 @@ fn in_parts(target: &Target, plan: &ResetPlan, run: &ResetRun) -> Result<Emptied
         let deadline = run.run.deadline.saturating_sub(started.elapsed());
         let run = ResetRun { run: Run { deadline, ..run.run }, ..*run };
         let wanted = Wanted { plan, part: next.take(), room };
-        let outcome = one_transaction(target, &run, &plan.relations, async |client, progress| {
+        let outcome = one_transaction(target, &run, &plan.locks.relations, async |client, progress| {
             attempt_part(target.dsn(), client, &wanted, &run, progress).await
         });
         let done = match outcome {

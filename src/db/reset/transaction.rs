@@ -11,8 +11,6 @@ use crate::db::change::error::TransactionError;
 use crate::db::change::fault::Cut;
 use crate::db::change::lock::Lock;
 use crate::db::change::transaction::{Committed, Halt, Hold, Progress, Proof, Run, lock, transact, transact_within};
-use crate::db::connection::connect::{Session, open};
-use crate::db::connection::conversation::Patience;
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::blockers::{self, Blocker};
@@ -45,10 +43,9 @@ pub(super) fn one_transaction<T>(
     relations: &[u32],
     attempt: impl AsyncFnMut(&Client, &mut Progress) -> Result<T, Failure>,
 ) -> Result<Done<T>, ResetError> {
-    let committed = transact(target.dsn(), &run.run, async |patience, progress: &mut Progress| {
-        let client = Box::new(begun(target, run, patience, progress).await?);
-        let value = attempts(&client, target.dsn(), run, relations, progress, attempt).await?;
-        Ok((client, value))
+    let committed = transact(target.dsn(), &run.run, async |client, progress: &mut Progress| {
+        begun(client, target, run, progress).await?;
+        attempts(client, target.dsn(), run, relations, progress, attempt).await
     });
     committed.map(Done::of)
 }
@@ -80,40 +77,33 @@ struct Tries {
 
 /// Opens a transaction on the database that was looked at, and takes the lock, unless the run has it.
 async fn begun(
+    client: &Client,
     target: &Target,
     reset: &ResetRun<'_>,
-    patience: Patience,
     progress: &mut Progress,
-) -> Result<Client, Halt<ResetError>> {
-    let Run { application_name, lock_timeout, .. } = reset.run;
-    let dsn = target.dsn();
-    let session = Session { application_name, options: "" };
-    let client = open(dsn, patience, &session).await.map_err(unconnected)?;
-    let unready = |error| unconnected(explained(dsn, &error));
+) -> Result<(), Halt<ResetError>> {
+    let unready = |error| unconnected(explained(target.dsn(), &error));
 
     // A transaction that waits for the advisory lock has no number yet, which would hold up every vacuum.
     let leased = matches!(reset.run.lock, Hold::Held(_));
-    let begun = begin_with(&client, lock_timeout, async || match leased {
-        true => ready(&client, &reset.run).await,
+    let begun = begin_with(client, reset.run.lock_timeout, async || match leased {
+        true => ready(client, &reset.run).await,
         false => Ok(None),
     });
     let (mark, xid) = begun.await.map_err(unready)?;
     progress.xid = xid;
     progress.mark = Some(mark);
-    if let Err(elsewhere) = is_target(target, progress) {
-        let _ = client.batch_execute("ROLLBACK").await;
-        return Err(elsewhere);
-    }
+    is_target(target, progress)?;
     if !leased {
-        match lock(&client, &reset.run, &mut |_| ()).await.map_err(unready)? {
+        match lock(client, &reset.run, &mut |_| ()).await.map_err(unready)? {
             Lock::Taken => {}
             Lock::Held { holder, waited } => {
                 return Err(Halt::Refused(TransactionError::Locked { holder, waited }.into()));
             }
         }
-        progress.xid = ready(&client, &reset.run).await.map_err(unready)?;
+        progress.xid = ready(client, &reset.run).await.map_err(unready)?;
     }
-    Ok(client)
+    Ok(())
 }
 
 fn unconnected(error: ConnectError) -> Halt<ResetError> {
@@ -154,7 +144,7 @@ async fn attempts<T>(
         let (sql, fault) = match outcome {
             Ok(value) => return Ok((tries, value)),
             Err(Failure::Cut(cut)) => return Err(Halt::Cut(cut)),
-            Err(Failure::Refused(error)) => return refuse(client, error).await,
+            Err(Failure::Refused(error)) => return Err(Halt::Refused(error)),
             Err(Failure::Fault { sql, fault }) => (sql, fault),
         };
         let last = tries.n_attempts >= reset.n_attempts;
@@ -163,7 +153,7 @@ async fn attempts<T>(
             "XX000" if !last => (reset.watch)(Event::Disturbed { n_attempts: tries.n_attempts }),
             // lock_not_available and deadlock_detected.
             "55P03" | "40P01" => {}
-            _ => return refuse(client, ResetError::Statement { sql, fault }).await,
+            _ => return Err(Halt::Refused(ResetError::Statement { sql, fault })),
         }
         // What an attempt has locked and dropped is given back before the next, while the advisory lock is kept.
         client.batch_execute(BACK).await.map_err(cut)?;
@@ -177,7 +167,7 @@ async fn attempts<T>(
         }
         if last {
             let (n_attempts, waited) = (tries.n_attempts, started.elapsed());
-            return refuse(client, TransactionError::Busy { by, n_attempts, waited }.into()).await;
+            return Err(Halt::Refused(TransactionError::Busy { by, n_attempts, waited }.into()));
         }
         if reset.blockers == Blockers::TerminateOwn {
             blockers::terminate(client, &mut by).await.map_err(cut)?;
@@ -201,11 +191,6 @@ async fn ready(client: &Client, run: &Run<'_>) -> Result<Option<i64>, tokio_post
         tokio::join!(biased; mark_for_asking(client, run.statement_timeout), client.batch_execute(&settings));
     set?;
     xid
-}
-
-async fn refuse<T>(client: &Client, error: ResetError) -> Result<T, Halt<ResetError>> {
-    let _ = client.batch_execute("ROLLBACK").await;
-    Err(Halt::Refused(error))
 }
 
 /// Tells a lost connection. What the server answers where it cannot fail is told in the same way.

@@ -25,5 +25,5 @@ pub(crate) use prompt::prompt;
 pub(in crate::policy) use question::{Applies, Question, Reading};
 pub(crate) use rename::renamed;
 pub(in crate::policy) use rename::{question, sections};
-pub use scope::Scope;
+pub use scope::{Scope, TablesByName};
 pub use stake::{Count, Objects, Stake};

@@ -51,9 +51,9 @@ pub(in crate::policy) fn question(policy: &Policy, question: &Question<'_>, scop
             Answer::Silent if question.candidates.is_empty() => {
                 (Some(0), RuleRef { path: String::new(), origin: Origin::OnlyChoice })
             }
-            Answer::Silent => match policy.otherwise.value {
-                Otherwise::Create => (Some(0), policy.otherwise.rule.clone()),
-                Otherwise::Refuse => (None, policy.otherwise.rule.clone()),
+            Answer::Silent => match policy.renames.otherwise.value {
+                Otherwise::Create => (Some(0), policy.renames.otherwise.rule.clone()),
+                Otherwise::Refuse => (None, policy.renames.otherwise.rule.clone()),
             },
         };
         match &decided {
@@ -106,7 +106,7 @@ enum Answer<'p> {
 /// Looks for the rules that speak of one reading.
 fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope: &Scope<'_>) -> Answer<'p> {
     let mut rename: Option<(usize, &RuleRef)> = None;
-    for rule in policy.renames.iter().filter(|rule| sections.contains(&rule.section)) {
+    for rule in policy.renames.rules.iter().filter(|rule| sections.contains(&rule.section)) {
         match rule.applies(reading, scope) {
             Applies::No => {}
             Applies::Perhaps => {
@@ -124,7 +124,7 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
         }
     }
     let names: Vec<ObjectName> = reading.new.iter().flat_map(|name| scope.names(name)).collect();
-    let creates = sections.iter().filter_map(|section| policy.create.get(section));
+    let creates = sections.iter().filter_map(|section| policy.renames.create.get(section));
     let mut creates = creates
         .flat_map(|create| &create.patterns)
         .filter(|pattern| names.iter().any(|name| pattern.value.matches(name)));
@@ -137,9 +137,12 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::kit::prompt::Entity;
     use crate::policy::decide::prompt::prompt;
+    use crate::policy::decide::scope::TablesByName;
     use crate::policy::decide::testing::{
         check, check_in_public, column, dropped_column, losing, names, policies, policy, renaming, scope,
     };
@@ -218,18 +221,18 @@ mod tests {
     #[test]
     fn a_table_in_two_schemas_is_unclear_unless_both_have_the_same_answer() {
         let both = names(&["public", "auth"]);
-        let everywhere = |_: &str| Some(names(&["public", "auth", "other"]));
-        let nowhere = |_: &str| Some(Vec::new());
-        let only_auth = |_: &str| Some(names(&["auth"]));
-        let unknown = |_: &str| None;
+        let in_schemas = |schemas: &[&str]| TablesByName::known([("users".to_owned(), names(schemas))].into());
+        let everywhere = in_schemas(&["public", "auth", "other"]);
+        let nowhere = TablesByName::known(BTreeMap::new());
+        let only_auth = in_schemas(&["auth"]);
+        let unknown = TablesByName::UNKNOWN;
         let one = "renames.columns.\"auth.users.name\" = \"full_name\"";
         let two = &format!("{one}\nrenames.columns.\"public.users.name\" = \"full_name\"");
         let yes = "1: p.toml:2 renames.columns.\"auth.users.name\"";
         let unclear = "unclear: drizzle-kit does not say whether it means auth.users.full_name \
                        (p.toml:2 renames.columns.\"auth.users.name\") or public.users.full_name \
                        (built-in policy (renames.otherwise)), and the answers differ";
-        type Named<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
-        let cases: [(&str, Named<'_>, &str); 6] = [
+        let cases: [(&str, &TablesByName, &str); 6] = [
             (one, &everywhere, unclear),
             (one, &unknown, unclear),
             (one, &nowhere, unclear),
@@ -237,15 +240,15 @@ mod tests {
             (two, &everywhere, yes),
             (two, &unknown, yes),
         ];
-        for (rules, tables_named, expected) in cases {
-            let scope = Scope { tables_named, ..scope(&both) };
+        for (rules, tables, expected) in cases {
+            let scope = Scope { tables, ..scope(&both) };
             check(&policy(rules), &column("full_name", &["name"]), &scope, expected);
         }
         let asked = column("full_name", &["name"]);
         check(
             &policy(""),
             &asked,
-            &Scope { tables_named: &everywhere, ..scope(&both) },
+            &Scope { tables: &everywhere, ..scope(&both) },
             r#"refused: no rule says whether column auth.users.full_name or public.users.full_name is new or was renamed from name
   p.toml, if it was renamed from name:
       [renames.columns]
@@ -261,8 +264,8 @@ mod tests {
     fn a_column_may_be_named_by_the_old_and_the_new_name_of_its_table() {
         let renamed = [(ObjectName::new(["public", "people"]), ObjectName::new(["public", "users"]))];
         let both = names(&["public", "auth"]);
-        let tables_named = |table: &str| Some(names(if table == "people" { &["public"] } else { &[] }));
-        let scope = Scope { renamed: &renamed, tables_named: &tables_named, ..scope(&both) };
+        let tables = TablesByName::known([("people".to_owned(), names(&["public"]))].into());
+        let scope = Scope { renamed: &renamed, tables: &tables, ..scope(&both) };
         let cases = [
             ("people.name", "full_name"),
             ("users.name", "full_name"),

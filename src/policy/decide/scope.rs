@@ -1,17 +1,42 @@
 //! What is known about a run beside the policy, and which names an object has in it. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::policy::name::{ObjectName, PUBLIC};
 
 /// What is known about the run beside the policy.
 pub struct Scope<'a> {
     /// The schemas of drizzle's configuration; names, not patterns. Empty where the dialect has none, or `public` alone.
     pub schemas: &'a [String],
-    /// Returns the schemas that hold a table or view of a name before the run. `None`: that cannot be known.
-    pub tables_named: &'a dyn Fn(&str) -> Option<Vec<String>>,
+    pub tables: &'a TablesByName,
     /// The schemas and tables renamed so far in this run, old and new name, in the order of the answers.
     pub renamed: &'a [(ObjectName, ObjectName)],
     /// `--accept-data-loss` was given.
     pub accept_data_loss: bool,
+}
+
+/// The tables of the database before the run: for each name the schemas that hold one of it, where that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TablesByName(Option<BTreeMap<String, Vec<String>>>);
+
+impl TablesByName {
+    /// Nobody knows.
+    pub const UNKNOWN: TablesByName = TablesByName(None);
+
+    /// Makes it of all the tables that there are.
+    pub fn known(schemas: BTreeMap<String, Vec<String>>) -> TablesByName {
+        TablesByName(Some(schemas))
+    }
+
+    /// Tells whether the tables are known.
+    pub fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns the schemas that hold a table of a name; `None` where that cannot be known.
+    fn schemas(&self, table: &str) -> Option<&[String]> {
+        self.0.as_ref().map(|tables| tables.get(table).map_or(&[][..], Vec::as_slice))
+    }
 }
 
 impl Scope<'_> {
@@ -29,9 +54,9 @@ impl Scope<'_> {
                 .filter(|new| new.parts().len() == 2 && new.last() == table)
                 .cloned(),
         );
-        let known = (self.tables_named)(table);
+        let known = self.tables.schemas(table);
         let known_schemas =
-            known.iter().flatten().filter(|schema| self.schemas.is_empty() || self.schemas.contains(schema));
+            known.into_iter().flatten().filter(|schema| self.schemas.is_empty() || self.schemas.contains(schema));
         // A table that was renamed away is shown with its new name.
         tables.extend(known_schemas.map(in_schema).map(|table| self.now(&table)).filter(|now| now.last() == table));
         if known.is_none() || tables.is_empty() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::kit::prompt::{Entity, Kind, Loss, LossKind, Prompt, Rename};
 use crate::policy::decide::decision::Decision;
 use crate::policy::decide::prompt::prompt;
-use crate::policy::decide::scope::Scope;
+use crate::policy::decide::scope::{Scope, TablesByName};
 use crate::policy::file;
 use crate::policy::model::{Policies, Policy};
 
@@ -45,7 +45,7 @@ pub(super) fn dropped_column(table: &str, column: &str) -> LossKind {
 }
 
 pub(super) fn scope<'a>(schemas: &'a [String]) -> Scope<'a> {
-    Scope { schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false }
+    Scope { schemas, tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss: false }
 }
 
 pub(super) fn names(names: &[&str]) -> Vec<String> {

@@ -42,7 +42,7 @@ fn add_rename(policy: &Policy, draft: &mut Draft, section: Section, old: &Object
     remove_renames_to(policy, draft, section, new, Some(old))?;
     let stays = old.parent() == new.parent();
     let value = if stays { part(new.last()) } else { new.to_string() };
-    let known = policy.renames.iter().find(|rule| rule.section == section && rule.old == *old);
+    let known = policy.renames.rules.iter().find(|rule| rule.section == section && rule.old == *old);
     let (layer, key) = match known {
         Some(rule) => (rule.layer.as_deref(), rule.key.clone()),
         None => (None, old.to_string()),
@@ -52,7 +52,7 @@ fn add_rename(policy: &Policy, draft: &mut Draft, section: Section, old: &Object
 
 fn add_create(policy: &Policy, draft: &mut Draft, section: Section, new: &ObjectName) -> Option<()> {
     remove_renames_to(policy, draft, section, new, None)?;
-    let layer = policy.create.get(&section).and_then(|create| create.layer.as_deref());
+    let layer = policy.renames.create.get(&section).and_then(|create| create.layer.as_deref());
     draft.push(&layered(layer, &["create", section.key()]), &new.to_string())
 }
 
@@ -64,7 +64,7 @@ fn remove_renames_to(
     new: &ObjectName,
     keep: Option<&ObjectName>,
 ) -> Option<()> {
-    let stale = policy.renames.iter().filter(|rule| rule.section == section && rule.new == *new);
+    let stale = policy.renames.rules.iter().filter(|rule| rule.section == section && rule.new == *new);
     stale
         .filter(|rule| Some(&rule.old) != keep)
         .try_for_each(|rule| draft.remove(&layered(rule.layer.as_deref(), &["renames", section.key(), &rule.key])))

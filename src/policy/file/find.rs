@@ -127,6 +127,7 @@ fn seen_from(cwd: &Path, path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::with_causes;
 
     #[test]
     fn the_file_is_searched_upward_to_the_root_of_the_repository() {
@@ -162,10 +163,7 @@ mod tests {
         match upward(project, home) {
             Ok(Some((_, shown))) => shown.display().to_string(),
             Ok(None) => "none".to_owned(),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                format!("{error}{cause}").replace(&project.display().to_string(), ".")
-            }
+            Err(error) => with_causes(&error).replace(&project.display().to_string(), "."),
         }
     }
 
@@ -223,9 +221,8 @@ mod tests {
             let shown = path.strip_prefix(above.path()).map(|_| seen_from(&project, &path)).expect("it lies there");
             let said = || {
                 let error = load(None, &project).expect_err("it cannot be read");
-                let cause = std::error::Error::source(&error).expect("it has a reason");
                 assert!(error.hint().is_some());
-                format!("{error}: {cause}")
+                with_causes(&error)
             };
             fs::create_dir(&path).expect("the directory is ours");
             assert_eq!(said(), format!("reading the policy file {}: it is a folder", shown.display()));

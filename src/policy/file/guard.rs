@@ -10,14 +10,14 @@ use crate::policy::model::{Policy, RefuseEnv, Ruled, Variable};
 /// Lays the keys of the file or of a profile over those of a policy.
 pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, guard: &Guard) {
     if let Some(hosts) = &guard.hosts {
-        policy.hosts = hosts.iter().filter_map(|text| host(reader, text)).collect();
+        policy.guard.hosts = hosts.iter().filter_map(|text| host(reader, text)).collect();
     }
     if let Some(refuse_env) = &guard.refuse_env {
         let ruled = refuse_env.iter().filter_map(|text| {
             let rule = reader.rule("guard.refuse_env", text.span());
             variable(reader, text).map(|value| Ruled { value, rule })
         });
-        policy.refuse_env = Some(RefuseEnv { lines: ruled.collect(), layer: reader.layer.clone() });
+        policy.guard.refuse_env = Some(RefuseEnv { lines: ruled.collect(), layer: reader.layer.clone() });
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, migrate: &Migrat
         let Some(entry) = migrate.of(anomaly) else { continue };
         let rule = reader.rule(&format!("migrate.{}", anomaly.key()), entry.span());
         let value = matches!(entry.get_ref(), AnomalyEntry::Approve);
-        policy.migrate.insert(anomaly, Ruled { value, rule });
+        policy.migrate.past.insert(anomaly, Ruled { value, rule });
     }
     if let Some(gate) = &migrate.gate {
         let value = match gate.get_ref() {
@@ -18,6 +18,6 @@ pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, migrate: &Migrat
             GateEntry::Warn => MigrateGate::Warn,
             GateEntry::Refuse => MigrateGate::Refuse,
         };
-        policy.migrate_gate = Ruled { value, rule: reader.rule("migrate.gate", gate.span()) };
+        policy.migrate.gate = Ruled { value, rule: reader.rule("migrate.gate", gate.span()) };
     }
 }

@@ -59,14 +59,14 @@ fn profile(reader: &mut Reader<'_>, base: &Policy, name: &str, entry: &ProfileEn
         for command in commands.get_ref() {
             known_command(reader, command);
         }
-        policy.commands = Some(Ruled {
+        policy.guard.commands = Some(Ruled {
             value: commands.get_ref().iter().map(|command| command.get_ref().clone()).collect(),
             rule: reader.rule("commands", commands.span()),
         });
     }
     if let Some(accept) = &entry.accept_data_loss {
         let rule = reader.rule("accept_data_loss", accept.span());
-        policy.accept_data_loss = Some(Ruled { value: *accept.get_ref(), rule });
+        policy.guard.accept_data_loss = Some(Ruled { value: *accept.get_ref(), rule });
     }
     let (env, hosts) = entry.when.as_ref().map(|when| guard::when(reader, when)).unwrap_or_default();
     Profile { policy, env, hosts }
@@ -125,7 +125,7 @@ mod tests {
         );
         assert!(production.bans_command("migrate").is_none());
         assert!(
-            production.refuse_env.as_ref().is_some_and(|refuse| refuse.lines.is_empty())
+            production.guard.refuse_env.as_ref().is_some_and(|refuse| refuse.lines.is_empty())
                 && production.guarded_hosts().contains(&"db".to_owned()),
             "keys merge one by one"
         );

@@ -18,11 +18,11 @@ pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, sections: &Secti
             ApplyEntry::Transaction => Apply::Transaction,
         };
         let rule = reader.rule("push.apply", apply.span());
-        policy.apply = ApplyLine { value, layer: reader.layer.clone(), rule };
+        policy.push.apply = ApplyLine { value, layer: reader.layer.clone(), rule };
     }
     let using = using(reader, sections.using);
     without_transaction(reader, sections, &using);
-    policy.using.extend(using);
+    policy.push.using.extend(using);
 }
 
 fn using(reader: &mut Reader<'_>, names: &Names) -> BTreeMap<ObjectName, Using> {

@@ -14,14 +14,14 @@ pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, renames: &Rename
             OtherwiseEntry::Refuse => Otherwise::Refuse,
             OtherwiseEntry::Create => Otherwise::Create,
         };
-        policy.otherwise = Ruled { value, rule: reader.rule("renames.otherwise", otherwise.span()) };
+        policy.renames.otherwise = Ruled { value, rule: reader.rule("renames.otherwise", otherwise.span()) };
     }
     for section in Section::ALL {
         let renames = read(reader, section, renames.of(section));
-        policy.renames.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
-        policy.renames.extend(renames);
+        policy.renames.rules.retain(|old| old.section != section || renames.iter().all(|new| new.old != old.old));
+        policy.renames.rules.extend(renames);
         if let Some(patterns) = creates.of(section) {
-            policy.create.insert(section, create(reader, section, patterns));
+            policy.renames.create.insert(section, create(reader, section, patterns));
         }
     }
     contradictions(reader, policy);
@@ -77,16 +77,16 @@ fn create(reader: &mut Reader<'_>, section: Section, patterns: &[Spanned<String>
 /// Reports the rename rules of what is read that contradict another rule of the merged policy.
 fn contradictions(reader: &mut Reader<'_>, policy: &Policy) {
     let layer = reader.layer.clone();
-    for (rename_idx, rename) in policy.renames.iter().enumerate() {
+    for (rename_idx, rename) in policy.renames.rules.iter().enumerate() {
         let section = rename.section;
-        let twins = policy.renames[..rename_idx].iter().filter(|twin| twin.section == section);
+        let twins = policy.renames.rules[..rename_idx].iter().filter(|twin| twin.section == section);
         for twin in twins.filter(|twin| twin.layer == layer || rename.layer == layer) {
             if twin.new == rename.new {
                 let message = format!("two {} are renamed to `{}`", section.key().replace('_', " "), rename.new);
                 reader.contradiction(twin.span.clone(), rename.span.clone(), message);
             }
         }
-        let Some(create) = policy.create.get(&section) else { continue };
+        let Some(create) = policy.renames.create.get(&section) else { continue };
         if create.layer == layer || rename.layer == layer {
             let exact = create.patterns.iter().find(|pattern| pattern.value.exact().as_ref() == Some(&rename.new));
             if let Some(exact) = exact {
@@ -162,7 +162,7 @@ mod tests {
         for (profile, new) in [(None, "identity"), (Some("all"), "people")] {
             let policy = policies.select(profile, &|_| None, None).expect("the profile exists");
             let renamed = |rule: &Rename| (rule.section, rule.new.last().to_owned());
-            let renamed: Vec<(Section, String)> = policy.renames.iter().map(renamed).collect();
+            let renamed: Vec<(Section, String)> = policy.renames.rules.iter().map(renamed).collect();
             assert_eq!(renamed, Section::ALL.map(|section| (section, new.to_owned())));
         }
     }

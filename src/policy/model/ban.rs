@@ -20,7 +20,7 @@ impl Policy {
     /// Returns the profile that bans a command, if one does.
     pub fn bans_command(&self, command: &str) -> Option<Ban<'_>> {
         self.all().find_map(|policy| {
-            let commands = policy.commands.as_ref()?;
+            let commands = policy.guard.commands.as_ref()?;
             let is_named = commands.value.iter().any(|allowed| allowed == command);
             (!is_named).then(|| Ban { profile: policy.profile().unwrap_or_default(), rule: &commands.rule })
         })
@@ -32,8 +32,8 @@ impl Policy {
     /// not count, as a ban of the command has been looked for before.
     pub fn bans_environment(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<(&RuleRef, &Variable)> {
         self.all().find_map(|policy| {
-            let refuse = policy.refuse_env.as_ref()?;
-            if policy.commands.is_some() && refuse.layer.is_none() {
+            let refuse = policy.guard.refuse_env.as_ref()?;
+            if policy.guard.commands.is_some() && refuse.layer.is_none() {
                 return None;
             }
             let banned = refuse.lines.iter().find(|variable| variable.value.is_set(env))?;
@@ -52,7 +52,7 @@ impl Policy {
         };
         let mut ruled: Vec<(Variable, RuleRef)> = Vec::new();
         for policy in self.all() {
-            match &policy.refuse_env {
+            match &policy.guard.refuse_env {
                 Some(refuse) => ruled.extend(refuse.lines.iter().map(|line| (line.value.clone(), line.rule.clone()))),
                 None => ruled.extend(usual()),
             }
@@ -64,13 +64,14 @@ impl Policy {
 
     /// Returns the rule that bans `--accept-data-loss`, if one does.
     pub(crate) fn bans_accepting_data_loss(&self) -> Option<&RuleRef> {
-        let banned = self.all().filter_map(|policy| policy.accept_data_loss.as_ref()).find(|accept| !accept.value);
+        let banned =
+            self.all().filter_map(|policy| policy.guard.accept_data_loss.as_ref()).find(|accept| !accept.value);
         banned.map(|accept| &accept.rule)
     }
 
     /// Returns the patterns of `guard.hosts`: what `reset` may touch.
     pub(crate) fn guarded_hosts(&self) -> Vec<String> {
-        self.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
+        self.guard.hosts.iter().map(|pattern| pattern.text().to_owned()).collect()
     }
 
     /// Returns those of the other profiles that are called for: each list must have the host as well.

@@ -1,5 +1,25 @@
 //! What `migrate` may find wrong, and what it does about statements that a push would be refused for. Pure.
 
+use std::collections::BTreeMap;
+
+use crate::policy::model::rule::{RuleRef, Ruled};
+
+/// What `migrate` does where folder and history do not fit together, and about what waits.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct Migrate {
+    /// Whether it goes on past an anomaly, where a line of the file speaks of it.
+    pub(in crate::policy) past: BTreeMap<Anomaly, Ruled<bool>>,
+    pub(in crate::policy) gate: Ruled<MigrateGate>,
+}
+
+impl Migrate {
+    /// Returns what applies where there is no file.
+    pub(super) fn built_in() -> Migrate {
+        let gate = Ruled { value: MigrateGate::Warn, rule: RuleRef::built_in("migrate.gate") };
+        Migrate { past: BTreeMap::new(), gate }
+    }
+}
+
 /// What `migrate` does about statements that a push would be refused for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MigrateGate {

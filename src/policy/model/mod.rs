@@ -1,6 +1,7 @@
 //! What a policy says once its file is read and its profile is merged. Pure; knows nothing of TOML.
 
 mod ban;
+mod guard;
 mod hazard;
 mod migrate;
 mod policy;

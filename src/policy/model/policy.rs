@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::Pattern as HostPattern;
 use crate::policy::check::Check;
+use crate::policy::model::guard::Guard;
 use crate::policy::model::hazard::{HazardKey, HazardLine, HazardRule};
-use crate::policy::model::migrate::{Anomaly, MigrateGate};
+use crate::policy::model::migrate::{Anomaly, Migrate, MigrateGate};
 use crate::policy::model::prompt::Prompts;
-use crate::policy::model::push::{Apply, ApplyLine, Using};
-use crate::policy::model::rename::{Create, Otherwise, Rename};
+use crate::policy::model::push::{Apply, Push};
+use crate::policy::model::rename::Renames;
 use crate::policy::model::reset::Reset;
 use crate::policy::model::rule::{RuleRef, Ruled, Source};
-use crate::policy::model::section::Section;
-use crate::policy::model::variable::RefuseEnv;
 use crate::policy::name::ObjectName;
 use crate::sql::hazard::Hazard;
 
@@ -21,21 +19,13 @@ use crate::sql::hazard::Hazard;
 pub struct Policy {
     pub(in crate::policy) source: Source,
     pub(in crate::policy) profile: Option<String>,
-    pub(in crate::policy) otherwise: Ruled<Otherwise>,
-    pub(in crate::policy) renames: Vec<Rename>,
-    pub(in crate::policy) create: BTreeMap<Section, Create>,
+    pub(in crate::policy) renames: Renames,
     pub(in crate::policy) hazards: BTreeMap<HazardKey, HazardLine>,
-    pub(in crate::policy) apply: ApplyLine,
-    pub(in crate::policy) migrate: BTreeMap<Anomaly, Ruled<bool>>,
-    pub(in crate::policy) migrate_gate: Ruled<MigrateGate>,
-    pub(in crate::policy) using: BTreeMap<ObjectName, Using>,
+    pub(in crate::policy) push: Push,
+    pub(in crate::policy) migrate: Migrate,
     pub(in crate::policy) prompts: Prompts,
-    pub(in crate::policy) hosts: Vec<HostPattern>,
-    /// None: no line of the file speaks of it.
-    pub(in crate::policy) refuse_env: Option<RefuseEnv>,
+    pub(in crate::policy) guard: Guard,
     pub(in crate::policy) reset: Reset,
-    pub(in crate::policy) commands: Option<Ruled<Vec<String>>>,
-    pub(in crate::policy) accept_data_loss: Option<Ruled<bool>>,
     pub(in crate::policy) check: Check,
     /// The policies of other profiles that the environment or the host calls for. What they ban is banned.
     pub(in crate::policy) called_for: Vec<Policy>,
@@ -47,20 +37,13 @@ impl Policy {
         Policy {
             source: Source::BuiltIn,
             profile: None,
-            otherwise: Ruled { value: Otherwise::Refuse, rule: RuleRef::built_in("renames.otherwise") },
-            renames: Vec::new(),
-            create: BTreeMap::new(),
+            renames: Renames::built_in(),
             hazards: BTreeMap::new(),
-            apply: ApplyLine { value: Apply::Kit, layer: None, rule: RuleRef::built_in("push.apply") },
-            migrate: BTreeMap::new(),
-            migrate_gate: Ruled { value: MigrateGate::Warn, rule: RuleRef::built_in("migrate.gate") },
-            using: BTreeMap::new(),
+            push: Push::built_in(),
+            migrate: Migrate::built_in(),
             prompts: Prompts::default(),
-            hosts: Vec::new(),
-            refuse_env: None,
+            guard: Guard::default(),
             reset: Reset::default(),
-            commands: None,
-            accept_data_loss: None,
             check: Check::default(),
             called_for: Vec::new(),
         }
@@ -96,12 +79,12 @@ impl Policy {
 
     /// Returns who runs the statements of a push, unless the command line says otherwise.
     pub(crate) fn apply(&self) -> (Apply, RuleRef) {
-        (self.apply.value, self.apply.rule.clone())
+        (self.push.apply.value, self.push.apply.rule.clone())
     }
 
     /// Tells whether `migrate` goes on although there is such a migration, and by which rule.
     pub(crate) fn migrates_past(&self, anomaly: Anomaly) -> (bool, RuleRef) {
-        match self.migrate.get(&anomaly) {
+        match self.migrate.past.get(&anomaly) {
             Some(Ruled { value, rule }) => (*value, rule.clone()),
             None => (false, RuleRef::built_in(&format!("migrate.{}", anomaly.key()))),
         }
@@ -109,12 +92,12 @@ impl Policy {
 
     /// Returns what `migrate` does about statements that a push would be refused for.
     pub(crate) fn migrate_gate(&self) -> MigrateGate {
-        self.migrate_gate.value
+        self.migrate.gate.value
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.
     pub(crate) fn using(&self, column: &ObjectName) -> Option<(&str, &RuleRef)> {
-        self.using.get(column).map(|using| (using.expression.as_str(), &using.rule))
+        self.push.using.get(column).map(|using| (using.expression.as_str(), &using.rule))
     }
 
     /// Tells whether the truncate that drizzle-kit puts before a type change is to be left out, and by which rule.

@@ -113,7 +113,7 @@ impl Policies {
     /// Returns the names of the variables by which the environment decides.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
         let all = std::iter::once(&self.base).chain(self.profiles.values().map(|profile| &profile.policy));
-        let refused = all.flat_map(|policy| &policy.refuse_env).flat_map(|refuse| &refuse.lines);
+        let refused = all.flat_map(|policy| &policy.guard.refuse_env).flat_map(|refuse| &refuse.lines);
         let conditions = self.profiles.values().flat_map(|profile| &profile.env);
         let usual = PRODUCTION.iter().map(|(name, _)| *name);
         refused.map(|line| &line.value).chain(conditions).map(|variable| &*variable.name).chain(usual)

@@ -1,11 +1,29 @@
 //! How a push that was approved is carried out. Pure.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::model::rule::{Layer, RuleRef};
+use crate::policy::name::ObjectName;
+
+/// How a push that was approved is carried out.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct Push {
+    pub(in crate::policy) apply: ApplyLine,
+    /// How the values of a column become those of a new type.
+    pub(in crate::policy) using: BTreeMap<ObjectName, Using>,
+}
+
+impl Push {
+    /// Returns what applies where there is no file.
+    pub(super) fn built_in() -> Push {
+        let apply = ApplyLine { value: Apply::Kit, layer: None, rule: RuleRef::built_in("push.apply") };
+        Push { apply, using: BTreeMap::new() }
+    }
+}
 
 /// Who executes the statements of a push that was approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -1,10 +1,27 @@
 //! Rules that say what is new and what was renamed. Pure.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::policy::model::rule::{Layer, RuleRef, Ruled};
 use crate::policy::model::section::Section;
 use crate::policy::name::{ObjectName, Pattern};
+
+/// What is new and what was renamed.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct Renames {
+    pub(in crate::policy) otherwise: Ruled<Otherwise>,
+    pub(in crate::policy) rules: Vec<Rename>,
+    pub(in crate::policy) create: BTreeMap<Section, Create>,
+}
+
+impl Renames {
+    /// Returns what applies where there is no file.
+    pub(super) fn built_in() -> Renames {
+        let otherwise = Ruled { value: Otherwise::Refuse, rule: RuleRef::built_in("renames.otherwise") };
+        Renames { otherwise, rules: Vec::new(), create: BTreeMap::new() }
+    }
+}
 
 /// What to take a new object for when no rule names it and something like it disappeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

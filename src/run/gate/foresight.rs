@@ -99,7 +99,7 @@ impl Questions {
                     act(Deed::Rename, subject(Kind::Type, name), name, kind.word());
                 }
             }
-            Change::ChangeType { column, to, using, rebuilt, labels, is_of_plan, is_emptied } => {
+            Change::ChangeType { column, to, rebuilt, labels, is_of_plan, .. } => {
                 if labels.is_some() && rebuilt.is_none() {
                     let of = of_table(column, |table, column| Subject::Default { table, column });
                     act(Deed::Exclude, of, column, "default");
@@ -108,21 +108,7 @@ impl Questions {
                 if !is_of_plan && rebuilt.is_none() {
                     self.types.push((statement_idx, to.text.clone(), column.clone()));
                 }
-                let is_text = rebuilt.is_some() && labels.is_none();
-                if let (Some([table, name]), Using::Assignment | Using::Cast, false) = (parted(column), using, is_text)
-                {
-                    let new = match (labels, to.name.as_ref().and_then(relation)) {
-                        (Some(labels), Some(name)) => NewType::Enum { name, labels: labels.clone() },
-                        _ => NewType::Words(to.text.clone()),
-                    };
-                    let (is_cast, has_rows) = (*using == Using::Cast, !is_emptied);
-                    let Some(table) = relation(&table) else { return };
-                    let column_name = name.last().to_owned();
-                    let retyped = Retyped { table, column: column_name, to: new, is_cast, has_rows };
-                    let (column, to) = (column.clone(), to.text.clone());
-                    let (rebuilt, labels) = (rebuilt.clone(), labels.clone());
-                    self.retyped.push((retyped, ChangedType { column, to, rebuilt, labels }));
-                }
+                self.retyped.extend(retyped(change));
             }
             Change::ChangeDefault { column } => {
                 let of = of_table(column, |table, column| Subject::Default { table, column });
@@ -465,6 +451,29 @@ fn told_twice(found: &twice::Twice) -> String {
             statement_idx + 1
         ),
     }
+}
+
+/// Returns what must be known of the values of a column whose type changes, where the server itself converts them.
+fn retyped(change: &Change) -> Option<(Retyped, ChangedType)> {
+    let Change::ChangeType { column, to, using, rebuilt, labels, is_emptied, .. } = change else { return None };
+    let is_text = rebuilt.is_some() && labels.is_none();
+    if is_text || !matches!(using, Using::Assignment | Using::Cast) {
+        return None;
+    }
+    let [table, name] = parted(column)?;
+    let new = match (labels, to.name.as_ref().and_then(relation)) {
+        (Some(labels), Some(name)) => NewType::Enum { name, labels: labels.clone() },
+        _ => NewType::Words(to.text.clone()),
+    };
+    let retyped = Retyped {
+        table: relation(&table)?,
+        column: name.last().to_owned(),
+        to: new,
+        is_cast: *using == Using::Cast,
+        has_rows: !is_emptied,
+    };
+    let (column, to) = (column.clone(), to.text.clone());
+    Some((retyped, ChangedType { column, to, rebuilt: rebuilt.clone(), labels: labels.clone() }))
 }
 
 fn of_code(code: &effect::Code) -> Option<Code> {

@@ -1,25 +1,20 @@
 //! Judges migrations that wait by the hazards of a push: what they would destroy, in this database, by the rows that are there.
 
-use std::time::Duration;
-
 use crate::clock::Clock;
-use crate::db::Connection;
 use crate::db::inspect::migrations_table::MigrationsTable;
 use crate::db::inspect::reach;
+use crate::db::{Connection, limits};
 use crate::kit::config::Config;
 use crate::migrations::query::{Query, queries};
 use crate::migrations::state::Migration;
 use crate::output::report::{self, Judgement};
 use crate::policy::decide::Consent;
-use crate::policy::{Policy, Refusal, Scope};
+use crate::policy::{Policy, Refusal, Scope, TablesByName};
 use crate::project::migrations::MigrationsContext;
 use crate::run::gate::judge::{Blind, Gate, Judged};
 use crate::run::gate::owners::Owners;
 use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect, script};
-
-/// Time for one look at what is at stake.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// What the policy says of the migrations that wait.
 pub struct Weighed {
@@ -55,7 +50,7 @@ pub fn weigh(
     let is_read = |sql: &str| !sql::read(sql, Dialect::Postgres).effects.contains(&Effect::Unknown);
     let (read, unread): (Vec<Stated>, Vec<Stated>) = all.into_iter().partition(|stated| is_read(&stated.sql));
     let schemas = context.place.drizzle.as_ref().map_or_else(|| Config::default().schemas(), |it| it.config.schemas());
-    let scope = Scope { schemas: &schemas, tables_named: &|_| None, renamed: &[], accept_data_loss: false };
+    let scope = Scope { schemas: &schemas, tables: &TablesByName::UNKNOWN, renamed: &[], accept_data_loss: false };
     let name = format!("drizzle-pilot-{} migrate", std::process::id());
     let gate = Gate {
         policy,
@@ -68,7 +63,7 @@ pub fn weigh(
         truncated: &[],
         look_up: &|wanted| {
             let connection = Connection::to(context.dsn(), &name, "").map_err(Blind::Failed)?;
-            reach::look_up(&connection, wanted, LOOK.min(clock.rest())).map_err(Blind::Failed)
+            reach::look_up(&connection, wanted, limits::MIGRATIONS.min(clock.rest())).map_err(Blind::Failed)
         },
         owners: &Owners::unknown(),
         sqlite: None,

@@ -1,12 +1,12 @@
 //! Judges a plan a second time, while nobody can write: what was counted at a look is not what is there at the drop.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use crate::db::inspect::reach::{self, Facts, Relation, Rows, Wanted};
 use crate::output::report;
 use crate::policy::decide::Consent;
-use crate::policy::{ObjectName, Policy, Refusal, RuleRef, Scope};
+use crate::policy::{ObjectName, Policy, Refusal, RuleRef, Scope, TablesByName};
 use crate::run::gate::basis::Basis;
 use crate::run::gate::judge::{Gate, Judged};
 use crate::run::gate::owners::Owners;
@@ -18,8 +18,7 @@ use crate::sql::Dialect;
 pub struct Recheck {
     pub policy: Policy,
     pub schemas: Vec<String>,
-    /// The schemas of each table name, where they are known.
-    pub tables: Option<BTreeMap<String, Vec<String>>>,
+    pub tables: TablesByName,
     pub renamed: Vec<(ObjectName, ObjectName)>,
     pub accept_data_loss: bool,
     pub in_transaction: bool,
@@ -63,10 +62,9 @@ impl Recheck {
     pub fn again(&self, now: Facts) -> Rechecked {
         let before = &self.basis.facts;
         let facts = now.or_as_before(before);
-        let tables_named = |table: &str| Some(self.tables.as_ref()?.get(table).cloned().unwrap_or_default());
         let scope = Scope {
             schemas: &self.schemas,
-            tables_named: &tables_named,
+            tables: &self.tables,
             renamed: &self.renamed,
             accept_data_loss: self.accept_data_loss,
         };
@@ -149,6 +147,7 @@ fn grown(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
@@ -189,7 +188,7 @@ mod tests {
         let recheck = Recheck {
             policy,
             schemas: Vec::new(),
-            tables: None,
+            tables: TablesByName::UNKNOWN,
             renamed: Vec::new(),
             accept_data_loss: false,
             in_transaction: true,
