@@ -1,9 +1,8 @@
 //! `next`: where a project stands, on the real kit and database.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
-use expectrl::Expect;
 use serde_json::Value;
 
 use crate::NEWEST;
@@ -243,22 +242,19 @@ fn snapshots_of_another_drizzle_kit_and_a_folder_of_pull_are_known() {
 #[test]
 fn on_a_terminal_it_offers_the_command_and_runs_it_on_a_yes() {
     let (database, project) = generated(USERS);
-    let program = env!("CARGO_BIN_EXE_drizzle-pilot");
-    let answer = |yes: &str| {
-        let mut session = expectrl::Session::spawn({
-            let mut command = Command::new(program);
-            command.arg("next").current_dir(project.path("")).env("DATABASE_URL", database.url().as_str());
-            command.env_remove("CI").env("TERM", "xterm-256color");
-            command
-        })
-        .expect("there is a terminal to have");
-        session.set_expect_timeout(Some(std::time::Duration::from_secs(60)));
-        session.expect("Run drizzle-pilot migrate now?").expect("it asks");
-        std::io::Write::write_all(&mut session, format!("{yes}\n").as_bytes()).expect("it listens");
-        session.expect(expectrl::Eof).expect("it ends");
+    let answer = |keys: &str| {
+        let (mut running, mut keyboard) = project.pilot(&["next"]).spawn_on_terminal(24, 120);
+        running.wait_to_see("Run drizzle-pilot migrate now?");
+        keyboard.write_all(keys.as_bytes()).expect("it listens");
+        running.finish()
     };
-    answer("no");
+    let ran = answer("no\r").expect(2).never_says("Nothing was executed.");
+    assert_eq!((&ran.report["command"], &ran.report["next"]["state"]), (&"next".into(), &"pending".into()), "{ran}");
+    let ran = answer("\x03").expect(130).says(&["stopped by SIGINT at the question", "Nothing was executed."]);
+    assert_eq!((&ran.report["command"], &ran.report["outcome"]), (&"next".into(), &"signal".into()), "{ran}");
     assert!(database.state().is_empty());
-    answer("y");
+    // Its ending is that of the command that was run.
+    let ran = answer("y\r").expect(0).database("changed");
+    assert_eq!((&ran.report["command"], &ran.report["outcome"]), (&"migrate".into(), &"ok".into()), "{ran}");
     assert_eq!(database.list(crate::migrations::HISTORY).len(), 1);
 }
