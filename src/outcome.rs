@@ -206,7 +206,7 @@ pub struct Error {
 
 /// What to do when the lock was lost.
 pub const LOCK_LOST: &str =
-    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+    "the connection that held the lock was closed: check the logs of the server and its pooler, then run it again";
 
 /// Returns the name of a signal that ends us.
 pub fn signal_name(signal: i32) -> &'static str {

@@ -96,7 +96,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     refuse,
     // Waits until a query may be sent. Returns what is sent instead of it, if something is.
     hold: (query) => {
-      if (!cleared) refuse('drizzle-kit sends a query before its config was seen');
+      if (!cleared) refuse('drizzle-kit sent a query before drizzle-pilot saw its config');
       return cleared.hold ? (exchange({ query }).instead ?? undefined) : undefined;
     },
     failed: (text, error) => {

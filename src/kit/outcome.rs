@@ -35,7 +35,7 @@ pub struct Evidence<'a> {
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// drizzle-kit says that it did what was asked, its status is good and no error was printed.
+    /// drizzle-kit says that it succeeded, its status is good and no error was printed.
     Done,
     /// drizzle-kit says that there is nothing to do.
     NothingToDo,

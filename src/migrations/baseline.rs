@@ -16,7 +16,7 @@ pub enum Row<'a> {
 pub enum BaselineError {
     #[error("the journal has no migration {0}")]
     NoSuchTag(String),
-    #[error("the journal names {0}, and there is no such file")]
+    #[error("the journal names {0}, but that file does not exist")]
     MissingFile(String),
     /// drizzle's migrator would never run it afterwards.
     #[error(

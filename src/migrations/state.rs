@@ -54,7 +54,7 @@ impl State {
             State::Skipped => Some("older than what was applied last, so drizzle will never run it"),
             State::Edited => Some("the file is not the one that was applied"),
             State::Repeated => Some("applied under another time, so drizzle would run it again"),
-            State::MissingFile => Some("the journal names it, and there is no such file"),
+            State::MissingFile => Some("the journal names it, but that file does not exist"),
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<R
     if allowed {
         return None;
     }
-    let allow = Allow::of(policy.source(), "to migrate all the same", |draft| {
+    let allow = Allow::of(policy.source(), "to migrate anyway", |draft| {
         // A line of the profile wins over those that all share.
         match policy.profile() {
             Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "approve"),

@@ -52,7 +52,7 @@ pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verd
     config_file::find(cwd, named).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Verdict::nothing(Exit::Config, format!("{error}{cause}"))
-            .hint("name it with --config, or the project with --cwd")
+            .hint("specify it with --config, or the project with --cwd")
     })
 }
 

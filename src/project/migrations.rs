@@ -145,5 +145,5 @@ pub fn unrecorded(migrations_table: &MigrationsTable) -> Option<String> {
     let tables = if n == 1 { "table" } else { "tables" };
     migrations_table
         .is_unrecorded()
-        .then(|| format!("the database has {n} {tables} and no history: perhaps a push built it; drizzle-pilot sync --dry-run shows whether its history can be written"))
+        .then(|| format!("the database has {n} {tables} and no recorded migrations: perhaps a push built it; drizzle-pilot sync --dry-run shows whether they can be marked as applied"))
 }

@@ -88,7 +88,7 @@ pub fn apply(
             }
             Err(refusal) => {
                 record.refusals.push(report::Refusal::of(&refusal));
-                let summary = "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+                let summary = "refused by the policy: what is at stake has changed since the statements were judged; the transaction was rolled back";
                 return Err(Verdict::nothing(Exit::Refused, summary));
             }
         }
@@ -96,7 +96,7 @@ pub fn apply(
     let applied = applied.map_err(|error| with_type_change(transaction, &error, clock))?;
     let committed = Committed { n_statements: applied.n_statements };
     if let Some(signal) = applied.signal {
-        let summary = format!("{committed}; {} came while the commit was on its way", signal_name(signal));
+        let summary = format!("{committed}; {} arrived during the commit", signal_name(signal));
         return Err(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) });
     }
     Ok(committed)

@@ -24,7 +24,7 @@ fn started_with(ended: &Ran) -> Option<&[String]> {
 
 /// Said where a fake drizzle-kit has a database that is none.
 const NO_LOOK: &str =
-    "warning: our own look at what the statements reach failed: there is no connection of our own to this database\n";
+    "warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
 
 fn quiet_push() -> Run {
     Run::push(&kit::push([out(NO_CHANGES)]))
@@ -103,8 +103,8 @@ fn a_span_of_time_may_be_anything_but_absurd() {
     ];
     for flag in flags {
         for (span, says) in [
-            ("9000years", "a year is the longest"),
-            ("500000000000s", "a year is the longest"),
+            ("9000years", "must not exceed a year"),
+            ("500000000000s", "must not exceed a year"),
             ("99999999999999y", "is too"),
             ("-1s", "expected number"),
             ("", "was empty"),
@@ -413,7 +413,7 @@ fn a_report_or_recording_that_cannot_be_finished_is_a_failure() {
         Run::push(&script).policy(policy).args(&[flag, file]).after("ulimit -f 64").run().ends(1, Some(UNCHANGED))
     };
     push("--report", "report.json").says(&["the report", "report.json could not be written", "File too large"]);
-    push("--record", "push.cast").says(&["the recording push.cast could not be written whole", "File too large"]);
+    push("--record", "push.cast").says(&["the recording push.cast could not be written completely", "File too large"]);
 }
 
 /// Every command that prints a result, where that can be done without a database.

@@ -406,7 +406,7 @@ fn output_cut_into_single_bytes_is_read_the_same() {
         steps.push(out(APPLIED));
         let policy = format!("[renames.tables]\n\"größe\" = \"größe › 2\"\n{}", kit::ALLOW_DROP_COLUMN);
         let warned = "warning: drop_column public.users.age deletes 3 values (drizzle-pilot.toml:5 hazards.drop_column)\n\
-                      warning: our own look at what the statements reach failed: there is no connection of our own to this database\n";
+                      warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
         let ended = Run::push(&kit::push(steps)).policy(&policy).run().ends_beside(0, warned);
         assert_eq!(ended.chosen(), [2, 1]);
     }

@@ -49,7 +49,7 @@ fn scripts_and_a_policy_are_written_once() {
         "pnpm (pnpm-lock.yaml)",
     ];
     init(&project, &["--dry-run"], 2, &shown).says(&["package.json would be written"]);
-    init(&project, &[], 64, &["nobody can be asked", "--yes"]);
+    init(&project, &[], 64, &["there is no terminal to ask on", "--yes"]);
     assert_eq!(everything(&project), before);
 
     init(&project, &["--yes"], 0, &["wrote drizzle-pilot.toml, package.json", "pnpm add --save-dev drizzle-pilot"]);

@@ -153,7 +153,7 @@ fn a_replay_decides_as_the_run_that_was_recorded() {
             // Recorded by hand: the keys are somebody's, and the built-in policy may refuse any of them.
             let ended = replay(&path, None, "postgresql");
             // Most show no statements, and without them there is no consent.
-            let unread = ["did not show the statements", "the statements cannot be told apart"];
+            let unread = ["did not show the statements", "the statements cannot be separated"];
             let is_unread = ended.code == 4 && unread.iter().any(|why| ended.stderr.contains(why));
             assert!([0, 2, 3].contains(&ended.code) || is_unread, "{}\n{ended}", path.display());
             continue;

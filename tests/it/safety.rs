@@ -173,7 +173,7 @@ fn rule_7_what_cannot_be_read_is_refused() {
     ] {
         push(statements, generous, 3, "unclassified");
     }
-    push(&["ALTER TABLE \"users\" ADD \"nick\" text DEFAULT 'x;"], generous, 4, "cannot be told apart");
+    push(&["ALTER TABLE \"users\" ADD \"nick\" text DEFAULT 'x;"], generous, 4, "cannot be separated");
     // What drizzle-kit does not announce is judged all the same.
     push(&["DROP TABLE \"users\";"], &[], 3, "drop_table public.users");
     push(kit::DROP_COLUMN, &[], 3, "drop_column public.users.age");

@@ -133,7 +133,7 @@ fn the_migrations_build_again_what_was_emptied() {
 
     // What could not be built again is not dropped.
     std::fs::remove_file(project.path("drizzle/0001_m.sql")).expect("the file was written");
-    let ran = reset().expect(65).database("unchanged").says(&["the journal names 0001_m, and there is no such file"]);
+    let ran = reset().expect(65).database("unchanged").says(&["the journal names 0001_m, but that file does not exist"]);
     built(&ran);
 
     // A role belongs to the server and not to the database.
@@ -144,14 +144,14 @@ fn the_migrations_build_again_what_was_emptied() {
     let before = database.everything();
     for dry in [&[][..], &["--dry-run"]] {
         let run = project.pilot(&["reset", "--yes"]).args(dry).run();
-        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied after this"]);
+        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied afterwards"]);
         assert_eq!(database.everything(), before, "{ran}");
     }
     project
         .pilot(&["reset", "--yes", "--then", "none"])
         .run()
         .expect(0)
-        .says(&[&says, "a migrate after this fails there"]);
+        .says(&[&says, "a migrate afterwards will fail there"]);
     database.sql(&format!("DROP ROLE {role}"));
     reset().expect(0).says(&["4 migrations applied"]);
     database.sql(&format!("DROP ROLE {role}"));
@@ -371,6 +371,6 @@ fn what_belongs_to_another_role_goes_only_where_that_is_said() {
         .pilot(&["reset", "--yes", "--other-owners"])
         .run()
         .expect(0)
-        .says(&[&format!("1 of them belong to {other}")]);
+        .says(&[&format!("1 of them are owned by {other}")]);
     assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
 }

@@ -308,7 +308,7 @@ fn a_session_elsewhere_gets_no_query() {
         for command in ["plan", "push"] {
             let before = [database.state(), other.state()];
             let ran = project.pilot(&[command]).run().expect(78).database("unchanged");
-            let ran = ran.says(&["drizzle-kit's session is not where this run looked", says]);
+            let ran = ran.says(&["drizzle-kit's session is not on the database that this run inspected", says]);
             assert_eq!([database.state(), other.state()], before, "{ran}");
         }
     }

@@ -115,7 +115,7 @@ fn a_printed_command_is_started_as_this_one_was() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_drizzle-pilot"), link).expect("the folder is empty");
     let ran = project.command("app", &with(&["npx", "drizzle-pilot"])).env("PATH", &path).run();
     assert_eq!(ran.code, 2, "{ran}");
-    let line = ran.says(&["this: drizzle-pilot push"]);
+    let line = ran.says(&["this plan: drizzle-pilot push"]);
     // The printed line is run as it is.
     let hint = line.stderr.lines().chain(line.stdout.lines()).find_map(|line| line.split_once("exactly this: "));
     let line = hint.expect("it was said").1.to_owned();

@@ -180,7 +180,7 @@ pub fn gitlab_include(path: &str) -> String {
 pub fn hook(setting: &Setting) -> String {
     format!(
         "#!/bin/sh
-# Written by `drizzle-pilot init --hook`: looks at the migrations of a commit before it is made.
+# Written by `drizzle-pilot init --hook`: checks the migrations of a commit before it is made.
 {}
 ",
         hook_lines(setting)

@@ -36,10 +36,10 @@ pub enum ScratchError {
     #[error(transparent)]
     Unready(ConnectError),
     /// 42501.
-    #[error("user {user} may not create a database, and the migrations need one of their own to be compared")]
+    #[error("user {user} may not create a database, but comparing the migrations needs a scratch database")]
     MayNotCreate { user: String },
     /// What a statement does would not stay in the other database. Nothing was run.
-    #[error("a statement acts beyond the database that it is run in, or may")]
+    #[error("a statement acts outside the database that it runs in, or may do so")]
     Leaves,
     /// A statement does not run in an empty database.
     #[error("the migrations do not run in an empty database: {}", fault.message)]

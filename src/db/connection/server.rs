@@ -106,7 +106,7 @@ impl Server {
     /// Says where another session is not in the same place as this one, if it is not.
     pub fn differs(&self, other: &Server) -> Option<String> {
         let said = |what: &str, other: &str, own: &str| {
-            (own != other).then(|| format!("its {what} is {other}, and that of our own session is {own}"))
+            (own != other).then(|| format!("its {what} is {other}, but drizzle-pilot's own session has {own}"))
         };
         said("database", &other.current_database, &self.current_database)
             .or_else(|| said("user", &other.current_user, &self.current_user))
@@ -121,7 +121,7 @@ impl Server {
     pub fn misreads(&self) -> Option<String> {
         if let Some((name, value)) = self.odd.first() {
             let usual = MEANINGS.iter().find(|(known, _)| known == name).map_or("", |(_, usual)| usual);
-            return Some(format!("{name} is {value} in the session, and not {usual}"));
+            return Some(format!("{name} is {value} in the session, not {usual}"));
         }
         let mut path = self.path.iter().filter(|schema| !schema.starts_with("pg_temp"));
         let first = path.next().map_or("", |schema| schema.as_str());

@@ -63,7 +63,7 @@ pub(in crate::policy) fn unique_stake(policy: &Policy, stake: &Stake, constraint
     let rows = stake.counted().unwrap_or_else(|| "the rows".to_owned());
     if matches!(rule, HazardRule::Truncate) {
         let warning =
-            format!("all of {} is deleted for the unique constraint {constraint}: {rows} ({rule_ref})", stake.objects);
+            format!("all rows of {} are deleted to add the unique constraint {constraint}: {rows} ({rule_ref})", stake.objects);
         return Decision::Choose { choice: 1, because: rule_ref, warnings: vec![warning] };
     }
     match stakes(policy, std::slice::from_ref(stake), scope) {
@@ -168,7 +168,7 @@ refused: change_type would convert 4 values
 refused: truncate would delete 4 rows
 refused: truncate would delete 5 rows
 refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good
-refused: unclassified: something would happen that is not understood
+refused: unclassified: drizzle-pilot does not understand what would happen
   drizzle-pilot.toml (a new file), to allow exactly this:
       [hazards]
       drop_table = { only = ["public.t"] }
@@ -185,7 +185,7 @@ refused: unclassified: something would happen that is not understood
             &Policy::built_in(),
             &all,
             &accepting,
-            "refused: unclassified: something would happen that is not understood\n  \
+            "refused: unclassified: drizzle-pilot does not understand what would happen\n  \
              drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );
@@ -200,7 +200,7 @@ refused: unclassified: something would happen that is not understood
             &Policy::built_in(),
             &losing(&[]),
             &accepting,
-            "refused: unclassified: something would happen that is not understood\n  \
+            "refused: unclassified: drizzle-pilot does not understand what would happen\n  \
              drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );

@@ -111,7 +111,7 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
             Applies::No => {}
             Applies::Perhaps => {
                 return Answer::Doubt(format!(
-                    "{} may mean the old or the new bearer of a name that changes hands in this run",
+                    "{} is ambiguous: in this run the name passes from one object to another",
                     rule.rule
                 ));
             }

@@ -41,7 +41,7 @@ pub(super) fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
             allow: Vec::new(),
         }),
         None => Decision::Unclear(Doubt {
-            reason: format!("the question {:?} is not known to this version", prompt.question),
+            reason: format!("this version does not know the question {:?}", prompt.question),
             allow: answers(policy, prompt),
         }),
     }

@@ -25,7 +25,7 @@ fn rule(reader: &mut Reader<'_>, prompt_idx: usize, prompt: &Spanned<PromptEntry
         (None, _) | (Some(_), Some(_)) => {
             reader.problem(
                 entry.question.span(),
-                "a rule for a question needs `choose` or `decline = true`, one of the two",
+                "a rule for a question needs either `choose` or `decline = true`",
             );
             None
         }

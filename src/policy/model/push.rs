@@ -1,4 +1,4 @@
-//! How a push that was approved is carried out. Pure.
+//! How an approved push is executed. Pure.
 
 use std::ops::Range;
 
