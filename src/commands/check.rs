@@ -264,7 +264,7 @@ fn push(
     Ok(())
 }
 
-/// Finds how the database differs from what its migrations make: those that its history has, or all where it has none.
+/// Finds how the database differs from what its migrations create: those that its history has, or all where it has none.
 #[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
 fn database(
     shared: &Shared,

@@ -228,7 +228,7 @@ impl Lines<'_> {
         flag("--profile", self.shared.profile.clone());
         if !matches!(offer, Some(Offer::Generate | Offer::Push | Offer::Plan)) {
             flag("--migrations", shown(&self.place.migrations));
-            // The URL may hold a password, which is no part of a line to copy.
+            // The URL may hold a password, which is no longer a partition of a line to copy.
             flag("--url", self.place.url.as_ref().map(|_| "URL".to_owned()));
         }
         Step { command: Some(line), why: why.into(), offer }
@@ -574,7 +574,7 @@ fn astray(
     None
 }
 
-/// Says how the database differs from what its migrations make. Where that cannot be found out, it is a note.
+/// Says how the database differs from what its migrations create. Where that cannot be found out, it is a note.
 fn drifted(
     context: &MigrationsContext,
     migrations_table: &MigrationsTable,

@@ -325,9 +325,9 @@ data_loss = \"refuse\"";
         fs::write(project.path().join(FILE_NAME), text).expect("the directory is ours");
         let expected = "\
 warning: drizzle-pilot.toml:4 hazards.unclassified allows statements that drizzle-pilot does not understand
-warning: drizzle-pilot.toml:5 prompts[0] matches every question, or one without text
-warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not reach what \
-drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
+warning: drizzle-pilot.toml:5 prompts[0] matches every question, or an empty one
+warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not apply to \
+drizzle-pilot.toml:3 hazards.drop_table: a kind's own line takes precedence
 ";
         let said = said(&project, None, false, &["check"]);
         assert_eq!(said.split_once("warning").map(|(_, rest)| format!("warning{rest}")).as_deref(), Some(expected));

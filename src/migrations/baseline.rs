@@ -20,7 +20,7 @@ pub enum BaselineError {
     MissingFile(String),
     /// drizzle's migrator would never run it afterwards.
     #[error(
-        "{left} is to stay pending, and {written} has the same time or a later one: drizzle would never run {left}"
+        "{left} is to stay pending, but {written} has the same `when` or a later one: drizzle would never run {left}"
     )]
     WouldBeSkipped { left: String, written: String },
 }

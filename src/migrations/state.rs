@@ -51,9 +51,9 @@ impl State {
     pub fn why(self) -> Option<&'static str> {
         match self {
             State::Applied | State::Pending => None,
-            State::Skipped => Some("older than what was applied last, so drizzle will never run it"),
-            State::Edited => Some("the file is not the one that was applied"),
-            State::Repeated => Some("applied under another time, so drizzle would run it again"),
+            State::Skipped => Some("older than the last applied migration, so drizzle will never run it"),
+            State::Edited => Some("the file was changed after it was applied"),
+            State::Repeated => Some("applied with another `when`, so drizzle would run it again"),
             State::MissingFile => Some("the journal names it, but that file does not exist"),
         }
     }

@@ -258,7 +258,7 @@ mod tests {
             "[profiles.a]\nwhen = { env = [\"CI=true\"], hosts = [\"*.prod\"] }\n\
              [profiles.b]\nwhen = { env = [\"CI=1\", \"X=y\"], hosts = [\"db.prod.\"] }\n[profiles.c]",
             &[
-                "the profiles a and b apply at once with CI=1, host db.prod.: there the run ends unless --profile says which",
+                "the profiles a and b apply at the same time with CI=1, host db.prod.: the run then fails unless --profile selects one",
             ],
         );
         check("[profiles.a]\nwhen.env = [\"CI=true\"]\n[profiles.b]\nwhen.env = [\"CI=false\"]", &[]);

@@ -131,7 +131,7 @@ fn is_harmless(part: &SyntaxNode) -> Result<(), String> {
         kind if PARTS.contains(&kind) => Ok(()),
         kind => {
             let part = format!("{kind:?}").to_lowercase().replace('_', " ");
-            Err(format!("it has a part that no read has ({part})"))
+            Err(format!("it has a part that a read-only query cannot have ({part})"))
         }
     }
 }

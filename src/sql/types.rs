@@ -215,8 +215,8 @@ impl SqlType {
                     (Some((before, before_scale)), Some((after, after_scale))) => {
                         if after_scale < before_scale {
                             Some(match after_scale {
-                                0 => "what stands behind the point".to_owned(),
-                                n => format!("more than {} behind the point", counted(n, "digit")),
+                                0 => "digits after the decimal point".to_owned(),
+                                n => format!("more than {} after the decimal point", counted(n, "digit")),
                             })
                         } else {
                             (after.saturating_sub(after_scale) < before.saturating_sub(before_scale))
@@ -232,10 +232,10 @@ impl SqlType {
                     None
                 }
                 Some((_, 0)) => Some("values out of its range".to_owned()),
-                _ => Some("what stands behind the point".to_owned()),
+                _ => Some("digits after the decimal point".to_owned()),
             },
             (from, _) if floats.contains(&from) && to.range().is_some() => {
-                Some("what stands behind the point".to_owned())
+                Some("digits after the decimal point".to_owned())
             }
             ("double precision" | "numeric", "real") => Some("digits".to_owned()),
             ("timestamp" | "timestamptz" | "datetime", "date") => Some("the time of day".to_owned()),
@@ -483,10 +483,10 @@ mod tests {
         check(pg, "numeric(10,2)", "numeric(10,1)", Some("more than 1 digit behind the point"));
         check(pg, "numeric", "numeric(10,2)", Some("digits"));
         check(pg, "numeric(10,2)", "numeric", None);
-        check(pg, "numeric(10,2)", "integer", Some("what stands behind the point"));
+        check(pg, "numeric(10,2)", "integer", Some("digits after the decimal point"));
         check(pg, "numeric(5,0)", "integer", None);
         check(pg, "double precision", "real", Some("digits"));
-        check(pg, "real", "integer", Some("what stands behind the point"));
+        check(pg, "real", "integer", Some("digits after the decimal point"));
         check(pg, "timestamp", "date", Some("the time of day"));
         check(pg, "timestamp", "timestamp(3)", Some("parts of a second"));
         check(pg, "timestamp", "timestamptz", None);

@@ -42,7 +42,7 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["replay"], 64, &["required arguments were not provided", "<FILE.cast>"]);
     check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
     check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
-    check(&["push", "--kit", "'"], 64, &["is no command line"]);
+    check(&["push", "--kit", "'"], 64, &["is not a command line"]);
     check(&["push", "--format", "sql"], 64, &["show a plan"]);
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
 }

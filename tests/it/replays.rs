@@ -187,14 +187,14 @@ fn a_hostile_recording_is_not_believed() {
     check("no-highlight.cast", 4, "no list with exactly one highlighted choice");
     check("two-highlights.cast", 4, "no list with exactly one highlighted choice");
     check("other-name.cast", 4, "the question and the first choice name different things");
-    check("unknown-question.cast", 4, "the kind is not known");
-    check("cursor-in-name.cast", 4, "control sequences that could forge what is seen");
-    check("return-in-name.cast", 4, "control sequences that could forge what is seen");
+    check("unknown-question.cast", 4, "the kind of object is unknown");
+    check("cursor-in-name.cast", 4, "control sequences that could forge the screen");
+    check("return-in-name.cast", 4, "control sequences that could forge the screen");
     check("shows-cursor-in-name.cast", 4, "the prompt has 4 rows, but 1 were seen");
-    check("line-end-in-name.cast", 4, "a choice is no rename to the new name");
-    check("wiped-warning.cast", 4, "control sequences that could forge what is seen");
+    check("line-end-in-name.cast", 4, "a choice is not a rename to the new name");
+    check("wiped-warning.cast", 4, "control sequences that could forge the screen");
     check("warning-without-button.cast", 4, "the warning and its button disagree");
     check("button-says-more.cast", 4, "did not show the statements");
-    check("unique-two-readings.cast", 4, "the constraint and its table cannot be told");
+    check("unique-two-readings.cast", 4, "the constraint and its table cannot be determined");
     assert_eq!(recordings(&hostile).len(), 14, "every hostile recording is in the list above");
 }

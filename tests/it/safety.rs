@@ -337,7 +337,7 @@ fn rule_10_memory_is_bounded() {
 fn rule_10_text_that_was_not_kept_whole_is_followed_by_no_answer() {
     let lines = Step::FloodOf { bytes: b"x\n".to_vec(), total: 1 << 19 };
     let ended = Run::push(&kit::push([lines, Step::Menu(execute()), out(APPLIED)])).run();
-    drop(ended.ends(4, Some(UNCHANGED)).says(&["too long to be read whole"]).without_consent());
+    drop(ended.ends(4, Some(UNCHANGED)).says(&["too long to read completely"]).without_consent());
 }
 
 /// Doubt stops: no missing knowledge leads to consent …

@@ -122,7 +122,7 @@ fn snapshots_that_drizzle_kit_cannot_read_are_named_and_nothing_was_written() {
         assert_ne!(other, text, "a snapshot says its version");
         std::fs::write(&path, other).expect("the folder is ours");
         let ran = generate(&project).expect(65).database("unchanged");
-        ran.says(&[&format!("nothing was written: 0000_snapshot.json is of form {version}"), says]);
+        ran.says(&[&format!("nothing was written: 0000_snapshot.json has format {version}"), says]);
     }
     assert_eq!(migrations(&project).len(), 1);
 }

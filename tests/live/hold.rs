@@ -93,7 +93,7 @@ fn a_hook_that_is_lost_later_meets_a_question() {
         "#!/bin/sh\nif [ \"$1\" != --version ]; then unset NODE_OPTIONS; fi\nexec node node_modules/drizzle-kit/bin.cjs \"$@\"\n",
     );
     let run = |name: &str| project.pilot(&[name, "--kit", "sh lost.sh"]);
-    refused(&database, run, 4, "before its config was seen");
+    refused(&database, run, 4, "before drizzle-pilot saw its config");
 }
 
 /// The names that drizzle-kit would read are looked at before it reads one.

@@ -370,7 +370,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
         let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
         let project = project(NEWEST, &database, &[(10, &text)]);
         database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
-        let says = ["drizzle/0000_m.sql:", "cannot be compared in a database beside this one"];
+        let says = ["drizzle/0000_m.sql:", "cannot be run in a scratch database"];
         project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
         project.pilot(&["check", "--database"]).run().expect(3).says(&says);
         let folder = project.path("drizzle/0000_m.sql");

@@ -227,7 +227,7 @@ fn snapshots_of_another_drizzle_kit_and_a_folder_of_pull_are_known() {
         &project,
         "stale-snapshots",
         Some("drizzle-pilot run -- up"),
-        &["0000_snapshot.json is of form 6"],
+        &["0000_snapshot.json has format 6"],
     );
 
     let database = Database::create();

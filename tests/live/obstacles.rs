@@ -171,9 +171,9 @@ fn what_goes_with_a_column_is_named_and_judged() {
                     (t) => [check('ck', sql`b > 0`), index('ix').on(sql`(a + b)`)]);";
     let policy = "[hazards]\ndrop_column = 'approve'\ndrop_index = 'refuse'\ndrop_constraint = 'refuse'\n";
     let says = [
-        "refused: drop_index public.ix needs consent: slows down what used the index; index dropped with public.keep.a",
-        "refused: drop_constraint public.keep.ck needs consent: lets in what the constraint kept out; check dropped with public.keep.a",
-        "refused: drop_constraint public.keep.ex needs consent: lets in what the constraint kept out; exclusion constraint dropped \
+        "refused: drop_index public.ix needs consent: slows down queries that used the index; index dropped with public.keep.a",
+        "refused: drop_constraint public.keep.ck needs consent: allows values that the constraint rejected; check dropped with public.keep.a",
+        "refused: drop_constraint public.keep.ex needs consent: allows values that the constraint rejected; exclusion constraint dropped \
          with public.keep.a",
         "the drop of public.keep.a takes the statistics object public.st along",
         "{ only = [\"public.ix\"] }",
@@ -183,9 +183,9 @@ fn what_goes_with_a_column_is_named_and_judged() {
     let before = "CREATE TABLE t (id serial PRIMARY KEY, n integer); INSERT INTO t (n) VALUES (1), (2)";
     let schema = "export const t = pgTable('t', { n: integer('n') });";
     let says = [
-        "refused: drop_sequence public.t_id_seq needs consent: a sequence is dropped, and with it where it stood; sequence dropped \
+        "refused: drop_sequence public.t_id_seq needs consent: a sequence is dropped, together with its position; sequence dropped \
          with public.t.id",
-        "refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good; primary key dropped with \
+        "refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps permanently; primary key dropped with \
          public.t.id",
     ];
     let (database, ran) = check_allowed_by_its_lines(before, schema, "[hazards]\ndrop_column = 'approve'\n", &says);

@@ -167,7 +167,7 @@ refused: drop_schema s would delete 2 tables
 refused: change_type would convert 4 values
 refused: truncate would delete 4 rows
 refused: truncate would delete 5 rows
-refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good
+refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps permanently
 refused: unclassified: drizzle-pilot does not understand what would happen
   drizzle-pilot.toml (a new file), to allow exactly this:
       [hazards]

@@ -258,12 +258,12 @@ mod tests {
             "there is no rule `ban-drop-table` here",
             "`drop-table` stands for it",
         );
-        check(&rules("drop-table = \"none\""), 3, 14, "`none` is no level", "write `off`, `warning` or `error`");
+        check(&rules("drop-table = \"none\""), 3, 14, "`none` is not a level", "write `off`, `warning` or `error`");
         check(
             &rules("drop-table = { level = \"none\" }"),
             3,
             24,
-            "`none` is no level",
+            "`none` is not a level",
             "write `off`, `warning` or `error`",
         );
         check(&rules("drop-table = {}"), 3, 14, "the table is empty", "write `level`, `except`, or both");

@@ -290,7 +290,7 @@ data_loss = \"skip\"";
 6:16 unclassified statements have no name and no rows to limit (it can be \"refuse\" or \"approve\")
 7:26 `drop_type` loses no rows that could be counted (list the objects under `only`)
 8:1 there is no hazard `unknown` (the one kind of this class is `unclassified`)
-9:25 `public.users` would be `users` of a table called public; write the table too, as in `public.users.*`
+9:25 `public.users` would be `users` of a table named public; write the table too, as in `public.users.*`
 9:41 `[b` is not a glob: unclosed character class; missing ']'
 11:1 `a*` is a pattern where one name is needed; if the name has such characters, write \"a*\"
 12:8 the table keeps its name `public.same`
@@ -305,7 +305,7 @@ data_loss = \"skip\"";
 26:9 `d, DROP COLUMN e` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
 27:9 `e::text; DROP TABLE a` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
 28:9 `f -- as it is` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
-29:1 `public.a` would be `a` of a table called public; write the table too, as in `public.a.*`
+29:1 `public.a` would be `a` of a table named public; write the table too, as in `public.a.*`
 30:1 `a.*` is a pattern where one name is needed; if the name has such characters, write \"*\"
 32:14 `drop_table` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
 33:13 `data_loss` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)";

@@ -212,7 +212,7 @@ mod tests {
                 None,
                 &[ci, production],
                 None,
-                "the profiles `ci` (CI=true) and `production` (NODE_ENV=production) of p.toml apply at once: \
+                "the profiles `ci` (CI=true) and `production` (NODE_ENV=production) of p.toml apply at the same time: \
                  specify one with --profile, or make their `when` exclude each other",
             ),
             (Some("prod"), &[], None, "p.toml has no profile `prod`: did you mean `production`?"),

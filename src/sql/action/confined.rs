@@ -199,11 +199,11 @@ impl Function<'_> {
         let Function { name, is_volatile, extension } = *self;
         match extension {
             _ if EXECUTES.contains(&name.to_ascii_lowercase().as_str()) => {
-                Some(format!("{name}() executes a text, which is not read"))
+                Some(format!("{name}() executes SQL text, which is not checked"))
             }
             _ if !is_volatile => None,
             None if WITHIN.contains(&name) => None,
-            None => Some(format!("{name}() acts on the server, on its files or on other databases, or may")),
+            None => Some(format!("{name}() acts on the server, its files or other databases, or may do so")),
             Some(extension) if EXTENSIONS.contains(&extension) => None,
             Some(extension) => {
                 Some(format!("{name}() is a function of the extension {extension}, which may act anywhere"))
@@ -371,7 +371,7 @@ impl<'a> Judge<'a> {
             Deed::CreatesExtension(name) => {
                 let is_known = EXTENSIONS.contains(&name.as_str()) || CREATABLE.contains(&name.as_str());
                 (!is_known && !self.known.extensions.contains(name))
-                    .then(|| format!("nothing is known of the extension {name:?}, and the database does not have it"))
+                    .then(|| format!("the extension {name:?} is unknown, and the database does not have it"))
             }
             Deed::CreatesRole(_) | Deed::Writes | Deed::Watches(_) | Deed::Defines(..) => None,
         }
@@ -395,7 +395,7 @@ impl<'a> Judge<'a> {
 
 /// Words a reason as that of a function.
 fn within_function(why: &str) -> String {
-    format!("may not stay in the database: {why}")
+    format!("may have effects outside the database: {why}")
 }
 
 /// How deeply blocks of code may be nested.
@@ -446,7 +446,7 @@ impl Reader {
         let made = child(node, K::PLPGSQL_EXPR).and_then(|expression| text::made_by(&expression));
         let parse = made.map(|text| SourceFile::parse(&text)).filter(|parse| parse.errors().is_empty());
         let Some(parse) = parse.filter(|_| self.depth < DEEPEST) else {
-            return self.refuse("it executes a text that is put together in the server");
+            return self.refuse("it executes SQL text that is built on the server");
         };
         self.depth += 1;
         for statement in parse.syntax_node().children() {
@@ -474,11 +474,11 @@ impl Reader {
             let next = |n: usize| tokens.get(idx + n).map(SyntaxToken::text);
             let Some(name) = identifier(token).filter(|_| next(1) == Some("(")) else { continue };
             if name == "%I" {
-                self.refuse("it calls a function whose name is put together in the server");
+                self.refuse("it calls a function whose name is built on the server");
             }
             let is_plain = next(2).is_some_and(|text| text.starts_with('\'')) && next(3) == Some(",");
             if name == "set_config" && !is_plain {
-                self.refuse("it changes a setting whose name is put together in the server");
+                self.refuse("it changes a setting whose name is built on the server");
             }
             self.take(Deed::Calls(name));
         }
@@ -509,7 +509,7 @@ impl Reader {
         if let Some(setting) = SETTINGS.iter().find(|setting| text.contains(**setting)) {
             let is_usual = node.kind() == K::SET && text.trim_end_matches([';', ' ', '\n', '\r', '\'']).ends_with("on");
             if !is_usual || *setting == "allow_system_table_mods" {
-                self.refuse(format!("it speaks of {setting}, which changes what statements mean or may do"));
+                self.refuse(format!("it names {setting}, which changes what statements mean or may do"));
             }
         }
         match node.kind() {
@@ -557,7 +557,7 @@ impl Reader {
                 }
             }
             K::SET if words(node).any(|word| word == "%i") => {
-                self.refuse("it changes a setting whose name is put together in the server");
+                self.refuse("it changes a setting whose name is built on the server");
             }
             K::REINDEX if words(node).any(|word| matches!(word.as_str(), "database" | "system")) => {
                 self.refuse("it works on catalogs that all databases share");
@@ -588,7 +588,7 @@ impl Reader {
             kind if stays(kind) => {}
             _ => {
                 let words: Vec<String> = words(node).take(2).map(|word| word.to_ascii_uppercase()).collect();
-                self.refuse(format!("{} acts beyond the database, or may", words.join(" ")));
+                self.refuse(format!("{} acts outside the database, or may do so", words.join(" ")));
             }
         }
     }
@@ -630,7 +630,7 @@ impl Reader {
             }
             // A library is loaded when it is created.
             (Some("c"), _) => return self.refuse("it loads a library into the server"),
-            (language, _) => inner.refuse(format!("nothing is known of the language {}", language.unwrap_or_default())),
+            (language, _) => inner.refuse(format!("unknown language: {}", language.unwrap_or_default())),
         }
         self.take(Deed::Defines(name, inner.deeds));
     }
