@@ -137,7 +137,7 @@ pub enum Color {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot init                              show, ask, write
-  drizzle-pilot init --dry-run                    only show (ends with 2 if something would be written)
+  drizzle-pilot init --dry-run                    only show (2 if something would be written)
   drizzle-pilot init --yes                        write without asking, as in a script
   drizzle-pilot init --cwd packages/db --ci github --hook
   drizzle-pilot init --config drizzle-auth.config.ts --compose")]
@@ -194,7 +194,7 @@ pub struct NextArgs {
 #[command(after_help = "Examples:
   drizzle-pilot push
   drizzle-pilot push --dry-run                      same as `drizzle-pilot plan`
-  drizzle-pilot push --plan push.plan.json          execute exactly what `plan --out` wrote, or nothing (5)
+  drizzle-pilot push --plan push.plan.json          execute exactly this plan, or nothing (5)
   drizzle-pilot push --profile ci --report push.json --record push.cast
   drizzle-pilot push --config packages/db/drizzle.config.ts
   drizzle-pilot push -- --verbose                   pass what follows -- to drizzle-kit")]
@@ -385,7 +385,7 @@ pub struct StatusArgs {
   drizzle-pilot sync --dry-run
   drizzle-pilot sync
   drizzle-pilot sync --to 0019_orders              leave later migrations pending
-  drizzle-pilot sync --repair-order                let `migrate` apply skipped migrations; changes only the journal")]
+  drizzle-pilot sync --repair-order                let `migrate` run skipped ones; changes only the journal")]
 pub struct SyncArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
@@ -427,8 +427,8 @@ pub struct PlaceArgs {
   drizzle-pilot check --migrations drizzle             without drizzle's config and node
   drizzle-pilot check --migrations drizzle --staged    as a pre-commit hook
   drizzle-pilot check --since origin/main --schema     in a pull request
-  drizzle-pilot check --database                       compare the database with the migrations, read-only
-  drizzle-pilot check --push                           compare the database with the schema files, read-only
+  drizzle-pilot check --database                       compare database and migrations, read-only
+  drizzle-pilot check --push                           compare database and schema files, read-only
   drizzle-pilot check --sarif check.sarif --junit check.xml")]
 pub struct CheckArgs {
     /// Check this migrations folder instead of the one in drizzle's config or the policy; may be repeated

@@ -150,8 +150,9 @@ fn unanswered(error: &GitError) -> Verdict {
     match error {
         GitError::NotFound => Verdict::nothing(Exit::NotFound, summary).hint("--staged and --since need git"),
         GitError::Start(_) => Verdict::nothing(Exit::CannotRun, summary),
-        GitError::Failed { .. } => Verdict::nothing(Exit::Usage, summary)
-            .hint("--since needs the commit and its history in this clone; in CI, fetch the full history (fetch-depth: 0)"),
+        GitError::Failed { .. } => Verdict::nothing(Exit::Usage, summary).hint(
+            "--since needs the commit and its history in this clone; in CI, fetch the full history (fetch-depth: 0)",
+        ),
         GitError::Folder(error) => folder::unusable(error),
     }
 }
@@ -264,7 +265,7 @@ fn push(
     Ok(())
 }
 
-/// Finds how the database differs from what its migrations create: those that its history has, or all where it has none.
+/// Finds how the database differs from what its migrations create: those in its migrations table, or all where that has none.
 #[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
 fn database(
     shared: &Shared,

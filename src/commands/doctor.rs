@@ -313,7 +313,9 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
     let lists = [vec![policy.guarded_hosts()], policy.guarded_hosts_of_others()].concat();
     let allowed: Result<Vec<bool>, _> = lists.iter().map(|hosts| guard::allows(dsn, hosts)).collect();
     match allowed {
-        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => Check::ok("reset", "databases on this host may be emptied"),
+        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => {
+            Check::ok("reset", "databases on this host may be emptied")
+        }
         Ok(_) => Check::ok("reset", "databases on this host may not be emptied: the host is not listed under [guard]"),
         Err(guarded) => {
             let verdict = Verdict::nothing(Exit::Config, guarded.to_string());

@@ -62,8 +62,7 @@ fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
     let folder = disk::read(out).ok()?;
     let (last, before) = folder.journal().ok()?.entries.split_last()?;
     let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
-    let summary =
-        format!("{} was written, but it is older than {}: drizzle would never run it", last.tag, newest.tag);
+    let summary = format!("{} was written, but it is older than {}: drizzle would never run it", last.tag, newest.tag);
     let cwd = root::find(shared).ok()?;
     let path = folder.journal_path().components().collect::<std::path::PathBuf>();
     let hint = format!(

@@ -163,8 +163,11 @@ fn attempt(
     }
     if !args.yes {
         if !answer::can_ask(shared) {
-            return Err(Verdict::nothing(Exit::Usage, format!("{names} would be written, but there is no terminal to ask on"))
-                .hint("use --yes to write, or --dry-run to only look"));
+            return Err(Verdict::nothing(
+                Exit::Usage,
+                format!("{names} would be written, but there is no terminal to ask on"),
+            )
+            .hint("use --yes to write, or --dry-run to only look"));
         }
         if !answer::ask(&format!("Write {names}?"), &clock, console)? {
             return Ok(Verdict::nothing(Exit::Changes, "nothing was written"));
@@ -245,9 +248,7 @@ fn drizzle(
     match config::load(&shared, cwd, console) {
         Ok(drizzle) => drizzle,
         Err(verdict) => {
-            document
-                .notes
-                .push(Note::new("drizzle's config", format!("{}; assuming PostgreSQL", verdict.summary)));
+            document.notes.push(Note::new("drizzle's config", format!("{}; assuming PostgreSQL", verdict.summary)));
             None
         }
     }
@@ -363,7 +364,7 @@ fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, docu
             None => added.push((name, command)),
             Some(own) if own == command => {}
             Some(own) => {
-                let says = format!("is not changed ({own}); init would write: {command}");
+                let says = format!("kept ({own}); init would write: {command}");
                 document.notes.push(Note::new(format!("script {name}"), says));
             }
         }

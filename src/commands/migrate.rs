@@ -1,4 +1,4 @@
-//! `migrate`: under the lock, compare folder and history, let drizzle-kit apply what is pending, and look again.
+//! `migrate`: under the lock, compare folder and migrations table, let drizzle-kit apply what is pending, and look again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -115,7 +115,7 @@ pub struct Migrating<'a> {
 }
 
 impl Migrating<'_> {
-    /// Applies what is pending, and proves it by the history.
+    /// Applies what is pending, and proves it by the migrations table.
     ///
     /// # Errors
     /// With the verdict, where it is not all applied.
@@ -257,7 +257,7 @@ fn will_run(state: State) -> bool {
     }
 }
 
-/// Refuses where folder and history do not fit together, unless the policy allows it.
+/// Refuses where the folder contradicts the migrations table, unless the policy allows it.
 fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
     let tags =
         |state: State| -> Vec<&str> { status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect() };
@@ -285,7 +285,8 @@ fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdi
     if log.refusals.is_empty() {
         return Ok(());
     }
-    let verdict = Verdict::nothing(Exit::Refused, format!("the folder contradicts the migrations table: {}", status.text()));
+    let verdict =
+        Verdict::nothing(Exit::Refused, format!("the folder contradicts the migrations table: {}", status.text()));
     Err(match status::advice(status) {
         Some(advice) => verdict.hint(advice),
         None => verdict,
@@ -360,7 +361,7 @@ fn run_steps(
     log.migrations = reported;
     log.warnings.splice(0..0, warnings);
 
-    // The history is written in the transaction of the statements: what it has is what was applied.
+    // The migrations table is written in the transaction of the statements: what it has is what was applied.
     let after = match context.migrations_table(&after_all(clock)) {
         Ok(after) => after,
         Err(unseen) => return Err(not_seen(&verdict, &unseen)),
@@ -380,8 +381,10 @@ fn run_steps(
             let summary = format!("{} applied, as the migrations table shows", in_words(n_applied));
             return Ok(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Ok, summary) });
         }
-        let summary =
-            format!("drizzle-kit reported success, but the migrations table has {n_rows} of {}", in_words(pending.len()));
+        let summary = format!(
+            "drizzle-kit reported success, but the migrations table has {n_rows} of {}",
+            in_words(pending.len())
+        );
         return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what was applied"));
     }
     let aftermath = Aftermath {

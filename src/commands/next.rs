@@ -58,7 +58,7 @@ pub enum Stand {
     Pending,
     /// A migration was skipped, and drizzle will never run it.
     Skipped,
-    /// The database has the tables and no history.
+    /// The database has the tables and no recorded migrations.
     PushBuilt,
     /// The database is not what its migrations make.
     Drifted,
@@ -346,7 +346,10 @@ fn without_migrations(
             Stand::Pushed,
             match log.warnings.is_empty() {
                 true => format!("there are no migrations, and {} matches the schema files", place.dsn),
-                false => format!("there are no migrations, and {} agrees with the schema files as far as drizzle-kit's push compares them", place.dsn),
+                false => format!(
+                    "there are no migrations, and {} agrees with the schema files as far as drizzle-kit's push compares them",
+                    place.dsn
+                ),
             },
             log.warnings,
             vec![lines.by_hand("edit the schema files, then drizzle-pilot plan and drizzle-pilot push")],
@@ -463,9 +466,7 @@ fn conflict(
 fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> Advice {
     let shown = stale.place.file.strip_prefix(cwd).unwrap_or(&stale.place.file).display().to_string();
     let step = match is_older {
-        true => {
-            lines.step("run -- up", "rewrites the snapshots in the format of the installed drizzle-kit", None)
-        }
+        true => lines.step("run -- up", "rewrites the snapshots in the format of the installed drizzle-kit", None),
         false => lines.by_hand(stale.what_to_do.clone()),
     };
     Advice {
@@ -478,7 +479,7 @@ fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> A
     }
 }
 
-/// What the history says of the folder, where nothing can go on before it is mended.
+/// What the migrations table says of the folder, where nothing can go on before it is mended.
 fn astray(
     context: &MigrationsContext,
     migrations_table: &MigrationsTable,
@@ -504,10 +505,7 @@ fn astray(
         return advice(
             Stand::Astray,
             format!("{}, and the database is empty", pulled.sentence),
-            vec![
-                lines.by_hand("remove the lines `/*` and `*/` from the file, so that its statements run"),
-                migrate(),
-            ],
+            vec![lines.by_hand("remove the lines `/*` and `*/` from the file, so that its statements run"), migrate()],
         );
     }
     if migrations_table.is_unrecorded() && !status.migrations.is_empty() {
@@ -521,7 +519,11 @@ fn astray(
                     "verifies whether the database matches the migrations, and shows the rows it would write",
                     Some(Offer::SyncDryRun),
                 ),
-                lines.step("sync", "marks the migrations as applied; use --to TAG if the database does not have all of them", None),
+                lines.step(
+                    "sync",
+                    "marks the migrations as applied; use --to TAG if the database does not have all of them",
+                    None,
+                ),
                 migrate(),
             ],
         );
@@ -650,7 +652,7 @@ fn of_drift(
     Advice {
         state: Stand::Drifted,
         summary: format!(
-            "the database differs from its migrations ({counted}; \\"appeared\\" means only in the database)"
+            "the database differs from its migrations ({counted}; \"appeared\" means only in the database)"
         ),
         evidence: differences,
         steps,
@@ -716,8 +718,11 @@ fn of_pending(
             "the schema files differ from the last migration as well: run drizzle-pilot generate afterwards".to_owned(),
         );
     }
-    let what =
-        if pending.len() == 1 { "1 migration is waiting".to_owned() } else { format!("{} migrations are waiting", pending.len()) };
+    let what = if pending.len() == 1 {
+        "1 migration is waiting".to_owned()
+    } else {
+        format!("{} migrations are waiting", pending.len())
+    };
     let review = if found.is_empty() {
         "read the files; `drizzle-pilot check` finds nothing in them"
     } else {
@@ -770,15 +775,10 @@ fn of_edits(
                 false => (Stand::EditedSchema, "the schema files have changes that no migration has"),
             };
             let needs_hand = patterns.iter().any(|pattern| !pattern.sql.is_empty());
-            let why =
-                "writes the difference as a migration, and touches no database; to name it: -- --name=NAME";
+            let why = "writes the difference as a migration, and touches no database; to name it: -- --name=NAME";
             let mut steps = vec![
                 lines.step("generate", why, Some(Offer::Generate)),
-                review(if needs_hand {
-                    ", and replace what drizzle-kit wrote with the SQL below"
-                } else {
-                    ""
-                }),
+                review(if needs_hand { ", and replace what drizzle-kit wrote with the SQL below" } else { "" }),
             ];
             steps.extend(after());
             Advice { state, summary: what.to_owned(), evidence: statements, steps, patterns, notes }
@@ -792,7 +792,8 @@ fn of_edits(
             steps.extend(after());
             let pattern = |text: String| Pattern {
                 kind: "rename",
-                why: "without an answer, a rename would become a drop and a create, and the data would be lost".to_owned(),
+                why: "without an answer, a rename would become a drop and a create, and the data would be lost"
+                    .to_owned(),
                 sql: text,
             };
             Advice {

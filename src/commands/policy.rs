@@ -304,7 +304,7 @@ drizzle-pilot.toml is valid
         assert!(bad.starts_with("error: the version must be 1\n --> bad.toml:1:11\n"), "{bad}");
         fs::remove_file(project.path().join(FILE_NAME)).expect("the file is ours");
         let expected = "\
-no drizzle-pilot.toml here; the built-in policy applies
+there is no drizzle-pilot.toml here; the built-in policy applies
   without a profile: 0 renames, 0 names of what is new, 0 lines on hazards, 0 questions
 ";
         assert_eq!(said(&project, None, false, &["check"]), expected);

@@ -217,11 +217,8 @@ fn variables_of_steps(
     }
     let dsn = &place.dsn;
     let variables = dsn.variables().map_err(|error| {
-        Verdict::nothing(
-            Exit::Config,
-            format!("the commands before and after cannot be given this database: {error}"),
-        )
-        .hint(error.hint())
+        Verdict::nothing(Exit::Config, format!("the commands before and after cannot be given this database: {error}"))
+            .hint(error.hint())
     })?;
     let is_set = |name: &str| variables.iter().any(|(known, _)| *known == name);
     let ours =
@@ -720,7 +717,9 @@ fn apply(
             said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {by}"));
         }
         Event::Disturbed { n_attempts } => {
-            said.borrow_mut().warn(&format!("attempt {n_attempts} inspected an object that another session dropped in the meantime"));
+            said.borrow_mut().warn(&format!(
+                "attempt {n_attempts} inspected an object that another session dropped in the meantime"
+            ));
         }
         Event::InParts { plan } => said.borrow_mut().warn(&in_parts(plan)),
         Event::Part { n_dropped, n_objects } => {

@@ -1,4 +1,4 @@
-//! `status`: the journal against the history, by the rule of drizzle's own migrator.
+//! `status`: the journal against the migrations table, by the rule of drizzle's own migrator.
 
 use std::path::Path;
 
@@ -86,7 +86,9 @@ pub fn advice(status: &Status) -> Option<&'static str> {
             "drizzle-pilot sync --repair-order makes skipped migrations the newest in the journal; then drizzle-pilot migrate",
         )
     } else if has(State::Repeated) {
-        Some("drizzle-pilot sync writes the new `when` to the migrations table, after verifying that the database matches")
+        Some(
+            "drizzle-pilot sync writes the new `when` to the migrations table, after verifying that the database matches",
+        )
     } else if has(State::Edited) {
         Some(
             "restore the file as it was applied, and put the change into a new migration; if the database already has the change, drizzle-pilot sync verifies that and records it",

@@ -1,4 +1,4 @@
-//! `sync`: prove that the database is what the migrations make, then write the history that says so, all or nothing.
+//! `sync`: prove that the database is what the migrations make, then write the rows that say so into the migrations table, all or nothing.
 
 use std::time::Duration;
 
@@ -162,10 +162,7 @@ fn repair_order(
     let after = migrations_table.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
     let path = context.folder.journal_path();
     let text = reorder::newest(context.journal(), &skipped, after).ok_or_else(|| {
-        Verdict::nothing(
-            Exit::BadMigrations,
-            format!("the entries of {} cannot be reordered", path.display()),
-        )
+        Verdict::nothing(Exit::BadMigrations, format!("the entries of {} cannot be reordered", path.display()))
     })?;
     reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", context.shown_folder)).collect();
     log.migrations = Some(reported);

@@ -21,7 +21,9 @@ pub enum Missing {
     #[error("the statements are not framed by empty lines, as drizzle-kit prints them")]
     Unframed,
     /// A name or a literal has one, and the server would get it.
-    #[error("a statement contains a control sequence, so the text on the screen differs from what would be sent: {0:?}")]
+    #[error(
+        "a statement contains a control sequence, so the text on the screen differs from what would be sent: {0:?}"
+    )]
     Controls(String),
 }
 

@@ -27,8 +27,7 @@ pub struct Unheld {
     pub instead: &'static str,
 }
 
-const BY_ITSELF: &str =
-    "drizzle-pilot generate works; apply its migrations with drizzle-pilot run -- migrate, which does not judge statements";
+const BY_ITSELF: &str = "drizzle-pilot generate works; apply its migrations with drizzle-pilot run -- migrate, which does not judge statements";
 
 /// Returns what drizzle-kit speaks through; nothing where the dialect is not known.
 ///

@@ -244,9 +244,9 @@ fn kind(question: &str, choices: &[String], context: &[String], n_truncations: u
         [no, yes] if question.is_empty() && no == ABORT && yes.starts_with(CONSENT) => {
             consent(yes, context, n_truncations).ok_or_else(|| ambiguous("the warning and its button disagree"))
         }
-        [no, yes] if question.is_empty() && no == KEEP_ROWS && yes == TRUNCATE => {
-            unique(context).map(Kind::Unique).ok_or_else(|| ambiguous("the constraint and its table cannot be determined"))
-        }
+        [no, yes] if question.is_empty() && no == KEEP_ROWS && yes == TRUNCATE => unique(context)
+            .map(Kind::Unique)
+            .ok_or_else(|| ambiguous("the constraint and its table cannot be determined")),
         _ if question.contains(RENAMED) => rename(question, choices).map(Kind::Rename).map_err(ambiguous),
         _ if question == "Please select migration to drop:" => Ok(Kind::DropMigration),
         _ => Ok(Kind::Unknown),

@@ -1,11 +1,11 @@
-//! Plans what to write into a history that lacks what the database has. Pure: a status in, rows out.
+//! Plans what to write into a migrations table that lacks what the database has. Pure: a status in, rows out.
 
 use crate::migrations::state::{Migration, State, Status};
 
 /// One row to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row<'a> {
-    /// The history does not have the migration.
+    /// The migrations table does not have the migration.
     Missing(Migration<'a>),
     /// It has it with another hash or another time.
     Wrong { migration: Migration<'a>, record: usize },

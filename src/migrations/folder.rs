@@ -37,7 +37,7 @@ pub struct SqlFile {
     pub name: String,
     /// What drizzle reads: an invalid byte stands in it as U+FFFD.
     pub text: String,
-    /// SHA-256 of the text, in hexadecimal, as drizzle's migrator writes it into the history.
+    /// SHA-256 of the text, in hexadecimal, as drizzle's migrator writes it into the migrations table.
     pub hash: String,
 }
 

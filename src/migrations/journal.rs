@@ -97,8 +97,7 @@ impl Found<'_> {
 
 fn dialect(found: &mut Found<'_>, journal: &Journal) {
     if let (None, Some(name)) = (lint::dialect(found.folder), &journal.dialect) {
-        let sentence =
-            format!("statements of {name} are not read: the contents of the migrations were not checked");
+        let sentence = format!("statements of {name} are not read: the contents of the migrations were not checked");
         found.in_journal(&UNREAD_DIALECT, Position::START, None, sentence);
     }
 }

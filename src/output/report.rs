@@ -424,10 +424,7 @@ impl Migrations {
     fn tell(&self, all: bool, line: &mut impl FnMut(&str, &str)) {
         let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         line("folder", &format!("{}, {}", self.folder, counted(self.entries.len(), "migration", "migrations")));
-        line(
-            "table",
-            &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }),
-        );
+        line("table", &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }));
         for Migration { tag, when, state, note, applied_now } in &self.entries {
             if !all && state == "applied" && !applied_now {
                 continue;

@@ -217,7 +217,7 @@ mod tests {
             &["profile production applies under NODE_ENV=production, where p.toml:2 guard.refuse_env refuses every \
                command that changes a database: list the allowed ones under `commands`"],
         );
-        check("[profiles.none]\ncommands = []", &["p.toml:2 profiles.none.commands lets no command run"]);
+        check("[profiles.none]\ncommands = []", &["p.toml:2 profiles.none.commands allows no command"]);
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         check(
             "hosts = [\"db\"]",
             "reset.then = \"push\"",
-            &["profile wipe names reset, and not push, which reset.then has follow it"],
+            &["profile wipe names reset, but not push, which reset.then runs after it"],
         );
     }
 
@@ -278,11 +278,13 @@ mod tests {
         );
         check(
             "[hazards]\nunclassified = \"refuse\"\n[[prompts]]\nquestion = 'a'\ndecline = true\n[[prompts]]\nquestion = 'a'\nchoose = 'b'",
-            &["p.toml:6 prompts[1] asks for what p.toml:3 prompts[0] asks for: where they differ, the run stops"],
+            &[
+                "p.toml:6 prompts[1] matches the same question as p.toml:3 prompts[0]: if their answers differ, the run stops",
+            ],
         );
         check(
             "[hazards]\nblocking = \"refuse\"\nbuild_index = \"approve\"\nrewrite_table = \"approve\"\nrebuild_table = \"approve\"",
-            &["p.toml:2 hazards.blocking has no effect: each of its kinds has a line of its own"],
+            &["p.toml:2 hazards.blocking has no effect: each of its kinds has its own line"],
         );
     }
 }

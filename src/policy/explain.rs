@@ -267,7 +267,8 @@ fn unused_renames(
         match rule.applies(reading, scope) {
             Applies::To(_) | Applies::Perhaps => renamed = true,
             Applies::No if reading.new.contains(&rule.new) => {
-                let among = if candidates.is_empty() { "nothing disappeared" } else { "that is not one of the old names" };
+                let among =
+                    if candidates.is_empty() { "nothing disappeared" } else { "that is not one of the old names" };
                 unused.push(format!("{}: renames it from {}, but {among}", rule.rule, rule.old));
             }
             Applies::No if reading.old.iter().flatten().any(|old| *old == rule.old) => {
@@ -282,7 +283,11 @@ fn unused_renames(
         if !matches {
             n_others += 1;
         } else if renamed {
-            unused.push(format!("{}: {} matches, but a rename rule takes precedence", pattern.rule, pattern.value.text()));
+            unused.push(format!(
+                "{}: {} matches, but a rename rule takes precedence",
+                pattern.rule,
+                pattern.value.text()
+            ));
         } else if !applied(&pattern.rule) {
             unused.push(format!("{}: {} matches too", pattern.rule, pattern.value.text()));
         }

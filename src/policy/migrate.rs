@@ -1,4 +1,4 @@
-//! Refuses to migrate where folder and history do not fit together, unless the policy allows it. Pure.
+//! Refuses to migrate where the folder contradicts the migrations table, unless the policy allows it. Pure.
 
 use crate::policy::allow::Allow;
 use crate::policy::decide::Refusal;

@@ -261,7 +261,7 @@ mod tests {
             (
                 InSchema,
                 "audit_*",
-                "error: `audit_*` is a pattern where one name is needed; \
+                "error: `audit_*` is a pattern, but one name is needed; \
                  if the name has such characters, write \"audit_*\"",
             ),
             (InSchema, "\"audit_*\"", "public.\"audit_*\""),

@@ -70,8 +70,9 @@ pub fn known(config: &Config, version: Option<&Version>) -> Result<(), Verdict> 
     {
         let (major, minor) = since;
         let summary = format!("drizzle-kit {version} does not know the dialect {dialect}");
-        return Err(Verdict::nothing(Exit::Config, summary)
-            .hint(format!("update drizzle-kit to {major}.{minor} or later")));
+        return Err(
+            Verdict::nothing(Exit::Config, summary).hint(format!("update drizzle-kit to {major}.{minor} or later"))
+        );
     }
     if DIALECTS.contains(&dialect) {
         return Ok(());
@@ -80,8 +81,7 @@ pub fn known(config: &Config, version: Option<&Version>) -> Result<(), Verdict> 
         Some(dialect) => format!("drizzle's config has the dialect {dialect}, which is not supported"),
         None => "drizzle's config names no dialect".to_owned(),
     };
-    Err(Verdict::nothing(Exit::Config, summary)
-        .hint(format!("set `dialect` to one of: {}", DIALECTS.join(", "))))
+    Err(Verdict::nothing(Exit::Config, summary).hint(format!("set `dialect` to one of: {}", DIALECTS.join(", "))))
 }
 
 /// Looks whether drizzle-kit's push can come to its end on a server of libSQL.
@@ -96,9 +96,8 @@ pub fn commits_in_vain(dialect: Option<Dialect>, version: Option<&Version>) -> R
                 "drizzle-kit {version} wraps a push with the dialect sqlite in BEGIN and COMMIT, and a libSQL server runs each \
                  statement in a separate session: the statements would run, and the push would fail after them"
             );
-            Err(Verdict::nothing(Exit::Config, summary).hint(
-                "write dialect: 'turso' in drizzle's config, or update drizzle-kit to 0.30.6 or later",
-            ))
+            Err(Verdict::nothing(Exit::Config, summary)
+                .hint("write dialect: 'turso' in drizzle's config, or update drizzle-kit to 0.30.6 or later"))
         }
         None => Ok(()),
     }

@@ -202,7 +202,7 @@ mod tests {
         let says = ("package.json", r#"{ "packageManager": "pnpm@10.1.0" }"#);
         check(&[says, ("yarn.lock", "")], "", "pnpm (packageManager is pnpm@10.1.0), no lock");
         let two = [package, ("package-lock.json", ""), ("pnpm-lock.yaml", "")];
-        check(&two, "", "there are package-lock.json and pnpm-lock.yaml: who manages this project?");
+        check(&two, "", "there are package-lock.json and pnpm-lock.yaml: the package manager is unclear");
         let app = ("packages/app/package.json", "{}");
         let workspace = [package, app, ("pnpm-workspace.yaml", ""), ("pnpm-lock.yaml", "")];
         check(&workspace, "packages/app", "pnpm (pnpm-lock.yaml), workspace");

@@ -134,7 +134,8 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
 /// Reads `DATABASE_URL` of a `.env` file, as node's dotenv does; none where there is no such file or line.
 fn url_in_file(file: &Path) -> Result<Option<String>, Verdict> {
     let bytes = files::read_if_there(file, files::SETTINGS).map_err(|error| {
-        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display())).hint("correct it, or specify --url")
+        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display()))
+            .hint("correct it, or specify --url")
     })?;
     let variables = bytes.map(|bytes| dotenv::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
     Ok(variables.get(DATABASE_URL).filter(|url| !url.is_empty()).cloned())

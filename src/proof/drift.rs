@@ -1,7 +1,7 @@
 //! Says how a database differs from what its migrations make: they are run in a database of their own, and the schemas
 //! compared.
 //!
-//! drizzle-kit is not asked to build it. It would run the history in one transaction, which not every history survives,
+//! drizzle-kit is not asked to build it. It would run all migrations in one transaction, which not every folder survives,
 //! and it would need a config of its own; the same queries in the same order make the same schema.
 
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ impl Compared {
     }
 }
 
-/// Returns the migrations that a database ought to be made of: those of its history; all of them, where it has none.
+/// Returns the migrations that a database ought to be made of: those in its migrations table; all of them, where that has none.
 pub fn made_of<'a>(status: &Status<'a>, migrations_table: &MigrationsTable) -> Vec<Migration<'a>> {
     let is_recorded = |migration: &&Migration| match migration.state {
         State::Applied | State::Edited | State::Repeated => true,
@@ -122,8 +122,7 @@ fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdic
     let query = &all[leaves.query_idx];
     let at = query.place_of(leaves.at);
     let file = context.file(query.file.tag()).display().to_string();
-    let summary =
-        format!("{file}:{}: the migrations cannot be run in a scratch database: {}", at.line, leaves.why);
+    let summary = format!("{file}:{}: the migrations cannot be run in a scratch database: {}", at.line, leaves.why);
     let cause = Error {
         message: leaves.why.clone(),
         statement: Some(query.text.trim().to_owned()),

@@ -184,7 +184,5 @@ fn unseen_session(driver: &str) -> Verdict {
             "drizzle-pilot saw no database session of drizzle-kit, so it cannot hold the queries sent through {driver}"
         ),
     )
-    .hint(
-        "use a driver and version listed in docs/engines.md, or apply migrations with drizzle-pilot run -- migrate",
-    )
+    .hint("use a driver and version listed in docs/engines.md, or apply migrations with drizzle-pilot run -- migrate")
 }

@@ -62,9 +62,8 @@ pub(super) fn config_of(shared: &Shared, spec: &RunSpec) -> Result<(Option<PathB
         }
         if spec.connects() && ELSEWHERE.contains(&flag) {
             let summary = format!("{flag} makes drizzle-kit ignore its config file, and so bypasses the guards");
-            return Err(
-                Verdict::nothing(Exit::Usage, summary).hint("put it into a config file, and specify that with --config")
-            );
+            return Err(Verdict::nothing(Exit::Usage, summary)
+                .hint("put it into a config file, and specify that with --config"));
         }
         kit_args.push(arg.clone());
     }
@@ -82,9 +81,8 @@ pub(super) fn speaks_of_dialects(version: Option<&Version>, spec: &RunSpec) -> R
     if matches!(spec.command, CommandName::Push | CommandName::Plan | CommandName::Generate) {
         let command = spec.kit_command();
         let summary = format!("drizzle-kit {version} does not have this form of `{command}`");
-        return Err(
-            Verdict::nothing(Exit::CannotRun, summary).hint(format!("use its own command: drizzle-pilot run -- {command}:pg"))
-        );
+        return Err(Verdict::nothing(Exit::CannotRun, summary)
+            .hint(format!("use its own command: drizzle-pilot run -- {command}:pg")));
     }
     Ok(())
 }

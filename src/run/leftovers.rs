@@ -17,12 +17,15 @@ pub(super) fn end(start: &Starting, cleared: &Cleared, record: &mut RunRecord, c
     match backends::end_leftovers(dsn, &start.run_id, CLEANUP) {
         Ok(ended) if ended.n_terminated > 0 => {
             let n = ended.n_terminated;
-            console
-                .warn_in(record.report, &format!("{n} statements of the stopped drizzle-kit were terminated on the server"));
+            console.warn_in(
+                record.report,
+                &format!("{n} statements of the stopped drizzle-kit were terminated on the server"),
+            );
         }
         Ok(_) => {}
         Err(error) => {
-            let text = format!("it is unknown whether a statement of drizzle-kit is still running on the server: {error}");
+            let text =
+                format!("it is unknown whether a statement of drizzle-kit is still running on the server: {error}");
             console.warn_in(record.report, &text);
         }
     }

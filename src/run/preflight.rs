@@ -271,6 +271,7 @@ fn unsafe_name(names: &[UnsafeName]) -> Verdict {
             said(first)
         )
     };
-    Verdict::nothing(Exit::UnknownPrompt, summary)
-        .hint("rename it (ALTER … RENAME TO), or remove its schema from schemaFilter; drizzle-kit was not allowed to connect")
+    Verdict::nothing(Exit::UnknownPrompt, summary).hint(
+        "rename it (ALTER … RENAME TO), or remove its schema from schemaFilter; drizzle-kit was not allowed to connect",
+    )
 }

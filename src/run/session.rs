@@ -50,7 +50,8 @@ fn over_a_socket(start: &Starting, cleared: &Cleared, session: &KitSession) -> R
     };
     if let Some(difference) = elsewhere {
         let place = cleared.place.dsn.as_ref().map(ToString::to_string).unwrap_or_default();
-        let reason = format!("drizzle-kit's session is not on the database that this run inspected ({place}): {difference}");
+        let reason =
+            format!("drizzle-kit's session is not on the database that this run inspected ({place}): {difference}");
         return Err(Held::Session(reason));
     }
     refuse_misreading(start, told.misreads())
@@ -111,9 +112,8 @@ fn take_mysql(
 ) -> Result<(), Held> {
     if told.is_locked_by_another {
         let summary = "another run that changes this database did not end in time";
-        record.stop(Stop::Verdict(
-            Verdict::nothing(Exit::Locked, summary).hint("wait for it, or raise --lock-timeout"),
-        ));
+        record
+            .stop(Stop::Verdict(Verdict::nothing(Exit::Locked, summary).hint("wait for it, or raise --lock-timeout")));
         return Err(Held::Session(summary.to_owned()));
     }
     if told.is_mariadb() && cleared.sessions.mysql.is_none() && start.spec.reads_catalog() {

@@ -16,7 +16,8 @@ pub(super) fn printed(run: &KitRun) -> Result<String, Verdict> {
     if text.is_intact() {
         return Ok(text.printed.clone());
     }
-    let summary = "the output of drizzle-kit is too long, or has control sequences in it, and could not be read completely";
+    let summary =
+        "the output of drizzle-kit is too long, or has control sequences in it, and could not be read completely";
     Err(Verdict::nothing(Exit::Failed, summary).hint("run drizzle-kit export without drizzle-pilot"))
 }
 

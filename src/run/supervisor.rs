@@ -115,16 +115,18 @@ impl driver::Supervisor for Supervisor<'_> {
         match &mut self.phase {
             Phase::Cleared(cleared) => answer::answer(self.start, cleared, prompt, &mut self.record, self.console),
             // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
-            Phase::Starting => {
-                Answer::Unclear("drizzle-kit asked before drizzle-pilot saw its config, so its target is unknown".to_owned())
-            }
+            Phase::Starting => Answer::Unclear(
+                "drizzle-kit asked before drizzle-pilot saw its config, so its target is unknown".to_owned(),
+            ),
         }
     }
 
     fn session(&mut self, session: &KitSession) -> Result<(), Held> {
         match &mut self.phase {
             Phase::Cleared(cleared) => session::take(self.start, cleared, session, &mut self.record, self.console),
-            Phase::Starting => Err(Held::Runner("drizzle-kit connected before drizzle-pilot saw its config".to_owned())),
+            Phase::Starting => {
+                Err(Held::Runner("drizzle-kit connected before drizzle-pilot saw its config".to_owned()))
+            }
         }
     }
 

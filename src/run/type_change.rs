@@ -92,7 +92,9 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
         Some(Outcome::Loses { n_lost, examples }) => {
             let examples: Vec<String> = examples.iter().map(|(old, new)| format!("{old:?} as {new:?}")).collect();
             let examples = examples.join(", ");
-            return Some(format!("{n_lost} of {rows} would lose information in {column} as {new_type}, such as {examples}"));
+            return Some(format!(
+                "{n_lost} of {rows} would lose information in {column} as {new_type}, such as {examples}"
+            ));
         }
         Some(Outcome::TooSlow | Outcome::Untried) => {
             return Some(format!("it was not determined in time whether {rows} of {column} fit {new_type}"));

@@ -544,8 +544,8 @@ mod tests {
     fn the_end_of_a_function_ends_no_transaction() {
         let function = "CREATE FUNCTION two() RETURNS integer LANGUAGE sql\nBEGIN ATOMIC\n  SELECT 2;\nEND;";
         check(&[function], "none");
-        check(&[&format!("{function} COMMIT;")], "1: COMMIT would take over the transaction");
-        check(&["SELECT 1; END;"], "1: END would take over the transaction");
+        check(&[&format!("{function} COMMIT;")], "1: COMMIT would interfere with the transaction");
+        check(&["SELECT 1; END;"], "1: END would interfere with the transaction");
     }
 
     #[test]

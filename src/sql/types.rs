@@ -293,7 +293,7 @@ impl SqlType {
         Some(if self.is_unsigned { (0, (1 << bits) - 1) } else { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) })
     }
 
-    /// Digits, and how many of them stand behind the point; none where there is no limit.
+    /// Digits, and how many of them stand after the decimal point; none where there is no limit.
     fn digits(&self) -> Option<(u64, u64)> {
         let precision = *self.sizes.first()?;
         Some((precision, self.sizes.get(1).copied().unwrap_or(0)))
@@ -480,7 +480,7 @@ mod tests {
         check(pg, "integer", "bigint", None);
         check(pg, "numeric(10,2)", "numeric(12,2)", None);
         check(pg, "numeric(10,2)", "numeric(10,4)", Some("values out of its range"));
-        check(pg, "numeric(10,2)", "numeric(10,1)", Some("more than 1 digit behind the point"));
+        check(pg, "numeric(10,2)", "numeric(10,1)", Some("more than 1 digit after the decimal point"));
         check(pg, "numeric", "numeric(10,2)", Some("digits"));
         check(pg, "numeric(10,2)", "numeric", None);
         check(pg, "numeric(10,2)", "integer", Some("digits after the decimal point"));

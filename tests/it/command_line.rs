@@ -23,8 +23,7 @@ fn started_with(ended: &Ran) -> Option<&[String]> {
 }
 
 /// Said where a fake drizzle-kit has a database that is none.
-const NO_LOOK: &str =
-    "warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
+const NO_LOOK: &str = "warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
 
 fn quiet_push() -> Run {
     Run::push(&kit::push([out(NO_CHANGES)]))
@@ -43,7 +42,7 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
     check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
     check(&["push", "--kit", "'"], 64, &["is not a command line"]);
-    check(&["push", "--format", "sql"], 64, &["show a plan"]);
+    check(&["push", "--format", "sql"], 64, &["only for plans"]);
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
 }
 
@@ -228,7 +227,7 @@ fn naming_another_profile_is_no_way_around_a_guard() {
     let named = |run: Run, args: &[&str]| run.policy(production).args(&["--profile", "dev"]).args(args).run();
     named(quiet_push(), &[]).ends(0, None);
     for stage in ["prod", "PRODUCTION", " Production "] {
-        let says = ["the profile production does not allow `push`", "--profile is no way around"];
+        let says = ["the profile production does not allow `push`", "--profile does not lift its bans"];
         named(quiet_push().env("STAGE", stage), &[]).ends(77, Some(UNCHANGED)).says(&says);
     }
     let at = |host: &str, args: &[&str]| {

@@ -140,7 +140,7 @@ fn a_frame_that_is_wrong_stops_the_run() {
 
 #[test]
 fn what_never_comes_is_waited_for_until_its_time_is_over() {
-    let no_list = "waits for something that is no list of choices";
+    let no_list = "waits for input other than a list of choices";
     let no_effect = "did not react to a key";
     let asked = || rename_table("users", &[]);
     let cases = [

@@ -184,8 +184,8 @@ fn a_hostile_recording_is_not_believed() {
     };
     check("torn.cast", 4, "the prompt has 4 rows, but 3 were seen");
     check("erases-too-much.cast", 4, "the prompt has 5 rows, but 4 were seen");
-    check("no-highlight.cast", 4, "no list with exactly one highlighted choice");
-    check("two-highlights.cast", 4, "no list with exactly one highlighted choice");
+    check("no-highlight.cast", 4, "does not show a list with exactly one highlighted choice");
+    check("two-highlights.cast", 4, "does not show a list with exactly one highlighted choice");
     check("other-name.cast", 4, "the question and the first choice name different things");
     check("unknown-question.cast", 4, "the kind of object is unknown");
     check("cursor-in-name.cast", 4, "control sequences that could forge the screen");

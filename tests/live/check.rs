@@ -92,7 +92,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     const TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
     let database = Database::create();
     let project = Project::new(kit, &database);
-    // Neither node nor drizzle-kit is needed to compare a folder with a history.
+    // Neither node nor drizzle-kit is needed to compare a folder with a migrations table.
     let status = |code, says: &[&str]| {
         let args = ["status", "--migrations", "drizzle", "--url"];
         project.pilot(&args).args(&[database.url().as_str()]).env("PATH", "/nowhere").run().expect(code).says(says);
@@ -172,7 +172,10 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     project.pilot(&["migrate"]).run().expect(3).says(&["edited 0001_posts: "]);
     project.write("drizzle/0001_posts.sql", &file);
     write(vec![init.clone(), posts.clone()]);
-    status(2, &["2 applied, 1 unknown", "the migrations table has migrations that this folder lacks: from another branch"]);
+    status(
+        2,
+        &["2 applied, 1 unknown", "the migrations table has migrations that this folder lacks: from another branch"],
+    );
 
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
     assert_eq!(found(&project), Vec::<String>::new());
@@ -238,7 +241,7 @@ fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(
     ]);
     // drizzle-kit asks whether it was renamed; that it asks says enough.
     database.sql("ALTER TABLE users RENAME TO people");
-    look(&[]).expect(2).says(&["drizzle-kit has questions before: drizzle-pilot plan shows them"]);
+    look(&[]).expect(2).says(&["drizzle-kit asks questions first: drizzle-pilot plan shows them"]);
     database.sql("ALTER TABLE people RENAME TO users");
     assert_eq!((contents(&project.path("drizzle")), database.everything()), before);
     database.sql("ALTER TABLE users DROP COLUMN fax; CREATE TABLE posts (id serial PRIMARY KEY)");

@@ -133,7 +133,8 @@ fn the_migrations_build_again_what_was_emptied() {
 
     // What could not be built again is not dropped.
     std::fs::remove_file(project.path("drizzle/0001_m.sql")).expect("the file was written");
-    let ran = reset().expect(65).database("unchanged").says(&["the journal names 0001_m, but that file does not exist"]);
+    let ran =
+        reset().expect(65).database("unchanged").says(&["the journal names 0001_m, but that file does not exist"]);
     built(&ran);
 
     // A role belongs to the server and not to the database.
@@ -331,7 +332,7 @@ fn what_is_to_stay_is_named_by_patterns_and_misspelt_names_stop() {
             project.pilot(&["reset", "--yes"]).args(arguments).run().expect(code).database("unchanged").says(says);
         assert_eq!(database.everything(), before, "{ran}");
     };
-    stops(&["--keep", "cahce_*"], 3, &["there is nothing called cahce_* to keep"]);
+    stops(&["--keep", "cahce_*"], 3, &["there is nothing named cahce_* to keep"]);
     stops(&["--keep", "cache_["], 64, &["--keep cache_["]);
     stops(&["--keep", "shop.cache.c"], 64, &["shop.cache.c"]);
     stops(&["--schema", "sohp"], 3, &["there is no schema sohp", "did you mean shop?"]);

@@ -183,10 +183,10 @@ fn what_differs_from_what_was_approved_is_not_sent() {
     check(
         "if (!meddled) { meddled = true; query.call(this, 'WITH d AS (DELETE FROM victim RETURNING 1) SELECT * FROM d'); }",
         4,
-        "no read",
+        "not read-only",
     );
-    check("if (!meddled) { meddled = true; query.call(this, 'SET search_path = elsewhere'); }", 4, "no read");
-    check("if (!meddled) { meddled = true; query.call(this, 'BEGIN READ WRITE'); }", 4, "no read");
+    check("if (!meddled) { meddled = true; query.call(this, 'SET search_path = elsewhere'); }", 4, "not read-only");
+    check("if (!meddled) { meddled = true; query.call(this, 'BEGIN READ WRITE'); }", 4, "not read-only");
 }
 
 /// Reads are let through, or drizzle-kit could compare nothing.

@@ -1,4 +1,4 @@
-//! A migrations folder, a history and a database: what `status` says, what `migrate` does, and what `sync` writes.
+//! A migrations folder, a migrations table and a database: what `status` says, what `migrate` does, and what `sync` writes.
 
 use std::time::Duration;
 
@@ -639,7 +639,7 @@ fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
     let ready = project.path("ready");
     let nowhere_to_write = project.pilot(&["migrate", "--ready-file", "none/ready"]).run().expect(64);
-    nowhere_to_write.says(&["the ready file cannot be written: there is no folder none"]);
+    nowhere_to_write.says(&["the ready file cannot be written: the folder none does not exist"]);
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
     let migrate = |url: &str, wait: &str| {

@@ -200,7 +200,7 @@ fn old_faults_are_notes_and_can_be_accepted() {
         &project,
         "clean",
         None,
-        &["0001_snapshot.json was made from a snapshot that is not there", "check --accept-old"],
+        &["0001_snapshot.json was made from a snapshot that does not exist", "check --accept-old"],
     );
     project.pilot(&["check", "--accept-old"]).without_report().run().expect(0).says(&["1 old fault is accepted"]);
     let ran = project.pilot(&["next"]).without_report().run().expect(0);

@@ -64,10 +64,8 @@ fn what_stands_on_a_column_stops_its_change_of_type() {
         "import { bigint } from 'drizzle-orm/pg-core';
          export const s = pgTable('s', { c: bigint('c', { mode: 'number' }) });
          export const a = pgTable('a', { id: integer('id') });",
-        &[
-            "refused: public.s.c cannot change its type while view r.v uses it: drop it before the push and create it \
-             again afterwards, or do everything in a migration (its definition: SELECT pg_get_viewdef('\"r\".\"v\"'::regclass))\n",
-        ],
+        &["refused: public.s.c cannot change its type while view r.v uses it: drop it before the push and create it \
+             again afterwards, or do everything in a migration (its definition: SELECT pg_get_viewdef('\"r\".\"v\"'::regclass))\n"],
     );
 }
 
@@ -98,7 +96,7 @@ fn a_reference_to_a_table_that_is_not_there_stops_the_plan() {
         "CREATE TABLE t (id integer PRIMARY KEY)",
         "const gone = pgTable('gone', { id: integer('id').primaryKey() });
          export const t = pgTable('t', { id: integer('id').primaryKey(), gone: integer('gone').references(() => gone.id) });",
-        &["refers to table public.gone, and there is none"],
+        &["refers to table public.gone, which does not exist"],
     );
 }
 
@@ -138,8 +136,9 @@ fn a_drop_of_what_is_gone_is_left_out_of_one_transaction() {
                   CREATE TABLE refers (gone integer CONSTRAINT refers_gone_gone_id_fk REFERENCES gone)";
     let schema = "export const refers = pgTable('refers', { gone: integer('gone') });";
     let project = project(&database, before, schema, APPROVE_ALL);
-    let says =
-        ["drops constraint public.refers.refers_gone_gone_id_fk, which no longer exists then: it is dropped with public.gone"];
+    let says = [
+        "drops constraint public.refers.refers_gone_gone_id_fk, which no longer exists then: it is dropped with public.gone",
+    ];
     project.push().expect(3).database("unchanged").says(&says).says(&["use --apply transaction, which omits it"]);
     let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(0).database("changed");
     let ran = ran.says(&[
@@ -229,7 +228,7 @@ fn code_of_users_that_would_run_is_not_understood() {
             "{table} }}); export const m = pgMaterializedView('m', {{ n: integer('n') }}).as(sql`select n from inner_view`);"
         ),
     ] {
-        let says = ["the statement runs tricky(), which is neither PostgreSQL's nor an extension's"];
+        let says = ["the statement calls tricky(), which is neither built in nor from an extension"];
         run(&entities).expect(3).database("unchanged").says(&says);
     }
     // It is written down, and runs for what comes later.

@@ -250,7 +250,11 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
             push(&planned, &["was changed after it was made"]);
         },
     );
-    replaced(&project.path("push.plan.json"), |_| "{}".to_owned(), || push(&planned, &["is not a plan of this version"]));
+    replaced(
+        &project.path("push.plan.json"),
+        |_| "{}".to_owned(),
+        || push(&planned, &["is not a plan of this version"]),
+    );
     push(&["--plan", "push.plan.json", "--accept-data-loss"], &["--accept-data-loss"]);
 
     let kit = project.path("node_modules");

@@ -307,7 +307,7 @@ fn names_that_would_mean_another_schema_are_not_consented_to() {
     project.schema("export const users = pgTable('users', { id: integer('id') });");
     for arguments in [&["plan"][..], &["push"], &["push", "--accept-data-loss"]] {
         let ran = project.pilot(arguments).run().expect(4).database("unchanged");
-        drop(ran.says(&["this login looks in tenant first"]));
+        drop(ran.says(&["this login searches tenant first"]));
     }
     assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'tenant')"), "0");
 }

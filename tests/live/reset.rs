@@ -158,7 +158,9 @@ fn everything_goes_and_what_must_stay_stays() {
         let second = format!("{}_second", database.value("SELECT current_database()"));
         assert_eq!(
             told,
-            format!("objects of other roles would be dropped:\n  2 of {second}: type public.mood, table public.of_second")
+            format!(
+                "objects of other roles would be dropped:\n  2 of {second}: type public.mood, table public.of_second"
+            )
         );
         let scope = Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) };
         let (plan, emptied) = emptied(&database, &scope);
@@ -278,7 +280,10 @@ fn what_is_to_be_kept_does_not_go_with_something_else() {
     database.sql("CREATE TABLE users (id serial); CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT");
     let keep = |name: &str| BTreeSet::from([Relation { schema: "public".to_owned(), name: name.to_owned() }]);
     let told = |name: &str| refusal(&database, &Scope { keep: keep(name), ..scope(&["public"]) }).to_string();
-    assert_eq!(told("users_id_seq"), "the drops would also remove:\n  sequence public.users_id_seq, which is to be kept");
+    assert_eq!(
+        told("users_id_seq"),
+        "the drops would also remove:\n  sequence public.users_id_seq, which is to be kept"
+    );
     assert_eq!(told("part"), "the drops would also remove:\n  table public.part, which is to be kept");
 }
 
@@ -446,7 +451,9 @@ fn what_is_of_another_role_is_refused_and_named() {
         let catalog = read_by(&dsn);
         let refused =
             |schemas: &[&str]| plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string();
-        let told = format!("these objects belong to other roles and cannot be dropped:\n  table public.theirs of {name}_admin");
+        let told = format!(
+            "these objects belong to other roles and cannot be dropped:\n  table public.theirs of {name}_admin"
+        );
         assert_eq!(refused(&["public", "app"]), told);
         assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
         // The owner of a schema may drop what others have put there, and has to say so.

@@ -339,7 +339,7 @@ fn a_driver_that_nothing_holds_is_declined_by_its_name() {
         project.config(&format!("export default {{ {config}, schema: './schema.ts' }};"));
         for command in ["plan", "push"] {
             let ran = project.pilot(&[command]).run().expect(78).database("unchanged");
-            drop(ran.says(&[&format!("what drizzle-kit sends through {says} cannot be held"), "hint: "]));
+            drop(ran.says(&[&format!("queries that drizzle-kit sends through {says} cannot be held"), "hint: "]));
         }
     }
 }

@@ -154,9 +154,7 @@ fn not_null(column: &ObjectName) -> Pattern {
     let table = column.parent().map(|table| identifier(&table)).unwrap_or_default();
     Pattern {
         kind: "not-null",
-        why: format!(
-            "{column} must not be NULL: existing rows need a value first (add a new column without NOT NULL)"
-        ),
+        why: format!("{column} must not be NULL: existing rows need a value first (add a new column without NOT NULL)"),
         sql: [
             format!("UPDATE {table} SET {name} = … WHERE {name} IS NULL;"),
             format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"),

@@ -280,7 +280,7 @@ mod tests {
         let elsewhere = compare(&expected, &seen("copy", &["schema|public|"])).expect("it is another database");
         assert_eq!(
             elsewhere.to_string(),
-            "this is not the database that was inspected: it is database copy (oid 1) of the server 7, and not database shop (oid 1) of the server 7"
+            "this is not the database that was inspected: it is database copy (oid 1) of the server 7, not database shop (oid 1) of the server 7"
         );
     }
 

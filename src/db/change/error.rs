@@ -78,18 +78,15 @@ impl TransactionError {
             TransactionError::Unready(error) => error.hint(),
             TransactionError::Locked { holder, .. } => locked_hint(holder.as_ref()),
             TransactionError::LockLost => LOCK_LOST.to_owned(),
-            TransactionError::Elsewhere { .. } => {
-                "correct the address; several servers may share one name".to_owned()
-            }
+            TransactionError::Elsewhere { .. } => "correct the address; several servers may share one name".to_owned(),
             TransactionError::Busy { by, .. } => blockers::hint(by),
             TransactionError::Commit { fault } => fault.advice(),
             TransactionError::Stopped { seen_undone: true, .. } => "run it again".to_owned(),
             TransactionError::Stopped { seen_undone: false, .. } => {
-                "run it again later: the server may hold the locks until it notices that drizzle-pilot is gone".to_owned()
+                "run it again later: the server may hold the locks until it notices that drizzle-pilot is gone"
+                    .to_owned()
             }
-            TransactionError::Undone { .. } => {
-                "check the network and the server log, then run it again".to_owned()
-            }
+            TransactionError::Undone { .. } => "check the network and the server log, then run it again".to_owned(),
             TransactionError::Unknown { .. } | TransactionError::Uncalled { .. } => {
                 "inspect the database before the next run: all of the statements are committed, or none".to_owned()
             }

@@ -1,7 +1,7 @@
 //! A database that exists for one look: the migrations are run in it, its schema is read, and it is dropped.
 //!
 //! The statements run one by one, each by itself. drizzle's migrator runs all of a run in one transaction, which some
-//! histories do not survive (55P04, 25001) although they were applied step by step; what they make is the same.
+//! folders do not survive (55P04, 25001) although they were applied step by step; what they make is the same.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub const PREFIX: &str = "drizzle_pilot_scratch_";
 pub struct Blueprint<'a> {
     /// Gives the statements, one query each, as drizzle's migrator sends them, where they stay in the database.
     pub confine: &'a Confine<'a>,
-    /// The table of the history, where the other database has it: it is part of the schema there.
+    /// The migrations table, where the other database has it: it is part of the schema there.
     pub migrations_table: Option<Relation>,
 }
 

@@ -199,9 +199,7 @@ impl TlsFault {
             TlsFault::UnknownIssuer => {
                 "specify the certificate authority: sslrootcert=<file> in the URL, ssl.ca in dbCredentials, or NODE_EXTRA_CA_CERTS"
             }
-            TlsFault::WrongName => {
-                "connect with a name in the certificate, or set ssl.servername in dbCredentials"
-            }
+            TlsFault::WrongName => "connect with a name in the certificate, or set ssl.servername in dbCredentials",
             TlsFault::Expired => "renew the server's certificate, and check this machine's clock",
             TlsFault::File(_) => {
                 "correct sslrootcert, sslcert and sslkey; the paths are relative to the directory of the run"

@@ -15,7 +15,7 @@ pub struct About<'a> {
     pub table: Option<&'a str>,
     pub column: Option<&'a str>,
     pub new_type: Option<&'a str>,
-    /// It was a migration, and there is a history that may say what was applied.
+    /// It was a migration, and there is a migrations table that may say what was applied.
     pub migrates: bool,
 }
 
@@ -135,7 +135,7 @@ fn codes_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(move |char| !is_part(char)).filter(|word| word.len() > 5)
 }
 
-/// Codes of what is there already: what to do where a history may say that it was applied, and elsewhere.
+/// Codes of what is there already: what to do where a migrations table may say that it was applied, and elsewhere.
 #[rustfmt::skip]
 const THERE_ALREADY: &[(&str, &str, &str)] = &[
     ("42710", "the type, role or constraint already exists: after a push, mark the migrations as applied before you migrate", "give one of the two another name, or compare the database with the schema files: it already exists"),
@@ -365,7 +365,7 @@ mod tests {
         let text = "column \"name\" of relation \"users\" contains null values";
         check("23502", text, "UPDATE \"users\" SET \"name\" = <value> WHERE \"name\" IS NULL");
         let text = "cannot drop type mood because other objects depend on it\ndefault value for column m of table t depends on type mood\nview v depends on type mood";
-        check("2BP01", text, "make it again afterwards: default value for column m of table t, view v");
+        check("2BP01", text, "create it again afterwards: default value for column m of table t, view v");
         check("3F000", "schema \"shop\" does not exist", "CREATE SCHEMA \"shop\"");
     }
 

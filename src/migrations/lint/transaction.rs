@@ -36,7 +36,9 @@ impl Runs {
                     &OUTSIDE_TRANSACTION,
                     format!("{what} cannot run inside the transaction in which drizzle runs migrations"),
                 ),
-                Trouble::Control { what } => (&TRANSACTION_CONTROL, format!("{what} interferes with drizzle's transaction")),
+                Trouble::Control { what } => {
+                    (&TRANSACTION_CONTROL, format!("{what} interferes with drizzle's transaction"))
+                }
                 Trouble::NewValue { how: Use::ByRows, .. } => continue,
                 Trouble::NewValue { value, of, by, .. } if by == own => (
                     &ENUM_VALUE_IN_FILE,

@@ -14,8 +14,7 @@ impl Stake {
             HazardRule::Refuse => Some("refuse".to_owned()),
             // Whoever runs the statements has left out those it speaks of before it asks about the rest.
             HazardRule::Skip => Some(
-                "\"skip\" omits only a truncate before a type change, and only with apply = \"transaction\""
-                    .to_owned(),
+                "\"skip\" omits only a truncate before a type change, and only with apply = \"transaction\"".to_owned(),
             ),
             HazardRule::Limit { only, max_rows } => {
                 let outside = only.as_ref().and_then(|only| self.outside(only, scope));

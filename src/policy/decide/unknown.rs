@@ -97,7 +97,7 @@ mod tests {
             ),
             (
                 rule("^trigger", "decline = true"),
-                r#"unclear: the question "Is b trigger new?" is not known to this version
+                r#"unclear: this version does not know the question "Is b trigger new?"
   p.toml, to choose "+ b":
       [[prompts]]
       question = '^Is b trigger new\?$'

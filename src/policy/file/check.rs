@@ -140,8 +140,7 @@ pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry
 }
 
 fn accept(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Accepted> {
-    let form =
-        "write a rule and a file, such as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old writes them";
+    let form = "write a rule and a file, such as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old writes them";
     let (id, file) = match line.get_ref().split_once(' ') {
         Some((id, file)) if !file.trim().is_empty() => (id, file.trim()),
         _ => {
@@ -155,7 +154,8 @@ fn accept(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Accepted> {
     let problem = reader.problem(line.span(), format!("findings of `{id}` cannot be accepted"));
     match closest(id, ACCEPTABLE.iter().map(|rule| rule.id)) {
         Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
-        None => problem.hint("only faults of the journal and the snapshots can be accepted; for statements, use ignore comments"),
+        None => problem
+            .hint("only faults of the journal and the snapshots can be accepted; for statements, use ignore comments"),
     };
     None
 }
@@ -272,7 +272,7 @@ mod tests {
             &rules("journal-order = { except = [\"a\"] }"),
             3,
             28,
-            "`journal-order` is about no object that could be named",
+            "`journal-order` is not about an object that could be named",
             "use only a level, or let drizzle-pilot check --accept-old list the existing ones",
         );
         check(

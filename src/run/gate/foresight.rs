@@ -280,7 +280,9 @@ fn already(asked: &Asked, there: &[Thing]) -> String {
             "{name} is in a primary key ({told}), and so cannot be NULL: mark it .notNull() in the schema files"
         ),
         (_, Subject::Key { column: None, .. }) => {
-            format!("{name} already has a primary key ({told}): define the same key in the schema files, or drop it first")
+            format!(
+                "{name} already has a primary key ({told}): define the same key in the schema files, or drop it first"
+            )
         }
         (_, Subject::OwnedBy(role)) => {
             let owned = if there.is_empty() { "objects in another database".to_owned() } else { told };

@@ -384,8 +384,7 @@ impl Gate<'_> {
         let whose = match hazard {
             // drizzle-kit drops what is not in the schema files, and truncates only what is.
             Hazard::DropTable if sqlite::is_left_over(before) => Some(
-                "left over from an interrupted rebuild: check whether it has rows that exist nowhere else"
-                    .to_owned(),
+                "left over from an interrupted rebuild: check whether it has rows that exist nowhere else".to_owned(),
             ),
             Hazard::DropTable | Hazard::DropView => self.owner(before, facts).or_else(|| self.owners.whose(before)),
             Hazard::Truncate => self.owner(before, facts),

@@ -10,7 +10,7 @@ use crate::migrations::{disk, tables};
 use crate::policy::ObjectName;
 use crate::sql::Dialect;
 
-/// What a project says of tables. It is read when it is first asked for: a long history takes a while.
+/// What a project says of tables. It is read when it is first asked for: many migrations take a while.
 #[derive(Debug)]
 pub struct Owners {
     project: Option<Project>,
@@ -62,9 +62,9 @@ impl Owners {
                 "foreign: it is not in the schema files, the last snapshot or the migrations of this project"
                     .to_owned(),
             ),
-            None => {
-                Some("perhaps foreign: it is not in the schema files, and there are no migrations to compare".to_owned())
-            }
+            None => Some(
+                "perhaps foreign: it is not in the schema files, and there are no migrations to compare".to_owned(),
+            ),
         }
     }
 }

@@ -117,14 +117,16 @@ fn rows(facts: &Facts, table: &Relation) -> Option<Rows> {
 fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
     let known: BTreeSet<&reach::Thing> = before.reached.iter().map(|reached| &reached.thing).collect();
     let new = now.reached.iter().filter(|reached| !known.contains(&reached.thing));
-    let new =
-        new.map(|reached| format!("{} would also be dropped, and did not exist when the statements were judged", reached.thing.told));
+    let new = new.map(|reached| {
+        format!("{} would also be dropped, and did not exist when the statements were judged", reached.thing.told)
+    });
     let emptied = now.emptied.iter().flat_map(|(table, emptied)| {
         let known = before.emptied.get(table);
         emptied.iter().filter(move |other| !known.is_some_and(|known| known.contains(other)))
     });
-    let emptied = emptied
-        .map(|table| format!("{} would also be emptied, and was not known when the statements were judged", named(table)));
+    let emptied = emptied.map(|table| {
+        format!("{} would also be emptied, and was not known when the statements were judged", named(table))
+    });
     let filled = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(0), Rows::Exact(0)) => None,
         (Rows::Exact(0), rows) => {

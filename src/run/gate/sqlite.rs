@@ -141,7 +141,8 @@ struct Emptied<'a> {
 impl Emptied<'_> {
     /// What goes along where nobody could look.
     fn unknown(&self) -> Held {
-        let note = format!("rows of other tables that refer to {} with ON DELETE CASCADE are deleted as well", self.table);
+        let note =
+            format!("rows of other tables that refer to {} with ON DELETE CASCADE are deleted as well", self.table);
         let stake =
             Stake { hazard: Hazard::DeleteRows, objects: Objects::Unknown, count: None, note: Some(self.noted(note)) };
         Held::by(Some(self.statement_idx), stake)
@@ -343,7 +344,7 @@ mod tests {
         check(&in_order, Switch::Off, Some(&catalog), &[]);
         let fewer = in_order[1].replace(", `legacy` text", "");
         let found = check(&[in_order[0], &fewer, in_order[2], in_order[3]], Switch::Off, Some(&catalog), &[]);
-        assert!(found.forbidden[0].contains("half way"), "{:?}", found.forbidden);
+        assert!(found.forbidden[0].contains("halfway"), "{:?}", found.forbidden);
     }
 
     #[test]
@@ -352,7 +353,7 @@ mod tests {
         let both: Vec<&str> = COLUMNS.into_iter().chain(ROWS).collect();
         let found = check(&REBUILD, Switch::Ineffective("it is in a transaction"), Some(&catalog), &both);
         let note = found.held[3].stake.note.clone().unwrap_or_default();
-        assert!(note.contains("by user ON DELETE CASCADE") && note.contains("it is in a transaction"), "{note}");
+        assert!(note.contains("through user ON DELETE CASCADE") && note.contains("it is in a transaction"), "{note}");
         assert_eq!(found.held[3].stake.count, Some(Count::Rows(3)));
         assert_eq!(found.held[5].stake.count, Some(Count::AtLeast(MOST)));
         check(&REBUILD[1..], Switch::Works, Some(&catalog), &both);

@@ -22,7 +22,8 @@ pub(super) fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str
             // Without a look nobody can tell a primary key from another constraint.
             if let (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) = (dialect, found.hazard, blind) {
                 let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
-                let note = format!("it could not be determined whether {} is a primary key: {reason}", names.join(", "));
+                let note =
+                    format!("it could not be determined whether {} is a primary key: {reason}", names.join(", "));
                 held.push(Held::in_doubt(statement_idx, note));
             }
         }
@@ -126,8 +127,7 @@ pub(super) fn emptied(
                 let name = match reached {
                     Ok(name) => name,
                     Err(lost) => {
-                        let note =
-                            format!("what the CASCADE of {table} affects is unknown: there is no table {lost}");
+                        let note = format!("what the CASCADE of {table} affects is unknown: there is no table {lost}");
                         held.push(Held::in_doubt(statement_idx, note));
                         continue;
                     }
@@ -380,7 +380,7 @@ mod tests {
     #[test]
     fn what_a_drop_begins_at_and_is_not_found_is_not_harmless() {
         let facts = |lost: Vec<usize>| reach::Facts { lost, ..reach::Facts::default() };
-        let lost = "unclassified what the CASCADE of public.users affects is unknown: there is no public.users";
+        let lost = "unclassified what the CASCADE of public.users affects is unknown: public.users does not exist";
         let drop = ["DROP TABLE users CASCADE;"];
         assert_eq!(told(&drop, &facts(vec![0])), [lost]);
         assert_eq!(told(&drop, &facts(Vec::new())), [""; 0]);
@@ -389,9 +389,9 @@ mod tests {
         assert_eq!(told(&renamed, &facts(vec![2])), [lost]);
         assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![0])), [""; 0]);
         let column =
-            "unclassified what the drop of public.users.name affects is unknown: there is no public.users.name";
+            "unclassified what the drop of public.users.name affects is unknown: public.users.name does not exist";
         assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts(vec![0])), [column]);
-        let schema = "unclassified what the CASCADE of shop affects is unknown: there is no shop";
+        let schema = "unclassified what the CASCADE of shop affects is unknown: shop does not exist";
         assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![0])), [schema]);
     }
 
@@ -447,11 +447,11 @@ mod tests {
             ),
             (
                 thing("statistics object", &["public", "st"]),
-                "unclassified the drop of public.users.name takes the statistics object public.st along",
+                "unclassified the drop of public.users.name also drops the statistics object public.st",
             ),
             (
                 thing("publication relation", &["public", "users", "p"]),
-                "unclassified the drop of public.users.name takes the publication relation public.users.p along",
+                "unclassified the drop of public.users.name also drops the publication relation public.users.p",
             ),
         ];
         for (thing, expected) in cases {
@@ -474,9 +474,7 @@ mod tests {
     #[test]
     fn a_table_that_is_not_found_is_not_one_that_reaches_nothing() {
         let lost = |name: &str| {
-            format!(
-                "unclassified what the CASCADE of public.users affects is unknown: there is no table public.{name}"
-            )
+            format!("unclassified what the CASCADE of public.users affects is unknown: there is no table public.{name}")
         };
         assert_eq!(reached(&["TRUNCATE users CASCADE;"], &[&["people"]]), [lost("users")]);
         let refer = "ALTER TABLE orders ADD FOREIGN KEY (x) REFERENCES users(id);";
