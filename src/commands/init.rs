@@ -234,7 +234,7 @@ fn drizzle(
     }
     if kit::locate(shared, cwd).is_err_and(|verdict| verdict.exit == Exit::NotFound) {
         let add = project.manager.add_dev("drizzle-kit");
-        document.notes.push(Note::new("drizzle-kit", format!("drizzle-pilot is not installed: {add}")));
+        document.notes.push(Note::new("drizzle-kit", format!("it is not installed: {add}")));
         return None;
     }
     // `--config` may stand for one that drizzle-kit does not find by itself.

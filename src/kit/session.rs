@@ -54,7 +54,7 @@ pub enum Doubt {
     NoEffect,
     #[error("the prompt has {erased} rows, but {seen} were seen")]
     Torn { erased: usize, seen: usize },
-    #[error("the prompt changed although no key was pressed")]
+    #[error("the prompt changed in a way that no key press explains")]
     Changed,
     #[error("the output contains control sequences that could forge the screen")]
     Forged,

@@ -192,9 +192,9 @@ rules! {
         "all tables of the role are dropped with their rows, and its privileges are revoked",
         "reassign them to another role first: REASSIGN OWNED BY … TO …";
     DETACH_PARTITION = "detach-partition", Lint, Table, Warning,
-        "a table is detached from its partitioned table",
-        "its rows are no longer visible in the partitioned table",
-        "detach it when no program reads them there any more, then acknowledge it: -- drizzle-pilot-ignore detach-partition";
+        "a table is detached from its parent table",
+        "its rows are no longer visible in the parent table",
+        "detach it when no program reads them there, then acknowledge it: -- drizzle-pilot-ignore detach-partition";
     LOSSY_REBUILD = "lossy-rebuild", Lint, Table, Error,
         "a table of SQLite is rebuilt, and rows that refer to it are deleted or changed with it",
         "PRAGMA foreign_keys=OFF has no effect inside a transaction, in which drizzle's migrator runs the file with most drivers (better-sqlite3, bun:sqlite, D1), so DROP TABLE deletes the rows one by one, and the foreign keys of other tables take effect",

@@ -155,7 +155,7 @@ pub fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
         return verdict;
     }
     let exit = if verdict.database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
-    let summary = format!("{lost}; what it says: {}", verdict.summary);
+    let summary = format!("{lost}; its content: {}", verdict.summary);
     Verdict { database: verdict.database, ..Verdict::nothing(exit, summary) }
 }
 

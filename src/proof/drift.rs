@@ -112,7 +112,7 @@ fn not_built(
                 ..of_fault(fault, Some(&query.text.trim().to_owned()))
             };
             let verdict = Verdict::nothing(Exit::Failed, summary).because(cause);
-            verdict.hint("without that, the database cannot be compared with the migrations: correct the migration first, or create what it needs (roles, settings)")
+            verdict.hint("correct the migration first, or create what it needs (roles, settings): until it runs, the database cannot be compared with the migrations")
         }
     }
 }

@@ -174,7 +174,7 @@ fn judge_pending(
             Ok(())
         }
         Err(refusal) => {
-            let reason = "the pending migrations would delete rows of other tables";
+            let reason = "the pending migrations would also delete rows that they do not name";
             record.refuse(&refusal);
             record.stop(Stop::Verdict(Verdict::nothing(Exit::Refused, reason)));
             Err(Held::Query(reason.to_owned()))

@@ -102,7 +102,7 @@ fn what_is_there_stays_as_it_is() {
             "note: ../../drizzle-pilot.toml: it is the policy of this package as well",
             "    include:\n      - local: .gitlab/drizzle-pilot-packages-db.gitlab-ci.yml",
             "  migrate:\n",
-            ".husky/pre-commit: it stays as it is",
+            ".husky/pre-commit: it is not changed",
             "if [ -e packages/db/drizzle/meta/_journal.json ]; then (cd packages/db && pnpm exec drizzle-pilot check",
         ],
     );

@@ -165,7 +165,7 @@ fn rule(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Named> {
         Ok(named) => return Some(named),
         Err(NoRule::Instead(ours)) => {
             let problem = reader.problem(key.span(), format!("there is no rule `{}` here", key.get_ref()));
-            problem.hint(format!("`{ours}` stands for it"));
+            problem.hint(format!("use `{ours}` instead"));
         }
         Err(NoRule::Unknown) => {
             let known = RULES.iter().map(|rule| rule.id).chain(squawks().keys().map(String::as_str));
@@ -256,7 +256,7 @@ mod tests {
             3,
             1,
             "there is no rule `ban-drop-table` here",
-            "`drop-table` stands for it",
+            "use `drop-table` instead",
         );
         check(&rules("drop-table = \"none\""), 3, 14, "`none` is not a level", "write `off`, `warning` or `error`");
         check(
