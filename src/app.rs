@@ -69,7 +69,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         _ => false,
     };
     if matches!(shared.format, Format::Sql | Format::Markdown) && !is_plan {
-        console.error(Exit::Usage.name(), "--format sql and markdown show a plan, and this command makes none");
+        console.error(
+            Exit::Usage.name(),
+            "--format sql and markdown are only for plans, which this command does not make",
+        );
         console.insist("hint: drizzle-pilot plan --format sql");
         console.insist(Database::Unchanged.sentence());
         return Exit::Usage;

@@ -14,21 +14,21 @@ use crate::outcome;
 use crate::policy::model::Apply;
 
 const EXAMPLES: &str = "Examples:
-  drizzle-pilot init                          set this project up
-  drizzle-pilot next                          where the project stands, and what comes next
+  drizzle-pilot init                          set up this project
+  drizzle-pilot next                          show the state of the project and the next command
   drizzle-pilot push                          push the schema; refuse what the policy does not allow
-  drizzle-pilot push --accept-data-loss       approve data loss for this run alone
+  drizzle-pilot push --accept-data-loss       approve data loss for this run only
   drizzle-pilot plan                          show what a push would do; execute nothing
-  drizzle-pilot check                         look at the migrations before they run
-  drizzle-pilot run -- migrate                any other drizzle-kit command, by the same rules
+  drizzle-pilot check                         check the migrations before they run
+  drizzle-pilot run -- migrate                run any other drizzle-kit command under the same rules
   drizzle-pilot policy init                   write a commented policy file
   drizzle-pilot replay push.cast              decide again on a recording, offline";
 
 /// Run drizzle-kit without a human and without guessing
 ///
-/// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads the drawn screen, answers every
-/// question by a policy file, and proves from the output what happened. Nothing is destroyed that the policy does not
-/// name, and nothing is called done that was not seen done.
+/// drizzle-pilot starts the project's own drizzle-kit in a pseudo-terminal, reads its screen, answers every question
+/// from a policy file, and verifies from the output what happened. It destroys only what the policy names, and reports
+/// success only when it has seen it.
 #[derive(Debug, Parser)]
 #[command(name = "drizzle-pilot", version, max_term_width = 110, arg_required_else_help = true)]
 #[command(after_help = format!("{EXAMPLES}\n\nExit codes: {}.", outcome::listed()))]
@@ -66,49 +66,49 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Shared {
-    /// Drizzle's config file
+    /// Use this config file of drizzle
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The policy file, instead of the drizzle-pilot.toml found from the project upward
+    /// Use this policy file instead of the nearest drizzle-pilot.toml in the project folder or above it
     #[arg(long, global = true, value_name = "FILE", env = "DRIZZLE_PILOT_POLICY")]
     pub policy: Option<PathBuf>,
-    /// The profile of the policy file, instead of the one whose `when` holds, which still bans what it bans
+    /// Use this profile of the policy instead of the one whose `when` holds; what that one bans stays banned
     #[arg(long, global = true, value_name = "NAME", env = "DRIZZLE_PILOT_PROFILE")]
     pub profile: Option<String>,
-    /// The project's folder, instead of the current one
+    /// Use this folder as the project instead of the current one
     #[arg(long, global = true, value_name = "DIR")]
     pub cwd: Option<PathBuf>,
-    /// Deadline for the whole run, as in 90s or "2m 30s"
+    /// Stop the run after this time, such as 90s or "2m 30s"
     #[arg(long, global = true, value_name = "DUR", default_value = "10m", value_parser = span)]
     pub timeout: Duration,
-    /// Deadline without any output of drizzle-kit
+    /// Stop the run when drizzle-kit prints nothing for this time
     #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = span)]
     pub idle_timeout: Duration,
-    /// How to start drizzle-kit, instead of the project's own with node
+    /// Start drizzle-kit with this command instead of running the project's own with node
     #[arg(long, global = true, value_name = "COMMAND")]
     pub kit: Option<String>,
-    /// Form of the result on stdout
+    /// Print the result on stdout in this format
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Write the report as JSON to this file as well
+    /// Also write the report to this file, as JSON
     #[arg(long, global = true, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write the report to this file as a page for people as well, with the recording in it
+    /// Also write the report to this file, as an HTML page with the recording in it
     #[arg(long, global = true, value_name = "FILE.html")]
     pub report_html: Option<PathBuf>,
-    /// Record the terminal to this file (asciicast v2, plays in asciinema)
+    /// Record the terminal to this file (asciicast v2, which asciinema plays)
     #[arg(long, global = true, value_name = "FILE.cast")]
     pub record: Option<PathBuf>,
     /// Write every phase and every decision of the run to this file, as JSON lines
     #[arg(long, global = true, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Show what drizzle-kit prints; twice, also every phase and every decision
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to use colours
+    /// Choose when to use colours
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 }
@@ -120,12 +120,12 @@ impl Shared {
     }
 }
 
-/// Form of the result.
+/// Format of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Text,
     Json,
-    /// The statements alone; for plans
+    /// Only the statements; for plans
     Sql,
     /// A comment for a pull request; for plans
     Markdown,
@@ -139,27 +139,27 @@ pub enum Color {
     Never,
 }
 
-/// Set a project up: scripts, a policy, and on request CI, a hook and a Compose service
+/// Set up a project: scripts, a policy, and on request CI, a pre-commit hook and a Compose service
 ///
-/// Looks at package.json, the lock file, the workspace and drizzle's config, shows what it would write as a diff, and asks.
-/// Adds the scripts db:push, db:push:force, db:push:force:verbose, db:generate, db:migrate, db:check, db:status, db:reset and
-/// db:sync, and a commented drizzle-pilot.toml where there is no policy yet. What you have written stays as it is, and a second
-/// run changes nothing. Touches no database.
+/// Reads package.json, the lock file, the workspace and drizzle's config, shows the changes as a diff, and asks before
+/// writing. Adds the scripts db:push, db:push:force, db:push:force:verbose, db:generate, db:migrate, db:check,
+/// db:status, db:reset and db:sync, and a commented drizzle-pilot.toml if there is no policy yet. Keeps what you have
+/// written; a second run changes nothing. Touches no database.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot init                              show, ask, write
-  drizzle-pilot init --dry-run                    show alone (2 where something would be written)
-  drizzle-pilot init --yes                        where there is no terminal
+  drizzle-pilot init --dry-run                    only show (2 if something would be written)
+  drizzle-pilot init --yes                        write without asking, as in a script
   drizzle-pilot init --cwd packages/db --ci github --hook
   drizzle-pilot init --config drizzle-auth.config.ts --compose")]
 pub struct InitArgs {
-    /// Also write a workflow that looks at the migrations and builds a database before the tests
+    /// Also write a CI workflow that checks the migrations and builds a database before the tests
     #[arg(long, value_enum, value_name = "WHERE")]
     pub ci: Option<Ci>,
-    /// Also write a pre-commit hook that looks at migrations before they are committed
+    /// Also write a pre-commit hook that checks migrations before they are committed
     #[arg(long)]
     pub hook: bool,
-    /// Also write a Compose file with a PostgreSQL and a service that brings it to where the schema is
+    /// Also write a Compose file with PostgreSQL and a service that applies the schema to it
     #[arg(long)]
     pub compose: bool,
     /// Show what would be written, and write nothing
@@ -179,12 +179,13 @@ pub enum Ci {
     Gitlab,
 }
 
-/// Say where the project stands, which command comes next, and why
+/// Show the state of the project, which command to run next, and why
 ///
-/// Compares the schema files, the last snapshot, the journal and the database, with the code of `status`, `check --schema`,
-/// `check --database` and `plan`: edit, generate, review, migrate, commit. For enums, renames, casts and NOT NULL it shows the
-/// SQL to use. Changes nothing; on a terminal it offers to run the command. The comparison with the database needs the right to
-/// create one. Ends with 0 where nothing is to do, 2 where something is.
+/// Compares the schema files, the last snapshot, the journal and the database, as `status`, `check --schema`,
+/// `check --database` and `plan` do, and finds the current step: edit, generate, review, migrate or commit. Shows the SQL to
+/// use for enums, renames, type changes and NOT NULL. Changes nothing by itself; on a terminal it offers to run the
+/// command. Needs the right to create a database, for the comparison. Ends with 0 when there is nothing to do, and with
+/// 2 otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot next
@@ -196,112 +197,114 @@ pub struct NextArgs {
     pub place: PlaceArgs,
 }
 
-/// Push the schema to the database, as far as the policy allows
+/// Push the schema to the database if the policy allows it
 ///
-/// Runs the project's `drizzle-kit push`. Questions about renames are answered by the policy, and statements are
-/// executed only if everything drizzle-kit announces is allowed. A refusal prints the policy lines that would allow it.
+/// Runs the project's `drizzle-kit push`. The policy answers questions about renames. Statements are executed only if
+/// the policy allows all of them. A refusal prints the policy lines that would allow it.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot push
-  drizzle-pilot push --dry-run                      as `drizzle-pilot plan`
-  drizzle-pilot push --plan push.plan.json          exactly what `drizzle-pilot plan --out` saw, or nothing (5)
+  drizzle-pilot push --dry-run                      same as `drizzle-pilot plan`
+  drizzle-pilot push --plan push.plan.json          execute exactly this plan, or nothing (5)
   drizzle-pilot push --profile ci --report push.json --record push.cast
   drizzle-pilot push --config packages/db/drizzle.config.ts
-  drizzle-pilot push -- --verbose                   what follows -- goes to drizzle-kit")]
+  drizzle-pilot push -- --verbose                   pass what follows -- to drizzle-kit")]
 pub struct PushArgs {
-    /// Approve all data loss for this run, with a warning for each. Answers no rename and never truncates for a unique constraint
+    /// Approve all data loss for this run, with a warning for each. Answers no renames, and never truncates a table to
+    /// add a unique constraint
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
     /// Show the plan and execute nothing, as `plan` does
     #[arg(long)]
     pub dry_run: bool,
-    /// Who executes the statements, instead of what the policy says
+    /// Choose who executes the statements, overriding the policy
     #[arg(long, value_enum, value_name = "WHO")]
     pub apply: Option<Apply>,
     /// Execute exactly the statements of this plan, or nothing
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub plan: Option<PathBuf>,
-    /// How long to wait for another run that changes the same database (PostgreSQL, MySQL), 30s where it is not said; for
-    /// sessions that hold what is to be changed, 10s at most
+    /// Wait this long for another run that changes the same database (PostgreSQL, MySQL; default 30s), and at most 10s
+    /// for sessions that hold locks on the objects to change
     #[arg(long, value_name = "DUR", value_parser = span)]
     pub lock_timeout: Option<Duration>,
-    /// Arguments for drizzle-kit
+    /// Pass these arguments to drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
 }
 
 /// Show what a push would do, and execute nothing
 ///
-/// Runs the project's `drizzle-kit push` up to its last question and answers "No, abort". Shows every statement with its
-/// hazards, the rows at stake, and the rule that decides. The server itself is told to refuse every write.
+/// Runs the project's `drizzle-kit push` up to its last question and answers "No, abort". Shows every statement with
+/// its hazards, the rows at stake, and the rule that decides. drizzle-pilot also makes the server refuse every write.
 /// Ends with 0 when there is nothing to do, 2 when the policy allows the changes, 3 when it refuses some of them.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot plan
-  drizzle-pilot plan --format sql                   the statements alone
+  drizzle-pilot plan --format sql                   only the statements
   drizzle-pilot plan --format markdown              a comment for a pull request
-  drizzle-pilot plan --out push.plan.json           to be executed later: drizzle-pilot push --plan push.plan.json")]
+  drizzle-pilot plan --out push.plan.json           execute it later: drizzle-pilot push --plan push.plan.json")]
 pub struct PlanArgs {
-    /// Judge as a push with --accept-data-loss does
+    /// Judge as `push --accept-data-loss` would
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
-    /// Judge as a push with this --apply does
+    /// Judge as `push --apply WHO` would
     #[arg(long, value_enum, value_name = "WHO")]
     pub apply: Option<Apply>,
-    /// Write the plan to this file, for `push --plan`. Only if the policy allows all of it
+    /// Write the plan to this file for `push --plan`, if the policy allows all of it
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// How long the plan file may be used
+    /// Let the plan file expire after this time
     #[arg(long, value_name = "DUR", default_value = "24h", value_parser = span)]
     pub expires: Duration,
-    /// Arguments for drizzle-kit
+    /// Pass these arguments to drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
 }
 
-/// Empty a database, without dropping the database itself
+/// Empty a database without dropping the database itself
 ///
-/// Drops every object of the schemas in scope in one transaction: all of it, or nothing. Extensions, grants, roles and the
-/// schema public itself stay. Only databases on the hosts that the policy names under `guard` are touched, and none
-/// where something says that this is production.
+/// Drops every object of the schemas in scope in one transaction: everything or nothing. Keeps extensions, grants,
+/// roles and the schema public itself. Runs only on hosts that the policy names under `guard`, and never where a
+/// setting says that this is production.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  drizzle-pilot reset --dry-run                       what would run
-  drizzle-pilot reset --yes                           where there is no terminal
-  drizzle-pilot reset --yes --then push               and build the schema again
+  drizzle-pilot reset --dry-run                       show what would run
+  drizzle-pilot reset --yes                           reset without asking, as in a script
+  drizzle-pilot reset --yes --then push               and push the schema again
   drizzle-pilot reset --url postgres://localhost/test --schema public --schema shop --confirm-database test --yes")]
 pub struct ResetArgs {
-    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    /// Use this database instead of the one in drizzle's config, or in DATABASE_URL if there is no config
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// A schema to empty, instead of those of drizzle's config, of the last snapshot and of the migrations table; may be repeated
+    /// Empty this schema, instead of those of drizzle's config, the last snapshot and the migrations table; may be
+    /// repeated
     #[arg(long, value_name = "NAME")]
     pub schema: Vec<String>,
-    /// Empty every schema but those of the system and of managed services
+    /// Empty every schema except those of the system and of managed services
     #[arg(long, conflicts_with = "schema")]
     pub all_schemas: bool,
-    /// A table, view or the like that stays, as `schema.name`, or `name` in public; may be repeated
+    /// Keep these tables, views or other objects, as `schema.name`, or `name` for those in public; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub keep: Vec<String>,
-    /// Let objects go that belong to another role, where the server lets us drop them
+    /// Also drop objects that belong to other roles, where the server allows it
     #[arg(long)]
     pub other_owners: bool,
-    /// Do it without asking
+    /// Reset without asking
     #[arg(long)]
     pub yes: bool,
-    /// Do it only in a database of this name
+    /// Reset only if the database has this name
     #[arg(long, value_name = "NAME")]
     pub confirm_database: Option<String>,
     /// Show exactly what would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Time for each wait for a lock; it is waited for three times
+    /// Wait this long for a lock, up to three times
     #[arg(long, value_name = "DUR", default_value = "3s", value_parser = span)]
     pub lock_timeout: Duration,
-    /// End the sessions of our own role that hold what has to be dropped
+    /// Terminate sessions of your own role that hold locks on the objects to drop
     #[arg(long)]
     pub terminate_blockers: bool,
-    /// What builds the schema again, instead of what `[reset]` in the policy says
+    /// Build the schema again this way, overriding `[reset]` in the policy
     #[arg(long, value_enum, value_name = "WHAT")]
     pub then: Option<Then>,
 }
@@ -327,22 +330,23 @@ impl Then {
     }
 }
 
-/// Generate a migration; questions about renames are answered by the policy
+/// Generate a migration; the policy answers questions about renames
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   drizzle-pilot generate -- --name=add_users")]
 pub struct GenerateArgs {
-    /// Arguments for drizzle-kit
+    /// Pass these arguments to drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
 }
 
-/// Apply the migrations that are pending, and prove it by the history
+/// Apply pending migrations, and verify them in the migrations table
 ///
-/// Takes the lock of this program on the database, so that of several runs at once one applies and the others wait and
-/// find nothing to do. Refuses where the folder and the history do not fit together (`drizzle-pilot status`), unless the
-/// policy allows it under `[migrate]`. Runs the project's `drizzle-kit migrate`, reads the history again, and says of a
-/// failure which statement of which file it was and why, which drizzle-kit itself does not say from 0.31.10 on.
+/// Takes drizzle-pilot's advisory lock on the database: of several concurrent runs, one applies the migrations, and the
+/// others wait and find nothing to do. Refuses if the folder contradicts the migrations table (see `drizzle-pilot
+/// status`), unless the policy allows it under `[migrate]`. Runs the project's `drizzle-kit migrate` and reads the
+/// migrations table again. Reports which statement of which file failed and why, which drizzle-kit itself does not from
+/// 0.31.10 on.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot migrate
@@ -351,26 +355,26 @@ pub struct GenerateArgs {
 pub struct MigrateArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// How long to wait for the database to accept connections
+    /// Wait this long for the database to accept connections
     #[arg(long, value_name = "DUR", value_parser = span)]
     pub wait_for_db: Option<Duration>,
-    /// How long to wait for another run that changes the same database
+    /// Wait this long for another run that changes the same database
     #[arg(long, value_name = "DUR", default_value = "5m", value_parser = span)]
     pub lock_timeout: Duration,
-    /// A file to write when everything is applied, for a health check. It is removed at the start
+    /// Write this file when everything is applied, for a health check; it is removed at the start
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
-    /// Arguments for drizzle-kit
+    /// Pass these arguments to drizzle-kit
     #[arg(last = true, value_name = "KIT ARGS")]
     pub kit_args: Vec<OsString>,
 }
 
 /// Show every migration with its state in the database
 ///
-/// Compares the journal with the history by the rule of drizzle's own migrator. `pending` will run, `skipped` never will
-/// (something newer was applied before), of `edited` the file is not what was applied, `repeated` would run once more,
-/// `missing` has no file, and `unknown` is in the history alone. Ends with 0 when everything is applied and nothing is
-/// wrong, else with 2.
+/// Compares the journal with the migrations table, by the rule of drizzle's own migrator. The states: `pending` will
+/// run, `skipped` never will (a newer migration was applied first), `edited` has a file that was changed after it was
+/// applied, `repeated` would run again, `missing` has no file, and `unknown` is only in the migrations table. Ends with
+/// 0 when every migration is applied and nothing is wrong, and with 2 otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot status
@@ -381,30 +385,31 @@ pub struct StatusArgs {
     pub place: PlaceArgs,
 }
 
-/// Write the rows that the history lacks, after a proof that they are true
+/// Mark migrations as applied (baseline), after verifying that the database matches them
 ///
-/// For a database that was built by push, so that `migrate` can go on from there. Builds the migrations in a database of
-/// its own, compares its schema with that of the database, and writes only where they are the same (else 3, with the
-/// differences). All rows are written in one transaction and read back. Needs the right to create a database.
+/// Use it on a database that was built by push, so that `migrate` can continue from there. Runs the migrations in a
+/// scratch database, compares its schema with that of the database, and adds the missing rows to the migrations table
+/// only if the two are equal (else it ends with 3 and shows the differences). Writes all rows in one transaction and
+/// reads them back. Needs the right to create a database.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot sync --dry-run
   drizzle-pilot sync
-  drizzle-pilot sync --to 0019_orders              what comes after stays pending
-  drizzle-pilot sync --repair-order                let `migrate` apply what was skipped; changes the journal alone")]
+  drizzle-pilot sync --to 0019_orders              leave later migrations pending
+  drizzle-pilot sync --repair-order                let `migrate` run skipped ones; changes only the journal")]
 pub struct SyncArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// The last migration that the database has
+    /// Mark migrations up to this one, the last that the database has
     #[arg(long, value_name = "TAG", conflicts_with = "repair_order")]
     pub to: Option<String>,
     /// Show what would be written, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Make skipped migrations the newest of the journal
+    /// Make skipped migrations the newest in the journal
     #[arg(long)]
     pub repair_order: bool,
-    /// How long to wait for another run that changes the same database
+    /// Wait this long for another run that changes the same database
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = span)]
     pub lock_timeout: Duration,
 }
@@ -412,52 +417,54 @@ pub struct SyncArgs {
 /// The database and the folder that a command on migrations works with.
 #[derive(Debug, Default, Clone, Args)]
 pub struct PlaceArgs {
-    /// The migrations folder, instead of the one that drizzle's config names
+    /// Use this migrations folder instead of the one in drizzle's config
     #[arg(long, value_name = "DIR")]
     pub migrations: Option<PathBuf>,
-    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    /// Use this database instead of the one in drizzle's config, or in DATABASE_URL if there is no config
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
 
-/// Look at the migrations before they run
+/// Check (lint) the migrations before they run
 ///
-/// Finds what is wrong with the journal, the snapshots and the files of a migrations folder, and statements that lose data,
-/// block or fail. Works offline, and with --migrations without drizzle's config and without node. Ends with 0 when nothing
-/// is found, 2 when something is, and 65 when the folder cannot be read. docs/checks.md has every rule with an example.
+/// Finds faults in the journal, the snapshots and the files of a migrations folder, and statements that lose data,
+/// block other sessions or fail. Works offline; with --migrations it needs neither drizzle's config nor node. Ends with
+/// 0 when it finds nothing, 2 when it finds something, and 65 when the folder cannot be read. docs/checks.md explains
+/// every rule with an example.
 #[derive(Debug, Default, Args)]
 #[command(group = clap::ArgGroup::new("drift").multiple(true))]
 #[command(after_help = "Examples:
-  drizzle-pilot check                                  the folder that drizzle's config names
-  drizzle-pilot check --migrations drizzle             without config and node
-  drizzle-pilot check --migrations drizzle --staged    in a pre-commit hook
+  drizzle-pilot check                                  the folder in drizzle's config
+  drizzle-pilot check --migrations drizzle             without drizzle's config and node
+  drizzle-pilot check --migrations drizzle --staged    as a pre-commit hook
   drizzle-pilot check --since origin/main --schema     in a pull request
-  drizzle-pilot check --database                       the database against the migrations; it is only read
-  drizzle-pilot check --push                           the database against the schema files; it is only read
+  drizzle-pilot check --database                       compare database and migrations, read-only
+  drizzle-pilot check --push                           compare database and schema files, read-only
   drizzle-pilot check --sarif check.sarif --junit check.xml")]
 pub struct CheckArgs {
-    /// A migrations folder, instead of the one that drizzle's config or the policy names; may be repeated
+    /// Check this migrations folder instead of the one in drizzle's config or the policy; may be repeated
     #[arg(long, value_name = "DIR")]
     pub migrations: Vec<PathBuf>,
-    /// Look at statements of migrations alone that are not where this branch left REF
+    /// Lint only migrations added or changed since the merge base with REF
     #[arg(long, value_name = "REF", conflicts_with = "staged")]
     pub since: Option<String>,
-    /// Look at what the next commit will have, and at statements of migrations alone that it adds or changes
+    /// Check what git has staged, and lint only migrations that the next commit adds or changes
     #[arg(long)]
     pub staged: bool,
-    /// Also find schema files that differ from the last snapshot, by drizzle-kit's own generate into a copy
+    /// Also report schema changes that no migration has, by running drizzle-kit generate in a copy of the folder
     #[arg(long)]
     pub schema: bool,
-    /// Also find how the database differs from what its migrations make, in a database that is made for it and dropped
+    /// Also report how the database differs from its migrations, by running them in a scratch database
     #[arg(long, group = "drift")]
     pub database: bool,
-    /// Also find how the database differs from the schema files, by drizzle-kit's own push, which is declined
+    /// Also report how the database differs from the schema files, by running drizzle-kit push and declining it
     #[arg(long, group = "drift")]
     pub push: bool,
-    /// The database, instead of the one that drizzle's config names, or DATABASE_URL where there is no config
+    /// Use this database instead of the one in drizzle's config, or in DATABASE_URL if there is no config
     #[arg(long, value_name = "URL", requires = "drift")]
     pub url: Option<String>,
-    /// Accept the faults of journals and snapshots that are there: write them into the policy, and tell only new ones from then on
+    /// Accept the present faults of journals and snapshots: write them to the policy, and report only new ones from
+    /// then on
     #[arg(long, conflicts_with_all = ["since", "staged", "schema", "database", "push"])]
     pub accept_old: bool,
     /// Write the findings as SARIF 2.1.0 to this file
@@ -468,34 +475,34 @@ pub struct CheckArgs {
     pub junit: Option<PathBuf>,
 }
 
-/// Run any other drizzle-kit command line by the same rules
+/// Run any other drizzle-kit command under the same rules
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot run -- migrate
   drizzle-pilot run -- introspect
   drizzle-pilot run -- push:pg                       drizzle-kit 0.20")]
 pub struct RunArgs {
-    /// The drizzle-kit command and its arguments
+    /// Run this drizzle-kit command with its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub kit_args: Vec<OsString>,
 }
 
-/// Decide again on a recording, with no node and no database
+/// Decide again on a recording, without node and without a database
 ///
-/// Feeds the recorded output to the same code that reads a live terminal, and answers its prompts by the policy. What the
-/// database said is not asked again. Ends with 0 where every answer is that of the recording, 2 where the policy gives
-/// another one, 3 where it refuses, and 4 where a prompt cannot be answered.
+/// Feeds the recorded output to the code that reads a live terminal, and answers its prompts from the policy. Queries
+/// no database. Ends with 0 when every answer is the one in the recording, 2 when the policy gives another one, 3 when
+/// it refuses, and 4 when a prompt cannot be answered.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   drizzle-pilot push --record push.cast; drizzle-pilot replay push.cast --policy other.toml")]
 pub struct ReplayArgs {
-    /// The dialect of the recorded statements
+    /// Read the recorded statements in this dialect
     #[arg(long, value_enum, default_value_t = DialectName::Postgresql)]
     pub dialect: DialectName,
-    /// Decide as a run with --accept-data-loss does
+    /// Decide as a run with --accept-data-loss would
     #[arg(long, alias = "force")]
     pub accept_data_loss: bool,
-    /// A recording (asciicast v2), as written by --record or by asciinema
+    /// Read this recording (asciicast v2), written by --record or by asciinema
     #[arg(value_name = "FILE.cast")]
     pub file: PathBuf,
 }
@@ -510,11 +517,11 @@ pub enum DialectName {
     Turso,
 }
 
-/// Say everything that decides how a run will go, and run nothing
+/// Diagnose the setup: node, drizzle-kit, config, policy and database
 ///
-/// Looks at node, drizzle-kit, drizzle's config, the policy and its profile, the target and whether it can be reached; each
-/// with what to do about it. Ends with 0 where nothing stands in the way, else with the code of a run that meets the
-/// first problem.
+/// Inspects node, drizzle-kit, drizzle's config, the policy and its profile, and the target and whether it can be
+/// reached, and says how to fix each problem. Executes nothing. Ends with 0 when it finds no problem, else with the
+/// exit code that a run would end with at the first one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot doctor
@@ -539,7 +546,7 @@ pub enum ReportCommand {
     Schema,
 }
 
-/// Print the completions of a shell
+/// Print shell completions
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot completions bash > ~/.local/share/bash-completion/completions/drizzle-pilot
@@ -547,18 +554,18 @@ pub enum ReportCommand {
   drizzle-pilot completions fish > ~/.config/fish/completions/drizzle-pilot.fish
   drizzle-pilot completions powershell >> $PROFILE")]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Print the completions of this shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }
 
-/// Print the manual page, or write those of all commands into a folder
+/// Print the manual page, or write the pages of all commands to a folder
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot man | man -l -
   drizzle-pilot man ~/.local/share/man/man1                    then: man drizzle-pilot-push")]
 pub struct ManArgs {
-    /// The folder. It is made where it is not there
+    /// Write the pages to this folder, which is created if it does not exist
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }
@@ -567,7 +574,7 @@ pub struct ManArgs {
 fn span(text: &str) -> Result<Duration, String> {
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if span > LONGEST { Err("a year is the longest".to_owned()) } else { Ok(span) }
+    if span > LONGEST { Err("must not exceed a year".to_owned()) } else { Ok(span) }
 }
 
 impl PlanArgs {

@@ -18,12 +18,12 @@ fn main() -> ExitCode {
         let text = format!("{panic}\n{}\n", std::backtrace::Backtrace::capture());
         let _ = std::io::Write::write_all(&mut std::io::stderr(), clean_for_log(&text).as_bytes());
     }));
-    // A panic is a bug of ours. It unwinds, so the terminal is closed and with it drizzle-kit ends; then it is told.
+    // A panic is a bug in drizzle-pilot. It unwinds, so the terminal is closed and with it drizzle-kit ends; then it is told.
     let exit = std::panic::catch_unwind(|| drizzle_pilot::app::run(args)).unwrap_or_else(|_| {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             format!(
-                "internal: a bug of drizzle-pilot; please report the lines above\n{}\n",
+                "internal: a bug in drizzle-pilot; please report the lines above\n{}\n",
                 Database::Maybe.sentence()
             )
             .as_bytes(),

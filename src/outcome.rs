@@ -48,21 +48,21 @@ pub const TABLE: [Row; 19] = [
         "unchanged",
     ),
     row(Exit::Refused, "the policy refused a prompt or a statement", "unchanged"),
-    row(Exit::UnknownPrompt, "a prompt that could not be recognised, or that has two readings", "unchanged"),
-    row(Exit::StalePlan, "the database or the schema moved since the plan was made", "unchanged"),
+    row(Exit::UnknownPrompt, "a prompt that was not recognised, or that has two readings", "unchanged"),
+    row(Exit::StalePlan, "the database or the schema changed since the plan was made", "unchanged"),
     row(Exit::Partial, "failed after consent: some statements may have run", "**may be changed**"),
     row(Exit::Unproven, "the kit ended and showed neither success nor failure", "**may be changed**"),
     row(Exit::Usage, "wrong command line", "unchanged"),
     row(Exit::BadMigrations, "a migrations folder or journal that cannot be used", "unchanged"),
     row(Exit::Unavailable, "the database could not be reached or refused the login", "unchanged"),
-    row(Exit::Internal, "a bug of ours", "said in the message"),
+    row(Exit::Internal, "a bug in drizzle-pilot", "see the message"),
     row(Exit::Locked, "another run holds the lock and did not release it in time", "unchanged"),
     row(Exit::Guarded, "this environment or target is not allowed for this command", "unchanged"),
     row(Exit::Config, "the policy or drizzle's config is missing, malformed or contradictory", "unchanged"),
-    row(Exit::Timeout, "a deadline passed (said: before or after consent)", "said in the message"),
+    row(Exit::Timeout, "a deadline passed (the message says whether before or after consent)", "see the message"),
     row(Exit::CannotRun, "drizzle-kit or node cannot be executed", "unchanged"),
     row(Exit::NotFound, "drizzle-kit, node or git is not installed", "unchanged"),
-    row(Exit::Signal(0), "ended by signal n, after the kit was stopped", "said in the message"),
+    row(Exit::Signal(0), "ended by signal n, after the kit was stopped", "see the message"),
 ];
 
 const fn row(exit: Exit, means: &'static str, database: &'static str) -> Row {
@@ -196,17 +196,17 @@ pub struct Error {
     pub message: String,
     pub detail: Option<String>,
     pub statement: Option<String>,
-    /// The file of the migration that the statement stands in.
+    /// The migration file that contains the statement.
     pub file: Option<String>,
-    /// Where in that file it failed, or the statement begins.
+    /// The line in that file where the statement failed, or begins.
     pub line: Option<usize>,
-    /// What to do about it.
+    /// What to do about the error.
     pub hint: Option<String>,
 }
 
 /// What to do when the lock was lost.
 pub const LOCK_LOST: &str =
-    "something ended the connection that held it: look at the log of the server and of its pooler, then run it again";
+    "the connection that held the lock was closed: check the logs of the server and its pooler, then run it again";
 
 /// Returns the name of a signal that ends us.
 pub fn signal_name(signal: i32) -> &'static str {

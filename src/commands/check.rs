@@ -107,9 +107,9 @@ fn folders(
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         let verdict = Verdict::nothing(Exit::Config, summary);
         return Err(if paths.is_empty() {
-            verdict.hint("name the folder with --migrations, or the config with --config")
+            verdict.hint("specify the folder with --migrations, or the config with --config")
         } else {
-            verdict.hint("--schema and --push ask drizzle-kit, which needs one: name it with --config")
+            verdict.hint("--schema and --push run drizzle-kit, which needs a config: specify it with --config")
         });
     };
     let own = cwd.join(drizzle.config.out());
@@ -147,10 +147,11 @@ fn read(args: &CheckArgs, path: &Path) -> Result<Subject, Verdict> {
 fn unanswered(error: &GitError) -> Verdict {
     let summary = with_causes(error);
     match error {
-        GitError::NotFound => Verdict::nothing(Exit::NotFound, summary).hint("--staged and --since ask git"),
+        GitError::NotFound => Verdict::nothing(Exit::NotFound, summary).hint("--staged and --since need git"),
         GitError::Start(_) => Verdict::nothing(Exit::CannotRun, summary),
-        GitError::Failed { .. } => Verdict::nothing(Exit::Usage, summary)
-            .hint("--since names a commit whose history is here; in CI, fetch it whole (fetch-depth: 0)"),
+        GitError::Failed { .. } => Verdict::nothing(Exit::Usage, summary).hint(
+            "--since needs the commit and its history in this clone; in CI, fetch the full history (fetch-depth: 0)",
+        ),
         GitError::Folder(error) => folder::unusable(error),
     }
 }
@@ -193,7 +194,7 @@ fn accept_old(
     }
     log.findings = told.reported();
     if old.is_empty() {
-        return Ok(verdict(&told, policy.check().fail_on(), "there is no old fault to accept".to_owned()));
+        return Ok(verdict(&told, policy.check().fail_on(), "there are no old faults to accept".to_owned()));
     }
     let (file, text) = match policy.source() {
         Source::BuiltIn => (shared.policy.clone().unwrap_or_else(|| cwd.join(FILE_NAME)), String::new()),
@@ -211,8 +212,8 @@ fn accept_old(
     }
     let shown = file.strip_prefix(cwd).unwrap_or(&file).display().to_string();
     let Some(text) = accept(&text, &lines) else {
-        return Err(Verdict::nothing(Exit::Config, format!("{shown} cannot be edited as it is laid out"))
-            .hint(format!("write these lines into [check] accepted: {}", lines.join(", "))));
+        return Err(Verdict::nothing(Exit::Config, format!("{shown} cannot be edited automatically"))
+            .hint(format!("add these lines to [check] accepted: {}", lines.join(", "))));
     };
     files::replace(&file, &text)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {shown}: {error}")))?;
@@ -263,7 +264,7 @@ fn push(
     Ok(())
 }
 
-/// Finds how the database differs from what its migrations make: those that its history has, or all where it has none.
+/// Finds how the database differs from what its migrations create: those in its migrations table, or all where that has none.
 #[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
 fn database(
     shared: &Shared,

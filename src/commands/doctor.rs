@@ -55,13 +55,13 @@ impl Check {
 /// Returns what to do about a problem that does not say it itself.
 fn what_to_do(name: &str) -> Option<&'static str> {
     Some(match name {
-        "project" => "name the project's folder with --cwd",
-        "temporary" => "make room there, or name another folder with TMPDIR",
-        "policy" => "correct the line; `drizzle-pilot policy check` says when it is right",
-        "drizzle-kit" => "install it anew in the project, or say how to start it with --kit",
-        "config" => "correct the file, or set the variables that it reads; `drizzle-kit check` fails in the same way",
-        "target" => "say which database is meant with --url, or in drizzle's config",
-        "profile" => "name the profile with --profile, or correct its `when`",
+        "project" => "specify the project folder with --cwd",
+        "temporary" => "free space there, or set TMPDIR to another folder",
+        "policy" => "correct the line, then run `drizzle-pilot policy check`",
+        "drizzle-kit" => "reinstall it in the project, or specify how to start it with --kit",
+        "config" => "correct the file, or set the variables that it reads; `drizzle-kit check` fails the same way",
+        "target" => "specify the database with --url, or in drizzle's config",
+        "profile" => "specify the profile with --profile, or correct its `when`",
         "reset" => "correct the hosts under [guard]",
         "server" => "start the database, or correct its address in drizzle's config",
         _ => return None,
@@ -118,7 +118,7 @@ fn examine(shared: &Shared, clock: &Clock, console: &mut Console, record: &mut R
     checks.extend(loaded.as_ref().map(|loaded| match loaded {
         Ok(Some(drizzle)) => config(drizzle),
         Ok(None) => {
-            Check::warning("config", "none", "push and generate need a drizzle.config.ts; name it with --config")
+            Check::warning("config", "none", "push and generate need a drizzle.config.ts; specify it with --config")
         }
         Err(verdict) => Check::problem("config", verdict.clone()),
     }));
@@ -184,8 +184,8 @@ fn policy_file(policies: &Policies) -> Check {
         Source::File { path, .. } => Check::ok("policy", path.clone()),
         Source::BuiltIn => Check::warning(
             "policy",
-            "built-in, which refuses every loss and every rename: there is no drizzle-pilot.toml",
-            "write a commented one: drizzle-pilot policy init",
+            "built-in, which refuses all data loss and every rename: there is no drizzle-pilot.toml",
+            "write a commented policy: drizzle-pilot policy init",
         ),
     }
 }
@@ -195,13 +195,13 @@ fn kit_check(kit: &Kit) -> Check {
         Some(version) if (version.major, version.minor) < (0, 21) => Check::warning(
             "drizzle-kit",
             format!("{version} ({}), whose commands have other names", kit.path.display()),
-            "use its own: drizzle-pilot run -- push:pg",
+            "use its own command: drizzle-pilot run -- push:pg",
         ),
         Some(version) => Check::ok("drizzle-kit", format!("{version} ({})", kit.path.display())),
         None => Check::warning(
             "drizzle-kit",
             format!("of an unknown version ({})", kit.path.display()),
-            "install it in the project as well, so that its package.json tells",
+            "install it in the project as well, so that its package.json shows the version",
         ),
     }
 }
@@ -225,7 +225,7 @@ fn by_policy(shared: &Shared, policies: &Policies, env: Env, dsn: Option<&Dsn>, 
         checks.push(Check::warning(
             "environment",
             format!("no command that changes a database runs under {variable} [{rule}]"),
-            "run it where that variable is not set, or change [guard] refuse_env in a reviewed line",
+            "run it where that variable is not set, or change [guard] refuse_env in a reviewed commit",
         ));
     }
     if let Some(dsn) = dsn {
@@ -260,7 +260,7 @@ fn profile_check(
     Check::warning(
         "profile",
         format!("{found}; it does not allow {}", banned.join(", ")),
-        "use one of the commands that the profile names, or change its `commands`",
+        "use one of the commands that the profile allows, or change its `commands`",
     )
 }
 
@@ -269,8 +269,10 @@ fn reset(policy: &Policy, dsn: &Dsn) -> Check {
     let lists = [vec![policy.guarded_hosts()], policy.guarded_hosts_of_others()].concat();
     let allowed: Result<Vec<bool>, _> = lists.iter().map(|hosts| guard::allows(dsn, hosts)).collect();
     match allowed {
-        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => Check::ok("reset", "this host may be emptied"),
-        Ok(_) => Check::ok("reset", "this host may not be emptied: it is not among the hosts under [guard]"),
+        Ok(allowed) if allowed.iter().all(|is_allowed| *is_allowed) => {
+            Check::ok("reset", "databases on this host may be emptied")
+        }
+        Ok(_) => Check::ok("reset", "databases on this host may not be emptied: the host is not listed under [guard]"),
         Err(guarded) => {
             let verdict = Verdict::nothing(Exit::Config, guarded.to_string());
             Check::problem("reset", verdict.hint(guarded.hint()))
@@ -300,7 +302,7 @@ fn reached(name: &'static str, server: &Server) -> Check {
         return Check::warning(
             name,
             format!("{found}: read-only (default_transaction_read_only)"),
-            "statements will fail there; somebody meant it",
+            "statements will fail there; this was set on purpose",
         );
     }
     Check::ok(name, found)

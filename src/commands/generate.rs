@@ -62,12 +62,11 @@ fn skipped(shared: &Shared, out: &Path) -> Option<Verdict> {
     let folder = disk::read(out).ok()?;
     let (last, before) = folder.journal().ok()?.entries.split_last()?;
     let newest = before.iter().max_by_key(|entry| entry.when).filter(|newest| newest.when >= last.when)?;
-    let summary =
-        format!("{} was written, but it is older than {}: drizzle would pass over it for ever", last.tag, newest.tag);
+    let summary = format!("{} was written, but it is older than {}: drizzle would never run it", last.tag, newest.tag);
     let cwd = root::find(shared).ok()?;
     let path = folder.journal_path().components().collect::<std::path::PathBuf>();
     let hint = format!(
-        "give {} in {} the `when` {} or a greater one, before any database has it",
+        "give {} in {} the `when` {} or a greater one, before any database has the migration",
         last.tag,
         path.strip_prefix(&cwd).unwrap_or(&path).display(),
         newest.when.saturating_add(1)

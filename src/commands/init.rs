@@ -101,7 +101,7 @@ fn attempt(
     }
     let changes: Vec<Change> = changes.into_iter().flatten().collect();
     if changes.is_empty() {
-        return Ok(Verdict::nothing(Exit::Ok, "there is nothing to write: everything is there"));
+        return Ok(Verdict::nothing(Exit::Ok, "there is nothing to write: everything is set up already"));
     }
     document.files = changes.iter().map(|change| file(change, &cwd)).collect();
     if shared.shows_text() {
@@ -116,8 +116,11 @@ fn attempt(
     }
     if !args.yes {
         if !question::can_ask(shared) {
-            return Err(Verdict::nothing(Exit::Usage, format!("{names} would be written, and nobody can be asked"))
-                .hint("say --yes to write, or --dry-run to look alone"));
+            return Err(Verdict::nothing(
+                Exit::Usage,
+                format!("{names} would be written, but there is no terminal to ask on"),
+            )
+            .hint("use --yes to write, or --dry-run to only look"));
         }
         if !question::ask(&format!("Write {names}?"), clock, console)? {
             return Ok(Verdict::nothing(Exit::Changes, "nothing was written"));
@@ -127,7 +130,7 @@ fn attempt(
     let doctor = format!("{} drizzle-pilot doctor", project.manager.exec());
     let push = project.manager.run("db:push");
     Ok(Verdict::nothing(Exit::Ok, format!("wrote {names}"))
-        .hint(format!("read {FILE_NAME}; `{doctor}` says how a run will go, `{push}` makes one")))
+        .hint(format!("read {FILE_NAME}; `{doctor}` diagnoses the setup, `{push}` pushes the schema")))
 }
 
 /// Returns the name of drizzle's config that is meant; none where there is none yet.
@@ -143,7 +146,7 @@ fn config(shared: &Shared, cwd: &Path, project: &Project) -> Result<Option<Strin
         _ => {
             let summary = format!("there are several drizzle configs: {}", configs.join(", "));
             return Err(Verdict::nothing(Exit::Config, summary).hint(format!(
-                "say which one the scripts are for, as in: drizzle-pilot init --config {}",
+                "specify the one that the scripts are for, as in: drizzle-pilot init --config {}",
                 configs[0]
             )));
         }
@@ -198,9 +201,7 @@ fn drizzle(
     match config::load(&shared, cwd, console) {
         Ok(drizzle) => drizzle,
         Err(verdict) => {
-            document
-                .notes
-                .push(Note::new("drizzle's config", format!("{}; PostgreSQL is taken for granted", verdict.summary)));
+            document.notes.push(Note::new("drizzle's config", format!("{}; assuming PostgreSQL", verdict.summary)));
             None
         }
     }
@@ -237,7 +238,7 @@ fn setting(shared: &Shared, cwd: &Path, project: &Project, drizzle: Option<&Driz
     let below = cwd.strip_prefix(&project.root).unwrap_or(Path::new(""));
     let named = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| {
-            Verdict::nothing(Exit::Usage, format!("{} is no text, and no file can name it", path.display()))
+            Verdict::nothing(Exit::Usage, format!("{} is not UTF-8, and no file can name it", path.display()))
         })
     };
     // What drizzle-kit finds by itself needs no name.
@@ -267,9 +268,9 @@ fn needs_postgres(flag: &str, drizzle: Option<&Drizzle>) -> Result<(), Verdict> 
         None | Some("postgresql") => Ok(()),
         Some(dialect) => Err(Verdict::nothing(
             Exit::Usage,
-            format!("{flag} writes a file with a PostgreSQL, and drizzle's config is for {dialect}"),
+            format!("{flag} writes a file with a PostgreSQL server, and drizzle's config is for {dialect}"),
         )
-        .hint("leave the flag out; the rest of init works for every dialect")),
+        .hint("omit the flag; the rest of init works for every dialect")),
     }
 }
 
@@ -285,7 +286,7 @@ fn policy_file(shared: &Shared, cwd: &Path, document: &mut Init) -> Result<Optio
         Some(found) => {
             if cwd.join(&found) != path {
                 let shown = found.display().to_string();
-                document.notes.push(Note::new(shown, "it is the policy of this package as well, and stays as it is"));
+                document.notes.push(Note::new(shown, "it is the policy of this package as well, and is not changed"));
             }
             None
         }
@@ -306,7 +307,7 @@ fn text(path: &Path) -> Result<Option<String>, Verdict> {
 /// Says that a file is there and cannot be read, and so cannot be taken for none.
 fn unread(path: &Path, error: &ReadError) -> Verdict {
     Verdict::nothing(Exit::Config, format!("reading {}: {error}", path.display()))
-        .hint("make it readable, or take it away")
+        .hint("make it readable, or remove it")
 }
 
 fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, document: &mut Init) -> Option<Change> {
@@ -316,7 +317,7 @@ fn scripts(project: &Project, package: &PackageJson<'_>, setting: &Setting, docu
             None => added.push((name, command)),
             Some(own) if own == command => {}
             Some(own) => {
-                let says = format!("stays as it is ({own}); init would write: {command}");
+                let says = format!("kept ({own}); init would write: {command}");
                 document.notes.push(Note::new(format!("script {name}"), says));
             }
         }
@@ -344,7 +345,7 @@ fn workflow(ci: Ci, project: &Project, setting: &Setting, document: &mut Init) -
             let main = project.root.join(".gitlab-ci.yml");
             let text = text(&main)?;
             if text.as_ref().is_some_and(|text| !text.contains(&path)) {
-                let says = "it stays as it is; to take the job in, add:";
+                let says = "it is not changed; to include the job, add:";
                 document.notes.push(Note { lines: Some(include.clone()), ..Note::new(".gitlab-ci.yml", says) });
             }
             Ok(vec![new_file(project.root.join(path), templates::gitlab(setting))?, new_file(main, include)?])
@@ -356,7 +357,7 @@ fn workflow(ci: Ci, project: &Project, setting: &Setting, document: &mut Init) -
 fn hook(project: &Project, setting: &Setting, document: &mut Init) -> Result<Option<Change>, Verdict> {
     if !project.in_git {
         return Err(Verdict::nothing(Exit::Usage, "there is no git repository for --hook")
-            .hint("git init first, or leave --hook out"));
+            .hint("run git init first, or omit --hook"));
     }
     let lines = templates::hook_lines(setting);
     for (file, says) in [
@@ -387,7 +388,7 @@ fn hook(project: &Project, setting: &Setting, document: &mut Init) -> Result<Opt
     if let Some(text) = text(&path)? {
         if !text.contains("drizzle-pilot") {
             let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
-            let says = "it stays as it is; to look at migrations as well, add:";
+            let says = "it is not changed; to check migrations as well, add:";
             document.notes.push(Note { lines: Some(lines), ..Note::new(shown, says) });
         }
         return Ok(None);
@@ -409,7 +410,7 @@ fn compose(project: &Project, setting: &Setting, document: &mut Init) -> Result<
     let text = text(&path)?.unwrap_or_default();
     if !text.contains("drizzle-pilot") {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let says = "it stays as it is; under services, add (db is your database):";
+        let says = "it is not changed; under services, add (db is your database):";
         document.notes.push(Note { lines: Some(templates::compose_service(setting)), ..Note::new(name, says) });
     }
     Ok(None)
@@ -448,7 +449,7 @@ fn coloured(diff: &str) -> Painted {
 fn write(changes: &[Change], files: &mut [File]) -> Result<(), Verdict> {
     let failed = |path: &str, error: &std::io::Error| {
         Verdict::nothing(Exit::Failed, format!("writing {path}: {error}; nothing was written"))
-            .hint("the folder must be yours and writable")
+            .hint("the folder must belong to you and be writable")
     };
     let mut made: Vec<NamedTempFile> = Vec::new();
     for (change, file) in changes.iter().zip(&*files) {
@@ -458,7 +459,7 @@ fn write(changes: &[Change], files: &mut [File]) -> Result<(), Verdict> {
         let now = files::text(&change.path, files::SETTINGS).ok();
         let moved = now != change.before;
         let persisted = if moved {
-            Err(std::io::Error::other("somebody changed it meanwhile"))
+            Err(std::io::Error::other("it was changed in the meantime"))
         } else {
             let temporary = made.remove(0);
             let target = change.path.canonicalize().unwrap_or_else(|_| change.path.clone());
@@ -474,7 +475,7 @@ fn write(changes: &[Change], files: &mut [File]) -> Result<(), Verdict> {
                 return Err(failed(&files[idx].path, &error));
             }
             let summary = format!("writing {}: {error}; {} was written", files[idx].path, written.join(", "));
-            return Err(Verdict::nothing(Exit::Failed, summary).hint("run it again: it goes on where it stopped"));
+            return Err(Verdict::nothing(Exit::Failed, summary).hint("run it again: it continues where it stopped"));
         }
         files[idx].written = true;
     }

@@ -1,4 +1,4 @@
-//! `migrate`: under the lock, compare folder and history, let drizzle-kit apply what is pending, and look again.
+//! `migrate`: under the lock, compare folder and migrations table, let drizzle-kit apply what is pending, and look again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -113,7 +113,7 @@ pub struct Migrating<'a> {
 }
 
 impl Migrating<'_> {
-    /// Applies what is pending, and proves it by the history.
+    /// Applies what is pending, and proves it by the migrations table.
     ///
     /// # Errors
     /// With the verdict, where it is not all applied.
@@ -123,7 +123,7 @@ impl Migrating<'_> {
         let status = context.status(&before);
         log.migrations = Some(context.reported(&before, &status));
         if !status.unknown.is_empty() {
-            warn(log, console, &format!("{}; drizzle-pilot status shows them", status::OTHERS));
+            warn(log, console, &format!("{}; drizzle-pilot status lists them", status::OTHERS));
         }
         admit(&status, policy, log)?;
         let pending: Vec<Migration> =
@@ -139,7 +139,7 @@ impl Migrating<'_> {
                 console,
                 &format!(
                     "these migrations run in {} steps, because PostgreSQL does not let a transaction use an enum value that \
-                     it has added itself (55P04); what a step has applied stays",
+                     the transaction itself added (55P04); each step is committed",
                     steps.len()
                 ),
             );
@@ -148,8 +148,8 @@ impl Migrating<'_> {
             let Some(what) = steps::control(&query) else { continue };
             let (file, line) = (context.file(query.file.tag()), query.place(None).line);
             let text = format!(
-                "{}:{line}: {what} ends drizzle's transaction: what runs from here on stays when a later statement fails, and \
-                 the history does not have its migration then",
+                "{}:{line}: {what} ends drizzle's transaction: statements from here on are kept when a later one fails, \
+                 although the migrations table does not record the migration",
                 file.display()
             );
             warn(log, console, &text);
@@ -188,7 +188,7 @@ impl Migrating<'_> {
                     0 => String::new(),
                     n => format!(", and {n} more"),
                 };
-                let summary = format!("the policy does not allow what the migrations would do: {first}{more}");
+                let summary = format!("the policy does not allow these migrations: {first}{more}");
                 log.statements = weighed.statements;
                 log.refusals.push(Refusal::of(&refusal));
                 Err(Verdict::nothing(Exit::Refused, summary))
@@ -227,7 +227,7 @@ fn unready(args: &MigrateArgs) -> Result<(), Verdict> {
     let Some(file) = &args.ready_file else { return Ok(()) };
     // Known before anything is applied: afterwards nothing could say that it was.
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        let summary = format!("the ready file cannot be written: there is no folder {}", folder.display());
+        let summary = format!("the ready file cannot be written: the folder {} does not exist", folder.display());
         return Err(Verdict::nothing(Exit::Usage, summary));
     }
     match std::fs::remove_file(file) {
@@ -255,13 +255,13 @@ fn will_run(state: State) -> bool {
     }
 }
 
-/// Refuses where folder and history do not fit together, unless the policy allows it.
+/// Refuses where the folder contradicts the migrations table, unless the policy allows it.
 fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdict> {
     let tags =
         |state: State| -> Vec<&str> { status.in_state(state).map(|migration| migration.entry.tag.as_str()).collect() };
     let missing = tags(State::MissingFile);
     if !missing.is_empty() {
-        let summary = format!("the journal names {}, and there is no such file", missing.join(", "));
+        let summary = format!("the journal names {}, but that file does not exist", missing.join(", "));
         let verdict = Verdict::nothing(Exit::BadMigrations, summary);
         return Err(match status::advice(status) {
             Some(advice) => verdict.hint(advice),
@@ -283,7 +283,8 @@ fn admit(status: &Status, policy: &Policy, log: &mut Record) -> Result<(), Verdi
     if log.refusals.is_empty() {
         return Ok(());
     }
-    let verdict = Verdict::nothing(Exit::Refused, format!("folder and history do not fit together: {}", status.text()));
+    let verdict =
+        Verdict::nothing(Exit::Refused, format!("the folder contradicts the migrations table: {}", status.text()));
     Err(match status::advice(status) {
         Some(advice) => verdict.hint(advice),
         None => verdict,
@@ -295,7 +296,7 @@ fn cannot_run(context: &MigrationsContext, obstacle: &Obstacle) -> Verdict {
     match obstacle {
         Obstacle::Undone { query, at, what } => {
             let (file, line) = (context.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
-            let summary = format!("{file}:{line}: {what} would undo what the migrations of this run did before it, and drizzle would write into the history that they were applied");
+            let summary = format!("{file}:{line}: {what} would roll back the earlier migrations of this run, and drizzle would still record them as applied");
             let error = Error {
                 message: format!("{what} in a migration"),
                 statement: Some(query.text.trim().to_owned()),
@@ -305,11 +306,11 @@ fn cannot_run(context: &MigrationsContext, obstacle: &Obstacle) -> Verdict {
             };
             Verdict::nothing(Exit::Failed, summary)
                 .because(error)
-                .hint("take it out: drizzle runs migrations in a transaction of its own, which a failing statement undoes whole")
+                .hint("remove it: drizzle runs migrations in a transaction of its own, which is rolled back when a statement fails")
         }
         Obstacle::Alone { query, at, what } => {
             let (file, line) = (context.file(query.file.tag()).display().to_string(), query.place_of(*at).line);
-            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and here it would: drizzle-kit runs all pending migrations in one");
+            let summary = format!("{file}:{line}: {what} cannot run inside a transaction (25001), and drizzle-kit runs all pending migrations in one");
             let error = Error {
                 sqlstate: Some("25001".to_owned()),
                 message: format!("{what} cannot run inside a transaction block"),
@@ -319,16 +320,16 @@ fn cannot_run(context: &MigrationsContext, obstacle: &Obstacle) -> Verdict {
                 ..Error::default()
             };
             Verdict::nothing(Exit::Failed, summary).because(error).hint(
-                "run it by hand, and take it out of the migration or write IF NOT EXISTS without CONCURRENTLY there; or end \
-                 drizzle's transaction before it by `COMMIT;` and `--> statement-breakpoint`, and write all that follows so \
-                 that it can run twice; docs/migration-workflow.md has the steps",
+                "run it by hand, and remove it from the migration or write IF NOT EXISTS without CONCURRENTLY there; or end \
+                 drizzle's transaction before it with `COMMIT;` and `--> statement-breakpoint`, and make everything \
+                 after it idempotent; docs/migration-workflow.md has the steps",
             )
         }
         Obstacle::Order { tag } => Verdict::nothing(
             Exit::Failed,
-            format!("these migrations have to run in steps (55P04), and drizzle would pass over {tag}: its `when` is not the greatest"),
+            format!("these migrations have to run in steps (55P04), and drizzle would skip {tag}: its `when` is not the greatest"),
         )
-        .hint("give it in the journal a `when` that is greater than those before it"),
+        .hint("in the journal, give it a `when` greater than all before it"),
     }
 }
 
@@ -358,7 +359,7 @@ fn run_steps(
     log.migrations = reported;
     log.warnings.splice(0..0, warnings);
 
-    // The history is written in the transaction of the statements: what it has is what was applied.
+    // The migrations table is written in the transaction of the statements: what it has is what was applied.
     let after = match context.migrations_table(&after_all(clock)) {
         Ok(after) => after,
         Err(unseen) => return Err(not_seen(&verdict, &unseen)),
@@ -375,12 +376,14 @@ fn run_steps(
     let in_words = |n: usize| format!("{n} {}", if n == 1 { "migration" } else { "migrations" });
     if verdict.exit == Exit::Ok {
         if n_applied == pending.len() && n_rows >= pending.len() {
-            let summary = format!("{} applied, as the history says", in_words(n_applied));
+            let summary = format!("{} applied, as the migrations table shows", in_words(n_applied));
             return Ok(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Ok, summary) });
         }
-        let summary =
-            format!("drizzle-kit says that it succeeded, and the history has {n_rows} of {}", in_words(pending.len()));
-        return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what is there"));
+        let summary = format!(
+            "drizzle-kit reported success, but the migrations table has {n_rows} of {}",
+            in_words(pending.len())
+        );
+        return Err(Verdict::maybe(Exit::Unproven, summary).hint("drizzle-pilot status shows what was applied"));
     }
     let aftermath = Aftermath {
         clock: after_all(clock),
@@ -401,9 +404,9 @@ fn after_all(clock: &Clock) -> Clock {
 
 fn not_seen(verdict: &Verdict, unseen: &Verdict) -> Verdict {
     let summary = if verdict.exit == Exit::Ok {
-        format!("drizzle-kit says that it succeeded, and the history could not be read: {}", unseen.summary)
+        format!("drizzle-kit reported success, but the migrations table could not be read: {}", unseen.summary)
     } else {
-        format!("{}; and the history could not be read: {}", verdict.summary, unseen.summary)
+        format!("{}; and the migrations table could not be read: {}", verdict.summary, unseen.summary)
     };
     let exit = if verdict.exit == Exit::Ok { Exit::Unproven } else { verdict.exit };
     let database = if verdict.exit == Exit::Ok { Database::Maybe } else { verdict.database };
@@ -504,7 +507,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
     let left = match (database, control) {
         (Database::Unchanged, _) => String::new(),
         (Database::Maybe, Some((query, what))) => {
-            format!("; {} has {what}, so that what came before it was kept", context.file(query.file.tag()).display())
+            format!("; {} has {what}, so the statements before it were kept", context.file(query.file.tag()).display())
         }
         _ => format!("; {n_applied} of {} migrations were applied", pending.len()),
     };
@@ -525,7 +528,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
         && matches!(code, "42P07" | "42710" | "42P06" | "42701")
         && before.records().is_empty()
     {
-        hint.insert(0, "the history is empty and the object is there already: if a push built this database, drizzle-pilot sync proves that and writes the history".to_owned());
+        hint.insert(0, "the migrations table is empty and the object already exists: if a push built this database, drizzle-pilot sync verifies that and records the migrations".to_owned());
     }
     let summary = match (&found, &error) {
         (Some((query, line)), Some(error)) => {
@@ -536,7 +539,7 @@ fn failed(verdict: Verdict, aftermath: &Aftermath, log: &mut Record) -> Verdict 
         _ => format!("{}{left}", verdict.summary),
     };
     if matches!(exit, Exit::Failed | Exit::Partial) && error.is_none() {
-        hint.push("why is not known: drizzle-kit did not say, and no statement was found to fail when they are tried in a transaction that is rolled back; look at the log of the server".to_owned());
+        hint.push("the reason is unknown: drizzle-kit did not report it, and no statement failed when they were tried in a transaction that was rolled back; check the server log".to_owned());
     }
     let verdict = Verdict { exit, database, summary, hint: (!hint.is_empty()).then(|| hint.join("\nhint: ")), error };
     match (found, verdict.error) {

@@ -147,7 +147,7 @@ impl Lines<'_> {
         flag("--profile", self.shared.profile.clone());
         if !matches!(offer, Some(Offer::Generate | Offer::Push | Offer::Plan)) {
             flag("--migrations", shown(&self.place.migrations));
-            // The URL may hold a password, which is no part of a line to copy.
+            // The URL may hold a password, which is no longer a partition of a line to copy.
             flag("--url", self.place.url.as_ref().map(|_| "URL".to_owned()));
         }
         NextStep { command: Some(line), why: why.into(), offer }
@@ -192,7 +192,7 @@ fn look(
     if !matches!(read.journal, JournalFile::Read(_)) && !alone.blocking.is_empty() {
         return Ok(conflict(&read, &alone.blocking, None, &lines, &cwd));
     }
-    console.progress("reading the history");
+    console.progress("reading the migrations table");
     let context = MigrationsContext::of(place, args.migrations.as_deref(), &cwd)?;
     let migrations_table = match context.migrations_table(clock) {
         Ok(migrations_table) => migrations_table,
@@ -217,7 +217,7 @@ fn look(
     let mut notes = faults.notes.clone();
     if !faults.old.is_empty() {
         notes.push(format!(
-            "the folder has old faults that the database lives with ({}); drizzle-pilot check --accept-old accepts them once",
+            "the folder has old faults in applied migrations ({}); drizzle-pilot check --accept-old accepts them",
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
@@ -249,15 +249,15 @@ fn without_migrations(
     console: &mut Console,
 ) -> Result<Advice, Verdict> {
     if lines.place.url.is_some() {
-        let summary = "there are no migrations, and --url is for their history alone";
+        let summary = "there are no migrations, and --url only applies to them";
         return Err(Verdict::nothing(Exit::Usage, summary)
-            .hint("leave it out: drizzle-kit is asked what a push would do, and connects where its config says"));
+            .hint("omit it: drizzle-kit computes the push, and connects to the database in its config"));
     }
     let mission_args = PlanArgs::of_push(&PushArgs::default());
-    console.progress("asking drizzle-kit what a push would do");
+    console.progress("asking drizzle-kit what a push would change");
     let (verdict, log) = plan::look(shared, &mission_args, console);
-    let generate = "where other people's data is, work with migrations: drizzle-pilot generate makes the first; in a database \
-                    that a push has built, drizzle-pilot sync then writes its history";
+    let generate = "for databases with real data, use migrations: drizzle-pilot generate makes the first one; in a database \
+                    that a push built, drizzle-pilot sync then marks it as applied";
     let of = |state, summary: String, evidence, steps| Advice {
         state,
         summary,
@@ -270,8 +270,11 @@ fn without_migrations(
         Exit::Ok => Ok(of(
             Stand::Pushed,
             match log.warnings.is_empty() {
-                true => format!("there are no migrations, and {} has what the schema files say", place.dsn),
-                false => format!("there are no migrations, and {} has what drizzle-kit's push compares", place.dsn),
+                true => format!("there are no migrations, and {} matches the schema files", place.dsn),
+                false => format!(
+                    "there are no migrations, and {} agrees with the schema files as far as drizzle-kit's push compares them",
+                    place.dsn
+                ),
             },
             log.warnings,
             vec![lines.by_hand("edit the schema files, then drizzle-pilot plan and drizzle-pilot push")],
@@ -328,35 +331,35 @@ fn conflict(
 ) -> Advice {
     let shown = |path: &Path| path.strip_prefix(cwd).unwrap_or(path).display().to_string();
     let evidence = found.iter().map(|finding| told(finding, &shown(&finding.place.file)));
-    let check = || lines.step("check", "finds nothing any more when the folder is whole again", None);
+    let check = || lines.step("check", "finds nothing once the folder is consistent again", None);
     let mut steps = Vec::new();
     let fork = found.first().and_then(|first| faults::fork(folder, first));
     match (fork, is_applied) {
         // What a database has must not be deleted.
         (Some(Fork { earlier, later, .. }), None) => {
             steps.push(lines.by_hand(format!(
-                "find out which of {} and {} the database has: it could not be asked. Only what no database has may be deleted",
+                "find out which of {} and {} the database has: it could not be queried. Delete a migration only if no database has it",
                 earlier.tag, later.tag
             )));
-            steps.push(lines.step("next", "says what to do then", None));
+            steps.push(lines.step("next", "shows what to do then", None));
         }
         (Some(Fork { earlier, later, snapshot, id }), Some(is_applied))
             if is_applied(&earlier.tag) && is_applied(&later.tag) =>
         {
             let snapshot = shown(&folder.path.join("meta").join(&snapshot.name));
             steps.push(lines.by_hand(format!(
-                "the database has {} and {}: keep both. In {snapshot} write \"{id}\" as the \"prevId\", so that drizzle-kit \
-                 reads the snapshots one after the other",
+                "the database has {} and {}: keep both. In {snapshot} write \"{id}\" as the \"prevId\", so that the \
+                 snapshots form one chain",
                 earlier.tag, later.tag
             )));
             steps.push(check());
             steps.push(lines.step(
                 "generate",
-                "writes as a migration what the last snapshot lacks of the other one",
+                "writes a migration with the changes that the last snapshot lacks",
                 None,
             ));
             steps.push(lines.by_hand(
-                "take out of the new file what the database has already, and keep its snapshot; then drizzle-pilot migrate",
+                "remove from the new file the changes that the database already has, but keep its snapshot; then drizzle-pilot migrate",
             ));
         }
         (Some(Fork { earlier, later, .. }), Some(is_applied)) => {
@@ -366,17 +369,17 @@ fn conflict(
                 goes.tag, stays.tag
             )));
             steps.push(check());
-            steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));
+            steps.push(lines.step("generate", "makes your migration again, on top of the other branch's", None));
         }
         (None, _) => {
             steps.extend(found.first().map(|first| lines.by_hand(first.what_to_do.clone())));
             steps.push(check());
-            steps.push(lines.step("generate", "makes your own migration anew, on top of the other branch's", None));
+            steps.push(lines.step("generate", "makes your migration again, on top of the other branch's", None));
         }
     }
     Advice {
         state: Stand::Conflict,
-        summary: "the migrations folder does not fit together, as after a merge of two branches".to_owned(),
+        summary: "the migrations folder is inconsistent, as after a merge of two branches".to_owned(),
         evidence: evidence.collect(),
         steps,
         patterns: Vec::new(),
@@ -388,22 +391,20 @@ fn conflict(
 fn of_stale(stale: &Finding, is_older: bool, lines: &Lines<'_>, cwd: &Path) -> Advice {
     let shown = stale.place.file.strip_prefix(cwd).unwrap_or(&stale.place.file).display().to_string();
     let step = match is_older {
-        true => {
-            lines.step("run -- up", "rewrites the snapshots in the form of the drizzle-kit that is installed", None)
-        }
+        true => lines.step("run -- up", "rewrites the snapshots in the format of the installed drizzle-kit", None),
         false => lines.by_hand(stale.what_to_do.clone()),
     };
     Advice {
         state: Stand::StaleSnapshots,
-        summary: "the snapshots are not in the form that the project's drizzle-kit reads".to_owned(),
+        summary: "the snapshots are not in the format that the project's drizzle-kit reads".to_owned(),
         evidence: vec![told(stale, &shown)],
-        steps: vec![step, lines.step("check", "finds nothing any more then", None)],
+        steps: vec![step, lines.step("check", "finds nothing then", None)],
         patterns: Vec::new(),
         notes: Vec::new(),
     }
 }
 
-/// What the history says of the folder, where nothing can go on before it is mended.
+/// What the migrations table says of the folder, where nothing can go on before it is mended.
 fn astray(
     context: &MigrationsContext,
     migrations_table: &MigrationsTable,
@@ -422,57 +423,58 @@ fn astray(
         });
         Some(Advice { state, summary, evidence: evidence.collect(), steps, patterns: Vec::new(), notes: Vec::new() })
     };
-    let migrate = || lines.step("migrate", "applies what is pending then", None);
+    let migrate = || lines.step("migrate", "then applies pending migrations", None);
     if let (Some(pulled), true) =
         (&faults.pulled, migrations_table.records().is_empty() && !migrations_table.is_unrecorded())
     {
         return advice(
             Stand::Astray,
             format!("{}, and the database is empty", pulled.sentence),
-            vec![
-                lines.by_hand("remove the lines `/*` and `*/` from the file, so that its statements are some"),
-                migrate(),
-            ],
+            vec![lines.by_hand("remove the lines `/*` and `*/` from the file, so that its statements run"), migrate()],
         );
     }
     if migrations_table.is_unrecorded() && !status.migrations.is_empty() {
-        let by = if faults.pulled.is_some() { "drizzle-kit pull has taken it over" } else { "a push built it" };
+        let by = if faults.pulled.is_some() { "drizzle-kit pull introspected it" } else { "a push built it" };
         return advice(
             Stand::PushBuilt,
-            format!("the database has {} and no history: {by}", tables(migrations_table.n_tables)),
+            format!("the database has {} and no recorded migrations: {by}", tables(migrations_table.n_tables)),
             vec![
                 lines.step(
                     "sync --dry-run",
-                    "proves whether the database is what the migrations make, and shows the rows it would write",
+                    "verifies whether the database matches the migrations, and shows the rows it would write",
                     Some(Offer::SyncDryRun),
                 ),
-                lines.step("sync", "writes the history; with --to TAG, where the database has not all of them", None),
+                lines.step(
+                    "sync",
+                    "marks the migrations as applied; use --to TAG if the database does not have all of them",
+                    None,
+                ),
                 migrate(),
             ],
         );
     }
     let hint = status::advice(status).unwrap_or_default();
     if has(State::MissingFile) {
-        let summary = format!("the journal names {}, and there is no such file", tags(State::MissingFile));
+        let summary = format!("the journal names {}, but that file does not exist", tags(State::MissingFile));
         return advice(Stand::Astray, summary, vec![lines.by_hand(hint)]);
     }
     if has(State::Skipped) && status.is_skipped_by_others {
         let summary = format!(
-            "{} was passed over for {} that no file here explains",
+            "{} was skipped because of {} that no file here explains",
             tags(State::Skipped),
             if status.unknown.len() == 1 { "a row".to_owned() } else { format!("{} rows", status.unknown.len()) }
         );
         return advice(Stand::Skipped, summary, vec![lines.by_hand(status::SHARED)]);
     }
     if has(State::Skipped) {
-        let summary = format!("{} was passed over, and drizzle will never run it", tags(State::Skipped));
+        let summary = format!("{} was skipped, and drizzle will never run it", tags(State::Skipped));
         return advice(
             Stand::Skipped,
             summary,
             vec![
                 lines.step(
                     "sync --repair-order",
-                    "makes it the newest of the journal; the database stays as it is",
+                    "makes it the newest in the journal; the database is not changed",
                     Some(Offer::RepairOrder),
                 ),
                 lines.by_hand("read the migration again, and commit the journal"),
@@ -481,7 +483,7 @@ fn astray(
         );
     }
     if has(State::Repeated) {
-        let summary = format!("{} was applied under another time, and would run again", tags(State::Repeated));
+        let summary = format!("{} was applied with another `when`, and would run again", tags(State::Repeated));
         return advice(Stand::Astray, summary, vec![lines.step("sync --dry-run", hint, Some(Offer::SyncDryRun))]);
     }
     if has(State::Edited) {
@@ -499,7 +501,7 @@ fn astray(
     None
 }
 
-/// Says how the database differs from what its migrations make. Where that cannot be found out, it is a note.
+/// Says how the database differs from what its migrations create. Where that cannot be found out, it is a note.
 fn drifted(
     context: &MigrationsContext,
     migrations_table: &MigrationsTable,
@@ -511,7 +513,7 @@ fn drifted(
     if migrations_table.records().is_empty() {
         return Ok(None);
     }
-    console.progress("building the applied migrations in a database of their own, to compare");
+    console.progress("running the applied migrations in a scratch database, to compare");
     let made_of = drift::made_of(status, migrations_table);
     match drift::of_database(context, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
         Ok(compared) => {
@@ -535,14 +537,14 @@ fn schema(
     notes: &mut Vec<String>,
 ) -> Result<Option<Forgotten>, Verdict> {
     let Some(drizzle) = &context.place.drizzle else {
-        notes.push("the schema files were not looked at: there is no drizzle config".to_owned());
+        notes.push("the schema files were not compared: there is no drizzle config".to_owned());
         return Ok(None);
     };
     if cwd.join(drizzle.config.out()) != context.folder.path {
-        notes.push("the schema files were not looked at: the folder is not that of drizzle's config".to_owned());
+        notes.push("the schema files were not compared: the folder is not the one in drizzle's config".to_owned());
         return Ok(None);
     }
-    console.progress("asking drizzle-kit for the difference to the schema files");
+    console.progress("asking drizzle-kit to compare the schema files with the last snapshot");
     forgotten::look(shared, &context.folder, cwd, console)
 }
 
@@ -561,21 +563,21 @@ fn of_drift(
     let steps = if is_edited {
         notes.push("the schema files differ from the last migration as well: perhaps a push brought the change into the database".to_owned());
         vec![
-            lines.step("generate", "writes what the schema files have as a migration", Some(Offer::Generate)),
-            lines.step("sync", "records it without running it, if the database has exactly that", None),
+            lines.step("generate", "writes the difference as a migration", Some(Offer::Generate)),
+            lines.step("sync", "marks it as applied without running it, if the database matches", None),
         ]
     } else {
         vec![
-            lines.by_hand("decide for each line: is it meant?"),
-            lines.by_hand("if so, bring it into the schema files; then drizzle-pilot generate, and drizzle-pilot sync records what is there already"),
-            lines.by_hand("if not, take it back by hand; where the database may be emptied: drizzle-pilot reset --then migrate"),
-            lines.step("check --database", "finds nothing any more when both are the same", None),
+            lines.by_hand("decide for each line whether it is intended"),
+            lines.by_hand("if so, put it into the schema files; then drizzle-pilot generate, and drizzle-pilot sync, which marks it as applied"),
+            lines.by_hand("if not, revert it by hand; if the database may be emptied: drizzle-pilot reset --then migrate"),
+            lines.step("check --database", "finds nothing once both are equal", None),
         ]
     };
     Advice {
         state: Stand::Drifted,
         summary: format!(
-            "the database is not what its migrations make ({counted}; \"appeared\" is what only the database has)"
+            "the database differs from its migrations ({counted}; \"appeared\" means only in the database)"
         ),
         evidence: differences,
         steps,
@@ -603,9 +605,9 @@ fn of_hazards(
     notes.extend(weighed.warnings);
     if !weighed.told.is_empty() {
         notes.push(match gate {
-            MigrateGate::Refuse => "drizzle-pilot migrate refuses what the policy does not allow, and prints the lines that would".to_owned(),
+            MigrateGate::Refuse => "drizzle-pilot migrate refuses what the policy does not allow, and prints the lines that would allow it".to_owned(),
             MigrateGate::Off | MigrateGate::Warn => {
-                "the policy does not allow all of that, and drizzle-pilot migrate only warns of it; [migrate] gate = \"refuse\" refuses".to_owned()
+                "the policy does not allow all of this, and drizzle-pilot migrate only warns; with [migrate] gate = \"refuse\" it refuses".to_owned()
             }
         });
     }
@@ -638,15 +640,18 @@ fn of_pending(
     patterns.retain(|pattern| pattern.kind == "enum" && pattern.sql.is_empty());
     if is_edited {
         notes.push(
-            "the schema files differ from the last migration as well: drizzle-pilot generate comes after".to_owned(),
+            "the schema files differ from the last migration as well: run drizzle-pilot generate afterwards".to_owned(),
         );
     }
-    let what =
-        if pending.len() == 1 { "1 migration waits".to_owned() } else { format!("{} migrations wait", pending.len()) };
+    let what = if pending.len() == 1 {
+        "1 migration is waiting".to_owned()
+    } else {
+        format!("{} migrations are waiting", pending.len())
+    };
     let review = if found.is_empty() {
         "read the files; `drizzle-pilot check` finds nothing in them"
     } else {
-        "read the files, and what `drizzle-pilot check` says of them above"
+        "read the files, and the findings of `drizzle-pilot check` above"
     };
     Advice {
         state: Stand::Pending,
@@ -655,7 +660,7 @@ fn of_pending(
         steps: vec![
             lines.step(
                 "migrate",
-                format!("{review}; this applies them under the lock and proves it"),
+                format!("{review}; this applies them under the lock and verifies the result"),
                 Some(Offer::Migrate),
             ),
             lines.by_hand("commit schema files, migration, snapshot and journal together"),
@@ -691,38 +696,34 @@ fn of_edits(
             }
             let is_enum = patterns.iter().any(|pattern| pattern.kind == "enum");
             let (state, what) = match is_enum {
-                true => (Stand::EnumChange, "the schema files change an enum, and no migration does"),
-                false => (Stand::EditedSchema, "the schema files have what no migration has"),
+                true => (Stand::EnumChange, "the schema files change an enum, and no migration does yet"),
+                false => (Stand::EditedSchema, "the schema files have changes that no migration has"),
             };
             let needs_hand = patterns.iter().any(|pattern| !pattern.sql.is_empty());
-            let why =
-                "writes the difference as a migration, and touches no database; a name of its own: -- --name=NAME";
+            let why = "writes the difference as a migration, and touches no database; to name it: -- --name=NAME";
             let mut steps = vec![
                 lines.step("generate", why, Some(Offer::Generate)),
-                review(if needs_hand {
-                    ", and put the SQL below in place of what drizzle-kit wrote for it"
-                } else {
-                    ""
-                }),
+                review(if needs_hand { ", and replace what drizzle-kit wrote with the SQL below" } else { "" }),
             ];
             steps.extend(after());
             Advice { state, summary: what.to_owned(), evidence: statements, steps, patterns, notes }
         }
         Forgotten::Asks(refusals) => {
             let mut steps = vec![
-                lines.by_hand("say in the policy what was renamed and what is new"),
-                lines.step("generate", "writes the difference as a migration, by these lines", None),
+                lines.by_hand("write into the policy what was renamed and what is new"),
+                lines.step("generate", "writes the difference as a migration, following these lines", None),
                 review(""),
             ];
             steps.extend(after());
             let pattern = |text: String| Pattern {
                 kind: "rename",
-                why: "without an answer a rename would be a drop and a create, and the rows lost".to_owned(),
+                why: "without an answer, a rename would become a drop and a create, and the data would be lost"
+                    .to_owned(),
                 sql: text,
             };
             Advice {
                 state: Stand::EditedSchema,
-                summary: "the schema files have what no migration has, and drizzle-kit asks what was renamed"
+                summary: "the schema files have changes that no migration has, and drizzle-kit asks what was renamed"
                     .to_owned(),
                 evidence: refusals.iter().map(|refusal| refusal.what.clone()).collect(),
                 steps,
@@ -743,8 +744,8 @@ fn of_clean(
     let mut steps = Vec::new();
     if let Some(tag) = &faults.lacks_snapshot {
         notes.push(format!(
-            "{tag} has no snapshot: whether the schema files say what it does was not compared, and the next \
-             drizzle-pilot generate does not know of it"
+            "{tag} has no snapshot: it was not compared with the schema files, and the next drizzle-pilot \
+             generate ignores it"
         ));
     }
     // Where git is not asked, nothing is said of it.
@@ -757,7 +758,7 @@ fn of_clean(
     }
     steps.push(lines.by_hand("edit the schema files, then drizzle-pilot generate"));
     let what = match notes.is_empty() {
-        true => "schema files, last migration and database say the same",
+        true => "schema files, last migration and database agree",
         false => "nothing is pending",
     };
     Advice {

@@ -146,12 +146,12 @@ fn unusable(exit: Exit, error: &dyn std::error::Error) -> Verdict {
 
 /// What `policy init` writes.
 pub const STARTER: &str = r#"#:schema node_modules/drizzle-pilot/policy.schema.json
-# What drizzle-pilot may do without asking. `drizzle-pilot policy explain` says which rule answers a question.
+# What drizzle-pilot may do without asking. `drizzle-pilot policy explain` shows which rule answers a question.
 version = 1
 
 # "Is X created or renamed from Y?"
 [renames]
-otherwise = "refuse"            # or "create": take what no rule names as new
+otherwise = "refuse"            # or "create": treat what no rule names as new
 
 [renames.tables]
 # "public.orders" = "purchases"
@@ -159,7 +159,7 @@ otherwise = "refuse"            # or "create": take what no rule names as new
 [renames.columns]
 # "public.users.name" = "full_name"
 
-# Really new, although something else went away. Globs: * ? [ab] {a,b}
+# Really new, although something else disappeared. Globs: * ? [ab] {a,b}
 [create]
 # tables = ["public.audit_*"]
 # columns = ["public.users.nickname"]
@@ -169,19 +169,19 @@ otherwise = "refuse"            # or "create": take what no rule names as new
 data_loss = "refuse"            # all of: drop_table, drop_column, truncate, change_type, …
 add_unique = "keep_rows"        # never "Yes, truncate the table"
 
-# Who runs the statements of a push that was approved: drizzle-kit ("kit"), or drizzle-pilot in one transaction of
+# Who executes the statements of an approved push: drizzle-kit ("kit"), or drizzle-pilot in one transaction of
 # PostgreSQL, all or nothing.
 [push]
 # apply = "transaction"
 
-# In that transaction: what stands behind USING where a column changes its type. `truncate` may be "skip" then.
+# In that transaction: the expression after USING when a column changes its type. `truncate` may be "skip" then.
 [using]
 # "public.files.blob" = "blob::bytea"
 
 [guard]
-# The hosts that `reset` may touch; a unix socket by its folder.
+# The hosts on which `reset` may run; a unix socket is named by its folder.
 hosts = ["localhost", "127.0.0.1", "::1", "db", "postgres", "/run/postgresql", "/var/run/postgresql"]
-# No command that changes a database runs where one of these is set, but for those that a profile names which applies there.
+# No command that changes a database runs where one of these is set, except those that an applying profile lists.
 refuse_env = ["NODE_ENV=production", "VERCEL_ENV=production"]
 
 # Overrides, merged key by key; chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
@@ -269,7 +269,7 @@ drizzle-pilot.toml is valid
         assert!(bad.starts_with("error: the version must be 1\n --> bad.toml:1:11\n"), "{bad}");
         fs::remove_file(project.path().join(FILE_NAME)).expect("the file is ours");
         let expected = "\
-no drizzle-pilot.toml here; the built-in policy applies
+there is no drizzle-pilot.toml here; the built-in policy applies
   without a profile: 0 renames, 0 names of what is new, 0 lines on hazards, 0 questions
 ";
         assert_eq!(said(&project, None, &["check"]), expected);
@@ -289,10 +289,10 @@ decline = true
 data_loss = \"refuse\"";
         fs::write(project.path().join(FILE_NAME), text).expect("the directory is ours");
         let expected = "\
-warning: drizzle-pilot.toml:4 hazards.unclassified lets statements through that are not understood
-warning: drizzle-pilot.toml:5 prompts[0] matches every question, or one without text
-warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not reach what \
-drizzle-pilot.toml:3 hazards.drop_table says: a kind's own line wins
+warning: drizzle-pilot.toml:4 hazards.unclassified allows statements that drizzle-pilot does not understand
+warning: drizzle-pilot.toml:5 prompts[0] matches every question, or an empty one
+warning: drizzle-pilot.toml:9 profiles.production.hazards.data_loss does not apply to \
+drizzle-pilot.toml:3 hazards.drop_table: a kind's own line takes precedence
 ";
         let said = said(&project, None, &["check"]);
         assert_eq!(said.split_once("warning").map(|(_, rest)| format!("warning{rest}")).as_deref(), Some(expected));
@@ -357,7 +357,7 @@ refused: no rule says whether column public.users.full_name is new or was rename
 because: drizzle-pilot.toml:5 renames.otherwise
 not used:
   drizzle-pilot.toml:7 renames.columns.\"public.users.name\": renames it from public.users.name, \
-but that is not among the old names
+but that is not one of the old names
   1 more rule names other columns
 ",
             ),

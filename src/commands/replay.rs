@@ -81,7 +81,7 @@ fn replay(
                         told.recorded = prompt.choices.get(recorded).cloned();
                     }
                     if recorded != choice {
-                        let summary = "the recording goes on with another answer than the policy gives; what follows is not known";
+                        let summary = "the recording continues with another answer than the policy gives; what would follow is unknown";
                         return Ok(Verdict::nothing(Exit::Changes, summary));
                     }
                     answers.renamed.extend(policy::decide::renamed(&prompt, choice, &schemas()));
@@ -90,7 +90,7 @@ fn replay(
         }
     }
     if observer.is_open() {
-        let summary = "the recording ends inside a prompt, and what its answer would have been is not known";
+        let summary = "the recording ends inside a prompt, so its answer is unknown";
         return Err(Verdict::nothing(Exit::UnknownPrompt, summary));
     }
     Ok(Verdict::nothing(Exit::Ok, format!("{} prompts, each decided as in the recording", log.prompts.len())))

@@ -110,7 +110,7 @@ fn attempt(
     for told in unmakeable.all() {
         // Whoever migrates by another command should know as well.
         if then != Then::Migrate || !policy.reset().before.is_empty() {
-            console.warn(&format!("{told}: a migrate after this fails there"));
+            console.warn(&format!("{told}: a migrate afterwards will fail there"));
         }
     }
     // The steps before may write the migrations, and then they are looked at after them.
@@ -195,9 +195,9 @@ fn then(args: &ResetArgs, policy: &Policy, drizzle: Option<&Drizzle>) -> Result<
         return Err(Verdict::nothing(Exit::Guarded, summary).hint("reset with --then none, or change its `commands`"));
     }
     if drizzle.is_none() {
-        let summary = format!("`{command}` is to follow, and there is no drizzle config that it could work by");
+        let summary = format!("`{command}` is to follow, but there is no drizzle config for it");
         return Err(
-            Verdict::nothing(Exit::Config, summary).hint("name the project with --cwd, or reset with --then none")
+            Verdict::nothing(Exit::Config, summary).hint("specify the project with --cwd, or reset with --then none")
         );
     }
     Ok(then)
@@ -216,11 +216,8 @@ fn variables_of_steps(
     }
     let dsn = &place.dsn;
     let variables = dsn.variables().map_err(|error| {
-        Verdict::nothing(
-            Exit::Config,
-            format!("the commands before and after cannot be told which database is meant: {error}"),
-        )
-        .hint(error.hint())
+        Verdict::nothing(Exit::Config, format!("the commands before and after cannot be given this database: {error}"))
+            .hint(error.hint())
     })?;
     let is_set = |name: &str| variables.iter().any(|(known, _)| *known == name);
     let ours =
@@ -230,7 +227,7 @@ fn variables_of_steps(
         let elsewhere = Dsn::from_url(&value, &variable).is_ok_and(|other| other.address() != dsn.address());
         if is_url && elsewhere {
             console.warn(&format!(
-                "{name} names another database than {dsn}, and commands before and after see it as well"
+                "{name} names another database than {dsn}, and the commands before and after inherit it"
             ));
         }
     }
@@ -261,8 +258,8 @@ fn scope(
             .map_err(|error| Verdict::nothing(Exit::Usage, format!("--keep {text}: {error}")))?;
         let found = plan::named(catalog, |schema, name| pattern.matches(&ObjectName::new([schema, name])));
         if found.is_empty() && !catalog.objects.is_empty() {
-            let summary = format!("there is nothing called {text} to keep");
-            return Err(Verdict::nothing(Exit::Refused, summary).hint("correct the name, or leave --keep out"));
+            let summary = format!("there is nothing named {text} to keep");
+            return Err(Verdict::nothing(Exit::Refused, summary).hint("correct the name, or omit --keep"));
         }
         keep.extend(found);
     }
@@ -317,7 +314,7 @@ fn scope(
     };
     for Relation { schema, name } in &others {
         console.say(&format!(
-            "{schema}.{name} stays: by drizzle's config it does not belong to this project; --all-schemas takes all"
+            "{schema}.{name} is kept: drizzle's config excludes it from this project; --all-schemas drops it as well"
         ));
     }
     keep.extend(plan::needed_by(catalog, &others));
@@ -350,7 +347,7 @@ fn not_shared(
     }
     let summary = format!(
         "{}.{} has {n_others} {} that no file of this project explains, and the database has tables that drizzle's config \
-         leaves out: it is the migrations table of another project as well",
+         excludes: the migrations table belongs to another project as well",
         table.schema,
         table.name,
         if n_others == 1 { "row" } else { "rows" }
@@ -410,13 +407,13 @@ impl Unmakeable {
     fn refuse(&self, console: &mut Console) -> Result<(), Verdict> {
         if self.certain.is_empty() {
             for told in &self.in_doubt {
-                console.warn(&format!("{told}: the migrate after this may fail there"));
+                console.warn(&format!("{told}: the migrate afterwards may fail there"));
             }
             return Ok(());
         }
-        let summary = format!("the migrations could not be applied after this:\n  {}", self.certain.join("\n  "));
+        let summary = format!("the migrations could not be applied afterwards:\n  {}", self.certain.join("\n  "));
         Err(Verdict::nothing(Exit::Refused, summary).hint(
-            "drop it before (a role by DROP ROLE), take it into the scope, let the migration create it only where it is not there, or \
+            "drop it first (a role with DROP ROLE), include it in the scope, let the migration create it only if it does not exist, or \
              reset with --then none",
         ))
     }
@@ -656,10 +653,10 @@ fn show(dsn: &Dsn, named_by: &str, plan: &ResetPlan, facts: &Facts, args: &Reset
     };
     console.say(&format!("  at stake: {} objects and about {} rows in {schemas}", plan.n_objects, plan.rows));
     for (owner, n_objects) in &plan.owners {
-        console.say(&format!("  {n_objects} of them belong to {owner}"));
+        console.say(&format!("  {n_objects} of them are owned by {owner}"));
     }
     for taken in &plan.collateral {
-        console.say(&format!("  goes along: {}", taken.object));
+        console.say(&format!("  also drops: {}", taken.object));
     }
     for stays in &plan.stays {
         console.detail(&format!("  stays: {} ({})", stays.object, stays.why));
@@ -687,8 +684,8 @@ fn ask(
     }
     let database = &facts.database;
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Verdict::nothing(Exit::Guarded, format!("{database} is not emptied without --yes"))
-            .hint("look at it with --dry-run first"));
+        return Err(Verdict::nothing(Exit::Guarded, format!("database {database} is not emptied without --yes"))
+            .hint("show what would happen with --dry-run first"));
     }
     let question = format!("Type the name of the database to empty it ({database}):");
     if question::line(&question, Exit::Guarded, clock, interrupts, console)? != *database {
@@ -720,11 +717,13 @@ fn apply(
         }
         Event::Blocked { n_attempts, by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            let by = if by.is_empty() { "nobody was seen to hold them".to_owned() } else { by.join("; ") };
+            let by = if by.is_empty() { "no session was seen holding them".to_owned() } else { by.join("; ") };
             said.borrow_mut().warn(&format!("attempt {n_attempts} waited for locks: {by}"));
         }
         Event::Disturbed { n_attempts } => {
-            said.borrow_mut().warn(&format!("attempt {n_attempts} looked at something that others dropped meanwhile"));
+            said.borrow_mut().warn(&format!(
+                "attempt {n_attempts} inspected an object that another session dropped in the meantime"
+            ));
         }
         Event::InParts { plan } => said.borrow_mut().warn(&in_parts(plan)),
         Event::Part { n_dropped, n_objects } => {
@@ -754,7 +753,7 @@ fn apply(
     let emptied = emptied.map_err(|error| failed(&error, clock))?;
     let exit = emptied.signal.map_or(Exit::Ok, Exit::Signal);
     if emptied.n_objects == 0 {
-        return Ok(Verdict::nothing(exit, "there is nothing to drop any more: another run has done it"));
+        return Ok(Verdict::nothing(exit, "there is nothing left to drop: another run did it"));
     }
     let transactions = match emptied.n_transactions {
         1 => "one transaction".to_owned(),
@@ -767,7 +766,7 @@ fn apply(
 /// Says that it cannot be all or nothing.
 fn in_parts(plan: &ResetPlan) -> String {
     format!(
-        "{} locks are more than the server has room for ({}): objects go in several transactions; where it stops in the middle, run it again to finish",
+        "{} locks are more than the server has room for ({}): objects are dropped in several transactions; if the reset stops halfway, run it again to finish",
         plan.locks.n_locks, plan.locks.capacity
     )
 }

@@ -1,4 +1,4 @@
-//! `status`: the journal against the history, by the rule of drizzle's own migrator.
+//! `status`: the journal against the migrations table, by the rule of drizzle's own migrator.
 
 use std::path::Path;
 
@@ -59,35 +59,39 @@ fn ahead(context: &MigrationsContext, policy: &Policy, cwd: &Path, status: &Stat
 }
 
 /// What to do about rows that no file explains.
-pub const OTHERS: &str = "the history has migrations that this folder lacks: of another branch, which has to be merged, or of another \
-     project that shares the migrations table; give each project one of its own in drizzle's config, migrations: { table: '…' }";
+pub const OTHERS: &str = "the migrations table has migrations that this folder lacks: from another branch, which has to be merged, or \
+     from another project that shares the table; give each project its own table in drizzle's config, migrations: { \
+     table: '…' }";
 
 /// What to do where such rows alone keep migrations from being run.
-pub const SHARED: &str = "what was skipped is newer than all that the history has of this folder: rows of another project that shares \
-     the migrations table, or of another branch, pass it over. For another project, give each one of its own in drizzle's \
-     config, migrations: { table: '…' }, and record what is applied already by drizzle-pilot sync --to TAG; for a branch, merge it";
+pub const SHARED: &str = "the skipped migrations are newer than every row that the migrations table has from this folder: rows from \
+     another project or another branch cause the skip. If projects share the table, give each its own in drizzle's \
+     config, migrations: { table: '…' }, and mark what is already applied with drizzle-pilot sync --to TAG; if it is a \
+     branch, merge it";
 
 /// What to do before such a table may go.
-pub const SHARED_TABLE: &str = "give each project a migrations table of its own in drizzle's config, migrations: { table: '…' }; --all-schemas empties the database of all of them";
+pub const SHARED_TABLE: &str = "give each project its own migrations table in drizzle's config, migrations: { table: '…' }; --all-schemas drops the objects of all projects";
 
 /// Returns what to do about the worst that was found.
 pub fn advice(status: &Status) -> Option<&'static str> {
     let has = |state| status.in_state(state).next().is_some();
     if has(State::MissingFile) {
         Some(
-            "bring the file back (git log --diff-filter=D finds it), or take its entry out of the journal if nothing has applied it",
+            "restore the file (git log --diff-filter=D finds it), or remove its entry from the journal if no database has applied it",
         )
     } else if has(State::Skipped) && status.is_skipped_by_others {
         Some(SHARED)
     } else if has(State::Skipped) {
         Some(
-            "drizzle-pilot sync --repair-order makes what was skipped the newest of the journal; then drizzle-pilot migrate",
+            "drizzle-pilot sync --repair-order makes skipped migrations the newest in the journal; then drizzle-pilot migrate",
         )
     } else if has(State::Repeated) {
-        Some("drizzle-pilot sync writes the new time into the history, after a proof that the database has it")
+        Some(
+            "drizzle-pilot sync writes the new `when` to the migrations table, after verifying that the database matches",
+        )
     } else if has(State::Edited) {
         Some(
-            "bring the file back as it was applied, and put the change into a new migration; if the database has the change already, drizzle-pilot sync proves and records it",
+            "restore the file as it was applied, and put the change into a new migration; if the database already has the change, drizzle-pilot sync verifies that and records it",
         )
     } else if !status.unknown.is_empty() {
         Some(OTHERS)

@@ -1,4 +1,4 @@
-//! `sync`: prove that the database is what the migrations make, then write the history that says so, all or nothing.
+//! `sync`: prove that the database is what the migrations make, then write the rows that say so into the migrations table, all or nothing.
 
 use crate::cli::{Shared, SyncArgs};
 use crate::clock::Clock;
@@ -53,7 +53,7 @@ fn attempt(
         log.migrations = Some(reported);
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
-    console.say("building the migrations in a database of their own, to compare");
+    console.say("running the migrations in a scratch database, to compare");
     let compared =
         drift::of_database(&context, &migrations_table, had, clock, &mut |text| console.warn_in(log, &text))?;
     let by_name = compared.by_name();
@@ -72,14 +72,14 @@ fn attempt(
         log.migrations = Some(reported);
         log.refusals.push(refusal);
         let summary =
-            format!("the database is not what the migrations make ({n} differences), so its history is not written");
+            format!("the database differs from the migrations ({n} differences), so none is marked as applied");
         if by_name.is_some() && n_others == 0 {
             return Err(Verdict::nothing(Exit::Refused, summary)
-                .hint("run the statements above, which change names alone, and then drizzle-pilot sync again"));
+                .hint("run the statements above, which only change names, and then drizzle-pilot sync again"));
         }
         return Err(Verdict::nothing(Exit::Refused, summary).hint(
-            "bring the database and the migrations together first: a new migration for what only the database has, \
-             or --to TAG where it has not all of them",
+            "make the database and the migrations agree first: add a migration for what only the database has, or \
+             use --to TAG if the database does not have all of them",
         ));
     }
     log.migrations = Some(reported);
@@ -88,7 +88,7 @@ fn attempt(
     if args.dry_run {
         return Ok(Verdict::nothing(
             Exit::Changes,
-            format!("{in_words} of the history would be written; the proof holds"),
+            format!("{in_words} would be written to the migrations table; the database matches"),
         ));
     }
 
@@ -121,7 +121,7 @@ fn read_back(
 ) -> Result<Verdict, Verdict> {
     let changed = |exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
     let unseen = |verdict: Verdict| {
-        changed(Exit::Unproven, format!("{in_words} written, and not seen again: {}", verdict.summary))
+        changed(Exit::Unproven, format!("{in_words} written, but could not be read back: {}", verdict.summary))
     };
     let migrations_table = context.migrations_table(clock).map_err(unseen)?;
     let status = context.status(&migrations_table);
@@ -131,14 +131,14 @@ fn read_back(
         status.migrations.iter().any(|now| now.entry.tag == had.entry.tag && now.state == State::Applied)
     };
     if let Some(lost) = had.iter().find(|had| !is_there(had)) {
-        let summary = format!("{in_words} written, but {} is still not as it should be", lost.entry.tag);
+        let summary = format!("{in_words} written, but {} is still not recorded correctly", lost.entry.tag);
         return Err(changed(Exit::Unproven, summary));
     }
     let (exit, also) = match signal {
-        Some(signal) => (Exit::Signal(signal), format!("; {} came meanwhile", signal_name(signal))),
+        Some(signal) => (Exit::Signal(signal), format!("; {} arrived in the meantime", signal_name(signal))),
         None => (Exit::Ok, String::new()),
     };
-    Ok(changed(exit, format!("{in_words} of the history written and read back: {}{also}", status.text())))
+    Ok(changed(exit, format!("{in_words} written to the migrations table and read back: {}{also}", status.text())))
 }
 
 /// Makes what was skipped the newest of the journal. The database stays as it is.
@@ -159,37 +159,34 @@ fn repair_order(
     let after = migrations_table.records().iter().filter_map(|record| record.created_at).max().unwrap_or_default();
     let path = context.folder.journal_path();
     let text = reorder::newest(context.journal(), &skipped, after).ok_or_else(|| {
-        Verdict::nothing(
-            Exit::BadMigrations,
-            format!("the entries of {} cannot be put in another order", path.display()),
-        )
+        Verdict::nothing(Exit::BadMigrations, format!("the entries of {} cannot be reordered", path.display()))
     })?;
     reported.writes = skipped.iter().map(|tag| format!("{}: {tag} becomes the newest", context.shown_folder)).collect();
     log.migrations = Some(reported);
     let (names, are) = (skipped.join(", "), if skipped.len() == 1 { "is" } else { "are" });
     if args.dry_run {
-        return Ok(Verdict::nothing(Exit::Changes, format!("{names} would become the newest of the journal")));
+        return Ok(Verdict::nothing(Exit::Changes, format!("{names} would become the newest in the journal")));
     }
     files::replace(&path, &text)
         .map_err(|error| Verdict::nothing(Exit::Failed, format!("writing {}: {error}", path.display())))?;
     Ok(Verdict::nothing(
         Exit::Ok,
-        format!("{names} {are} the newest of the journal now, and pending; the database is as it was"),
+        format!("{names} {are} now the newest in the journal, and pending; the database was not changed"),
     )
-    .hint("look once more at what runs later now, commit the journal, then drizzle-pilot migrate"))
+    .hint("review the migrations that now run later, commit the journal, then drizzle-pilot migrate"))
 }
 
 fn refused(differences: &[String], had: &[Migration], by_name: Option<&(&str, String)>) -> Option<Refusal> {
     if differences.is_empty() {
         return None;
     }
-    let what = format!("the database is not what {} migrations make", had.len());
+    let what = format!("the database differs from what {} migrations make", had.len());
     let mut lines: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
     if let Some((why, statements)) = by_name {
         lines.push((*why).to_owned());
         lines.extend(statements.lines().map(|statement| format!("  {statement}")));
     }
-    let text = format!("refused: {what} (seen from them)\n{}", lines.join("\n"));
+    let text = format!("refused: {what} (as seen from the migrations)\n{}", lines.join("\n"));
     Some(Refusal { what, allow_with: None, text })
 }
 
@@ -222,7 +219,7 @@ fn unplanned(error: &BaselineError) -> Verdict {
             Verdict::nothing(Exit::Usage, error.to_string()).hint("drizzle-pilot status shows the migrations")
         }
         BaselineError::MissingFile(_) => Verdict::nothing(Exit::BadMigrations, error.to_string())
-            .hint("bring the file back, or take its entry out of the journal if nothing has applied it"),
+            .hint("restore the file, or remove its entry from the journal if no database has applied it"),
         BaselineError::WouldBeSkipped { .. } => Verdict::nothing(Exit::Refused, error.to_string())
             .hint("apply it first, or correct its `when` in the journal"),
     }

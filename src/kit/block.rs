@@ -16,12 +16,14 @@ pub enum Missing {
     #[error("drizzle-kit did not show the statements it would execute")]
     NoBlock,
     /// A name or a literal with line breaks can print a heading of its own.
-    #[error("the heading {heading:?} was printed {n_times} times, so where the statements end is not certain")]
+    #[error("the heading {heading:?} was printed {n_times} times, so the end of the statements is uncertain")]
     Ambiguous { heading: &'static str, n_times: usize },
     #[error("the statements are not framed by empty lines, as drizzle-kit prints them")]
     Unframed,
     /// A name or a literal has one, and the server would get it.
-    #[error("a statement has a control sequence in it, so what would be sent is not what is seen: {0:?}")]
+    #[error(
+        "a statement contains a control sequence, so the text on the screen differs from what would be sent: {0:?}"
+    )]
     Controls(String),
 }
 

@@ -40,7 +40,7 @@ pub enum LocateError {
     NoKit { cwd: PathBuf },
     #[error("the program {program:?} of --kit is not on the PATH")]
     NoProgram { program: String },
-    #[error("--kit {command:?} is no command line")]
+    #[error("--kit {command:?} is not a command line")]
     NotACommand { command: String },
     #[error("reading {}", path.display())]
     Package { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
@@ -54,11 +54,11 @@ impl LocateError {
                 "install Node.js, or run this where it is on the PATH (npm and pnpm scripts have it)"
             }
             LocateError::NoKit { .. } => {
-                "install it in the project (npm install --save-dev drizzle-kit), name the project with --cwd, \
-                 or say how to start it with --kit (Yarn PnP: --kit 'yarn drizzle-kit')"
+                "install it in the project (npm install --save-dev drizzle-kit), specify the project with \
+                 --cwd, or specify how to start it with --kit (Yarn PnP: --kit 'yarn drizzle-kit')"
             }
             LocateError::NoProgram { .. } | LocateError::NotACommand { .. } => {
-                "--kit takes a program and its arguments, as in --kit 'yarn drizzle-kit'"
+                "--kit takes a program and its arguments, such as --kit 'yarn drizzle-kit'"
             }
             LocateError::Package { .. } => "reinstall drizzle-kit: its package.json is broken",
         }

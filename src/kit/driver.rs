@@ -291,7 +291,7 @@ impl Driver {
             // What follows in its transaction fails because of the first.
             Ok(Message::Failed { failed }) => drop(self.learned.failed.get_or_insert(*failed)),
             // Only the hook writes here. What it cannot say in JSON is no config.
-            Err(error) => self.learned.config_error = Some(format!("the config could not be handed over: {error}")),
+            Err(error) => self.learned.config_error = Some(format!("the config could not be passed on: {error}")),
         }
         Ok(None)
     }

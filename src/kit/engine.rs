@@ -27,8 +27,7 @@ pub struct Unheld {
     pub instead: &'static str,
 }
 
-const BY_ITSELF: &str =
-    "drizzle-pilot generate works; apply its migrations with drizzle-pilot run -- migrate, which judges no statement";
+const BY_ITSELF: &str = "drizzle-pilot generate works; apply its migrations with drizzle-pilot run -- migrate, which does not judge statements";
 
 /// Returns what drizzle-kit speaks through; nothing where the dialect is not known.
 ///
@@ -42,7 +41,7 @@ pub fn of(config: &Config) -> Result<Option<Engine>, Unheld> {
         ("postgresql", None | Some("pg")) => match package {
             Some(name @ ("@vercel/postgres" | "@neondatabase/serverless")) => unheld(
                 name,
-                "it speaks to the server over a websocket",
+                "it connects to the server over a websocket",
                 "install pg beside drizzle-kit, which prefers it: npm install --save-dev pg",
             ),
             _ => Ok(Some(Engine::Postgres)),
@@ -50,7 +49,7 @@ pub fn of(config: &Config) -> Result<Option<Engine>, Unheld> {
         ("mysql" | "singlestore", None | Some("mysql2")) => match package {
             Some(name @ "@planetscale/database") => unheld(
                 name,
-                "it speaks to the server over HTTP",
+                "it connects to the server over HTTP",
                 "install mysql2 beside drizzle-kit, which prefers it: npm install --save-dev mysql2",
             ),
             _ => Ok(Some(Engine::MySql)),
@@ -61,7 +60,7 @@ pub fn of(config: &Config) -> Result<Option<Engine>, Unheld> {
                 Some("libsql" | "http" | "https") => Ok(Some(Engine::LibSql)),
                 Some(scheme @ ("ws" | "wss")) => unheld(
                     &format!("a URL of {scheme}:"),
-                    "it speaks to the server over a websocket",
+                    "it connects to the server over a websocket",
                     "write the URL with libsql: or https: instead",
                 ),
                 _ => Ok(Some(Engine::SqliteFile)),
@@ -69,7 +68,7 @@ pub fn of(config: &Config) -> Result<Option<Engine>, Unheld> {
         }
         ("sqlite", Some("d1-http")) => Ok(Some(Engine::D1)),
         ("postgresql" | "mysql" | "singlestore" | "sqlite" | "turso", Some(driver)) => {
-            unheld(driver, "it speaks to the database in a way of its own", BY_ITSELF)
+            unheld(driver, "it connects to the database in its own way", BY_ITSELF)
         }
         _ => Ok(None),
     }

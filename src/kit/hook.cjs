@@ -82,7 +82,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
   // What holds drizzle-kit here is node's: its module loader, its sockets.
   const { bun, deno } = process.versions;
-  if (bun || deno) refuse(`drizzle-kit runs under ${bun ? `bun ${bun}` : `deno ${deno}`} and not under node`);
+  if (bun || deno) refuse(`drizzle-kit runs under ${bun ? `bun ${bun}` : `deno ${deno}`} instead of node`);
 
   let cleared; // what drizzle-pilot let go on; until then nothing goes to a server
 
@@ -96,7 +96,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     refuse,
     // Waits until a query may be sent. Returns what is sent instead of it, if something is.
     hold: (query) => {
-      if (!cleared) refuse('drizzle-kit sends a query before its config was seen');
+      if (!cleared) refuse('drizzle-kit sent a query before drizzle-pilot saw its config');
       return cleared.hold ? (exchange({ query }).instead ?? undefined) : undefined;
     },
     failed: (text, error) => {
@@ -263,7 +263,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   const begin = (socket, bytes) => {
     const isStartUp = bytes.length >= 9 && bytes.readUInt32BE(0) === bytes.length && bytes.readUInt16BE(4) === PROTOCOL_3;
     if (!isStartUp) return mysql.begin(socket, bytes, write, () => sessions.delete(socket));
-    if (!cleared) refuse('drizzle-kit connects to PostgreSQL before its config was seen');
+    if (!cleared) refuse('drizzle-kit connected to PostgreSQL before drizzle-pilot saw its config');
     return new Session(socket, write);
   };
   net.Socket.prototype.write = function (chunk, encoding, callback) {

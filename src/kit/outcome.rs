@@ -9,8 +9,7 @@ use serde::Serialize;
 use crate::term::ended::Ended;
 
 /// What a command must do for the hook to be loaded.
-pub const NEEDS_HOOK: &str = "--kit must start drizzle-kit with node, and leave NODE_OPTIONS as they are (bun and deno do not read \
-                        them); without --kit, drizzle-kit is found in node_modules and started with node";
+pub const NEEDS_HOOK: &str = "--kit must start drizzle-kit with node and keep NODE_OPTIONS (which bun and deno do not read); without --kit, drizzle-kit is found in node_modules and started with node";
 
 /// What is known when drizzle-kit has ended.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +34,7 @@ pub struct Evidence<'a> {
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// drizzle-kit says that it did what was asked, its status is good and no error was printed.
+    /// drizzle-kit says that it succeeded, its status is good and no error was printed.
     Done,
     /// drizzle-kit says that there is nothing to do.
     NothingToDo,

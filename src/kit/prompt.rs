@@ -178,7 +178,7 @@ impl Entity {
 /// Why a frame is not a prompt that can be answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    #[error("the screen shows no list with exactly one highlighted choice")]
+    #[error("the screen does not show a list with exactly one highlighted choice")]
     NoList,
     #[error("the question {question:?} has two readings: {reason}")]
     Ambiguous { question: String, reason: String },
@@ -244,9 +244,9 @@ fn kind(question: &str, choices: &[String], context: &[String], n_truncations: u
         [no, yes] if question.is_empty() && no == ABORT && yes.starts_with(CONSENT) => {
             consent(yes, context, n_truncations).ok_or_else(|| ambiguous("the warning and its button disagree"))
         }
-        [no, yes] if question.is_empty() && no == KEEP_ROWS && yes == TRUNCATE => {
-            unique(context).map(Kind::Unique).ok_or_else(|| ambiguous("the constraint and its table cannot be told"))
-        }
+        [no, yes] if question.is_empty() && no == KEEP_ROWS && yes == TRUNCATE => unique(context)
+            .map(Kind::Unique)
+            .ok_or_else(|| ambiguous("the constraint and its table cannot be determined")),
         _ if question.contains(RENAMED) => rename(question, choices).map(Kind::Rename).map_err(ambiguous),
         _ if question == "Please select migration to drop:" => Ok(Kind::DropMigration),
         _ => Ok(Kind::Unknown),
@@ -392,7 +392,7 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
     let entity = Entity::ALL
         .into_iter()
         .find(|entity| asked.ends_with(&format!(" {RENAMED} {}?", entity.word())))
-        .ok_or("the kind is not known")?;
+        .ok_or("the kind of object is unknown")?;
     let word = entity.word();
     let name = create
         .strip_prefix("+ ")
@@ -401,9 +401,9 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
         .ok_or("the first choice does not create")?;
     let rest = asked.strip_prefix(name).ok_or("the first choice creates something else")?;
     let table = if entity == Entity::Column {
-        let rest = rest.strip_prefix(" column in ").ok_or("the column and its table cannot be told")?;
+        let rest = rest.strip_prefix(" column in ").ok_or("the column and its table cannot be determined")?;
         let table = rest.strip_suffix(&format!(" table {RENAMED} column?"));
-        Some(table.ok_or("the column and its table cannot be told")?.to_owned())
+        Some(table.ok_or("the column and its table cannot be determined")?.to_owned())
     } else if rest == format!(" {word} {RENAMED} {word}?") {
         None
     } else {
@@ -415,7 +415,7 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
             .strip_prefix("~ ")
             .and_then(|label| label.strip_suffix(&format!(" rename {word}")))
             .and_then(|label| label.trim_end().strip_suffix(&format!(" › {name}")))
-            .ok_or("a choice is no rename to the new name")?;
+            .ok_or("a choice is not a rename to the new name")?;
         if candidates.iter().any(|known| known == old) {
             return Err("two choices read the same");
         }

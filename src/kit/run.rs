@@ -36,7 +36,7 @@ pub enum Held {
     Session(String),
     /// A session in which SQL means something else than what was read.
     Meaning(String),
-    /// A query that is no read and was not approved.
+    /// A query that is not read-only and was not approved.
     Query(String),
 }
 

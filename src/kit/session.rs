@@ -48,17 +48,17 @@ pub enum Patience {
 /// Why a run cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    #[error("drizzle-kit waits for something that is no list of choices")]
+    #[error("drizzle-kit waits for input other than a list of choices")]
     NoList,
     #[error("the prompt did not react to a key")]
     NoEffect,
     #[error("the prompt has {erased} rows, but {seen} were seen")]
     Torn { erased: usize, seen: usize },
-    #[error("the prompt changed in a way that no key explains")]
+    #[error("the prompt changed in a way that no key press explains")]
     Changed,
-    #[error("the output carries control sequences that could forge what is seen")]
+    #[error("the output contains control sequences that could forge the screen")]
     Forged,
-    #[error("the output before the question is too long to be read whole")]
+    #[error("the output before the question is too long to read completely")]
     TooLong,
     #[error(transparent)]
     Unreadable(#[from] prompt::Unreadable),
@@ -66,7 +66,7 @@ pub enum Doubt {
     Unclear(String),
     #[error("drizzle-kit did not confirm the answer; expected the line {expected:?}")]
     NotConfirmed { expected: String },
-    #[error("drizzle-kit reads keys, but shows no prompt that this version knows")]
+    #[error("drizzle-kit reads keys, but shows no prompt known to this version")]
     HiddenPrompt,
 }
 

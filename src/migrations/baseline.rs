@@ -1,11 +1,11 @@
-//! Plans what to write into a history that lacks what the database has. Pure: a status in, rows out.
+//! Plans what to write into a migrations table that lacks what the database has. Pure: a status in, rows out.
 
 use crate::migrations::state::{Migration, State, Status};
 
 /// One row to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row<'a> {
-    /// The history does not have the migration.
+    /// The migrations table does not have the migration.
     Missing(Migration<'a>),
     /// It has it with another hash or another time.
     Wrong { migration: Migration<'a>, record: usize },
@@ -16,11 +16,11 @@ pub enum Row<'a> {
 pub enum BaselineError {
     #[error("the journal has no migration {0}")]
     NoSuchTag(String),
-    #[error("the journal names {0}, and there is no such file")]
+    #[error("the journal names {0}, but that file does not exist")]
     MissingFile(String),
     /// drizzle's migrator would never run it afterwards.
     #[error(
-        "{left} is to stay pending, and {written} has the same time or a later one: drizzle would never run {left}"
+        "{left} is to stay pending, but {written} has the same `when` or a later one: drizzle would never run {left}"
     )]
     WouldBeSkipped { left: String, written: String },
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a finding is.
+/// The level of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -80,7 +80,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something about the migrations that a person should look at.
+/// A problem in the migrations that a person should review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The stable name of the rule that found it.

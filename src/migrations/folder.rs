@@ -37,7 +37,7 @@ pub struct SqlFile {
     pub name: String,
     /// What drizzle reads: an invalid byte stands in it as U+FFFD.
     pub text: String,
-    /// SHA-256 of the text, in hexadecimal, as drizzle's migrator writes it into the history.
+    /// SHA-256 of the text, in hexadecimal, as drizzle's migrator writes it into the migrations table.
     pub hash: String,
 }
 
@@ -64,13 +64,13 @@ impl FolderError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             FolderError::Missing(_) | FolderError::NoJournal(_) => {
-                Some("--migrations DIR names the folder; `drizzle-kit generate` makes one")
+                Some("--migrations DIR specifies the folder; `drizzle-kit generate` creates one")
             }
             FolderError::Conflicted { .. } => {
-                Some("keep the entries of both sides, each with an idx and a `when` of its own, in the order of `when`")
+                Some("keep the entries of both sides, each with its own idx and `when`, in the order of `when`")
             }
-            FolderError::Newer { .. } => Some("drizzle-kit 1.0 migrates it by itself: npx drizzle-kit migrate"),
-            FolderError::Broken { .. } => Some("correct it there, or take the journal of an earlier commit from git"),
+            FolderError::Newer { .. } => Some("use drizzle-kit 1.0 directly: npx drizzle-kit migrate"),
+            FolderError::Broken { .. } => Some("correct it there, or restore the journal from an earlier commit"),
             FolderError::Unreadable { .. } => None,
         }
     }

@@ -148,7 +148,7 @@ impl<'a> Git<'a> {
     fn line(&self, command: &'static str, args: &[&str]) -> Result<String, GitError> {
         let output = self.ask(command, args, &[])?;
         match String::from_utf8_lossy(&output).trim() {
-            "" => Err(GitError::Failed { command, message: "it answered nothing".to_owned() }),
+            "" => Err(GitError::Failed { command, message: "it printed nothing".to_owned() }),
             line => Ok(line.to_owned()),
         }
     }

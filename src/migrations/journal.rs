@@ -46,7 +46,7 @@ pub fn check(folder: &Folder, surroundings: Surroundings, wishes: Wishes<'_>) ->
         JournalFile::Missing if folder.files.is_empty() && folder.snapshots.is_empty() => {}
         JournalFile::Missing => {
             let n_files = folder.files.len();
-            let sentence = format!("there is no journal for {n_files} migrations");
+            let sentence = format!("{n_files} migrations have no journal");
             found.in_journal(&JOURNAL_MISSING, Position::START, None, sentence);
         }
         JournalFile::Broken { .. } => {}
@@ -59,7 +59,7 @@ pub fn check(folder: &Folder, surroundings: Surroundings, wishes: Wishes<'_>) ->
     chain(&mut found, &folder.snapshots);
     versions(&mut found, surroundings.snapshots);
     for name in &folder.newer {
-        let sentence = format!("{name} is a migration of drizzle-kit 1.0, beside a journal");
+        let sentence = format!("{name} is a migration of drizzle-kit 1.0, next to a journal");
         found.take(&NEWER_LAYOUT, &format!("{name}/migration.sql"), Position::START, sentence);
     }
     found.findings.sort_by(|a, b| a.place.cmp(&b.place));
@@ -97,8 +97,7 @@ impl Found<'_> {
 
 fn dialect(found: &mut Found<'_>, journal: &Journal) {
     if let (None, Some(name)) = (lint::dialect(found.folder), &journal.dialect) {
-        let sentence =
-            format!("the statements of {name} are not read: nothing that stands in the migrations was looked at");
+        let sentence = format!("statements of {name} are not read: the contents of the migrations were not checked");
         found.in_journal(&UNREAD_DIALECT, Position::START, None, sentence);
     }
 }
@@ -117,17 +116,17 @@ fn indexes(found: &mut Found<'_>, entries: &[Entry]) {
         // One that stands further down is told there.
         let missing: Vec<i64> = (expected..idx.min(expected + 1000)).filter(|idx| !all.contains(idx)).collect();
         if let Some(other) = seen.get(&idx) {
-            let sentence = format!("idx {idx} is that of {} and of {}", other.tag, entry.tag);
+            let sentence = format!("idx {idx} is used by {} and by {}", other.tag, entry.tag);
             found.in_journal(&JOURNAL_DUPLICATE_INDEX, entry.idx_at, Some(entry), sentence);
         } else if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
             let left_out = match first == last {
-                true => format!("idx {first} is left out"),
-                false => format!("idx {first} to {} are left out", idx - 1),
+                true => format!("idx {first} is missing"),
+                false => format!("idx {first} to {} are missing", idx - 1),
             };
             let sentence = format!("{left_out} before {}", entry.tag);
             found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
         } else if idx < expected {
-            let sentence = format!("idx {idx} of {} stands behind idx {}", entry.tag, expected - 1);
+            let sentence = format!("idx {idx} of {} comes after idx {}", entry.tag, expected - 1);
             found.in_journal(&JOURNAL_MISSING_INDEX, entry.idx_at, Some(entry), sentence);
         }
         seen.entry(idx).or_insert(entry);
@@ -141,7 +140,7 @@ fn tags(found: &mut Found<'_>, entries: &[Entry]) {
             let sentence = format!("{} is listed twice", entry.tag);
             found.in_journal(&JOURNAL_DUPLICATE_TAG, entry.tag_at, Some(entry), sentence);
         } else if found.folder.file(entry).is_none() {
-            let sentence = format!("{}.sql is listed, and is not there", entry.tag);
+            let sentence = format!("{}.sql is listed, but does not exist", entry.tag);
             found.in_journal(&JOURNAL_MISSING_FILE, entry.tag_at, Some(entry), sentence);
         }
     }
@@ -186,7 +185,7 @@ fn ahead(found: &mut Found<'_>, entries: &[Entry], now: i64) {
 fn pulled_baseline(found: &mut Found<'_>, entries: &[Entry]) {
     let Some(file) = entries.first().and_then(|first| found.folder.file(first)) else { return };
     if pulled::is_pulled(&file.text) {
-        let sentence = format!("{} is what drizzle-kit pull wrote: its statements stand in a comment", file.name);
+        let sentence = format!("{} was written by drizzle-kit pull: its statements are inside a comment", file.name);
         found.take(&PULLED_BASELINE, &file.name.clone(), Position::START, sentence);
     }
 }
@@ -218,13 +217,13 @@ impl OtherForm<'_> {
     fn sentence(self) -> String {
         let word = if self.is_older() { "an older" } else { "a newer" };
         let OtherForm { snapshot, version, reads } = self;
-        format!("{} is of form {version}, {word} one than drizzle-kit's {reads}", snapshot.name)
+        format!("{} has format {version}, {word} one than drizzle-kit's {reads}", snapshot.name)
     }
 
     fn what_to_do(self) -> &'static str {
         match self.is_older() {
             true => "run `drizzle-pilot run -- up`, and commit what it rewrites",
-            false => "update drizzle-kit: a newer one has written the folder",
+            false => "update drizzle-kit: a newer version wrote the folder",
         }
     }
 }
@@ -269,7 +268,7 @@ fn listed_snapshots(found: &mut Found<'_>, entries: &[Entry]) {
     }
     let names: std::collections::BTreeSet<String> = entries.iter().flat_map(Entry::snapshot_names).collect();
     for snapshot in folder.snapshots.iter().filter(|snapshot| !names.contains(&snapshot.name)) {
-        let sentence = format!("{} belongs to no migration of the journal", snapshot.name);
+        let sentence = format!("{} does not belong to a migration of the journal", snapshot.name);
         found.take(&SNAPSHOT_UNLISTED, &format!("meta/{}", snapshot.name), Position::START, sentence);
     }
 }
@@ -300,7 +299,7 @@ fn chain(found: &mut Found<'_>, snapshots: &[Snapshot]) {
                     && is_whole
                     && !is_excused
                 {
-                    let sentence = format!("{} was made from a snapshot that is not there", snapshot.name);
+                    let sentence = format!("{} was made from a snapshot that does not exist", snapshot.name);
                     found.take(&SNAPSHOT_CHAIN, &file, *prev_at, sentence);
                 }
                 successors.entry(prev_id).or_insert(&snapshot.name);

@@ -43,7 +43,7 @@ pub struct Entry {
     pub idx: Option<i64>,
     /// The name of its file, without `.sql`.
     pub tag: String,
-    /// Milliseconds since 1970. drizzle's migrator runs what is newer than the newest row of the history.
+    /// Milliseconds since 1970. drizzle's migrator runs what is newer than the newest row of the migrations table.
     pub when: i64,
     pub breakpoints: bool,
     /// Where the entry begins in the journal.

@@ -66,7 +66,7 @@ mod tests {
             );
         };
         check(20, &[("0000_a", 10, Some(0)), ("0001_b", 20, Some(1)), ("0001_late", 21, Some(2))]);
-        // A row of the history may be newer than the whole journal.
+        // A row of the migrations table may be newer than the whole journal.
         check(99, &[("0000_a", 10, Some(0)), ("0001_b", 20, Some(1)), ("0001_late", 100, Some(2))]);
     }
 

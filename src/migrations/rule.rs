@@ -63,279 +63,279 @@ macro_rules! rules {
 
 rules! {
     JOURNAL_MISSING = "journal-missing", Journal, Nothing, Error,
-        "there are migrations and no journal",
-        "drizzle runs what the journal lists, and without one it fails or runs nothing",
+        "there are migrations but no journal",
+        "drizzle runs what the journal lists; without a journal it fails or runs nothing",
         "restore meta/_journal.json from git";
     JOURNAL_CONFLICT = "journal-conflict", Journal, Nothing, Error,
         "git left conflict markers in the journal",
-        "the journal is no JSON any more, and neither drizzle-kit nor the program that migrates at its start can read it",
-        "keep the entries of both sides, and give those of your side a new idx and a later `when`; or delete your own migration, take the other side's journal and snapshots, and run `drizzle-kit generate` again";
+        "the journal is no longer valid JSON, and neither drizzle-kit nor a program that migrates at startup can read it",
+        "keep the entries of both sides, and give those of your side a new idx and a later `when`; or delete your migration, take the other side's journal and snapshots, and run `drizzle-kit generate` again";
     JOURNAL_DUPLICATE_INDEX = "journal-duplicate-index", Journal, Nothing, Error,
         "two entries of the journal have the same idx",
-        "two branches made a migration at the same time; drizzle-kit counts on from the last entry and overwrites snapshots by this number",
+        "two branches made a migration at the same time; drizzle-kit continues from the last entry and overwrites snapshots with the same number",
         "delete the migration of your branch with its entry and its snapshot, and run `drizzle-kit generate` again";
     JOURNAL_MISSING_INDEX = "journal-missing-index", Journal, Nothing, Warning,
-        "an idx is left out, is not there, or is not in order",
-        "an entry was removed by hand or lost in a merge; what it did is then missing in every new database",
-        "restore the entry from git, or number the entries anew if the migration was removed on purpose";
+        "an idx is missing, skipped or out of order",
+        "an entry was removed by hand or lost in a merge; its changes are then missing in every new database",
+        "restore the entry from git, or renumber the entries if the migration was removed on purpose";
     JOURNAL_DUPLICATE_TAG = "journal-duplicate-tag", Journal, Nothing, Error,
         "two entries of the journal have the same tag",
         "drizzle runs the same file twice, and the second time fails",
         "remove one of the entries";
     JOURNAL_MISSING_FILE = "journal-missing-file", Journal, Nothing, Error,
-        "the journal lists a migration whose file is not there",
+        "the journal lists a migration whose file does not exist",
         "drizzle stops before the first migration, and prints no reason",
         "restore the file from git; or remove the entry, if no database has the migration";
     JOURNAL_UNLISTED_FILE = "journal-unlisted-file", Journal, Nothing, Error,
         "there is a migration that the journal does not list",
-        "drizzle runs what the journal lists, and never this file",
+        "drizzle runs what the journal lists, and will never run this file",
         "restore its entry from git, or delete the file";
     JOURNAL_ORDER = "journal-order", Journal, Nothing, Error,
-        "a `when` is not greater than one before it",
-        "drizzle runs what is newer than the newest row of its history: where the one before is applied already, this migration is skipped without a word, for ever",
+        "a `when` is not greater than an earlier one",
+        "drizzle runs migrations that are newer than the newest row of its migrations table: where the earlier one is already applied, this migration is silently skipped forever",
         "give the entry a `when` greater than all before it, if no database has it yet; else see `drizzle-pilot status`";
     JOURNAL_AHEAD = "journal-ahead", Journal, Nothing, Error,
         "a `when` is ahead of the clock",
-        "drizzle-kit dates a new migration by the clock, so the next one is older than this one, and no database that has this one ever runs it",
+        "drizzle-kit dates a new migration by the clock, so the next one will be older than this one, and a database that has this one never runs it",
         "give the entry a `when` that is not in the future, if no database has it yet; else give every later entry a `when` above it";
     PULLED_BASELINE = "pulled-baseline", Journal, Nothing, Warning,
-        "the first migration is what drizzle-kit pull wrote: its statements stand in a comment",
-        "drizzle cuts the file at the breakpoints within the comment, and the server gets halves that are no SQL (42601)",
-        "where the database has the tables, `drizzle-pilot sync` records the migration after a proof; where a database is to be built from it, remove the lines `/*` and `*/`";
+        "the first migration was written by drizzle-kit pull: its statements are inside a comment",
+        "drizzle splits the file at the breakpoints inside the comment, and the server gets pieces that are not valid SQL (42601)",
+        "if the database has the tables, `drizzle-pilot sync` verifies that and marks the migration as applied; to build a database from it, remove the lines `/*` and `*/`";
     UNREAD_DIALECT = "unread-dialect", Journal, Nothing, Warning,
-        "the folder is in a dialect whose statements are not read",
-        "nothing that stands in its migrations was looked at",
-        "look at the statements yourself; the journal and the snapshots were checked";
+        "the folder uses a dialect whose statements are not read",
+        "the contents of its migrations were not checked",
+        "review the statements yourself; the journal and the snapshots were checked";
     SNAPSHOT_VERSION = "snapshot-version", Journal, Nothing, Error,
-        "a snapshot is written in another form than the project's drizzle-kit reads",
-        "drizzle-kit stops at it, prints a line, and generates nothing, with exit code 0",
-        "older: run `drizzle-pilot run -- up`, and commit what it rewrites; newer: update drizzle-kit";
+        "a snapshot has another format than the project's drizzle-kit reads",
+        "drizzle-kit stops at it, prints a line, and generates nothing, but exits with 0",
+        "if it is older, run `drizzle-pilot run -- up` and commit the result; if it is newer, update drizzle-kit";
     SNAPSHOT_UNREADABLE = "snapshot-unreadable", Journal, Nothing, Error,
         "a snapshot cannot be read",
         "drizzle-kit compares the schema files with the last snapshot, and fails or compares with an older one",
-        "take the snapshot of one side from git, delete the migration of the other side, and run `drizzle-kit generate` again";
+        "restore the snapshot of one side from git, delete the migration of the other side, and run `drizzle-kit generate` again";
     SNAPSHOT_FORK = "snapshot-fork", Journal, Nothing, Error,
         "two snapshots were made from the same one",
-        "two branches each generated a migration; neither snapshot knows the changes of the other, so the next `drizzle-kit generate` takes what the other branch added for new, and asks whether it was renamed from something",
-        "delete the later migration with its entry and its snapshot, and run `drizzle-kit generate` again: it is then made from the other";
+        "two branches each generated a migration; neither snapshot has the changes of the other, so the next `drizzle-kit generate` treats the other branch's additions as new, and asks whether they were renamed",
+        "delete the later migration with its entry and its snapshot, and run `drizzle-kit generate` again, which then builds on the other one";
     SNAPSHOT_CHAIN = "snapshot-chain", Journal, Nothing, Error,
-        "a snapshot was made from one that is not there",
-        "a snapshot was lost or edited; drizzle-kit compares with the last one, whatever it was made from",
-        "restore the snapshot from git; or delete the migrations behind it and run `drizzle-kit generate` again";
+        "a snapshot was made from one that does not exist",
+        "a snapshot was lost or edited; drizzle-kit compares with the last snapshot, whatever it was made from",
+        "restore the snapshot from git; or delete the migrations after it and run `drizzle-kit generate` again";
     SNAPSHOT_MISSING = "snapshot-missing", Journal, Nothing, Warning,
         "a migration has no snapshot",
-        "where it is that of the last migration, the next `drizzle-kit generate` makes its statements once more",
+        "if it belongs to the last migration, the next `drizzle-kit generate` generates its statements again",
         "restore the snapshot from git";
     SNAPSHOT_UNLISTED = "snapshot-unlisted", Journal, Nothing, Warning,
-        "a snapshot belongs to no migration",
-        "drizzle-kit compares the schema files with the last snapshot in the folder, so what is in this one is never made",
+        "a snapshot does not belong to a migration",
+        "drizzle-kit compares the schema files with the last snapshot in the folder, so no migration is generated for what this one contains",
         "delete the snapshot, or restore the entry and the file of its migration from git";
     FILE_CONFLICT = "file-conflict", Journal, Nothing, Error,
         "git left conflict markers in a migration",
-        "the file is no SQL any more, and the migration fails",
+        "the file is no longer valid SQL, and the migration fails",
         "keep the file of one side, and delete the migration of the other with its entry and its snapshot";
     NEWER_LAYOUT = "newer-layout", Journal, Nothing, Warning,
-        "a migration of drizzle-kit 1.0 stands beside the journal",
+        "a migration of drizzle-kit 1.0 is next to the journal",
         "drizzle-kit below 1.0 does not see it, and 1.0 does not see the others",
         "remove the folder, or convert all of them with `drizzle-kit up` of 1.0";
     EDITED_MIGRATION = "edited-migration", Journal, Nothing, Error,
-        "a migration was changed that others have already",
-        "drizzle never runs a migration twice and never compares its content: databases that have it keep what it did before",
-        "take the change back, and write a new migration for it";
+        "a migration was changed that others already have",
+        "drizzle never runs a migration twice and never compares its content: databases that have it keep its old effect",
+        "revert the change, and write a new migration for it";
 
     SYNTAX_ERROR = "syntax-error", Lint, Nothing, Error,
-        "the text is no SQL",
-        "PostgreSQL refuses the statement, and drizzle takes back all migrations of the run",
+        "the text is not valid SQL",
+        "PostgreSQL rejects the statement, and drizzle rolls back all migrations of the run",
         "correct the statement";
     MISSING_BREAKPOINT = "missing-breakpoint", Lint, Nothing, Warning,
-        "several statements stand between two breakpoints",
-        "drivers that prepare their statements take one at a time (neon-http, PGlite, MySQL, SQLite), and a failure is that of the whole block",
+        "several statements are between two breakpoints",
+        "drivers that prepare statements accept one at a time (neon-http, PGlite, MySQL, SQLite), and an error is reported for the whole block",
         "write `--> statement-breakpoint` between the statements";
     MISPLACED_BREAKPOINT = "misplaced-breakpoint", Lint, Nothing, Error,
-        "a breakpoint stands within a string, a name or a comment",
-        "drizzle cuts the file there, whatever surrounds it, and sends two halves that are no statements",
+        "a breakpoint is inside a string, a name or a comment",
+        "drizzle splits the file there, whatever the context, and sends two pieces that are not statements",
         "move the breakpoint between two statements";
     DROP_SCHEMA = "drop-schema", Lint, Schema, Error,
         "a schema is dropped",
-        "everything in it is gone, and no migration brings it back",
-        "move to another schema what is still needed; then say so: -- drizzle-pilot-ignore drop-schema";
+        "everything in it is lost, and no migration brings it back",
+        "move what is still needed to another schema, then acknowledge it: -- drizzle-pilot-ignore drop-schema";
     DROP_TABLE = "drop-table", Lint, Table, Error,
         "a table is dropped",
-        "its rows are gone, and no migration brings them back; programs that still run fail",
-        "drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table";
+        "its rows are lost, and no migration brings them back; programs that still use it fail",
+        "drop it one release after the last program that reads it, then acknowledge it: -- drizzle-pilot-ignore drop-table";
     DROP_COLUMN = "drop-column", Lint, Column, Error,
         "a column is dropped",
-        "its values are gone, and no migration brings them back; programs that still run fail",
-        "drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-column";
+        "its values are lost, and no migration brings them back; programs that still use it fail",
+        "drop it one release after the last program that reads it, then acknowledge it: -- drizzle-pilot-ignore drop-column";
     DROP_VIEW = "drop-view", Lint, View, Error,
         "a materialised view is dropped, or a view with what depends on it",
-        "what it holds has to be computed again, and programs that still run fail",
-        "replace the view in the same migration; then say so: -- drizzle-pilot-ignore drop-view";
+        "a materialised view has to be computed again, and programs that still use it fail",
+        "replace the view in the same migration, then acknowledge it: -- drizzle-pilot-ignore drop-view";
     DROP_SEQUENCE = "drop-sequence", Lint, Sequence, Error,
         "a sequence is dropped",
-        "where it stood is gone, and numbers may be given out twice",
-        "keep the sequence, or set the new one with setval; then say so: -- drizzle-pilot-ignore drop-sequence";
+        "its position is lost, and numbers may be assigned twice",
+        "keep the sequence, or set the new one with setval, then acknowledge it: -- drizzle-pilot-ignore drop-sequence";
     DROP_TYPE = "drop-type", Lint, Type, Error,
         "a type is dropped",
-        "the migration fails where a column still has the type, and with CASCADE those columns are gone",
-        "change the columns to another type first; then say so: -- drizzle-pilot-ignore drop-type";
+        "the migration fails if a column still has the type; with CASCADE, such columns are dropped",
+        "change the columns to another type first, then acknowledge it: -- drizzle-pilot-ignore drop-type";
     DROP_PRIMARY_KEY = "drop-primary-key", Lint, Table, Error,
         "a primary key is dropped",
-        "values may repeat from then on, and foreign keys to it go or stop the migration",
-        "add the new key in the same migration; then say so: -- drizzle-pilot-ignore drop-primary-key";
+        "values may repeat from then on, and foreign keys that refer to it are dropped or make the migration fail",
+        "add the new key in the same migration, then acknowledge it: -- drizzle-pilot-ignore drop-primary-key";
     DROP_CASCADE = "drop-cascade", Lint, Nothing, Error,
-        "an extension, a function or the like is dropped with everything that depends on it",
-        "columns, defaults, indexes and views that use it go as well, with their values, and the statement names none of them",
-        "drop or change by name what depends on it, and leave CASCADE out; then nothing goes that nobody named";
+        "an extension, a function or a similar object is dropped with everything that depends on it",
+        "columns, defaults, indexes and views that use it are dropped as well, with their values, and the statement names none of them",
+        "drop or change what depends on it by name, and omit CASCADE; then only named objects are dropped";
     DROP_OWNED = "drop-owned", Lint, Nothing, Error,
         "everything that a role owns is dropped",
-        "tables of the role go with their rows, whatever they are, and its privileges with them",
-        "give them to another role first: REASSIGN OWNED BY … TO …";
+        "all tables of the role are dropped with their rows, and its privileges are revoked",
+        "reassign them to another role first: REASSIGN OWNED BY … TO …";
     DETACH_PARTITION = "detach-partition", Lint, Table, Warning,
-        "a table stops being a part of another",
-        "its rows are no longer found in the table that it was a part of",
-        "detach it when no program reads them there any more; then say so: -- drizzle-pilot-ignore detach-partition";
+        "a table is detached from its parent table",
+        "its rows are no longer visible in the parent table",
+        "detach it when no program reads them there, then acknowledge it: -- drizzle-pilot-ignore detach-partition";
     LOSSY_REBUILD = "lossy-rebuild", Lint, Table, Error,
-        "a table of SQLite is built again, and rows that refer to it are deleted or changed with it",
-        "PRAGMA foreign_keys=OFF has no effect inside a transaction, in which drizzle's migrator runs the file with most drivers (better-sqlite3, bun:sqlite, D1), so that DROP TABLE deletes the rows one by one, and the foreign keys of other tables act",
-        "switch the foreign keys off before the migrator is called, and on after it; or rebuild the tables that refer to this one first, without ON DELETE, and give them their keys back in a later migration";
+        "a table of SQLite is rebuilt, and rows that refer to it are deleted or changed with it",
+        "PRAGMA foreign_keys=OFF has no effect inside a transaction, in which drizzle's migrator runs the file with most drivers (better-sqlite3, bun:sqlite, D1), so DROP TABLE deletes the rows one by one, and the foreign keys of other tables take effect",
+        "switch foreign keys off before calling the migrator, and on after it; or first rebuild the tables that refer to this one, without ON DELETE, and restore their keys in a later migration";
     MISSING_COLUMN = "missing-column", Lint, Column, Error,
         "rows of a table of SQLite are copied with a column that it does not have",
-        "SQLite takes a name in double quotes that it does not know for a text, and writes it into every row; better-sqlite3 and libSQL are built without that, and the migration fails (no such column). drizzle-kit writes such a copy where a column is added to a table that it builds again",
-        "take the column out of both lists of the INSERT, or read what belongs there: NULL, a value, an expression";
+        "SQLite treats an unknown name in double quotes as a string, and writes it into every row; better-sqlite3 and libSQL are built without that, and the migration fails (no such column). drizzle-kit writes such a copy when a column is added to a table that it rebuilds",
+        "remove the column from both lists of the INSERT, or select what belongs there: NULL, a value, an expression";
     UNFINISHED_REBUILD = "unfinished-rebuild", Lint, Table, Error,
-        "a table of SQLite that was made to replace another is left over",
-        "the table that it was made for is missing or as old as it was, and the next rebuild fails because the name is taken",
+        "a table of SQLite that was created to replace another is left over",
+        "the table that it should replace is missing or unchanged, and the next rebuild fails because the name is taken",
         "finish it in the same migration: copy the rows, drop the old table, rename the new one";
     DYNAMIC_SQL = "dynamic-sql", Lint, Nothing, Warning,
-        "a migration runs code that cannot be read before",
-        "nobody can say what it does to the data: it was not looked into",
-        "write the statements out where that is possible; else read it twice and say so: -- drizzle-pilot-ignore dynamic-sql";
+        "a migration runs code that cannot be analysed",
+        "its effect on the data is unknown: it was not checked",
+        "write the statements out if possible; otherwise review it carefully, then acknowledge it: -- drizzle-pilot-ignore dynamic-sql";
     TRUNCATE = "truncate", Lint, Table, Error,
         "a table is emptied",
-        "its rows are gone in every database that runs this, and with CASCADE those of every table that refers to it",
-        "delete what is meant, by a condition; or say so: -- drizzle-pilot-ignore truncate";
+        "its rows are lost in every database that runs this, and with CASCADE those of every table that refers to it",
+        "delete only what is intended, with a condition; or acknowledge it: -- drizzle-pilot-ignore truncate";
     DELETE_ROWS = "delete-rows", Lint, Table, Warning,
         "rows are deleted",
-        "they are gone in every database that runs this",
-        "look at the condition twice; then say so: -- drizzle-pilot-ignore delete-rows";
+        "they are lost in every database that runs this",
+        "review the condition carefully, then acknowledge it: -- drizzle-pilot-ignore delete-rows";
     RECREATE_ENUM = "recreate-enum", Lint, Type, Error,
         "an enum is dropped and created again",
-        "the migration fails where a row holds a value that the new enum lacks, and every column of the enum passes through text",
+        "the migration fails if a row holds a value that the new enum lacks, and every column of the enum is converted to text and back",
         "rename the old type, create the new one, change the columns with USING (CASE \"column\"::text WHEN 'old' THEN 'new' ELSE \"column\"::text END)::\"type\", and drop the old one";
     ENUM_VALUE_IN_FILE = "enum-value-in-file", Lint, Nothing, Error,
         "a value is added to an enum and used in the same file",
         "PostgreSQL allows the use of a new value only after a commit, and drizzle runs the file in one transaction (55P04)",
-        "move what uses the value to a migration of its own, and apply them one after the other";
+        "move what uses the value to a separate migration, and apply them one after the other";
     ENUM_VALUE_IN_RUN = "enum-value-in-run", Lint, Nothing, Warning,
         "a value is used that an earlier migration adds to an enum",
         "drizzle-kit applies all pending migrations in one transaction, in which the new value cannot be used (55P04): a new database cannot be built in one run",
         "apply the migrations one after the other, as `drizzle-pilot migrate` does";
     ADD_REQUIRED_COLUMN = "add-required-column", Lint, Column, Error,
-        "a column is added that must not be NULL and has no default",
-        "it fails in every table that has a row",
+        "a column is added as NOT NULL without a default",
+        "it fails if the table has rows",
         "add it with a default, or add it without NOT NULL, fill it, and then set NOT NULL";
     SET_NOT_NULL = "set-not-null", Lint, Column, Warning,
-        "a column must not be NULL any more, and nothing fills it",
-        "it fails where a row holds NULL, and blocks the table while all rows are read",
+        "a column becomes NOT NULL, and nothing fills it",
+        "it fails if a row holds NULL, and blocks the table while all rows are read",
         "fill the column before, in the same migration: UPDATE … SET … WHERE … IS NULL";
     ADD_UNIQUE = "add-unique", Lint, Table, Warning,
-        "values of a table that may have rows must not repeat any more",
-        "it fails where they do",
-        "look for them before (GROUP BY … HAVING count(*) > 1), and delete or change what is too much in the same migration";
+        "values of a table that may have rows must be unique from now on",
+        "it fails if they are not",
+        "find duplicates first (GROUP BY … HAVING count(*) > 1), and delete or change them in the same migration";
     NULL_ON_DELETE = "null-on-delete", Lint, Column, Warning,
-        "a foreign key sets a column to NULL that must not be NULL",
-        "every DELETE of a row that is referred to fails (23502)",
-        "let the column be NULL, or write ON DELETE CASCADE or RESTRICT";
+        "a foreign key sets a NOT NULL column to NULL",
+        "every DELETE of a referenced row fails (23502)",
+        "allow NULL in the column, or write ON DELETE CASCADE or RESTRICT";
     NARROWER_TYPE = "narrower-type", Lint, Column, Warning,
         "a column gets a type that holds less than the one before",
-        "it fails where a value does not fit, and with an explicit cast, or in MySQL without strict mode, the value is cut",
-        "look for such values before, and change them in the same migration; then say so: -- drizzle-pilot-ignore narrower-type";
+        "it fails if a value does not fit; with an explicit cast, or in MySQL without strict mode, the value is truncated",
+        "find such values first, change them in the same migration, then acknowledge it: -- drizzle-pilot-ignore narrower-type";
     CHANGE_EXPRESSION = "change-expression", Lint, Column, Warning,
         "the expression of a generated column is changed or dropped",
-        "a new expression computes every value anew while nobody can use the table; without one the values stay as they are and follow the others no more",
-        "say that it is meant: -- drizzle-pilot-ignore change-expression";
+        "a new expression recomputes every value while nobody can use the table; without an expression, the values are kept and no longer updated",
+        "if it is intended, acknowledge it: -- drizzle-pilot-ignore change-expression";
     TYPE_CHANGE_WITHOUT_USING = "type-change-without-using", Lint, Column, Warning,
         "a column changes its type without USING",
-        "it fails where PostgreSQL has no cast for it that it makes by itself, as from text to integer",
-        "say how the values are converted: USING \"column\"::type";
+        "it fails if PostgreSQL has no implicit cast, as from text to integer",
+        "specify how the values are converted: USING \"column\"::type";
     LOST_SCHEMA = "lost-schema", Lint, Column, Error,
-        "a column gets a type of a schema called undefined",
-        "from 0.31 on drizzle-kit writes \"undefined\" before the words of a customType, and there is no such schema (3F000)",
-        "write the type as it is meant, without \"undefined\"";
+        "a column gets a type in a schema named undefined",
+        "from 0.31 on, drizzle-kit writes \"undefined\" before the type of a customType, and that schema does not exist (3F000)",
+        "write the intended type, without \"undefined\"";
     NAME_TWICE = "name-twice", Lint, Any, Error,
-        "two things get one name that only one can have",
-        "tables, views, sequences and indexes of a schema share their names, and so do the constraints that have an index: the second fails (42P07)",
+        "two objects get the same name, which must be unique",
+        "tables, views, sequences and indexes of a schema share one namespace, as do constraints with an index: the second fails (42P07)",
         "give one of them another name in the schema files, as in .unique('name'), and generate the migration again";
     OUTSIDE_TRANSACTION = "outside-transaction", Lint, Nothing, Error,
         "a statement cannot run inside drizzle's transaction",
         "drizzle runs migrations in a transaction, and PostgreSQL refuses the statement there (25001)",
-        "run it by hand before, and leave in the migration what does nothing then: CREATE INDEX IF NOT EXISTS without CONCURRENTLY";
+        "run it by hand first, and leave a statement in the migration that then does nothing: CREATE INDEX IF NOT EXISTS without CONCURRENTLY";
     TRANSACTION_CONTROL = "transaction-control", Lint, Nothing, Error,
         "a migration begins or ends a transaction",
-        "it ends drizzle's own: what came before stays when a later statement fails, and the history does not know it",
+        "it ends drizzle's own transaction: earlier statements are kept when a later one fails, but the migrations table does not record them",
         "remove the statement, and split the migration where a commit is needed";
     BLOCKING_INDEX = "blocking-index", Lint, Table, Warning,
         "an index is built on a table that may have rows",
-        "nobody can write to the table until it is built, and drizzle's transaction cannot build it CONCURRENTLY",
-        "on a large table build it by hand with CREATE INDEX CONCURRENTLY before, and write CREATE INDEX IF NOT EXISTS here";
+        "nobody can write to the table until the index is built, and drizzle's transaction cannot build it CONCURRENTLY",
+        "for a large table, build it by hand with CREATE INDEX CONCURRENTLY first, and write CREATE INDEX IF NOT EXISTS here";
     REWRITE_TABLE = "rewrite-table", Lint, Table, Warning,
-        "every row of a table is written anew",
-        "nobody can read or write the table until that is done and drizzle's transaction has ended",
+        "every row of a table is rewritten",
+        "nobody can read or write the table until drizzle's transaction has ended",
         "run it by hand when nobody needs the table";
     LOCK_TABLE = "lock-table", Lint, Table, Warning,
         "a table is locked",
         "programs that write to it wait until all pending migrations are done, because drizzle runs them in one transaction",
-        "leave it out: each statement takes the lock that it needs";
+        "remove it: each statement takes the lock that it needs";
     RENAME_TABLE = "rename-table", Lint, Table, Warning,
         "a table, view, sequence or schema is renamed",
-        "programs that still run fail",
+        "programs that still use the old name fail",
         "rename it while no program runs, or leave a view with the old name for one release";
     RENAME_COLUMN = "rename-column", Lint, Column, Warning,
         "a column is renamed",
-        "programs that still run fail",
+        "programs that still use the old name fail",
         "rename it while no program runs, or add a new column, fill both for one release, and drop the old one";
     RENAME_TYPE = "rename-type", Lint, Type, Warning,
         "a type, one of its values or one of its attributes is renamed",
-        "programs that still run use the old name and fail",
+        "programs that still use the old name fail",
         "rename it while no program runs, or add the new value beside the old one for one release";
     DISABLE_TRIGGER = "disable-trigger", Lint, Table, Error,
-        "triggers are switched off and not on again",
-        "foreign keys are triggers too: rows that break them come in unseen, and what the triggers did is not done",
-        "switch them on again in the same migration: ENABLE TRIGGER";
+        "triggers are disabled and not enabled again",
+        "foreign keys are triggers too: rows that violate them are accepted, and the work of the triggers is not done",
+        "enable them again in the same migration: ENABLE TRIGGER";
     DISABLE_RLS = "disable-rls", Lint, Table, Error,
-        "row level security is switched off",
+        "row level security is disabled",
         "every role that may read the table sees all of its rows",
-        "keep it on, or say so: -- drizzle-pilot-ignore disable-rls";
+        "keep it enabled, or acknowledge it: -- drizzle-pilot-ignore disable-rls";
     DROP_POLICY = "drop-policy", Lint, Policy, Warning,
         "a row level security policy is dropped",
         "rows appear or disappear for the roles that it was for",
-        "create its successor in the same migration; then say so: -- drizzle-pilot-ignore drop-policy";
+        "create its replacement in the same migration, then acknowledge it: -- drizzle-pilot-ignore drop-policy";
     ALTER_POLICY = "alter-policy", Lint, Policy, Warning,
         "a row level security policy is changed",
         "rows appear or disappear for the roles that it is for",
-        "read both conditions side by side; then say so: -- drizzle-pilot-ignore alter-policy";
+        "compare both conditions, then acknowledge it: -- drizzle-pilot-ignore alter-policy";
     GRANT = "grant", Lint, Any, Warning,
-        "a role may do more",
-        "whoever has the role reads or changes what was closed to it, and a role with BYPASSRLS or SUPERUSER is held up by no policy",
-        "make sure that the role needs it; then say so: -- drizzle-pilot-ignore grant";
+        "a role gets more rights",
+        "whoever has the role can read or change what it could not before, and no policy restricts a role with BYPASSRLS or SUPERUSER",
+        "make sure that the role needs it, then acknowledge it: -- drizzle-pilot-ignore grant";
     UNKNOWN_IGNORE = "unknown-ignore", Lint, Nothing, Warning,
-        "an ignore comment names a rule that there is not",
+        "an ignore comment names a rule that does not exist",
         "it ignores nothing",
         "correct the name, or remove the comment";
 
     FORGOTTEN_MIGRATION = "forgotten-migration", Drift, Nothing, Error,
         "the schema files differ from the last snapshot",
-        "databases made by the migrations lack what the schema files say",
+        "databases built by the migrations lack changes in the schema files",
         "run `drizzle-kit generate`, and commit the migration with the schema";
     DATABASE_DRIFT = "database-drift", Drift, Nothing, Error,
-        "the database differs from what its migrations make",
-        "somebody changed it by hand or by a push, so that the next migration may fail there, and no other database has the change",
-        "put the change into a migration, or take it back; `drizzle-pilot sync` proves that both are the same again";
+        "the database differs from what its migrations create",
+        "it was changed by hand or by a push, so the next migration may fail there, and no other database has the change",
+        "put the change into a migration, or revert it; `drizzle-pilot sync` then verifies that both are equal";
     SCHEMA_DRIFT = "schema-drift", Drift, Nothing, Error,
         "the database differs from the schema files",
-        "the program expects what the schema files say, and the next push would run this",
-        "apply what is pending (`drizzle-pilot migrate`), or generate the migration that is missing; where the database was changed by hand, take that back or put it into the schema files";
+        "the program expects the schema of the schema files, and the next push would run this",
+        "apply pending migrations (`drizzle-pilot migrate`), or generate the missing one; if the database was changed by hand, revert that or put it into the schema files";
 }
 
 /// A rule of squawk's that is on unless the policy says otherwise. The others are too loud for what drizzle-kit generates.

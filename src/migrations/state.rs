@@ -1,6 +1,6 @@
-//! Compares a migrations folder with the history of a database, by the rule of drizzle's migrator. Pure: values in, value out.
+//! Compares a migrations folder with a migrations table, by the rule of drizzle's migrator. Pure: values in, value out.
 //!
-//! drizzle-orm up to 0.45 (`pg-core/dialect`, `migrate`) looks at one row of the history, that with the greatest
+//! drizzle-orm up to 0.45 (`pg-core/dialect`, `migrate`) reads one row of the migrations table, that with the greatest
 //! `created_at`, and runs every entry of the journal whose `when` is greater. It compares no hash and no name. So an entry
 //! that came late with an older `when` is never run, and a file that was edited afterwards is not noticed. A file that
 //! differs from what was applied in its line ends alone is the same.
@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::migrations::folder::{Folder, SqlFile};
 use crate::migrations::journal_file::{Entry, Journal};
 
-/// A row of the history.
+/// A row of the migrations table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub hash: String,
@@ -20,15 +20,15 @@ pub struct Record {
 /// What is known about a migration of the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The history has it, and drizzle will not run it again.
+    /// The migrations table has it, and drizzle will not run it again.
     Applied,
     /// The next run of drizzle's migrator runs it.
     Pending,
-    /// The history does not have it, and drizzle will never run it: something newer was applied before.
+    /// The migrations table does not have it, and drizzle will never run it: a newer one was applied before.
     Skipped,
-    /// The history has it with another hash: the file is not what was applied.
+    /// The migrations table has it with another hash: the file is not what was applied.
     Edited,
-    /// The history has it, and drizzle would run it once more: its `when` was changed, or a row has no `created_at`.
+    /// The migrations table has it, and drizzle would run it once more: its `when` was changed, or a row has no `created_at`.
     Repeated,
     /// The journal names it, and its file is not there: drizzle's migrator fails, whatever else is to do.
     MissingFile,
@@ -51,10 +51,10 @@ impl State {
     pub fn why(self) -> Option<&'static str> {
         match self {
             State::Applied | State::Pending => None,
-            State::Skipped => Some("older than what was applied last, so drizzle will never run it"),
-            State::Edited => Some("the file is not the one that was applied"),
-            State::Repeated => Some("applied under another time, so drizzle would run it again"),
-            State::MissingFile => Some("the journal names it, and there is no such file"),
+            State::Skipped => Some("older than the last applied migration, so drizzle will never run it"),
+            State::Edited => Some("the file was changed after it was applied"),
+            State::Repeated => Some("applied with another `when`, so drizzle would run it again"),
+            State::MissingFile => Some("the journal names it, but that file does not exist"),
         }
     }
 }
@@ -65,16 +65,16 @@ pub struct Migration<'a> {
     pub entry: &'a Entry,
     pub file: Option<&'a SqlFile>,
     pub state: State,
-    /// The row of the history that it has, by its place in it.
+    /// Its row of the migrations table, by its place in it.
     pub record: Option<usize>,
 }
 
-/// A folder and a history, compared.
+/// A folder and a migrations table, compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status<'a> {
     /// In the order of the journal, which is the order in which drizzle runs them.
     pub migrations: Vec<Migration<'a>>,
-    /// Rows of the history that no migration of the folder explains, by their places in it.
+    /// Rows of the migrations table that no migration of the folder explains, by their places in it.
     pub unknown: Vec<usize>,
     /// Whether migrations are skipped for such rows alone: by those of this folder they would be pending.
     pub is_skipped_by_others: bool,
@@ -102,7 +102,7 @@ impl<'a> Status<'a> {
     }
 }
 
-/// Compares a folder with a history.
+/// Compares a folder with a migrations table.
 pub fn compare<'a>(folder: &'a Folder, journal: &'a Journal, records: &[Record]) -> Status<'a> {
     let mark = mark(records);
     let mut free: Vec<bool> = vec![true; records.len()];

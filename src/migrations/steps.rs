@@ -13,7 +13,7 @@ use crate::sql::{Dialect, script};
 pub enum Obstacle<'a> {
     /// PostgreSQL runs it outside of transactions alone.
     Alone { query: Query<'a>, at: usize, what: &'static str },
-    /// It undoes what ran before it: drizzle would write into the history that it was applied.
+    /// It undoes what ran before it: drizzle would record it as applied.
     Undone { query: Query<'a>, at: usize, what: &'static str },
     /// After a first run drizzle would pass over this migration, because its `when` is not the greatest.
     Order { tag: &'a str },
@@ -21,7 +21,7 @@ pub enum Obstacle<'a> {
 
 /// Returns how many entries of the journal each run has: one number where all can run at once.
 ///
-/// A value that is added to an enum cannot be used before the transaction is committed (55P04), so that a history that
+/// A value that is added to an enum cannot be used before the transaction is committed (55P04), so that a folder that
 /// was applied step by step does not run in one go; from PostgreSQL 17 on it can where the transaction made the enum itself.
 /// drizzle's migrator takes all that is in the journal it is shown: a shorter journal makes a shorter run.
 ///

@@ -290,7 +290,7 @@ impl Console {
     pub fn pass_on(&mut self, text: &str) {
         let safe = self.secrets.redact(text);
         if safe != text {
-            self.warn("a secret stands in the output, and is left out of it");
+            self.warn("a secret was removed from the output");
         }
         let safe = if std::io::stdout().is_terminal() { clean(&safe) } else { safe };
         self.put(&safe);

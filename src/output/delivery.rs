@@ -60,7 +60,7 @@ impl Delivery<'_> {
     /// # Errors
     /// With the verdict, where it cannot.
     fn promise(&mut self, record: &Record, secrets: &Secrets) -> Result<(), Verdict> {
-        let started = Verdict::maybe(Exit::Unproven, "the run was started, and its end was not seen");
+        let started = Verdict::maybe(Exit::Unproven, "the run was started, but its end was not seen");
         let unwritten = |path: &Path, error: anyhow::Error| {
             Verdict::nothing(Exit::Failed, format!("writing the report {}: {error}", path.display()))
         };
@@ -162,7 +162,7 @@ fn delivered(verdict: Verdict, console: &mut Console) -> Verdict {
         return verdict;
     }
     let exit = if verdict.database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
-    let summary = format!("{lost}; what it says: {}", verdict.summary);
+    let summary = format!("{lost}; its content: {}", verdict.summary);
     Verdict { database: verdict.database, ..Verdict::nothing(exit, summary) }
 }
 
@@ -171,7 +171,7 @@ fn close_page(path: &Path, report: &Report, console: &mut Console) {
     let developed = console.take_recordings().into_iter().map(render);
     let recordings: Result<Vec<Frames>, ReadError> = developed.collect();
     let recordings = recordings.unwrap_or_else(|error| {
-        console.warn(&format!("the recording is not in the page: {error}"));
+        console.warn(&format!("the page does not include the recording: {error}"));
         Vec::new()
     });
     if let Err(error) = write_page(path, report, recordings, console.secrets()) {

@@ -66,7 +66,8 @@ pub fn show_plan(report: &Report, console: &mut Console) {
     let mut text = console.clean(&report.markdown());
     if text.len() > MOST_BYTES {
         let head = text.lines().next().unwrap_or_default();
-        text = format!("{head}\n\nIt is too long for a summary: `drizzle-pilot plan --format markdown` shows it.\n");
+        text =
+            format!("{head}\n\nThe plan is too long for a summary: `drizzle-pilot plan --format markdown` shows it.\n");
     }
     if let Err((path, error)) = summarize(&(text + "\n")) {
         console.lose(format!("the summary {} could not be written: {error}", path.display()));

@@ -47,6 +47,6 @@ pub fn line(
             let summary = format!("stopped by {} at the question", signal_name(signal));
             Err(Verdict::nothing(Exit::Signal(signal), summary))
         }
-        Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered in the time of the run")),
+        Answered::Late => Err(Verdict::nothing(Exit::Timeout, "nobody answered within the deadline of the run")),
     }
 }

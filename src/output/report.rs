@@ -30,26 +30,26 @@ pub struct Report {
     pub outcome: String,
     pub code: u8,
     pub database: Database,
-    /// One sentence: what this outcome means here.
+    /// One sentence that explains this outcome.
     pub summary: String,
     pub target: Option<Target>,
     pub kit: Option<Kit>,
     pub profile: Option<String>,
     pub policy: Policy,
     pub prompts: Vec<Prompt>,
-    /// The statements of the plan, in their order. Empty where drizzle-kit did not come so far.
+    /// The statements of the plan, in order. Empty if drizzle-kit did not get that far.
     pub statements: Vec<Statement>,
-    /// The folder against the history: of `status`, `migrate` and `sync`.
+    /// The folder compared with the migrations table: of `status`, `migrate` and `sync`.
     pub migrations: Option<Migrations>,
     pub warnings: Vec<String>,
     pub refusals: Vec<Refusal>,
     /// What `check` found in the migrations.
     pub findings: Vec<Finding>,
     pub error: Option<Error>,
-    /// When the rows at stake were counted for the last time. Absent where nothing was executed, or no rows were at stake.
+    /// When the rows at stake were last counted. Absent if nothing was executed, or no rows were at stake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
-    /// What a reset ran, in its order. Absent elsewhere.
+    /// The steps of a reset, in order. Absent for other commands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     #[serde(flatten)]
@@ -63,7 +63,7 @@ pub struct Report {
 pub struct Counted {
     /// RFC 3339, in UTC.
     pub at: String,
-    /// Whether nobody could write into these tables from then on until the commit. Else rows that commit later are not seen.
+    /// Whether the tables were locked against writes from then until the commit. If not, rows that commit later are not counted.
     pub locked: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Counted {
 pub struct Step {
     /// `reset`, `push`, `migrate`, or a command line of the policy.
     pub name: String,
-    /// The name of the exit code that it would have had alone.
+    /// The name of the exit code that the step would have had by itself.
     pub outcome: String,
     pub summary: String,
     pub ms: f64,
@@ -103,7 +103,7 @@ pub struct Kit {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Policy {
-    /// The file; none for the built-in policy.
+    /// The policy file; null for the built-in policy.
     pub file: Option<String>,
     /// SHA-256 of the file, in hexadecimal.
     pub digest: Option<String>,
@@ -126,9 +126,9 @@ impl Policy {
 pub struct Prompt {
     pub question: String,
     pub choices: Vec<String>,
-    /// The choice that was answered; none where the run was interrupted. Of a replay: the choice that the policy makes.
+    /// The choice that was answered; null if the run was interrupted. In a replay, the choice that the policy makes.
     pub chosen: Option<String>,
-    /// Of a replay: the choice of the recording, if it has one. Absent elsewhere.
+    /// In a replay, the choice in the recording, if it has one. Absent for other commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<String>,
     /// The rule that decided.
@@ -143,21 +143,21 @@ pub struct Prompt {
 #[schemars(deny_unknown_fields)]
 pub struct Statement {
     pub sql: String,
-    /// What kind of statement it is, as in `alter_table`.
+    /// The kind of statement, such as `alter_table`.
     pub kind: String,
-    /// What it names, as the policy writes names.
+    /// The objects it names, written as in the policy.
     pub objects: Vec<String>,
-    /// Why it needs consent. Empty where it needs none.
+    /// Why the statement needs consent. Empty if it needs none.
     pub hazards: Vec<Hazard>,
-    /// The number of rows at stake, by the kind of hazard that puts most of them at stake; none where it is not known.
+    /// The number of rows at stake, for the kind of hazard with the most rows; null if unknown.
     pub rows: Option<u64>,
-    /// Whether the server's own estimate is part of that number.
+    /// Whether the number includes an estimate of the server.
     pub is_estimate: bool,
-    /// Whether there may be more.
+    /// Whether there may be more rows.
     pub is_minimum: bool,
     pub verdict: Judgement,
-    /// The rule that decided: of those that refuse it, or else of those that allow it, the one of the gravest hazard.
-    /// None where it needs no consent.
+    /// The rule that decided: among the rules that refuse the statement, or else those that allow it, the rule of the
+    /// gravest hazard. Null if the statement needs no consent.
     pub rule: Option<String>,
 }
 
@@ -169,13 +169,13 @@ pub struct Hazard {
     pub hazard: String,
     /// The class of the hazard in the policy.
     pub class: String,
-    /// What is at stake, as the policy writes names.
+    /// The objects at stake, written as in the policy.
     pub objects: Vec<String>,
-    /// The number of rows at stake, where it is known.
+    /// The number of rows at stake, if known.
     pub rows: Option<u64>,
-    /// Whether that number is the server's own estimate.
+    /// Whether the number is an estimate of the server.
     pub is_estimate: bool,
-    /// Whether there may be more: so many were counted, and then the counting was stopped.
+    /// Whether there may be more rows: counting stopped at this number.
     pub is_minimum: bool,
     pub note: Option<String>,
     pub verdict: Judgement,
@@ -183,13 +183,13 @@ pub struct Hazard {
     pub rule: String,
 }
 
-/// What the policy says of a statement.
+/// The verdict of the policy on a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Judgement {
     Allowed,
     Refused,
-    /// The policy does not allow it, and only warns of it: a migration (`[migrate] gate`).
+    /// The policy does not allow the statement, but only warns, in a migration (`[migrate] gate`).
     Warned,
 }
 
@@ -199,7 +199,7 @@ impl Judgement {
         match self {
             Judgement::Allowed => "allowed",
             Judgement::Refused => "refused",
-            Judgement::Warned => "warned of",
+            Judgement::Warned => "warned",
         }
     }
 
@@ -262,19 +262,19 @@ impl Hazard {
     }
 }
 
-/// A migrations folder, compared with the history of a database.
+/// A migrations folder, compared with the migrations table of a database.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Migrations {
     pub folder: String,
-    /// The table of the history, with its schema.
+    /// The migrations table, with its schema.
     pub table: String,
-    /// Whether there is such a table.
+    /// Whether the table exists.
     pub table_exists: bool,
     /// In the order of the journal.
     pub entries: Vec<Migration>,
-    /// Rows of the history that no migration of the folder explains.
+    /// Rows of the migrations table that no migration of the folder explains.
     pub unknown: Vec<HistoryRow>,
-    /// How the schema of the database differs from what the migrations make, one line each. Where it was compared.
+    /// How the schema of the database differs from what the migrations create, one line each, if it was compared.
     pub differences: Option<Vec<String>>,
     /// What `sync` writes, one line each.
     pub writes: Vec<String>,
@@ -288,19 +288,19 @@ pub struct Migration {
     pub when: i64,
     /// `applied`, `pending`, `skipped`, `edited`, `repeated` or `missing`.
     pub state: String,
-    /// What that means, where it is not as it should be.
+    /// What the state means, if something is wrong.
     pub note: Option<String>,
-    /// Whether this run has applied it.
+    /// Whether this run applied it.
     pub applied_now: bool,
 }
 
-/// A row of the history.
+/// A row of the migrations table.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HistoryRow {
     pub id: i64,
     pub hash: String,
     pub created_at: Option<i64>,
-    /// The folder of the migration, where drizzle-orm 1.0 has written it.
+    /// The folder of the migration, if drizzle-orm 1.0 wrote the row.
     pub name: Option<String>,
 }
 
@@ -323,19 +323,19 @@ impl Refusal {
     }
 }
 
-/// Something about the migrations that a person should look at.
+/// A problem in the migrations that a person should review.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Finding {
     /// The stable name of the rule.
     pub id: String,
     pub level: Level,
-    /// The file, as seen from the project.
+    /// The file, relative to the project.
     pub file: String,
     /// Counted from 1.
     pub line: usize,
     /// Counted from 1, in characters.
     pub column: usize,
-    /// What is found.
+    /// What was found.
     pub sentence: String,
     /// Why that matters.
     pub why: String,
@@ -347,9 +347,9 @@ pub struct Finding {
 #[schemars(deny_unknown_fields)]
 pub struct Timings {
     pub total_ms: f64,
-    /// Until drizzle's config was known.
+    /// Until drizzle's config was read.
     pub config_ms: Option<f64>,
-    /// For our own look at the database before drizzle-kit's.
+    /// For drizzle-pilot's inspection of the database before drizzle-kit connects.
     pub preflight_ms: Option<f64>,
 }
 
@@ -425,9 +425,9 @@ impl Report {
         }
         if let Some(Counted { at, locked }) = &self.counted {
             let until = if *locked {
-                "under locks that were held to the commit"
+                "under locks that were held until the commit"
             } else {
-                "rows that commit later are not seen"
+                "rows that commit later are not counted"
             };
             line("counted", &format!("{at}; {until}"));
         }
@@ -440,10 +440,7 @@ impl Migrations {
     fn tell(&self, all: bool, line: &mut impl FnMut(&str, &str)) {
         let counted = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         line("folder", &format!("{}, {}", self.folder, counted(self.entries.len(), "migration", "migrations")));
-        line(
-            "history",
-            &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }),
-        );
+        line("table", &format!("{}{}", self.table, if self.table_exists { "" } else { ", which does not exist yet" }));
         for Migration { tag, when, state, note, applied_now } in &self.entries {
             if !all && state == "applied" && !applied_now {
                 continue;
@@ -457,7 +454,7 @@ impl Migrations {
             let hash: String = hash.chars().take(12).collect();
             line(
                 "unknown",
-                &format!("{created_at}  row {id} of the history{name}   (no migration here has its hash {hash}…)"),
+                &format!("{created_at}  row {id} of the table{name}   (no migration here has its hash {hash}…)"),
             );
         }
         for difference in self.differences.iter().flatten() {

@@ -34,7 +34,7 @@ fn within(policy: &Policy) -> Vec<String> {
         if let HazardKey::Class(class) = key
             && class.kinds().all(|kind| policy.hazards.contains_key(&HazardKey::Kind(kind)))
         {
-            all.push(format!("{} has no effect: each of its kinds has a line of its own", line.rule));
+            all.push(format!("{} has no effect: each of its kinds has its own line", line.rule));
         }
         if let HazardRule::Limit { only: Some(only), .. } = &line.value {
             all.extend(
@@ -62,7 +62,7 @@ fn within(policy: &Policy) -> Vec<String> {
         for (idx, rule) in rules.iter().enumerate() {
             if let Some(first) = rules[..idx].iter().find(|first| first.question.as_str() == rule.question.as_str()) {
                 all.push(format!(
-                    "{} asks for what {} asks for: where they differ, the run stops",
+                    "{} matches the same question as {}: if their answers differ, the run stops",
                     rule.rule, first.rule
                 ));
             }
@@ -89,7 +89,7 @@ fn guarded(name: &str, profile: &Profile) -> Vec<String> {
     let policy = &profile.policy;
     let mut all = Vec::new();
     if let Some(commands) = policy.guard.commands.as_ref().filter(|commands| commands.value.is_empty()) {
-        all.push(format!("{} lets no command run", commands.rule));
+        all.push(format!("{} allows no command", commands.rule));
     }
     let Some(refuse) = &policy.guard.refuse_env else { return all };
     // What stands outside of the profile does not reach the commands that it names.
@@ -113,7 +113,7 @@ fn guarded(name: &str, profile: &Profile) -> Vec<String> {
                 line.rule
             )),
             None => all.push(format!(
-                "profile {name} applies under {}, where {} refuses every command that changes a database: name those that may run under `commands`",
+                "profile {name} applies under {}, where {} refuses every command that changes a database: list the allowed ones under `commands`",
                 line.value, line.rule
             )),
         }
@@ -138,7 +138,7 @@ fn emptied(name: &str, profile: &Profile) -> Vec<String> {
         }
     }
     if policy.guard.hosts.is_empty() {
-        all.push(format!("profile {name} names reset, and guard.hosts names no host that it may touch"));
+        all.push(format!("profile {name} names reset, but guard.hosts names no host"));
     }
     let hosts = profile.hosts.iter().filter_map(host::Pattern::exact);
     let missing = hosts
@@ -154,7 +154,7 @@ fn emptied(name: &str, profile: &Profile) -> Vec<String> {
         Some(Then::Nothing) | None => return all,
     };
     if !names(then) {
-        all.push(format!("profile {name} names reset, and not {then}, which reset.then has follow it"));
+        all.push(format!("profile {name} names reset, but not {then}, which reset.then runs after it"));
     }
     all
 }
@@ -177,7 +177,7 @@ fn at_once(policies: &Policies) -> Vec<String> {
             let shared: Vec<String> = variables.chain(hosts).collect();
             if !shared.is_empty() {
                 all.push(format!(
-                    "the profiles {other_name} and {name} apply at once with {}: there the run ends unless --profile says which",
+                    "the profiles {other_name} and {name} apply at the same time with {}: the run then fails unless --profile selects one",
                     shared.join(", ")
                 ));
             }
@@ -215,9 +215,9 @@ mod tests {
         check(
             &format!("[guard]\n{refuse}{profile}"),
             &["profile production applies under NODE_ENV=production, where p.toml:2 guard.refuse_env refuses every \
-               command that changes a database: name those that may run under `commands`"],
+               command that changes a database: list the allowed ones under `commands`"],
         );
-        check("[profiles.none]\ncommands = []", &["p.toml:2 profiles.none.commands lets no command run"]);
+        check("[profiles.none]\ncommands = []", &["p.toml:2 profiles.none.commands allows no command"]);
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             check(&format!("[guard]\n{guard}\n{reset}{profile}"), expected);
         };
         check("hosts = [\"db\"]", "", &[]);
-        check("", "", &["profile wipe names reset, and guard.hosts names no host that it may touch"]);
+        check("", "", &["profile wipe names reset, but guard.hosts names no host"]);
         check(
             "hosts = [\"db\"]",
             "when = { env = [\"APP_ENV=prod\"] }",
@@ -248,7 +248,7 @@ mod tests {
         check(
             "hosts = [\"db\"]",
             "reset.then = \"push\"",
-            &["profile wipe names reset, and not push, which reset.then has follow it"],
+            &["profile wipe names reset, but not push, which reset.then runs after it"],
         );
     }
 
@@ -258,7 +258,7 @@ mod tests {
             "[profiles.a]\nwhen = { env = [\"CI=true\"], hosts = [\"*.prod\"] }\n\
              [profiles.b]\nwhen = { env = [\"CI=1\", \"X=y\"], hosts = [\"db.prod.\"] }\n[profiles.c]",
             &[
-                "the profiles a and b apply at once with CI=1, host db.prod.: there the run ends unless --profile says which",
+                "the profiles a and b apply at the same time with CI=1, host db.prod.: the run then fails unless --profile selects one",
             ],
         );
         check("[profiles.a]\nwhen.env = [\"CI=true\"]\n[profiles.b]\nwhen.env = [\"CI=false\"]", &[]);
@@ -278,11 +278,13 @@ mod tests {
         );
         check(
             "[hazards]\nunclassified = \"refuse\"\n[[prompts]]\nquestion = 'a'\ndecline = true\n[[prompts]]\nquestion = 'a'\nchoose = 'b'",
-            &["p.toml:6 prompts[1] asks for what p.toml:3 prompts[0] asks for: where they differ, the run stops"],
+            &[
+                "p.toml:6 prompts[1] matches the same question as p.toml:3 prompts[0]: if their answers differ, the run stops",
+            ],
         );
         check(
             "[hazards]\nblocking = \"refuse\"\nbuild_index = \"approve\"\nrewrite_table = \"approve\"\nrebuild_table = \"approve\"",
-            &["p.toml:2 hazards.blocking has no effect: each of its kinds has a line of its own"],
+            &["p.toml:2 hazards.blocking has no effect: each of its kinds has its own line"],
         );
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn rename(policy: &Policy, section: Section, name: &str, from: &[Stri
     };
     let not_used = unused_renames(policy, section, &question.readings[0], &candidates, &decision, &scope);
     let asked = match candidates.as_slice() {
-        [] => format!("is the {} {new} new, with nothing gone?", section.singular()),
+        [] => format!("is the {} {new} new, while nothing disappeared?", section.singular()),
         gone => format!("is the {} {new} new, or was it {}?", section.singular(), gone.join(" or ")),
     };
     Ok(Explanation { question: asked, answer: Answer::of(decision, name_choice), not_used })
@@ -182,11 +182,11 @@ fn suspicious(policy: &Policy) -> Vec<String> {
                 let kinds = class.kinds().filter_map(|kind| policy.hazards.get(&HazardKey::Kind(kind)));
                 let shadowing: Vec<_> = kinds.filter(|kind| kind.layer != line.layer).collect();
                 warnings.extend(shadowing.iter().map(|kind| {
-                    format!("{} does not reach what {} says: a kind's own line wins", line.rule, kind.rule)
+                    format!("{} does not apply to {}: a kind's own line takes precedence", line.rule, kind.rule)
                 }));
             }
             HazardKey::Kind(Hazard::Unclassified) if matches!(line.value, HazardRule::Approve) => {
-                warnings.push(format!("{} lets statements through that are not understood", line.rule));
+                warnings.push(format!("{} allows statements that drizzle-pilot does not understand", line.rule));
             }
             HazardKey::Kind(_) => {}
         }
@@ -194,7 +194,7 @@ fn suspicious(policy: &Policy) -> Vec<String> {
     warnings.extend(without_transaction(policy));
     for rule in policy.prompts.rules.iter().filter(|_| policy.prompts.layer == policy.profile) {
         if rule.question.is_match("") {
-            warnings.push(format!("{} matches every question, or one without text", rule.rule));
+            warnings.push(format!("{} matches every question, or an empty one", rule.rule));
         }
     }
     warnings
@@ -277,7 +277,8 @@ fn unused_renames(
         match rule.applies(reading, scope) {
             Applies::To(_) | Applies::Perhaps => renamed = true,
             Applies::No if reading.new.contains(&rule.new) => {
-                let among = if candidates.is_empty() { "nothing is gone" } else { "that is not among the old names" };
+                let among =
+                    if candidates.is_empty() { "nothing disappeared" } else { "that is not one of the old names" };
                 unused.push(format!("{}: renames it from {}, but {among}", rule.rule, rule.old));
             }
             Applies::No if reading.old.iter().flatten().any(|old| *old == rule.old) => {
@@ -293,7 +294,11 @@ fn unused_renames(
         if !matches {
             n_others += 1;
         } else if renamed {
-            unused.push(format!("{}: {} matches, but a rename rule comes first", pattern.rule, pattern.value.text()));
+            unused.push(format!(
+                "{}: {} matches, but a rename rule takes precedence",
+                pattern.rule,
+                pattern.value.text()
+            ));
         } else if !applied(&pattern.rule) {
             unused.push(format!("{}: {} matches too", pattern.rule, pattern.value.text()));
         }
@@ -309,14 +314,14 @@ fn unused_hazards(policy: &Policy, hazard: Hazard, accept_data_loss: bool) -> Ve
     let mut unused = Vec::new();
     let line = |key: HazardKey| policy.hazards.get(&key);
     if let (Some(_), Some(class)) = (line(HazardKey::Kind(hazard)), line(HazardKey::Class(hazard.class()))) {
-        unused.push(format!("{}: the kind's own line wins", class.rule));
+        unused.push(format!("{}: the kind's own line takes precedence", class.rule));
     }
     if policy.hazard_line(hazard).is_some() {
         let word = if hazard.class().refused_by_default() { "refuse" } else { "approve" };
         unused.push(format!("the default of {} is {word}", hazard.class()));
     }
     let of_no_use = match policy.bans_accepting_data_loss() {
-        _ if accept_data_loss && hazard.class() != Class::DataLoss => Some("it approves data loss only".to_owned()),
+        _ if accept_data_loss && hazard.class() != Class::DataLoss => Some("it only approves data loss".to_owned()),
         Some(rule) => Some(format!("banned by {rule}")),
         None => None,
     };

@@ -1,4 +1,4 @@
-//! Refuses to migrate where folder and history do not fit together, unless the policy allows it. Pure.
+//! Refuses to migrate where the folder contradicts the migrations table, unless the policy allows it. Pure.
 
 use crate::policy::allow::Allow;
 use crate::policy::decide::Refusal;
@@ -10,7 +10,7 @@ pub(crate) fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<R
     if allowed {
         return None;
     }
-    let allow = Allow::of(policy.source(), "to migrate all the same", |draft| {
+    let allow = Allow::of(policy.source(), "to migrate anyway", |draft| {
         // A line of the profile wins over those that all share.
         match policy.profile() {
             Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "approve"),

@@ -26,7 +26,7 @@ impl Shape {
         let parts = self.complete(text, split(text)?)?;
         if let Some(part) = parts.iter().find(|part| part.is_glob()) {
             return Err(format!(
-                "`{text}` is a pattern where one name is needed; if the name has such characters, write \"{}\"",
+                "`{text}` is a pattern, but one name is needed; if the name has such characters, write \"{}\"",
                 part.text
             ));
         }
@@ -62,14 +62,14 @@ impl Shape {
         if parts.len() + 1 == n_parts && n_parts > 1 {
             if n_parts == 3 && parts[0].text == PUBLIC {
                 return Err(format!(
-                    "`{text}` would be `{}` of a table called public; write the table too, as in `public.{}.*`",
+                    "`{text}` would be `{}` of a table named public; write the table too, as in `public.{}.*`",
                     parts[1].text, parts[1].text
                 ));
             }
             parts.insert(0, Part { text: PUBLIC.to_owned(), quoted: true });
         }
         if parts.len() != n_parts {
-            return Err(format!("`{text}` has {} parts where a name has the form {form}", parts.len()));
+            return Err(format!("`{text}` has {} parts, but a name has the form {form}", parts.len()));
         }
         Ok(parts)
     }
@@ -229,7 +229,7 @@ mod tests {
         use Shape::*;
         let cases = [
             (Global, "app", "app"),
-            (Global, "a.b", "error: `a.b` has 2 parts where a name has the form one part"),
+            (Global, "a.b", "error: `a.b` has 2 parts, but a name has the form one part"),
             (InSchema, "users", "public.users"),
             (InSchema, "auth.users", "auth.users"),
             (InSchema, "\"we.ird\"", "public.\"we.ird\""),
@@ -241,14 +241,14 @@ mod tests {
             (
                 InTable,
                 "public.users",
-                "error: `public.users` would be `users` of a table called public; \
+                "error: `public.users` would be `users` of a table named public; \
                  write the table too, as in `public.users.*`",
             ),
             (InTable, "public.public.users", "public.public.users"),
             (
                 InTable,
                 "id",
-                "error: `id` has 1 parts where a name has the form schema.table.name, or table.name in public",
+                "error: `id` has 1 parts, but a name has the form schema.table.name, or table.name in public",
             ),
             (Policy, "own_rows", "own_rows"),
             (Policy, "users.own_rows", "public.users.own_rows"),
@@ -261,7 +261,7 @@ mod tests {
             (
                 InSchema,
                 "audit_*",
-                "error: `audit_*` is a pattern where one name is needed; \
+                "error: `audit_*` is a pattern, but one name is needed; \
                  if the name has such characters, write \"audit_*\"",
             ),
             (InSchema, "\"audit_*\"", "public.\"audit_*\""),

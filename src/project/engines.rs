@@ -33,7 +33,7 @@ pub fn not_postgres(command: CommandName, drizzle: &Drizzle) -> Verdict {
     let instead = match command {
         CommandName::Migrate => "drizzle-pilot run -- migrate".to_owned(),
         CommandName::Status | CommandName::Sync => {
-            "drizzle-pilot check, which reads the folder, and drizzle-pilot run -- migrate, which applies what is new"
+            "drizzle-pilot check, which reads the folder, and drizzle-pilot run -- migrate, which applies new migrations"
                 .to_owned()
         }
         CommandName::Check => "drizzle-pilot check without --database, which reads the folder".to_owned(),
@@ -48,7 +48,7 @@ pub fn not_postgres(command: CommandName, drizzle: &Drizzle) -> Verdict {
         }
         _ => "drizzle-pilot plan and drizzle-pilot push".to_owned(),
     };
-    let summary = format!("{command} is for PostgreSQL, and {} is for {}", drizzle.name(), name(config));
+    let summary = format!("{command} is for PostgreSQL, but {} is for {}", drizzle.name(), name(config));
     Verdict::nothing(Exit::Config, summary).hint(format!("for {}: {instead}", short(config)))
 }
 
@@ -70,8 +70,9 @@ pub fn known(config: &Config, version: Option<&Version>) -> Result<(), Verdict> 
     {
         let (major, minor) = since;
         let summary = format!("drizzle-kit {version} does not know the dialect {dialect}");
-        return Err(Verdict::nothing(Exit::Config, summary)
-            .hint(format!("update drizzle-kit: {major}.{minor} is the first that does")));
+        return Err(
+            Verdict::nothing(Exit::Config, summary).hint(format!("update drizzle-kit to {major}.{minor} or later"))
+        );
     }
     if DIALECTS.contains(&dialect) {
         return Ok(());
@@ -80,8 +81,7 @@ pub fn known(config: &Config, version: Option<&Version>) -> Result<(), Verdict> 
         Some(dialect) => format!("drizzle's config has the dialect {dialect}, which is not supported"),
         None => "drizzle's config names no dialect".to_owned(),
     };
-    Err(Verdict::nothing(Exit::Config, summary)
-        .hint(format!("write one of these as `dialect`: {}", DIALECTS.join(", "))))
+    Err(Verdict::nothing(Exit::Config, summary).hint(format!("set `dialect` to one of: {}", DIALECTS.join(", "))))
 }
 
 /// Looks whether drizzle-kit's push can come to its end on a server of libSQL.
@@ -93,12 +93,11 @@ pub fn commits_in_vain(dialect: Option<Dialect>, version: Option<&Version>) -> R
     match version.filter(|version| (first..mended).contains(version) && dialect == Some(Dialect::Sqlite)) {
         Some(version) => {
             let summary = format!(
-                "drizzle-kit {version} puts BEGIN and COMMIT around what it pushes with the dialect sqlite, and on a server of libSQL \
-                 each is a session of its own: the statements would run, and the push fail after them"
+                "drizzle-kit {version} wraps a push with the dialect sqlite in BEGIN and COMMIT, and a libSQL server runs each \
+                 statement in a separate session: the statements would run, and the push would fail after them"
             );
-            Err(Verdict::nothing(Exit::Config, summary).hint(
-                "write dialect: 'turso' in drizzle's config, or update drizzle-kit: 0.30.6 is the first that does not",
-            ))
+            Err(Verdict::nothing(Exit::Config, summary)
+                .hint("write dialect: 'turso' in drizzle's config, or update drizzle-kit to 0.30.6 or later"))
         }
         None => Ok(()),
     }
@@ -107,7 +106,7 @@ pub fn commits_in_vain(dialect: Option<Dialect>, version: Option<&Version>) -> R
 /// Says why drizzle-kit is not let at a database by a driver that nothing holds.
 pub fn not_held(unheld: &Unheld) -> Verdict {
     let Unheld { name, why, instead } = unheld;
-    Verdict::nothing(Exit::Config, format!("what drizzle-kit sends through {name} cannot be held: {why}"))
+    Verdict::nothing(Exit::Config, format!("queries that drizzle-kit sends through {name} cannot be held: {why}"))
         .hint(*instead)
 }
 
@@ -123,6 +122,6 @@ pub fn other(drizzle: &Drizzle) -> Result<Option<String>, Verdict> {
     let by = client.map(|client| format!(" by {client}")).unwrap_or_default();
     Ok(match engine {
         None | Some(engine::Engine::Postgres) => None,
-        Some(_) => Some(format!("{}{by}; push, plan and generate work, and run -- migrate", name(config))),
+        Some(_) => Some(format!("{}{by}; push, plan, generate and run -- migrate work", name(config))),
     })
 }

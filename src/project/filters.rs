@@ -124,7 +124,7 @@ pub fn said(left_out: &[String]) -> Option<String> {
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     (!left_out.is_empty()).then(|| {
         format!(
-            "not compared, because by drizzle's config it belongs to no part of this project (schemaFilter, tablesFilter, migrations): {}{more}",
+            "not compared, because drizzle's config excludes it from this project (schemaFilter, tablesFilter, migrations): {}{more}",
             first.join(", ")
         )
     })

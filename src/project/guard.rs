@@ -83,16 +83,16 @@ pub fn allows(policy: &Policy, commands: &[CommandName], changes_database: bool,
     let banned = commands.iter().find_map(|command| Some((command, policy.bans_command(command.as_str())?)));
     if let Some((command, Ban { profile, rule })) = banned {
         let hint = if policy.profile() == Some(profile) {
-            "use one of the commands that the profile names, or change its `commands`"
+            "use one of the commands that the profile allows, or change its `commands`"
         } else {
-            "this environment or host calls for that profile, and --profile is no way around what it bans; run it elsewhere, or change its `when` or its `commands`"
+            "this environment or host selects that profile, and --profile does not lift its bans; run it elsewhere, or change its `when` or its `commands`"
         };
         return Err(guarded(&format!("the profile {profile} does not allow `{command}`"), Some(rule)).hint(hint));
     }
     let banned = policy.bans_environment(env);
     if let (true, Some((rule, variable)), Some(command)) = (changes_database, banned, commands.first()) {
         return Err(guarded(&format!("`{command}` does not run under {variable}"), Some(rule))
-            .hint("run it where that variable is not set; or name it among the `commands` of a profile that applies here, in a reviewed line"));
+            .hint("run it where that variable is not set, or add it to the `commands` of a profile that applies here, in a reviewed commit"));
     }
     Ok(())
 }

@@ -53,9 +53,9 @@ pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
 fn is_known(kit: &Kit) -> Result<(), Verdict> {
     let Some(version) = &kit.version else { return Ok(()) };
     if version.major >= TOO_NEW {
-        let summary = format!("drizzle-kit {version} is not supported: this version drives 0.20 to 0.31");
+        let summary = format!("drizzle-kit {version} is not supported: this version supports 0.20 to 0.31");
         return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
-            "its 1.0 line asks and answers in another way; keep drizzle-kit below 1.0, or run it by itself until it is supported",
+            "drizzle-kit 1.0 has other prompts; keep drizzle-kit below 1.0, or run it without drizzle-pilot until it is supported",
         ));
     }
     Ok(())
@@ -74,7 +74,7 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     let KitRun { hello, ending, seen, .. } = started.drive(shared, &mut Reader::default())?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
-        let summary = format!("stopped by {} while drizzle-kit was tried", signal_name(signal));
+        let summary = format!("stopped by {} while drizzle-kit was being tested", signal_name(signal));
         return Err(Verdict::nothing(Exit::Signal(signal), summary));
     }
     if let Some(hello) = hello {
@@ -82,13 +82,13 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     }
     let unproved = |exit, summary: String| Verdict::nothing(exit, summary).hint(NEEDS_HOOK);
     Err(match ending {
-        Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not tell its version in time".to_owned()),
+        Ending::TimedOut { .. } => unproved(Exit::Timeout, "drizzle-kit did not print its version in time".to_owned()),
         Ending::Held(Held::Runner(reason)) => unproved(Exit::CannotRun, reason),
         _ => {
             let said = seen.last_text.lines.iter().rev().find(|line| !line.is_empty());
-            let said = said.map(|line| format!(" (it says: {line})")).unwrap_or_default();
+            let said = said.map(|line| format!(" (output: {line})")).unwrap_or_default();
             let summary = format!(
-                "{} starts something that does not load the hook, so that nothing would hold what drizzle-kit sends{said}",
+                "{} starts a program that does not load the hook, so drizzle-pilot could not hold what drizzle-kit sends{said}",
                 kit.path.display()
             );
             unproved(Exit::CannotRun, summary)
@@ -133,7 +133,7 @@ impl Started {
 /// Says why the hook and we have no pipes to speak through.
 pub fn no_hook_channel(error: &std::io::Error) -> Verdict {
     Verdict::nothing(Exit::Failed, format!("making a temporary directory: {error}"))
-        .hint("set TMPDIR to a folder that can be written")
+        .hint("set TMPDIR to a writable folder")
 }
 
 /// Says why drizzle-kit was not started.

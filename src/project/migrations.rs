@@ -1,4 +1,4 @@
-//! What `status`, `migrate`, `sync` and `check` have in common: the folder, the database, and the history between them.
+//! What `status`, `migrate`, `sync` and `check` have in common: the folder, the database, and its migrations table.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use crate::project::{folder, unseen};
 pub struct MigrationsContext {
     pub place: Place,
     pub folder: Folder,
-    /// The table of the history.
+    /// The migrations table.
     pub table: Relation,
     /// As the user would write it.
     pub shown_folder: String,
@@ -78,7 +78,7 @@ impl MigrationsContext {
         Path::new(&self.shown_folder).join(format!("{tag}.sql"))
     }
 
-    /// Reads the history.
+    /// Reads the migrations table.
     ///
     /// # Errors
     /// With the verdict, where the database cannot be asked.
@@ -97,12 +97,12 @@ impl MigrationsContext {
         Filters::of(self.place.drizzle.as_ref())
     }
 
-    /// Compares the folder with the history.
+    /// Compares the folder with the migrations table.
     pub fn status(&self, migrations_table: &MigrationsTable) -> Status<'_> {
         state::compare(&self.folder, self.journal(), &records(migrations_table))
     }
 
-    /// Returns what a report says of the folder and the history.
+    /// Returns what a report says of the folder and the migrations table.
     pub fn reported(&self, migrations_table: &MigrationsTable, status: &Status) -> report::Migrations {
         let entries = status.migrations.iter().map(|migration| report::Migration {
             tag: migration.entry.tag.clone(),
@@ -127,18 +127,18 @@ impl MigrationsContext {
     }
 }
 
-/// Returns the rows of a history as they are compared.
+/// Returns the rows of a migrations table as they are compared.
 pub fn records(migrations_table: &MigrationsTable) -> Vec<state::Record> {
     let record =
         |record: &migrations_table::Record| state::Record { hash: record.hash.clone(), created_at: record.created_at };
     migrations_table.records().iter().map(record).collect()
 }
 
-/// Says in a sentence that a database has tables and no history.
+/// Says in a sentence that a database has tables and no recorded migrations.
 pub fn unrecorded(migrations_table: &MigrationsTable) -> Option<String> {
     let n = migrations_table.n_tables;
     let tables = if n == 1 { "table" } else { "tables" };
     migrations_table
         .is_unrecorded()
-        .then(|| format!("the database has {n} {tables} and no history: perhaps a push built it; drizzle-pilot sync --dry-run shows whether its history can be written"))
+        .then(|| format!("the database has {n} {tables} and no recorded migrations: perhaps a push built it; drizzle-pilot sync --dry-run shows whether they can be marked as applied"))
 }

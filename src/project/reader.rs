@@ -30,15 +30,15 @@ impl Supervisor for Reader {
     }
 
     fn ask(&mut self, _: &Prompt) -> Answer {
-        Answer::Unclear("drizzle-kit asked before its config was seen".to_owned())
+        Answer::Unclear("drizzle-kit asked before drizzle-pilot saw its config".to_owned())
     }
 
     fn session(&mut self, _: &KitSession) -> Result<(), Held> {
-        Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned()))
+        Err(Held::Runner("drizzle-kit connected before drizzle-pilot saw its config".to_owned()))
     }
 
     fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
-        Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()))
+        Err(Held::Runner("drizzle-kit sent a query before drizzle-pilot saw its config".to_owned()))
     }
 
     fn is_executing(&mut self, _: bool) -> bool {

@@ -38,8 +38,8 @@ pub fn run(
     let path = path(cwd);
     let (program, args) = line.words.split_first().expect("a command line has a program");
     let found = which::which_in(program, Some(&path), cwd).map_err(|_| {
-        Verdict::nothing(Exit::Failed, format!("`{}`: there is no program {program}", line.text))
-            .hint("the project's node_modules/.bin comes first, then the PATH")
+        Verdict::nothing(Exit::Failed, format!("`{}`: program {program} not found", line.text))
+            .hint("the project's node_modules/.bin is searched first, then the PATH")
     })?;
     let not_run =
         |error: io::Error| Verdict::nothing(Exit::Failed, format!("`{}` could not be run: {error}", line.text));
@@ -90,7 +90,7 @@ pub fn run(
             Err(Verdict::nothing(Exit::Signal(signal), summary))
         }
         (Woken::Late, _) => {
-            Err(Verdict::nothing(Exit::Timeout, format!("`{}` did not end in the time of the run", line.text))
+            Err(Verdict::nothing(Exit::Timeout, format!("`{}` did not end within the deadline of the run", line.text))
                 .hint("--timeout sets the time for all steps together"))
         }
         (Woken::Ready, Some(status)) if status.success() => Ok(()),

@@ -61,7 +61,7 @@ pub fn manager(cwd: &Path) -> Manager {
 pub fn read<'a>(path: &Path, text: &'a str) -> Result<PackageJson<'a>, Verdict> {
     PackageJson::read(text).map_err(|broken| {
         Verdict::nothing(Exit::Config, format!("{}:{broken}", path.display()))
-            .hint("correct it first: npm reads it no better")
+            .hint("correct it first: npm cannot read it either")
     })
 }
 
@@ -69,9 +69,9 @@ fn no_package(cwd: &Path) -> Verdict {
     let verdict = Verdict::nothing(Exit::Config, format!("there is no package.json in {}", cwd.display()));
     match cwd.ancestors().skip(1).find(|folder| folder.join("package.json").is_file()) {
         Some(folder) => {
-            verdict.hint(format!("the package above is meant? drizzle-pilot init --cwd {}", folder.display()))
+            verdict.hint(format!("did you mean the package above? drizzle-pilot init --cwd {}", folder.display()))
         }
-        None => verdict.hint("name the project with --cwd, or make one: npm init -y"),
+        None => verdict.hint("specify the project with --cwd, or create one: npm init -y"),
     }
 }
 
@@ -113,10 +113,10 @@ fn managed(folders: &[&Path], package: &PackageJson<'_>) -> Result<(Manager, Str
         if let Some((other, _)) = nearest.iter().find(|(_, other)| other != whose) {
             return Err(Verdict::nothing(
                 Exit::Config,
-                format!("there are {file} and {other}: who manages this project?"),
+                format!("there are {file} and {other}: the package manager is unclear"),
             )
             .hint(
-                "remove the one that is not used, or say it in package.json, as in \"packageManager\": \"pnpm@10.0.0\"",
+                "remove the one that is not used, or set it in package.json, as in \"packageManager\": \"pnpm@10.0.0\"",
             ));
         }
         let manager = named(whose, "").expect("the table has known managers alone");
@@ -128,9 +128,9 @@ fn managed(folders: &[&Path], package: &PackageJson<'_>) -> Result<(Manager, Str
     let agent = std::env::var("npm_config_user_agent").unwrap_or_default();
     let agent = agent.split('/').next().unwrap_or_default();
     if let Some(manager) = named(agent, "") {
-        return Ok((manager, "it started this".to_owned(), false));
+        return Ok((manager, "it started this command".to_owned(), false));
     }
-    Ok((Manager::Npm, "no lock file says otherwise".to_owned(), false))
+    Ok((Manager::Npm, "there is no lock file".to_owned(), false))
 }
 
 /// Returns the drizzle configs of a folder: files called `drizzle.config.ts`, `drizzle-auth.config.ts`, `drizzle.config.dev.ts`.
@@ -202,7 +202,7 @@ mod tests {
         let says = ("package.json", r#"{ "packageManager": "pnpm@10.1.0" }"#);
         check(&[says, ("yarn.lock", "")], "", "pnpm (packageManager is pnpm@10.1.0), no lock");
         let two = [package, ("package-lock.json", ""), ("pnpm-lock.yaml", "")];
-        check(&two, "", "there are package-lock.json and pnpm-lock.yaml: who manages this project?");
+        check(&two, "", "there are package-lock.json and pnpm-lock.yaml: the package manager is unclear");
         let app = ("packages/app/package.json", "{}");
         let workspace = [package, app, ("pnpm-workspace.yaml", ""), ("pnpm-lock.yaml", "")];
         check(&workspace, "packages/app", "pnpm (pnpm-lock.yaml), workspace");

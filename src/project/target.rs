@@ -81,8 +81,8 @@ pub fn settle(
                 && let Ok(other) = read_url(&other, driver, DATABASE_URL, &env)
                 && other.address() != dsn.address()
             {
-                let summary = format!("{DATABASE_URL} names {other}, and {} names {dsn}", drizzle.name());
-                return Err(Verdict::nothing(Exit::Config, summary).hint("say which one is meant with --url"));
+                let summary = format!("{DATABASE_URL} names {other}, but {} names {dsn}", drizzle.name());
+                return Err(Verdict::nothing(Exit::Config, summary).hint("specify the database with --url"));
             }
             (dsn, drizzle.name())
         }
@@ -117,7 +117,7 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
         [(file, url), others @ ..] => {
             if let Some((other, _)) = others.iter().find(|(_, other)| other != url) {
                 let summary = format!("{file} and {other} name different databases as {DATABASE_URL}");
-                return Err(Verdict::nothing(Exit::Config, summary).hint("say which one is meant with --url"));
+                return Err(Verdict::nothing(Exit::Config, summary).hint("specify the database with --url"));
             }
             return Ok((read_url(url, Driver::Pg, file, env)?, format!("{DATABASE_URL} in {file}")));
         }
@@ -125,8 +125,8 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     match ["PGHOST", "PGDATABASE"].into_iter().find(|name| env(name).is_some_and(|value| !value.is_empty())) {
         Some(name) => Ok((Dsn::from_env(env).map_err(|error| wrong(name, &error))?, name.to_owned())),
         None => {
-            let summary = format!("no database is named: there is no drizzle config and no {DATABASE_URL}");
-            Err(Verdict::nothing(Exit::Config, summary).hint("give --url, or name the project with --cwd or --config"))
+            let summary = format!("no database is specified: there is no drizzle config and no {DATABASE_URL}");
+            Err(Verdict::nothing(Exit::Config, summary).hint("specify --url, or the project with --cwd or --config"))
         }
     }
 }
@@ -134,7 +134,8 @@ fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
 /// Reads `DATABASE_URL` of a `.env` file, as node's dotenv does; none where there is no such file or line.
 fn url_in_file(file: &Path) -> Result<Option<String>, Verdict> {
     let bytes = files::read_if_there(file, files::SETTINGS).map_err(|error| {
-        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display())).hint("correct it, or give --url")
+        Verdict::nothing(Exit::Config, format!("reading {}: {error}", file.display()))
+            .hint("correct it, or specify --url")
     })?;
     let variables = bytes.map(|bytes| dotenv::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
     Ok(variables.get(DATABASE_URL).filter(|url| !url.is_empty()).cloned())
@@ -148,7 +149,7 @@ fn read_url(url: &str, driver: Driver, named_by: &str, env: Env) -> Result<Dsn, 
     let credentials = serde_json::json!({ "url": url });
     match Dsn::as_read_by(driver, "postgresql", &credentials, env) {
         Some(dsn) => dsn.map_err(|error| wrong(named_by, &error)),
-        None => Err(Verdict::nothing(Exit::Config, format!("{named_by} is no URL of PostgreSQL"))),
+        None => Err(Verdict::nothing(Exit::Config, format!("{named_by} is not a PostgreSQL URL"))),
     }
 }
 
@@ -210,7 +211,7 @@ mod tests {
         check(&[env_file], &variables, "db:5432/variable as app by DATABASE_URL");
         check(&[env_file], &variables[1..], "db:5432/file as app by DATABASE_URL in .env");
         check(&[], &variables[1..], "elsewhere:5432/app as app by PGHOST");
-        check(&[], &variables[2..], "no database is named: there is no drizzle config and no DATABASE_URL");
+        check(&[], &variables[2..], "no database is specified: there is no drizzle config and no DATABASE_URL");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Says how a database differs from what its migrations make: they are run in a database of their own, and the schemas
 //! compared.
 //!
-//! drizzle-kit is not asked to build it. It would run the history in one transaction, which not every history survives,
+//! drizzle-kit is not asked to build it. It would run all migrations in one transaction, which not every folder survives,
 //! and it would need a config of its own; the same queries in the same order make the same schema.
 
 use std::path::PathBuf;
@@ -40,15 +40,15 @@ impl Compared {
         let Renamed { statements, n_others } = &self.renamed;
         let why = match n_others {
             0 => {
-                "only names differ, as after a table was renamed; these statements give them the names that the migrations make:"
+                "only names differ, as after renaming a table; these statements change them to the names in the migrations:"
             }
-            _ => "some of that are names alone; these statements give them the names that the migrations make:",
+            _ => "some differences are only names; these statements change them to the names in the migrations:",
         };
         (!statements.is_empty()).then(|| (why, statements.join("\n")))
     }
 }
 
-/// Returns the migrations that a database ought to be made of: those of its history; all of them, where it has none.
+/// Returns the migrations that a database ought to be made of: those in its migrations table; all of them, where that has none.
 pub fn made_of<'a>(status: &Status<'a>, migrations_table: &MigrationsTable) -> Vec<Migration<'a>> {
     let is_recorded = |migration: &&Migration| match migration.state {
         State::Applied | State::Edited | State::Repeated => true,
@@ -113,7 +113,7 @@ fn not_built(
                 ..of_fault(fault, Some(&query.text.trim().to_owned()))
             };
             let verdict = Verdict::nothing(Exit::Failed, summary).because(cause);
-            verdict.hint("a database that was built by them cannot be told from one that was not: correct the migration first, or what it needs beside the migrations (roles, settings)")
+            verdict.hint("correct the migration first, or create what it needs (roles, settings): until it runs, the database cannot be compared with the migrations")
         }
     }
 }
@@ -123,8 +123,7 @@ fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdic
     let query = &all[leaves.query_idx];
     let at = query.place_of(leaves.at);
     let file = context.file(query.file.tag()).display().to_string();
-    let summary =
-        format!("{file}:{}: the migrations cannot be compared in a database beside this one: {}", at.line, leaves.why);
+    let summary = format!("{file}:{}: the migrations cannot be run in a scratch database: {}", at.line, leaves.why);
     let cause = Error {
         message: leaves.why.clone(),
         statement: Some(query.text.trim().to_owned()),
@@ -134,10 +133,10 @@ fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdic
     };
     let verdict = Verdict::nothing(Exit::Refused, summary).because(cause);
     verdict.hint(match leaves.role {
-        Some(_) => "create the role on the server first: where it is there, its CREATE ROLE is left out",
+        Some(_) => "create the role on the server first: its CREATE ROLE is skipped if it exists",
         None => {
-            "none of the migrations was run: what this one does would happen to the server for real. \
-             drizzle-pilot check --push compares the database with the schema files instead"
+            "no migration was run: this one would change the server itself. drizzle-pilot check \
+             --push compares the database with the schema files instead"
         }
     })
 }

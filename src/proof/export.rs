@@ -26,7 +26,7 @@ pub fn schema_sql(
     console: &mut Console,
 ) -> Result<Vec<String>, Verdict> {
     let failed =
-        |error: std::io::Error| Verdict::nothing(Exit::Failed, format!("making a folder for `generate`: {error}"));
+        |error: std::io::Error| Verdict::nothing(Exit::Failed, format!("creating a folder for `generate`: {error}"));
     let empty = tempfile::tempdir().map_err(failed)?;
     let path = empty.path().canonicalize().map_err(failed)?;
     let (verdict, _) = forgotten::generate(shared, command, cwd, &path, console);

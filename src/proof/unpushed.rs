@@ -51,7 +51,7 @@ impl Unpushed<'_> {
             Exit::Ok => Ok(Vec::new()),
             // It asks only where something differs: whether to execute that, what was renamed, or something unknown.
             Exit::Changes | Exit::Refused | Exit::UnknownPrompt if statements.is_empty() => Ok(vec![
-                "a push would change the database, and drizzle-kit has questions before: drizzle-pilot plan shows them"
+                "a push would change the database, but drizzle-kit asks questions first: drizzle-pilot plan shows them"
                     .to_owned(),
             ]),
             Exit::Changes | Exit::Refused | Exit::UnknownPrompt => {

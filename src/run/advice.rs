@@ -7,7 +7,7 @@ use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect, ObjectName};
 
 /// Returns what to do about an error of a database, or nothing where no advice is better than its own words. `migrates` says
-/// whether a history of migrations has to do with it.
+/// whether migrations have to do with it.
 pub fn advice(code: &str, text: &str, statement: Option<&str>, migrates: bool) -> Option<String> {
     let effects = statement.map(|sql| sql::read(sql, Dialect::Postgres).effects).unwrap_or_default();
     let column = effects.iter().find_map(|effect| match effect {

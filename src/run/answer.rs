@@ -170,7 +170,7 @@ fn as_planned(
     record: &mut RunRecord,
 ) -> Answer {
     let Some(choice) = plan.choice(record.answers.answered.len(), prompt) else {
-        let reason = format!("drizzle-kit asks something else: {}", prompt.headline());
+        let reason = format!("drizzle-kit asks another question: {}", prompt.headline());
         record.stop(Stop::Stale(reason.clone()));
         return Answer::Unclear(reason);
     };

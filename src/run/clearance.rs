@@ -137,8 +137,8 @@ fn is_where_the_lock_is(start: &Starting, dsn: Option<&Dsn>) -> Result<(), Verdi
     }
     let elsewhere = dsn.map_or_else(|| "no PostgreSQL server".to_owned(), ToString::to_string);
     let summary =
-        format!("drizzle-kit would connect to {elsewhere}, and this run works on {}", advisory_lock.address());
-    Err(Verdict::nothing(Exit::Config, summary).hint("make drizzle's config name the same database"))
+        format!("drizzle-kit would connect to {elsewhere}, but this run works on {}", advisory_lock.address());
+    Err(Verdict::nothing(Exit::Config, summary).hint("name the same database in drizzle's config"))
 }
 
 fn reported(config: &Config, dsn: Option<&Dsn>) -> report::Target {
@@ -167,8 +167,8 @@ fn permitted(
     let is_hidden = dsn.is_none() && target_host::of(config) == TargetHost::Hidden && start.spec.connects();
     if is_hidden && start.policies.needs_host() && profile.is_none() {
         let dialect = config.driver.as_deref().unwrap_or(config.dialect());
-        let summary = format!("profiles depend on the host, and drizzle's config ({dialect}) does not say which it is");
-        return Err(guard::guarded(&summary, None).hint("say which profile is meant with --profile"));
+        let summary = format!("profiles depend on the host, and drizzle's config ({dialect}) does not name it");
+        return Err(guard::guarded(&summary, None).hint("specify the profile with --profile"));
     }
     let host = record.report.target.as_ref().and_then(|target| target.host.clone());
     let env = |name: &str| config::variable_of(config, name);
@@ -209,13 +209,13 @@ fn refuse_what_is_not_there(start: &Starting, place: &Place, apply: Apply) -> Re
     if start.spec.asks_first() && apply == Apply::Transaction {
         return usage(
             format!("--apply transaction is for PostgreSQL over a socket, and drizzle's config is for {name}"),
-            "leave it out, or set apply = \"kit\" in the policy: drizzle-kit executes the statements one by one",
+            "omit it, or set apply = \"kit\" in the policy: drizzle-kit executes the statements one by one",
         );
     }
     if let (Locking::Take { is_asked: true, .. }, None) = (start.spec.lock, lock_wait(start, place.dialect)) {
         return usage(
             format!("--lock-timeout is for PostgreSQL and MySQL: there is no lock for {name}"),
-            "leave it out, and see to it that no two runs change the same database",
+            "omit it, and make sure that no two runs change the same database",
         );
     }
     Ok(())
@@ -239,7 +239,7 @@ fn see(start: &Starting, cleared: &Cleared, record: &RunRecord) -> Result<Option
         return Ok(None);
     }
     let Some(dsn) = &cleared.place.dsn else {
-        let summary = format!("{purpose} needs a PostgreSQL server that can be connected to");
+        let summary = format!("{purpose} needs a PostgreSQL server to connect to");
         return Err(Verdict::nothing(Exit::Usage, summary));
     };
     let seen = fingerprint::fingerprint(dsn, start.patience()).map_err(|error| start.unseen(&error))?;

@@ -63,7 +63,7 @@ pub(super) fn answer(
     }
     if cleared.sessions.are_expected && record.n_sessions == 0 {
         record.stop(Stop::Verdict(unseen_session(cleared.place.driver.as_deref().unwrap_or_default())));
-        return decline_because("allowed; nothing holds what drizzle-kit sends", record);
+        return decline_because("allowed; queries of drizzle-kit are not held", record);
     }
     match (cleared.apply, &cleared.place.dsn, &cleared.seen, recheck) {
         (Apply::Kit, _, _, recheck) => {
@@ -85,9 +85,9 @@ pub(super) fn answer(
             decline_because("allowed; the statements run in one transaction instead", record)
         }
         (Apply::Transaction, _, None, _) => {
-            Answer::Unclear("the database was not seen before its schema was read".to_owned())
+            Answer::Unclear("the database was not inspected before its schema was read".to_owned())
         }
-        (Apply::Transaction, ..) => Answer::Unclear("what is at stake could not be looked up".to_owned()),
+        (Apply::Transaction, ..) => Answer::Unclear("what is at stake could not be determined".to_owned()),
     }
 }
 
@@ -125,7 +125,7 @@ fn recounted(
         Ok(Again::Busy { by, waited }) => {
             let busy = ApplyError::Transaction(TransactionError::Busy { by, n_attempts: 1, waited });
             record.stop(Stop::Verdict(transaction::failed(&busy, &start.clock)));
-            decline_because("allowed; others write into what is at stake", record)
+            decline_because("allowed; other sessions write to the tables at stake", record)
         }
         Err(ConnectError::Interrupted { .. }) => Answer::Decline,
         Err(_) if cleared.has_lost_lock(start) => {
@@ -135,7 +135,7 @@ fn recounted(
         // What was counted cannot be counted again: nobody knows what is at stake by now.
         Err(error) => {
             record.stop(Stop::Verdict(start.unseen(&error)));
-            decline_because("allowed; what is at stake could not be counted again", record)
+            decline_because("allowed; the rows at stake could not be counted again", record)
         }
     }
 }
@@ -155,7 +155,7 @@ fn unplanned(start: &Starting, cleared: &Cleared, plan: &PlanFile, record: &RunR
     // Questions may have taken a while: the schema is looked at once more, right before consent.
     match fingerprint::fingerprint(cleared.place.dsn.as_ref()?, start.patience()) {
         Ok(seen) => plan.elsewhere(&record.address(), &seen),
-        Err(error) => Some(format!("the schema could not be looked at again: {error}")),
+        Err(error) => Some(format!("the schema could not be inspected again: {error}")),
     }
 }
 
@@ -182,10 +182,8 @@ fn unseen_session(driver: &str) -> Verdict {
     Verdict::nothing(
         Exit::Config,
         format!(
-            "no session of drizzle-kit with the database was seen, so nothing holds what it sends through {driver}"
+            "drizzle-pilot saw no database session of drizzle-kit, so it cannot hold the queries sent through {driver}"
         ),
     )
-    .hint(
-        "use a driver and a version that docs/engines.md names, or apply migrations with drizzle-pilot run -- migrate",
-    )
+    .hint("use a driver and version listed in docs/engines.md, or apply migrations with drizzle-pilot run -- migrate")
 }

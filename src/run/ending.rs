@@ -55,7 +55,7 @@ fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, databas
             Verdict::maybe(Exit::Unproven, format!("stopped {when}: {doubt}"))
         }
         KitEnding::Doubted(doubt) => {
-            let look = "run with --record FILE.cast and look at it with `drizzle-pilot replay FILE.cast`";
+            let look = "run with --record FILE.cast and inspect it with `drizzle-pilot replay FILE.cast`";
             with(Exit::UnknownPrompt, doubt.to_string()).hint(match &record.answers.would_answer {
                 Some(ways) => format!("if you know the answer, write it into the policy\n{ways}"),
                 None => look.to_owned(),
@@ -68,7 +68,7 @@ fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, databas
                 format!("drizzle-kit did not end within {}, {when}", humantime::format_duration(limits.whole))
             };
             with(Exit::Timeout, summary)
-                .hint("a lock in the database is the usual reason; --timeout and --idle-timeout set the deadlines")
+                .hint("the usual reason is a lock in the database; --timeout and --idle-timeout set the deadlines")
         }
         KitEnding::Signalled(signal) => {
             with(Exit::Signal(*signal), format!("stopped by {}, {when}", signal_name(*signal)))
@@ -76,7 +76,7 @@ fn stopped_early(ending: &KitEnding, limits: Limits, record: &RunRecord, databas
         KitEnding::Held(held) => kept(held, database, record),
         KitEnding::Flooded => {
             let exit = if database == Database::Unchanged { Exit::Failed } else { Exit::Unproven };
-            with(exit, "drizzle-kit printed more than a sane program does, and was stopped".to_owned())
+            with(exit, "drizzle-kit printed more than 64 MiB and was stopped".to_owned())
         }
         KitEnding::LockLost => unexplained("watching the lock"),
         KitEnding::Aborted | KitEnding::Finished(_) => unexplained("ending drizzle-kit"),
@@ -97,19 +97,19 @@ fn kept(held: &Held, database: Database, record: &RunRecord) -> Verdict {
         Held::Session(reason) => (
             Exit::Config,
             reason,
-            "name the database in drizzle's config so that every driver reads the same: host, port, user and database, \
-             and settings by ALTER ROLE or ALTER DATABASE instead of parameters of the URL",
+            "in drizzle's config, specify host, port, user and database, which every driver reads alike, and make \
+             settings with ALTER ROLE or ALTER DATABASE instead of URL parameters",
         ),
         Held::Meaning(reason) => (
             Exit::UnknownPrompt,
             reason,
-            "take the setting back where it was made: ALTER DATABASE … RESET …, ALTER ROLE … RESET …, or the pooler that leaves \
-             start-up options out",
+            "reset the setting where it was made: ALTER DATABASE … RESET …, ALTER ROLE … RESET …, or fix the pooler that drops \
+             start-up options",
         ),
         Held::Query(reason) => (
             Exit::UnknownPrompt,
             reason,
-            "report it with a recording (--record FILE.cast): this version of drizzle-kit sends something that is not known",
+            "report it with a recording (--record FILE.cast): this version of drizzle-kit sends an unknown query",
         ),
     };
     let exit = if database == Database::Unchanged { exit } else { Exit::Partial };
@@ -144,18 +144,18 @@ fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> E
     let database = spec.left(consented, run.cleared);
     Ending::Over(match outcome::judge(&evidence) {
         Outcome::Done | Outcome::NothingToDo if is_blind => {
-            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, and the config it used was not seen")
+            Verdict::maybe(Exit::Unproven, "drizzle-kit ran, but drizzle-pilot did not see the config it used")
                 .hint(outcome::NEEDS_HOOK)
         }
         Outcome::Done => done(spec),
         Outcome::NothingToDo if matches!(spec.consent, Consent::Planned) => {
-            stale("drizzle-kit sees nothing to do any more")
+            stale("drizzle-kit finds nothing left to do")
         }
         Outcome::NothingToDo => Verdict::nothing(Exit::Ok, "no changes"),
         Outcome::Declined => return declined(spec, record, database),
         Outcome::Disobeyed => Verdict::maybe(Exit::Partial, "drizzle-kit applied changes without consent"),
         Outcome::Unproven => Verdict::maybe(Exit::Unproven, "drizzle-kit ended and showed neither success nor failure")
-            .hint("look at the database before anything else; running the same command again shows what is left to do"),
+            .hint("inspect the database first; running the same command again shows what is left to do"),
         Outcome::Failed { error, ended } => return failed(spec, record, run, error, ended),
     })
 }
@@ -168,7 +168,7 @@ fn done(spec: &RunSpec) -> Verdict {
     let summary = match spec.command {
         CommandName::Push => "changes applied".to_owned(),
         CommandName::Generate => "migration generated".to_owned(),
-        _ => format!("drizzle-kit {} did what was asked", spec.kit_command()),
+        _ => format!("drizzle-kit {} succeeded", spec.kit_command()),
     };
     Verdict { database, ..Verdict::nothing(Exit::Ok, summary) }
 }
@@ -201,7 +201,7 @@ fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
     // A refusal undoes nothing: what an earlier answer let drizzle-kit do may be done.
     Ending::Over(match database {
         Database::Unchanged => Verdict::nothing(Exit::Refused, summary),
-        _ => Verdict::maybe(Exit::Partial, format!("{summary}, after drizzle-kit may have begun")),
+        _ => Verdict::maybe(Exit::Partial, format!("{summary}, but drizzle-kit may have executed statements before")),
     })
 }
 
@@ -227,7 +227,7 @@ fn failed(spec: &RunSpec, record: &RunRecord, run: &KitRun, error: Option<KitErr
             return Ending::Over(Verdict::nothing(Exit::CannotRun, "drizzle-kit cannot be executed"));
         }
         Ended::Code(127) if not_started => {
-            return Ending::Over(Verdict::nothing(Exit::NotFound, "node or drizzle-kit is not there"));
+            return Ending::Over(Verdict::nothing(Exit::NotFound, "node or drizzle-kit was not found"));
         }
         _ => {}
     }
@@ -256,11 +256,11 @@ fn without_words(run: &KitRun, ended: Ended, exit: Exit, database: Database) -> 
     };
     let when = match (run.seen.consented, database) {
         (true, _) => "after consent",
-        (false, Database::Unchanged) => "before anything was asked to be executed",
-        (false, Database::Maybe | Database::Changed) => "and what it has done until then is not known",
+        (false, Database::Unchanged) => "before any statement was sent",
+        (false, Database::Maybe | Database::Changed) => "and what it executed before is unknown",
     };
     let is_silent = run.seen.last_text.lines.iter().all(|line| line.trim().is_empty());
-    let words = if is_silent { ", and said nothing" } else { "" };
+    let words = if is_silent { ", and printed nothing" } else { "" };
     Verdict::nothing(exit, format!("drizzle-kit failed {when} ({ended}){words}"))
 }
 
@@ -304,8 +304,8 @@ pub(super) fn unreachable(diagnosed: Verdict, otherwise: &Verdict) -> Verdict {
 
 /// Returns the verdict for a plan that does not fit any more.
 pub(super) fn stale(reason: &str) -> Verdict {
-    Verdict::nothing(Exit::StalePlan, format!("the plan does not fit any more: {reason}"))
-        .hint("plan again, look at it, and push the new plan")
+    Verdict::nothing(Exit::StalePlan, format!("the plan is stale: {reason}"))
+        .hint("plan again, review the new plan, and push it")
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ pub(super) fn refuse_force(shared: &Shared, spec: &RunSpec) -> Result<(), Verdic
     let is_force = |word: &str| word == "--force" || word.starts_with("--force=");
     let starts = shared.kit.iter().flat_map(|command| command.split_whitespace());
     if starts.chain(spec.kit_args.iter().filter_map(|arg| arg.to_str())).any(is_force) {
-        let summary = "drizzle-kit's --force takes the decision away from the policy and is not passed on";
+        let summary = "drizzle-kit's --force bypasses the policy and is not passed on";
         return Err(Verdict::nothing(Exit::Usage, summary)
-            .hint("allow what you mean under [hazards] of the policy, or approve all data loss once: drizzle-pilot push --accept-data-loss"));
+            .hint("allow what you intend under [hazards] in the policy, or approve all data loss once: drizzle-pilot push --accept-data-loss"));
     }
     Ok(())
 }
@@ -61,10 +61,9 @@ pub(super) fn config_of(shared: &Shared, spec: &RunSpec) -> Result<(Option<PathB
             continue;
         }
         if spec.connects() && ELSEWHERE.contains(&flag) {
-            let summary = format!("{flag} takes drizzle-kit away from its config file, and so from the guards");
-            return Err(
-                Verdict::nothing(Exit::Usage, summary).hint("write it into a config file, and name that with --config")
-            );
+            let summary = format!("{flag} makes drizzle-kit ignore its config file, and so bypasses the guards");
+            return Err(Verdict::nothing(Exit::Usage, summary)
+                .hint("put it into a config file, and specify that with --config"));
         }
         kit_args.push(arg.clone());
     }
@@ -81,10 +80,9 @@ pub(super) fn speaks_of_dialects(version: Option<&Version>, spec: &RunSpec) -> R
     };
     if matches!(spec.command, CommandName::Push | CommandName::Plan | CommandName::Generate) {
         let command = spec.kit_command();
-        let summary = format!("drizzle-kit {version} has no `{command}` command of this form");
-        return Err(
-            Verdict::nothing(Exit::CannotRun, summary).hint(format!("use its own: drizzle-pilot run -- {command}:pg"))
-        );
+        let summary = format!("drizzle-kit {version} does not have this form of `{command}`");
+        return Err(Verdict::nothing(Exit::CannotRun, summary)
+            .hint(format!("use its own command: drizzle-pilot run -- {command}:pg")));
     }
     Ok(())
 }

@@ -14,12 +14,15 @@ pub(super) fn end(start: &Starting, cleared: &Cleared, record: &mut RunRecord, c
     match backends::end_leftovers(dsn, &start.run_id, limits::CLEANUP) {
         Ok(ended) if ended.n_terminated > 0 => {
             let n = ended.n_terminated;
-            console
-                .warn_in(record.report, &format!("{n} statements of the stopped drizzle-kit were ended in the server"));
+            console.warn_in(
+                record.report,
+                &format!("{n} statements of the stopped drizzle-kit were terminated on the server"),
+            );
         }
         Ok(_) => {}
         Err(error) => {
-            let text = format!("whether a statement of drizzle-kit still runs in the server is not known: {error}");
+            let text =
+                format!("it is unknown whether a statement of drizzle-kit is still running on the server: {error}");
             console.warn_in(record.report, &text);
         }
     }
@@ -35,10 +38,10 @@ pub(super) fn warn(start: &Starting, cleared: &Cleared, record: &mut RunRecord, 
     };
     if is_hosted && may_run {
         let how = match engine {
-            Some(Engine::MySql) => "; SHOW PROCESSLIST lists what runs, and KILL QUERY ends it",
+            Some(Engine::MySql) => "; SHOW PROCESSLIST lists running statements, and KILL QUERY ends one",
             _ => "",
         };
-        let text = format!("whether a statement of drizzle-kit still runs in the server is not known{how}");
+        let text = format!("it is unknown whether a statement of drizzle-kit is still running on the server{how}");
         console.warn_in(record.report, &text);
     }
 }

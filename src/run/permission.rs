@@ -50,7 +50,7 @@ pub(super) fn pick(
     if let Some(named) = profile {
         for other in policies.matching(env, host).into_iter().filter(|other| other.profile != named) {
             let warning =
-                format!("profile {named} was asked for, although {} calls for {}", other.because, other.profile);
+                format!("profile {named} was requested, although {} selects {}", other.because, other.profile);
             if !report.warnings.contains(&console.clean(&warning)) {
                 console.warn_in(report, &warning);
             }
@@ -70,7 +70,7 @@ fn allows(spec: &RunSpec, policy: &Policy, env: Env) -> Result<(), Verdict> {
         && let Some(rule) = policy.bans_accepting_data_loss()
     {
         return Err(guard::guarded("--accept-data-loss is not allowed here", Some(rule))
-            .hint("name what may be lost under [hazards] instead"));
+            .hint("specify what may be lost under [hazards] instead"));
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub struct Surroundings {
 pub enum PlanError {
     #[error("reading the plan {path}")]
     Read { path: String, source: ReadError },
-    #[error("{path} is no plan of this version: {reason}")]
+    #[error("{path} is not a plan of this version: {reason}")]
     Malformed { path: String, reason: String },
     #[error("the plan {path} was changed after it was made")]
     Tampered { path: String },
@@ -174,7 +174,7 @@ impl PlanFile {
             return Ok(());
         };
         if PlanFile::parse(&bytes).is_err() {
-            return Err(format!("{shown} is there, is no plan, and is not overwritten"));
+            return Err(format!("{shown} exists and is not a plan, so it is not overwritten"));
         }
         fs::remove_file(path).map_err(|error| format!("{shown}: {error}"))
     }
@@ -224,10 +224,10 @@ impl PlanFile {
             return Some(format!("the profile is {} and was {}", shown(&now.profile), shown(&then.profile)));
         }
         if then.policy != now.policy {
-            return Some("the policy file is another one, or was changed".to_owned());
+            return Some("the policy file was changed, or is another one".to_owned());
         }
         if then.accept_data_loss != now.accept_data_loss {
-            return Some("--accept-data-loss is given to one of the two commands only".to_owned());
+            return Some("--accept-data-loss was given to only one of the two commands".to_owned());
         }
         if then.apply != now.apply {
             let name = |apply: &Apply| apply.to_possible_value().expect("no value is hidden").get_name().to_owned();
@@ -258,7 +258,7 @@ impl PlanFile {
         if differences.len() > MOST {
             told.push(format!("  … and {} more", differences.len() - MOST));
         }
-        Some(format!("the schema of the database has moved\n{}", told.join("\n")))
+        Some(format!("the schema of the database has changed\n{}", told.join("\n")))
     }
 
     /// Returns the choice that the plan made at a question, given how many were asked before it.

@@ -81,7 +81,7 @@ impl Preflight<'_> {
             Ok(server) => server,
             // Node may trust what we cannot check, and the other way round. drizzle-kit will say itself.
             Err(error @ (ConnectError::Tls { .. } | ConnectError::Other { .. } | ConnectError::NotPostgres { .. })) => {
-                console.warn_in(record.report, &format!("our own look at the database failed: {error}"));
+                console.warn_in(record.report, &format!("drizzle-pilot could not inspect the database: {error}"));
                 return Ok(Inspected { env, ..Inspected::default() });
             }
             Err(error) => return Err(start.unseen(&error)),
@@ -169,10 +169,10 @@ impl Preflight<'_> {
         let [(table, owner), others @ ..] = unseen.as_slice() else { return Ok(()) };
         let more = if others.is_empty() { String::new() } else { format!(" and of {} more", others.len()) };
         let summary = format!(
-            "drizzle-kit does not see the constraints of {table}{more} by this login, and would take them for missing"
+            "drizzle-kit cannot see the constraints of {table}{more} with this login, and would treat them as missing"
         );
         Err(Verdict::nothing(Exit::Config, summary)
-            .hint(format!("log in as the owner, {owner}; plan writes nothing by any login")))
+            .hint(format!("log in as the owner, {owner}; plan writes nothing, whatever the login")))
     }
 
     /// Keeps from drizzle-kit's sight what is none of the project's own: it would ask whether a new table is one of these
@@ -243,8 +243,8 @@ impl Preflight<'_> {
         if n_policies > 0 {
             let are = if n_policies == 1 { "1 is".to_owned() } else { format!("{n_policies} are") };
             let warning = format!(
-                "drizzle-kit's push compares no condition of a row level security policy, and {are} in the database: where the \
-                 schema files have changed one, a migration shows it"
+                "drizzle-kit's push does not compare conditions of row level security policies, and {are} in the database: a \
+                 migration shows whether the schema files changed one"
             );
             console.warn_in(record.report, &warning);
         }
@@ -268,10 +268,11 @@ fn unsafe_name(names: &[UnsafeName]) -> Verdict {
         format!("a function has the name of a built-in one that drizzle-kit calls: {}{more}", said(first))
     } else {
         format!(
-            "a name has quotes or control characters, and drizzle-kit puts names into its SQL as they are: {}{more}",
+            "a name has quotes or control characters, and drizzle-kit does not escape names in its SQL: {}{more}",
             said(first)
         )
     };
-    Verdict::nothing(Exit::UnknownPrompt, summary)
-        .hint("rename it (ALTER … RENAME TO), or leave its schema out of schemaFilter; drizzle-kit was not let at the database")
+    Verdict::nothing(Exit::UnknownPrompt, summary).hint(
+        "rename it (ALTER … RENAME TO), or remove its schema from schemaFilter; drizzle-kit was not allowed to connect",
+    )
 }

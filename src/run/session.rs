@@ -37,7 +37,7 @@ pub(super) fn take(
 fn over_a_socket(start: &Starting, cleared: &Cleared, session: &KitSession) -> Result<(), Held> {
     let told = session.answers.as_deref().and_then(Server::of).ok_or_else(|| {
         let error = session.error.as_deref().unwrap_or("its answer cannot be read");
-        Held::Session(format!("a session of drizzle-kit cannot be asked where it is: {error}"))
+        Held::Session(format!("the database of a drizzle-kit session cannot be determined: {error}"))
     })?;
     let elsewhere = match (&cleared.sessions.server, &cleared.place.dsn) {
         (Some(server), _) => server.differs(&told),
@@ -51,7 +51,8 @@ fn over_a_socket(start: &Starting, cleared: &Cleared, session: &KitSession) -> R
     };
     if let Some(difference) = elsewhere {
         let place = cleared.place.dsn.as_ref().map(ToString::to_string).unwrap_or_default();
-        let reason = format!("drizzle-kit's session is not where this run looked ({place}): {difference}");
+        let reason =
+            format!("drizzle-kit's session is not on the database that this run inspected ({place}): {difference}");
         return Err(Held::Session(reason));
     }
     refuse_misreading(start, told.misreads())
@@ -72,7 +73,7 @@ fn other(
 ) -> Result<(), Held> {
     let unknown = || {
         let error = session.error.as_deref().unwrap_or("its answer cannot be read");
-        Held::Session(format!("a session of drizzle-kit cannot be asked what it is: {error}"))
+        Held::Session(format!("the properties of a drizzle-kit session cannot be determined: {error}"))
     };
     match cleared.place.dialect {
         Some(Dialect::Postgres) => {
@@ -112,14 +113,13 @@ fn take_mysql(
 ) -> Result<(), Held> {
     if told.is_locked_by_another {
         let summary = "another run that changes this database did not end in time";
-        record.stop(Stop::Verdict(
-            Verdict::nothing(Exit::Locked, summary).hint("wait for it, or give it longer with --lock-timeout"),
-        ));
+        record
+            .stop(Stop::Verdict(Verdict::nothing(Exit::Locked, summary).hint("wait for it, or raise --lock-timeout")));
         return Err(Held::Session(summary.to_owned()));
     }
     if told.is_mariadb() && cleared.sessions.mysql.is_none() && start.spec.reads_catalog() {
         let warning = format!(
-            "the server is MariaDB ({}), which drizzle-kit takes for MySQL: what did not change may still look changed",
+            "the server is MariaDB ({}), which drizzle-kit treats as MySQL: unchanged objects may look changed",
             told.version
         );
         console.warn_in(record.report, &warning);
@@ -160,7 +160,7 @@ fn judge_pending(
             Some(Ok(split)) => statements.extend(split),
             Some(Err(error)) => {
                 let tag = &entry.tag;
-                let warning = format!("{tag} cannot be read, so what it takes along is not known: {error}");
+                let warning = format!("{tag} cannot be read, so it is unknown which other rows it deletes: {error}");
                 console.warn_in(record.report, &warning);
             }
             None => {}
@@ -175,7 +175,7 @@ fn judge_pending(
             Ok(())
         }
         Err(refusal) => {
-            let reason = "the migrations that are not applied yet would take rows along that they do not name";
+            let reason = "the pending migrations would also delete rows that they do not name";
             record.refuse(&refusal);
             record.stop(Stop::Verdict(Verdict::nothing(Exit::Refused, reason)));
             Err(Held::Query(reason.to_owned()))

@@ -16,8 +16,9 @@ pub(super) fn printed(run: &KitRun) -> Result<String, Verdict> {
     if text.is_intact() {
         return Ok(text.printed.clone());
     }
-    let summary = "what drizzle-kit printed is too long, or has control sequences in it, and was not read whole";
-    Err(Verdict::nothing(Exit::Failed, summary).hint("run drizzle-kit export by itself"))
+    let summary =
+        "the output of drizzle-kit is too long, or has control sequences in it, and could not be read completely";
+    Err(Verdict::nothing(Exit::Failed, summary).hint("run drizzle-kit export without drizzle-pilot"))
 }
 
 /// Shows drizzle-kit's own last words where they explain a failure. A database error was already read out of them.

@@ -98,7 +98,7 @@ fn drive<'a>(
     let config = config::find(cwd, named.as_deref())?;
     if config.is_none() && spec.reads_config() {
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
-        return Err(Verdict::nothing(Exit::Config, summary).hint("name it with --config, or the project with --cwd"));
+        return Err(Verdict::nothing(Exit::Config, summary).hint("specify it with --config, or the project with --cwd"));
     }
     let recorder = recorder(shared, spec, kit, console)?;
     let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
@@ -134,7 +134,7 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
     tracing::info!(?ending, kit = ?run.ending, "drizzle-kit's run is over");
     if let Err(error) = &run.recording {
         let file = shared.record.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
-        console.lose(format!("the recording{file} could not be written whole: {error}"));
+        console.lose(format!("the recording{file} could not be written completely: {error}"));
     }
     record.report.failed.clone_from(&run.failed);
     record.report.prompts = shown::prompts(run, &record.answers.rules);
@@ -174,7 +174,7 @@ fn with_kit_text(
     }
     match shown::printed(run) {
         Ok(printed) if github::would_obey(&printed) => {
-            let summary = "a line of what drizzle-kit exports is a command to GitHub, which reads this log";
+            let summary = "a line of the export is a workflow command to GitHub Actions, which reads this log";
             Verdict::nothing(Exit::Failed, summary).hint("write it to a file: drizzle-pilot run -- export > schema.sql")
         }
         Ok(printed) => {
@@ -202,7 +202,7 @@ fn planned(start: &Starting, cleared: Option<&Cleared>, record: &RunRecord, summ
         Ok(()) => {
             let file = file.display().to_string();
             Verdict::nothing(Exit::Changes, format!("{summary}; the plan is in {file}"))
-                .hint(format!("execute exactly this: drizzle-pilot {}", start.spec.push_of_plan(&file)))
+                .hint(format!("execute exactly this plan: drizzle-pilot {}", start.spec.push_of_plan(&file)))
         }
         Err(reason) => Verdict::nothing(Exit::Failed, format!("the plan was not written: {reason}")),
     }
@@ -250,8 +250,7 @@ fn name_left_out(start: &Starting, cleared: &Cleared, record: &mut RunRecord, co
         several => format!("schemas {} of the schema files are", several.join(", ")),
     };
     let warning = format!(
-        "{what} left out by schemaFilter, and what is in there is not pushed; to take it in, write into drizzle's config: \
-         schemaFilter: [{}]",
+        "{what} excluded by schemaFilter and not pushed; to include it, set in drizzle's config: schemaFilter: [{}]",
         all.join(", ")
     );
     console.warn_in(record.report, &warning);

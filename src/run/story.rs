@@ -57,7 +57,7 @@ fn witnessed(
     let changed =
         |exit: Exit, summary: String| Verdict { database: Database::Changed, ..Verdict::nothing(exit, summary) };
     if verdict.exit == Exit::Ok {
-        return changed(Exit::Ok, format!("changes applied: {committed}, and drizzle-kit sees no more"));
+        return changed(Exit::Ok, format!("changes applied: {committed}, and drizzle-kit finds no more changes"));
     }
     let left: Vec<&str> = record.statements.iter().map(|statement| statement.sql.as_str()).collect();
     // drizzle-kit shows some statements again and again, whatever the database has (names over 63 bytes, NULLS NOT
@@ -72,7 +72,7 @@ fn witnessed(
     }
     changed(
         Exit::Unproven,
-        format!("{committed}, but drizzle-kit does not say that nothing is left: {}", verdict.summary),
+        format!("{committed}, but drizzle-kit does not confirm that nothing is left: {}", verdict.summary),
     )
-    .hint("look at what is left with drizzle-pilot plan")
+    .hint("show what is left with drizzle-pilot plan")
 }

@@ -119,9 +119,9 @@ impl driver::Supervisor for Supervisor<'_> {
         let answer = match &mut self.phase {
             Phase::Cleared(cleared) => answer::answer(self.start, cleared, prompt, &mut self.record, self.console),
             // The target is known once the config was seen, and then drizzle-kit was made to ask before executing as well.
-            Phase::Starting => {
-                Answer::Unclear("drizzle-kit asked before its config was seen, so its target is not known".to_owned())
-            }
+            Phase::Starting => Answer::Unclear(
+                "drizzle-kit asked before drizzle-pilot saw its config, so its target is unknown".to_owned(),
+            ),
         };
         for statement in self.record.report.statements.iter().skip(n_judged) {
             let hazards: Vec<&str> = statement.hazards.iter().map(|hazard| hazard.hazard.as_str()).collect();
@@ -140,13 +140,15 @@ impl driver::Supervisor for Supervisor<'_> {
     fn session(&mut self, session: &KitSession) -> Result<(), Held> {
         match &mut self.phase {
             Phase::Cleared(cleared) => session::take(self.start, cleared, session, &mut self.record, self.console),
-            Phase::Starting => Err(Held::Runner("drizzle-kit connects before its config was seen".to_owned())),
+            Phase::Starting => {
+                Err(Held::Runner("drizzle-kit connected before drizzle-pilot saw its config".to_owned()))
+            }
         }
     }
 
     fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held> {
         let Phase::Cleared(cleared) = &self.phase else {
-            return Err(Held::Runner("drizzle-kit sends a query before its config was seen".to_owned()));
+            return Err(Held::Runner("drizzle-kit sent a query before drizzle-pilot saw its config".to_owned()));
         };
         if let (Approval::Kit(approved), true) = (&mut self.record.approval, consented)
             && approved.take(query)
@@ -157,7 +159,7 @@ impl driver::Supervisor for Supervisor<'_> {
             let approved = if consented { "is not the one that was approved" } else { "was not approved" };
             let query = sql::excerpt(query);
             Held::Query(format!(
-                "drizzle-kit was about to send a query that {approved} and is no read ({reason}): {query}"
+                "drizzle-kit was about to send a query that {approved} and is not read-only ({reason}): {query}"
             ))
         })?;
         match &cleared.sessions.mysql {

@@ -75,8 +75,7 @@ pub fn apply(
         Ok(rejudged) => rejudged,
         Err(refusal) => {
             record.refusals.push(report::Refusal::of(&refusal));
-            let summary =
-                "refused by the policy: what is at stake now is not what was judged; the transaction was rolled back";
+            let summary = "refused by the policy: what is at stake has changed since the statements were judged; the transaction was rolled back";
             return Err(Verdict::nothing(Exit::Refused, summary));
         }
     };
@@ -88,7 +87,7 @@ pub fn apply(
     let committed = Committed { n_statements: applied.n_statements };
     tracing::info!(n_statements = applied.n_statements, "committed");
     if let Some(signal) = applied.signal {
-        let summary = format!("{committed}; {} came while the commit was on its way", signal_name(signal));
+        let summary = format!("{committed}; {} arrived during the commit", signal_name(signal));
         return Err(Verdict { database: Database::Changed, ..Verdict::nothing(Exit::Signal(signal), summary) });
     }
     Ok(committed)

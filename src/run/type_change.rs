@@ -77,11 +77,11 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
     let Tried { old_type, new_type, n_rows, .. } = tried;
     let rows = if tried.whole { format!("{n_rows} rows") } else { format!("the first {n_rows} rows") };
     let mut text = match &tried.assigned {
-        None => format!("{column} does not become {new_type} from {old_type} by itself"),
+        None => format!("{column} cannot be converted from {old_type} to {new_type} automatically"),
         Some(Outcome::Fails { n_failed, examples, message }) => {
             let examples = quoted(examples);
             let text = format!(
-                "{column} does not become {new_type}: {n_failed} of {rows} do not fit, such as {examples} ({message})"
+                "{column} cannot be converted to {new_type}: {n_failed} of {rows} do not fit, such as {examples} ({message})"
             );
             if tried.best.is_none() {
                 return Some(format!("{text}\n  change these rows first, or choose a wider type"));
@@ -91,15 +91,17 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
         Some(Outcome::Loses { n_lost, examples }) => {
             let examples: Vec<String> = examples.iter().map(|(old, new)| format!("{old:?} as {new:?}")).collect();
             let examples = examples.join(", ");
-            return Some(format!("{n_lost} of {rows} tell less once {column} is {new_type}, such as {examples}"));
+            return Some(format!(
+                "{n_lost} of {rows} would lose information in {column} as {new_type}, such as {examples}"
+            ));
         }
         Some(Outcome::TooSlow | Outcome::Untried) => {
-            return Some(format!("whether {rows} of {column} fit {new_type} was not found out in time"));
+            return Some(format!("it was not determined in time whether {rows} of {column} fit {new_type}"));
         }
         Some(Outcome::Keeps) if truncates => {
             return Some(format!(
-                "{column} becomes {new_type} by itself and keeps {rows}: push --apply transaction leaves out what empties the \
-                 table where the policy says truncate = \"skip\" under [hazards]"
+                "{column} is converted to {new_type} automatically and keeps {rows}: push --apply transaction omits the \
+                 TRUNCATE if the policy has truncate = \"skip\" under [hazards]"
             ));
         }
         Some(Outcome::Keeps | Outcome::Blanks { .. } | Outcome::Unproven | Outcome::Impossible { .. }) => return None,
@@ -108,12 +110,12 @@ fn told(column: &str, tried: &Tried, truncates: bool) -> Option<String> {
         (Some(using), Some(statement)) => {
             let outcome = tried.best.map(|best| &tried.trials[best].outcome);
             let kept = match outcome {
-                Some(Outcome::Blanks { n_null }) => format!("keeps {rows}; {n_null} blank ones become NULL"),
+                Some(Outcome::Blanks { n_null }) => format!("keeps {rows}; {n_null} blank values become NULL"),
                 _ => format!("keeps {rows}"),
             };
             let _ = write!(text, "; USING {using} {kept}\n  in a migration:\n      {statement}");
             if tried.has_default {
-                text += "\n  the default of the column has to be dropped before, and set again";
+                text += "\n  drop the default of the column first, and set it again afterwards";
             }
         }
         _ => {

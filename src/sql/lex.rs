@@ -62,7 +62,7 @@ fn postgres(text: &str) -> Result<Vec<Token>, Trouble> {
         let mut is_string = false;
         let sort = match token.kind {
             TokenKind::Whitespace if text[start..].starts_with('\u{feff}') => {
-                return trouble("a byte order mark stands in it");
+                return trouble("it contains a byte order mark");
             }
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { terminated: true } => {
                 Sort::Trivia
@@ -87,7 +87,7 @@ fn postgres(text: &str) -> Result<Vec<Token>, Trouble> {
                 // `E'a'` and a string in the next line are one string for the server, and a backslash in the second is
                 // an escape there; for the lexer it is not.
                 if is_string && last_string {
-                    return trouble("two strings follow each other, which may be one");
+                    return trouble("two adjacent strings may be one");
                 }
                 Sort::Literal
             }
@@ -196,12 +196,12 @@ fn located(text: &str, mut tokenizer: Tokenizer<'_>) -> Result<Vec<Token>, Troub
         }
         let sort = match token.token {
             // A name in one place of the dialects here, a string in none of them.
-            Other::DollarQuotedString(_) => return trouble("a dollar quote stands in it"),
+            Other::DollarQuotedString(_) => return trouble("it contains a dollar quote"),
             // At the end of a line it belongs to that; before, the server may take it for one.
             Other::Whitespace(Whitespace::SingleLineComment { comment, .. })
                 if comment.trim_end_matches('\n').trim_end_matches('\r').contains('\r') =>
             {
-                return trouble("a comment holds a carriage return");
+                return trouble("a comment contains a carriage return");
             }
             Other::Whitespace(_) => Sort::Trivia,
             Other::Word(word) if word.quote_style.is_none() => Sort::Word,

@@ -14,8 +14,8 @@ pub fn question(lock: Option<Duration>) -> String {
 
 /// The modes in which a statement means something else than what is read here.
 const OTHER_MEANINGS: [(&str, &str); 2] = [
-    ("ANSI_QUOTES", "what stands between double quotes is a name there"),
-    ("NO_BACKSLASH_ESCAPES", "a backslash in a string is a letter there"),
+    ("ANSI_QUOTES", "text in double quotes is a name there"),
+    ("NO_BACKSLASH_ESCAPES", "a backslash in a string is an ordinary character there"),
 ];
 
 /// What a session is in.

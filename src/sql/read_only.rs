@@ -131,7 +131,7 @@ fn is_harmless(part: &SyntaxNode) -> Result<(), String> {
         kind if PARTS.contains(&kind) => Ok(()),
         kind => {
             let part = format!("{kind:?}").to_lowercase().replace('_', " ");
-            Err(format!("it has a part that no read has ({part})"))
+            Err(format!("it has a part that a read-only query cannot have ({part})"))
         }
     }
 }
@@ -156,8 +156,11 @@ mod tests {
             let found = reads(query, Dialect::Postgres).expect_err(query);
             assert!(found.contains(why), "{query}: {found}");
         };
-        check("WITH d AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM d", "a part that no read has");
-        check("WITH d AS (SELECT 1) SELECT count(*) FROM d", "a part that no read has (with clause)");
+        check(
+            "WITH d AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM d",
+            "a part that a read-only query cannot have",
+        );
+        check("WITH d AS (SELECT 1) SELECT count(*) FROM d", "a part that a read-only query cannot have (with clause)");
         check("SELECT 1 INTO x", "into");
         check("SELECT a FROM t FOR UPDATE", "locking clause");
         check("SELECT setval('s', 1)", "function setval");
@@ -165,16 +168,16 @@ mod tests {
         check("SELECT pg_catalog.pg_terminate_backend(1)", "function pg_catalog.pg_terminate_backend");
         check("SELECT public.count(*)", "function public.count");
         check("SELECT \"count\"(1)", "function \"count\"");
-        check("SELECT * FROM f(1) AS g", "a part that no read has");
+        check("SELECT * FROM f(1) AS g", "a part that a read-only query cannot have");
         check("SELECT 'x'::public.mood", "type public.mood");
         check("SELECT a <-> b FROM t", "operator <->");
         check("SELECT count(*) FROM t; DROP TABLE t", "not one statement");
         check("SELECT count(*) FROM \"t\";COMMIT;DROP TABLE victim;--\"", "not one statement");
-        check("SET standard_conforming_strings = off", "a part that no read has");
-        check("BEGIN READ WRITE", "a part that no read has");
-        check("COPY t TO PROGRAM 'id'", "a part that no read has");
-        check("EXPLAIN ANALYZE DELETE FROM t", "a part that no read has");
-        check("DO $$ BEGIN END $$", "a part that no read has");
+        check("SET standard_conforming_strings = off", "a part that a read-only query cannot have");
+        check("BEGIN READ WRITE", "a part that a read-only query cannot have");
+        check("COPY t TO PROGRAM 'id'", "a part that a read-only query cannot have");
+        check("EXPLAIN ANALYZE DELETE FROM t", "a part that a read-only query cannot have");
+        check("DO $$ BEGIN END $$", "a part that a read-only query cannot have");
         check("", "not one statement");
     }
 }

@@ -18,7 +18,7 @@ use crate::sql::{lex, other, postgres, statement};
 pub struct Script<'a> {
     pub text: &'a str,
     pub statements: Vec<Stated>,
-    /// Where the text is no SQL, and why.
+    /// Where the text is not valid SQL, and why.
     pub faults: Vec<Fault>,
     /// Where comments stand.
     pub comments: Vec<Range<usize>>,

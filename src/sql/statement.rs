@@ -48,7 +48,7 @@ pub fn places(text: &str, dialect: Dialect) -> Result<Vec<Range<usize>>, SplitEr
             }
             Sort::Open => piece.n_open += 1,
             Sort::Close if piece.n_open == 0 => {
-                return Err(error(token.start, "a parenthesis closes that never opened"));
+                return Err(error(token.start, "a closing parenthesis has no opening one"));
             }
             Sort::Close => piece.n_open -= 1,
             Sort::Semicolon if piece.n_open > 0 => {
@@ -114,12 +114,12 @@ impl Piece {
         }
         let error = |why: &str| Err(SplitError { line: line(text, piece.start), why: why.to_owned() });
         if piece.cuts.len() > MOST_CUTS {
-            return error("too many lines in a row may begin a statement, and no `;` stands between them");
+            return error("too many consecutive lines may begin a statement, with no `;` between them");
         }
         let bounds: Vec<usize> =
             std::iter::once(piece.start).chain(piece.cuts.iter().copied()).chain([piece.end]).collect();
         match cut(text, &bounds, dialect) {
-            Cut::None => error("this is neither one statement nor several in lines of their own"),
+            Cut::None => error("this is neither one statement nor several on separate lines"),
             Cut::Ambiguous => error("this can be read as several statements in more than one way"),
             Cut::At(parts) => {
                 statements.extend(parts.iter().map(|&(start, end)| start..start + text[start..end].trim_end().len()));
@@ -275,11 +275,11 @@ mod tests {
             ("/* /* */", "line 1: a comment is not closed"),
             ("CREATE TABLE a (b int;\nDROP TABLE c;", "line 1: a statement ends within a parenthesis"),
             ("CREATE TABLE a (b int", "line 1: a parenthesis is not closed"),
-            ("DROP TABLE a);", "line 1: a parenthesis closes that never opened"),
-            ("SELECT E'a'\n'b\\'; DROP TABLE c; --'", "line 2: two strings follow each other, which may be one"),
+            ("DROP TABLE a);", "line 1: a closing parenthesis has no opening one"),
+            ("SELECT E'a'\n'b\\'; DROP TABLE c; --'", "line 2: two adjacent strings may be one"),
             (
                 "DROP TABLE a;\nALTER TABLE b NONSENSE\nDROP TABLE c;",
-                "line 2: this is neither one statement nor several in lines of their own",
+                "line 2: this is neither one statement nor several on separate lines",
             ),
         ];
         for (text, error) in cases {
@@ -295,7 +295,7 @@ mod tests {
         check_error(
             Dialect::Postgres,
             &many,
-            "line 1: too many lines in a row may begin a statement, and no `;` stands between them",
+            "line 1: too many consecutive lines may begin a statement, with no `;` between them",
         );
     }
 
@@ -420,7 +420,7 @@ mod tests {
     fn a_comment_ends_where_every_server_ends_it() {
         for dialect in [Dialect::Sqlite, Dialect::MySql] {
             check(dialect, "-- a\r\nDROP TABLE b;\r\n", &["DROP TABLE b;"]);
-            check_error(dialect, "-- a\rDROP TABLE b;\n", "line 1: a comment holds a carriage return");
+            check_error(dialect, "-- a\rDROP TABLE b;\n", "line 1: a comment contains a carriage return");
         }
     }
 

@@ -361,7 +361,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Why::Alone { what } => write!(f, "PostgreSQL does not run {what} inside a transaction"),
-            Why::Control { what } => write!(f, "{what} would take over the transaction"),
+            Why::Control { what } => write!(f, "{what} would interfere with the transaction"),
             Why::NewValue { value, added_idx } => {
                 let value = value.as_ref().map_or_else(|| "a value".to_owned(), |value| format!("the value {value:?}"));
                 let n_added = added_idx + 1;
@@ -370,7 +370,7 @@ impl fmt::Display for Why {
                     "it may use {value} that statement {n_added} adds to an enum, and PostgreSQL allows that only after a commit"
                 )
             }
-            Why::Unreadable => f.write_str("where its words begin and end cannot be told"),
+            Why::Unreadable => f.write_str("its words cannot be separated with certainty"),
         }
     }
 }
@@ -448,9 +448,9 @@ mod tests {
             ("-- COMMIT\nROLLBACK", "ROLLBACK"),
         ];
         for (sql, what) in cases {
-            check(&[sql], &format!("1: {what} would take over the transaction"));
+            check(&[sql], &format!("1: {what} would interfere with the transaction"));
         }
-        check(&["DROP TABLE 'a"], "1: where its words begin and end cannot be told");
+        check(&["DROP TABLE 'a"], "1: its words cannot be separated with certainty");
     }
 
     #[test]
@@ -544,8 +544,8 @@ mod tests {
     fn the_end_of_a_function_ends_no_transaction() {
         let function = "CREATE FUNCTION two() RETURNS integer LANGUAGE sql\nBEGIN ATOMIC\n  SELECT 2;\nEND;";
         check(&[function], "none");
-        check(&[&format!("{function} COMMIT;")], "1: COMMIT would take over the transaction");
-        check(&["SELECT 1; END;"], "1: END would take over the transaction");
+        check(&[&format!("{function} COMMIT;")], "1: COMMIT would interfere with the transaction");
+        check(&["SELECT 1; END;"], "1: END would interfere with the transaction");
     }
 
     #[test]

@@ -215,8 +215,8 @@ impl SqlType {
                     (Some((before, before_scale)), Some((after, after_scale))) => {
                         if after_scale < before_scale {
                             Some(match after_scale {
-                                0 => "what stands behind the point".to_owned(),
-                                n => format!("more than {} behind the point", counted(n, "digit")),
+                                0 => "digits after the decimal point".to_owned(),
+                                n => format!("more than {} after the decimal point", counted(n, "digit")),
                             })
                         } else {
                             (after.saturating_sub(after_scale) < before.saturating_sub(before_scale))
@@ -232,10 +232,10 @@ impl SqlType {
                     None
                 }
                 Some((_, 0)) => Some("values out of its range".to_owned()),
-                _ => Some("what stands behind the point".to_owned()),
+                _ => Some("digits after the decimal point".to_owned()),
             },
             (from, _) if floats.contains(&from) && to.range().is_some() => {
-                Some("what stands behind the point".to_owned())
+                Some("digits after the decimal point".to_owned())
             }
             ("double precision" | "numeric", "real") => Some("digits".to_owned()),
             ("timestamp" | "timestamptz" | "datetime", "date") => Some("the time of day".to_owned()),
@@ -293,7 +293,7 @@ impl SqlType {
         Some(if self.is_unsigned { (0, (1 << bits) - 1) } else { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) })
     }
 
-    /// Digits, and how many of them stand behind the point; none where there is no limit.
+    /// Digits, and how many of them stand after the decimal point; none where there is no limit.
     fn digits(&self) -> Option<(u64, u64)> {
         let precision = *self.sizes.first()?;
         Some((precision, self.sizes.get(1).copied().unwrap_or(0)))
@@ -480,13 +480,13 @@ mod tests {
         check(pg, "integer", "bigint", None);
         check(pg, "numeric(10,2)", "numeric(12,2)", None);
         check(pg, "numeric(10,2)", "numeric(10,4)", Some("values out of its range"));
-        check(pg, "numeric(10,2)", "numeric(10,1)", Some("more than 1 digit behind the point"));
+        check(pg, "numeric(10,2)", "numeric(10,1)", Some("more than 1 digit after the decimal point"));
         check(pg, "numeric", "numeric(10,2)", Some("digits"));
         check(pg, "numeric(10,2)", "numeric", None);
-        check(pg, "numeric(10,2)", "integer", Some("what stands behind the point"));
+        check(pg, "numeric(10,2)", "integer", Some("digits after the decimal point"));
         check(pg, "numeric(5,0)", "integer", None);
         check(pg, "double precision", "real", Some("digits"));
-        check(pg, "real", "integer", Some("what stands behind the point"));
+        check(pg, "real", "integer", Some("digits after the decimal point"));
         check(pg, "timestamp", "date", Some("the time of day"));
         check(pg, "timestamp", "timestamp(3)", Some("parts of a second"));
         check(pg, "timestamp", "timestamptz", None);

@@ -116,7 +116,7 @@ fn what_differs_from_what_was_approved_is_not_sent() {
         assert_eq!(rows(&project, &["SELECT count(*) FROM victim"]), json!([[1]]), "{ran}");
     };
     check("if (/^CREATE TABLE `a`/.test(sql)) sql = 'DROP TABLE victim'", 4, "not the one that was approved");
-    check("if (/sqlite_master/.test(sql)) sql = 'DELETE FROM victim'", 4, "is no read");
+    check("if (/sqlite_master/.test(sql)) sql = 'DELETE FROM victim'", 4, "is not read-only");
 }
 
 #[test]

@@ -81,8 +81,8 @@ fn snapshot(id: &str, before: &str) -> String {
 
 const DROP: &str = "\
 drizzle/0001_drop.sql:1:1: error: table public.users is dropped [drop-table]
-    why: its rows are gone, and no migration brings them back; programs that still run fail
-    do:  drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table
+    why: its rows are lost, and no migration brings them back; programs that still use it fail
+    do:  drop it one release after the last program that reads it, then acknowledge it: -- drizzle-pilot-ignore drop-table
 ";
 
 /// Returns what is said where the table is dropped.
@@ -133,7 +133,7 @@ fn what_is_no_sql_is_told_once_for_each_block() {
     let output = place.check(&[]);
     let said = output.stdout;
     let places: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("drizzle/0000_init.sql:")).collect();
-    let told = "error: the text is no SQL: expected an expression, found COMMA [syntax-error]";
+    let told = "error: the text is not valid SQL: expected an expression, found COMMA [syntax-error]";
     assert_eq!(places, [format!("2:24: {told}"), format!("9:24: {told}")]);
 }
 
@@ -313,7 +313,7 @@ fn a_dialect_that_is_not_read_is_not_called_clean() {
     assert_eq!(said.code, 2);
     let stdout = said.stdout;
     assert!(
-        stdout.contains("the statements of gel are not read: nothing that stands in the migrations was looked at"),
+        stdout.contains("statements of gel are not read: the contents of the migrations were not checked"),
         "{stdout}"
     );
 }
@@ -419,14 +419,14 @@ fn github_shows_the_findings_by_itself() {
         .env("GITHUB_STEP_SUMMARY", &place.path().join("summary.md").display().to_string())
         .run();
     let annotation = "::error file=drizzle/0001_drop.sql,line=1,col=1,title=drop-table::table public.users is dropped%0A\
-                      why: its rows are gone, and no migration brings them back; programs that still run fail%0A\
-                      do: drop it one release after the last program that reads it; then say so: -- drizzle-pilot-ignore drop-table\n";
+                      why: its rows are lost, and no migration brings them back; programs that still use it fail%0A\
+                      do: drop it one release after the last program that reads it, then acknowledge it: -- drizzle-pilot-ignore drop-table\n";
     let ending = "changes: 1 error in 2 migrations\nNothing was executed.\n";
     output.prints(2, &dropped(2), &format!("{annotation}{ending}"));
     assert_eq!(
         place.read("summary.md"),
         "before\n### drizzle-pilot check: 1 found\n\n| | place | what | do |\n|---|---|---|---|\n\
          | error | `drizzle/0001_drop.sql:1:1` | table public.users is dropped (`drop-table`) | drop it one release after the \
-         last program that reads it; then say so: -- drizzle-pilot-ignore drop-table |\n"
+         last program that reads it, then acknowledge it: -- drizzle-pilot-ignore drop-table |\n"
     );
 }

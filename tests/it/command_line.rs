@@ -23,8 +23,7 @@ fn started_with(ended: &Ran) -> Option<&[String]> {
 }
 
 /// Said where a fake drizzle-kit has a database that is none.
-const NO_LOOK: &str =
-    "warning: our own look at what the statements reach failed: there is no connection of our own to this database\n";
+const NO_LOOK: &str = "warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
 
 fn quiet_push() -> Run {
     Run::push(&kit::push([out(NO_CHANGES)]))
@@ -42,8 +41,8 @@ fn a_wrong_command_line_is_64_with_a_suggestion() {
     check(&["replay"], 64, &["required arguments were not provided", "<FILE.cast>"]);
     check(&["replay", "nope.cast"], 64, &["nope.cast: reading the recording", "No such file"]);
     check(&["push", "--cwd", "nope"], 64, &["the project's folder nope"]);
-    check(&["push", "--kit", "'"], 64, &["is no command line"]);
-    check(&["push", "--format", "sql"], 64, &["show a plan"]);
+    check(&["push", "--kit", "'"], 64, &["is not a command line"]);
+    check(&["push", "--format", "sql"], 64, &["only for plans"]);
     check(&["policy", "explain", "drop_tabel", "users"], 64, &["did you mean `drop_table`?"]);
 }
 
@@ -103,8 +102,8 @@ fn a_span_of_time_may_be_anything_but_absurd() {
     ];
     for flag in flags {
         for (span, says) in [
-            ("9000years", "a year is the longest"),
-            ("500000000000s", "a year is the longest"),
+            ("9000years", "must not exceed a year"),
+            ("500000000000s", "must not exceed a year"),
             ("99999999999999y", "is too"),
             ("-1s", "expected number"),
             ("", "was empty"),
@@ -228,7 +227,7 @@ fn naming_another_profile_is_no_way_around_a_guard() {
     let named = |run: Run, args: &[&str]| run.policy(production).args(&["--profile", "dev"]).args(args).run();
     named(quiet_push(), &[]).ends(0, None);
     for stage in ["prod", "PRODUCTION", " Production "] {
-        let says = ["the profile production does not allow `push`", "--profile is no way around"];
+        let says = ["the profile production does not allow `push`", "--profile does not lift its bans"];
         named(quiet_push().env("STAGE", stage), &[]).ends(77, Some(UNCHANGED)).says(&says);
     }
     let at = |host: &str, args: &[&str]| {
@@ -415,7 +414,7 @@ fn a_report_recording_or_log_that_cannot_be_finished_is_a_failure() {
         Run::push(&script).policy(policy).args(&[flag, file]).after("ulimit -f 64").run().ends(1, Some(UNCHANGED))
     };
     push("--report", "report.json").says(&["the report", "report.json could not be written", "File too large"]);
-    push("--record", "push.cast").says(&["the recording push.cast could not be written whole", "File too large"]);
+    push("--record", "push.cast").says(&["the recording push.cast could not be written completely", "File too large"]);
     let script = kit::push([out(NO_CHANGES)]);
     let logged = Run::push(&script).without_report().args(&["--log", "push.log"]).after("ulimit -f 1").run();
     drop(logged.ends(1, Some(UNCHANGED)).says(&["the log push.log could not be written completely", "File too large"]));

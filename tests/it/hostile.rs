@@ -140,7 +140,7 @@ fn a_frame_that_is_wrong_stops_the_run() {
 
 #[test]
 fn what_never_comes_is_waited_for_until_its_time_is_over() {
-    let no_list = "waits for something that is no list of choices";
+    let no_list = "waits for input other than a list of choices";
     let no_effect = "did not react to a key";
     let asked = || rename_table("users", &[]);
     let cases = [
@@ -406,7 +406,7 @@ fn output_cut_into_single_bytes_is_read_the_same() {
         steps.push(out(APPLIED));
         let policy = format!("[renames.tables]\n\"größe\" = \"größe › 2\"\n{}", kit::ALLOW_DROP_COLUMN);
         let warned = "warning: drop_column public.users.age deletes 3 values (drizzle-pilot.toml:5 hazards.drop_column)\n\
-                      warning: our own look at what the statements reach failed: there is no connection of our own to this database\n";
+                      warning: drizzle-pilot could not determine what the statements affect: drizzle-pilot has no connection to this database\n";
         let ended = Run::push(&kit::push(steps)).policy(&policy).run().ends_beside(0, warned);
         assert_eq!(ended.chosen(), [2, 1]);
     }

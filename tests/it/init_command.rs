@@ -49,7 +49,7 @@ fn scripts_and_a_policy_are_written_once() {
         "pnpm (pnpm-lock.yaml)",
     ];
     init(&project, &["--dry-run"], 2, &shown).says(&["package.json would be written"]);
-    init(&project, &[], 64, &["nobody can be asked", "--yes"]);
+    init(&project, &[], 64, &["there is no terminal to ask on", "--yes"]);
     assert_eq!(everything(&project), before);
 
     init(&project, &["--yes"], 0, &["wrote drizzle-pilot.toml, package.json", "pnpm add --save-dev drizzle-pilot"]);
@@ -98,11 +98,11 @@ fn what_is_there_stays_as_it_is() {
         &[&db[..], &["gitlab"]].concat(),
         0,
         &[
-            "script db:push: stays as it is (drizzle-kit push); init would write: drizzle-pilot push",
+            "script db:push: kept (drizzle-kit push); init would write: drizzle-pilot push",
             "note: ../../drizzle-pilot.toml: it is the policy of this package as well",
             "    include:\n      - local: .gitlab/drizzle-pilot-packages-db.gitlab-ci.yml",
             "  migrate:\n",
-            ".husky/pre-commit: it stays as it is",
+            ".husky/pre-commit: it is not changed",
             "if [ -e packages/db/drizzle/meta/_journal.json ]; then (cd packages/db && pnpm exec drizzle-pilot check",
         ],
     );
@@ -152,7 +152,7 @@ fn what_stands_in_the_way_is_said_and_nothing_is_written() {
     };
     let package = ("package.json", PACKAGE);
     check(&[], &["--yes"], 78, &["there is no package.json in ", "npm init -y"]);
-    check(&[package, ("a/b", "")], &["--yes", "--cwd", "a"], 78, &["the package above is meant?"]);
+    check(&[package, ("a/b", "")], &["--yes", "--cwd", "a"], 78, &["did you mean the package above?"]);
     check(&[("package.json", "{\n  \"name\": \"a\",\n}\n")], &["--yes"], 78, &["package.json:3:1: trailing comma"]);
     let two = [package, ("drizzle.config.ts", ""), ("drizzle-auth.config.ts", "")];
     let several = "there are several drizzle configs: drizzle-auth.config.ts, drizzle.config.ts";
@@ -163,7 +163,7 @@ fn what_stands_in_the_way_is_said_and_nothing_is_written() {
         ("packages/a/drizzle.config.ts", ""),
     ];
     check(&workspace, &["--yes"], 78, &["drizzle's config is in packages/a", "init --cwd packages/a"]);
-    check(&[package, ("yarn.lock", ""), ("bun.lock", "")], &["--yes"], 78, &["who manages this project?"]);
+    check(&[package, ("yarn.lock", ""), ("bun.lock", "")], &["--yes"], 78, &["the package manager is unclear"]);
     check(&[package], &["--yes", "--config", "db.config.ts"], 78, &["db.config.ts does not exist"]);
 }
 

@@ -153,7 +153,7 @@ fn a_replay_decides_as_the_run_that_was_recorded() {
             // Recorded by hand: the keys are somebody's, and the built-in policy may refuse any of them.
             let ended = replay(&path, None, "postgresql");
             // Most show no statements, and without them there is no consent.
-            let unread = ["did not show the statements", "the statements cannot be told apart"];
+            let unread = ["did not show the statements", "the statements cannot be separated"];
             let is_unread = ended.code == 4 && unread.iter().any(|why| ended.stderr.contains(why));
             assert!([0, 2, 3].contains(&ended.code) || is_unread, "{}\n{ended}", path.display());
             continue;
@@ -184,18 +184,18 @@ fn a_hostile_recording_is_not_believed() {
     };
     check("torn.cast", 4, "the prompt has 4 rows, but 3 were seen");
     check("erases-too-much.cast", 4, "the prompt has 5 rows, but 4 were seen");
-    check("no-highlight.cast", 4, "no list with exactly one highlighted choice");
-    check("two-highlights.cast", 4, "no list with exactly one highlighted choice");
+    check("no-highlight.cast", 4, "does not show a list with exactly one highlighted choice");
+    check("two-highlights.cast", 4, "does not show a list with exactly one highlighted choice");
     check("other-name.cast", 4, "the question and the first choice name different things");
-    check("unknown-question.cast", 4, "the kind is not known");
-    check("cursor-in-name.cast", 4, "control sequences that could forge what is seen");
-    check("return-in-name.cast", 4, "control sequences that could forge what is seen");
+    check("unknown-question.cast", 4, "the kind of object is unknown");
+    check("cursor-in-name.cast", 4, "control sequences that could forge the screen");
+    check("return-in-name.cast", 4, "control sequences that could forge the screen");
     check("shows-cursor-in-name.cast", 4, "the prompt has 4 rows, but 1 were seen");
-    check("line-end-in-name.cast", 4, "a choice is no rename to the new name");
-    check("wiped-warning.cast", 4, "control sequences that could forge what is seen");
+    check("line-end-in-name.cast", 4, "a choice is not a rename to the new name");
+    check("wiped-warning.cast", 4, "control sequences that could forge the screen");
     check("warning-without-button.cast", 4, "the warning and its button disagree");
     check("button-says-more.cast", 4, "did not show the statements");
-    check("unique-two-readings.cast", 4, "the constraint and its table cannot be told");
+    check("unique-two-readings.cast", 4, "the constraint and its table cannot be determined");
     assert_eq!(recordings(&hostile).len(), 14, "every hostile recording is in the list above");
 }
 

@@ -173,7 +173,7 @@ fn rule_7_what_cannot_be_read_is_refused() {
     ] {
         push(statements, generous, 3, "unclassified");
     }
-    push(&["ALTER TABLE \"users\" ADD \"nick\" text DEFAULT 'x;"], generous, 4, "cannot be told apart");
+    push(&["ALTER TABLE \"users\" ADD \"nick\" text DEFAULT 'x;"], generous, 4, "cannot be separated");
     // What drizzle-kit does not announce is judged all the same.
     push(&["DROP TABLE \"users\";"], &[], 3, "drop_table public.users");
     push(kit::DROP_COLUMN, &[], 3, "drop_column public.users.age");
@@ -338,7 +338,7 @@ fn rule_10_memory_is_bounded() {
 fn rule_10_text_that_was_not_kept_whole_is_followed_by_no_answer() {
     let lines = Step::FloodOf { bytes: b"x\n".to_vec(), total: 1 << 19 };
     let ended = Run::push(&kit::push([lines, Step::Menu(execute()), out(APPLIED)])).run();
-    drop(ended.ends(4, Some(UNCHANGED)).says(&["too long to be read whole"]).without_consent());
+    drop(ended.ends(4, Some(UNCHANGED)).says(&["too long to read completely"]).without_consent());
 }
 
 /// Doubt stops: no missing knowledge leads to consent …

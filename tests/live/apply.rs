@@ -128,13 +128,13 @@ fn a_schema_that_moved_is_refused_and_told() {
     let before = database.everything();
     let apply = |expected| {
         let script = Script { expected: Some(expected), ..script(&FIVE) };
-        apply::apply(&database.dsn(), &script, &run()).expect_err("the schema has moved")
+        apply::apply(&database.dsn(), &script, &run()).expect_err("the schema has changed")
     };
     let error = apply(expected.clone());
     assert_eq!(error.database(), outcome::Database::Unchanged);
     assert_eq!(
         error.to_string(),
-        "the schema has moved since it was looked at\n  appeared: column public.users.sneaked text"
+        "the schema has changed since it was inspected\n  appeared: column public.users.sneaked text"
     );
     let other = Expected::from(&fingerprint(&prepared(Server::Postgres15)));
     assert!(matches!(apply(other), ApplyError::Transaction(TransactionError::Elsewhere { .. })));
@@ -175,7 +175,7 @@ fn a_run_waits_for_the_one_before_and_sees_what_that_did() {
         database.value(&format!("SELECT count(*) FROM {LOCKS_HERE} AND NOT granted")) == "1"
     });
     first.commit();
-    let error = second.join().expect("it does not panic").expect_err("the schema has moved");
+    let error = second.join().expect("it does not panic").expect_err("the schema has changed");
     assert!(matches!(error, ApplyError::Moved { .. }), "{error:?}");
 }
 

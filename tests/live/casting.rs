@@ -104,7 +104,7 @@ fn rows_that_no_cast_fits_are_counted_and_shown() {
     let says = ["no cast fits 3 rows", "fails for 1", "\"old\""];
     project.pilot(&["plan"]).run().expect(3).says(&says);
     project.policy("[hazards]\nchange_type = 'approve'\n");
-    let refused = ["public.users.age does not become integer from text by itself"];
+    let refused = ["public.users.age cannot be converted from text to integer automatically"];
     for apply in ["kit", "transaction"] {
         let ran = project.pilot(&["push", "--apply", apply]).run().expect(3).database("unchanged");
         drop(ran.says(&says).says(&refused).offers_no_lines());
@@ -139,18 +139,18 @@ fn rows_that_do_not_fit_a_smaller_type_are_counted_and_shown() {
     let long = format!("long {}…", "x".repeat(35));
     let says = [
         &*format!(
-            "hint: public.files.code does not become varchar(3): 2 of 3 rows do not fit, such as \"{long}\", \"abcd\" \
+            "hint: public.files.code cannot be converted to varchar(3): 2 of 3 rows do not fit, such as \"{long}\", \"abcd\" \
              (value too long for type character varying(3))\n  change these rows first, or choose a wider type\n"
         ),
-        "hint: public.files.size does not become integer: 1 of 3 rows do not fit, such as \"3000000000\" \
+        "hint: public.files.size cannot be converted to integer: 1 of 3 rows do not fit, such as \"3000000000\" \
          (integer out of range)\n  change these rows first, or choose a wider type\n",
-        "hint: public.files.price does not become numeric(5, 2): 1 of 3 rows do not fit, such as \"1234.0000\" \
+        "hint: public.files.price cannot be converted to numeric(5, 2): 1 of 3 rows do not fit, such as \"1234.0000\" \
          (numeric field overflow)\n  change these rows first, or choose a wider type\n",
     ];
-    let ran = project.pilot(&["plan"]).run().expect(3).says(&says).never_says("public.files.name does not");
+    let ran = project.pilot(&["plan"]).run().expect(3).says(&says).never_says("public.files.name cannot");
     assert_eq!(database.everything(), before, "{ran}");
     database.sql("DELETE FROM files WHERE id = 3");
     project.pilot(&["plan"]).run().expect(3).says(&[
-        "hint: 1 of 2 rows tell less once public.files.price is numeric(5, 2), such as \"1.2345\" as \"1.23\"\n",
+        "hint: 1 of 2 rows would lose information in public.files.price as numeric(5, 2), such as \"1.2345\" as \"1.23\"\n",
     ]);
 }

@@ -171,7 +171,10 @@ fn a_type_is_not_changed_by_truncating(kit: &str) {
     for policy in ["", "[hazards]\nchange_type = \"approve\"\n", "[hazards]\ndata_loss = \"approve\"\n"] {
         project.policy(policy);
         let ran = project.push().expect(3).database("unchanged");
-        let ran = ran.says(&["public.users.age does not become integer from text by itself", "USING \"age\"::integer"]);
+        let ran = ran.says(&[
+            "public.users.age cannot be converted from text to integer automatically",
+            "USING \"age\"::integer",
+        ]);
         assert_eq!(database.state(), ["public.users (id integer, age text): 2 rows"], "{ran}");
     }
 }

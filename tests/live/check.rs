@@ -92,7 +92,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     const TABLES: &str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
     let database = Database::create();
     let project = Project::new(kit, &database);
-    // Neither node nor drizzle-kit is needed to compare a folder with a history.
+    // Neither node nor drizzle-kit is needed to compare a folder with a migrations table.
     let status = |code, says: &[&str]| {
         let args = ["status", "--migrations", "drizzle", "--url"];
         project.pilot(&args).args(&[database.url().as_str()]).env("PATH", "/nowhere").run().expect(code).says(says);
@@ -160,7 +160,7 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     assert!(bare.code == 0 && bare.stdout.contains("migrations applied successfully"), "{bare}");
     assert_eq!(database.list(TABLES), ["posts", "users"], "the bare drizzle-kit skips it without a word");
     project.pilot(&["migrate"]).run().expect(3).says(&["skipped 0001_likes: "]);
-    project.pilot(&["sync", "--repair-order"]).run().expect(0).says(&["0001_likes is the newest of the journal now"]);
+    project.pilot(&["sync", "--repair-order"]).run().expect(0).says(&["0001_likes is now the newest in the journal"]);
     assert_eq!(found(&project), Vec::<String>::new());
     project.pilot(&["migrate"]).run().expect(0).says(&["1 migration applied"]);
     assert_eq!(database.list(TABLES), ["likes", "posts", "users"]);
@@ -172,14 +172,17 @@ fn folders_that_merges_broke_are_named_right(kit: &str) {
     project.pilot(&["migrate"]).run().expect(3).says(&["edited 0001_posts: "]);
     project.write("drizzle/0001_posts.sql", &file);
     write(vec![init.clone(), posts.clone()]);
-    status(2, &["2 applied, 1 unknown", "the history has migrations that this folder lacks: of another branch"]);
+    status(
+        2,
+        &["2 applied, 1 unknown", "the migrations table has migrations that this folder lacks: from another branch"],
+    );
 
     write(vec![init.clone(), posts.clone(), numbered(&likes, 2, behind)]);
     assert_eq!(found(&project), Vec::<String>::new());
     let file = read(&project, "drizzle/0001_likes.sql");
     std::fs::remove_file(project.path("drizzle/0001_likes.sql")).expect("it was generated");
     check(&project, kit, "missing-file");
-    status(2, &["1 missing, 2 applied", "bring the file back"]);
+    status(2, &["1 missing, 2 applied", "restore the file"]);
     project.write("drizzle/0001_likes.sql", &file);
     project.write("drizzle/0003_by_hand.sql", "SELECT 1;\n");
     check(&project, kit, "unlisted");
@@ -238,7 +241,7 @@ fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(
     ]);
     // drizzle-kit asks whether it was renamed; that it asks says enough.
     database.sql("ALTER TABLE users RENAME TO people");
-    look(&[]).expect(2).says(&["drizzle-kit has questions before: drizzle-pilot plan shows them"]);
+    look(&[]).expect(2).says(&["drizzle-kit asks questions first: drizzle-pilot plan shows them"]);
     database.sql("ALTER TABLE people RENAME TO users");
     assert_eq!((contents(&project.path("drizzle")), database.everything()), before);
     database.sql("ALTER TABLE users DROP COLUMN fax; CREATE TABLE posts (id serial PRIMARY KEY)");

@@ -17,7 +17,7 @@ fn where_all_is_well_it_says_so_and_ends_with_0() {
         "ok       drizzle-kit  0.31.11",
         "ok       config       drizzle.config.ts: postgresql, schemas public, shop, store, migrations in ./drizzle",
         "(by drizzle.config.ts)",
-        "ok       reset        this host may be emptied",
+        "ok       reset        databases on this host may be emptied",
         "ok       server       PostgreSQL 15.18",
     ]);
     assert!(!ran.stdout.contains("warning") && !ran.stdout.contains("problem"), "{ran}");

@@ -133,7 +133,8 @@ fn the_migrations_build_again_what_was_emptied() {
 
     // What could not be built again is not dropped.
     std::fs::remove_file(project.path("drizzle/0001_m.sql")).expect("the file was written");
-    let ran = reset().expect(65).database("unchanged").says(&["the journal names 0001_m, and there is no such file"]);
+    let ran =
+        reset().expect(65).database("unchanged").says(&["the journal names 0001_m, but that file does not exist"]);
     built(&ran);
 
     // A role belongs to the server and not to the database.
@@ -144,14 +145,14 @@ fn the_migrations_build_again_what_was_emptied() {
     let before = database.everything();
     for dry in [&[][..], &["--dry-run"]] {
         let run = project.pilot(&["reset", "--yes"]).args(dry).run();
-        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied after this"]);
+        let ran = run.expect(3).database("unchanged").says(&[&says, "could not be applied afterwards"]);
         assert_eq!(database.everything(), before, "{ran}");
     }
     project
         .pilot(&["reset", "--yes", "--then", "none"])
         .run()
         .expect(0)
-        .says(&[&says, "a migrate after this fails there"]);
+        .says(&[&says, "a migrate afterwards will fail there"]);
     database.sql(&format!("DROP ROLE {role}"));
     reset().expect(0).says(&["4 migrations applied"]);
     database.sql(&format!("DROP ROLE {role}"));
@@ -331,7 +332,7 @@ fn what_is_to_stay_is_named_by_patterns_and_misspelt_names_stop() {
             project.pilot(&["reset", "--yes"]).args(arguments).run().expect(code).database("unchanged").says(says);
         assert_eq!(database.everything(), before, "{ran}");
     };
-    stops(&["--keep", "cahce_*"], 3, &["there is nothing called cahce_* to keep"]);
+    stops(&["--keep", "cahce_*"], 3, &["there is nothing named cahce_* to keep"]);
     stops(&["--keep", "cache_["], 64, &["--keep cache_["]);
     stops(&["--keep", "shop.cache.c"], 64, &["shop.cache.c"]);
     stops(&["--schema", "sohp"], 3, &["there is no schema sohp", "did you mean shop?"]);
@@ -371,6 +372,6 @@ fn what_belongs_to_another_role_goes_only_where_that_is_said() {
         .pilot(&["reset", "--yes", "--other-owners"])
         .run()
         .expect(0)
-        .says(&[&format!("1 of them belong to {other}")]);
+        .says(&[&format!("1 of them are owned by {other}")]);
     assert_eq!(database.state(), Vec::<String>::new(), "{ran}");
 }

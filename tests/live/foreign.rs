@@ -75,7 +75,7 @@ fn a_migrations_table_of_the_schema_files_is_not_changed() {
     for apply in ["kit", "transaction"] {
         let ran =
             project.pilot(&["push", "--apply", apply, "--accept-data-loss"]).run().expect(3).database("unchanged");
-        let ran = ran.says(&["public.log is where drizzle's migrator keeps its records"]);
+        let ran = ran.says(&["public.log is drizzle's migrations table"]);
         assert_eq!(database.state(), before, "{ran}");
     }
 }
@@ -128,7 +128,7 @@ fn a_login_that_sees_too_little_gets_no_plan() {
     url.set_username(&role).and_then(|()| url.set_password(Some("reader"))).expect("a postgres URL has a user");
     for arguments in [&["plan"][..], &["plan", "--out", "p.json"], &["push"]] {
         let ran = project.pilot(arguments).env("DATABASE_URL", url.as_str()).run().expect(78).database("unchanged");
-        ran.says(&["does not see the constraints of public.a and of 1 more", "the owner, postgres"]);
+        ran.says(&["cannot see the constraints of public.a and of 1 more", "the owner, postgres"]);
     }
     // Who may write sees no more. The owner does.
     database.sql(&format!("GRANT ALL ON a, b TO {role}"));

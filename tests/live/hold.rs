@@ -93,7 +93,7 @@ fn a_hook_that_is_lost_later_meets_a_question() {
         "#!/bin/sh\nif [ \"$1\" != --version ]; then unset NODE_OPTIONS; fi\nexec node node_modules/drizzle-kit/bin.cjs \"$@\"\n",
     );
     let run = |name: &str| project.pilot(&[name, "--kit", "sh lost.sh"]);
-    refused(&database, run, 4, "before its config was seen");
+    refused(&database, run, 4, "before drizzle-pilot saw its config");
 }
 
 /// The names that drizzle-kit would read are looked at before it reads one.
@@ -183,10 +183,10 @@ fn what_differs_from_what_was_approved_is_not_sent() {
     check(
         "if (!meddled) { meddled = true; query.call(this, 'WITH d AS (DELETE FROM victim RETURNING 1) SELECT * FROM d'); }",
         4,
-        "no read",
+        "not read-only",
     );
-    check("if (!meddled) { meddled = true; query.call(this, 'SET search_path = elsewhere'); }", 4, "no read");
-    check("if (!meddled) { meddled = true; query.call(this, 'BEGIN READ WRITE'); }", 4, "no read");
+    check("if (!meddled) { meddled = true; query.call(this, 'SET search_path = elsewhere'); }", 4, "not read-only");
+    check("if (!meddled) { meddled = true; query.call(this, 'BEGIN READ WRITE'); }", 4, "not read-only");
 }
 
 /// Reads are let through, or drizzle-kit could compare nothing.
@@ -308,7 +308,7 @@ fn a_session_elsewhere_gets_no_query() {
         for command in ["plan", "push"] {
             let before = [database.state(), other.state()];
             let ran = project.pilot(&[command]).run().expect(78).database("unchanged");
-            let ran = ran.says(&["drizzle-kit's session is not where this run looked", says]);
+            let ran = ran.says(&["drizzle-kit's session is not on the database that this run inspected", says]);
             assert_eq!([database.state(), other.state()], before, "{ran}");
         }
     }

@@ -36,10 +36,15 @@ fn a_policy_without_its_condition_is_not_created(kit: &str) {
     assert_eq!(database.value(conditions), "(tenant = 1)(tenant = 1)", "{ran}");
     // What drizzle-kit does not compare is not called the same.
     database.sql("ALTER POLICY mine ON t USING (true)");
-    let ran = project.push().expect(0).says(&["compares no condition of a row level security policy, and 1 is in"]);
+    let ran =
+        project.push().expect(0).says(&["does not compare conditions of row level security policies, and 1 is in"]);
     assert_eq!(ran.report["warnings"].as_array().map(Vec::len), Some(1), "{ran}");
-    let ran = project.pilot(&["next"]).run().expect(0).says(&["has what drizzle-kit's push compares"]);
-    drop(ran.never_says("has what the schema files say"));
+    let ran = project
+        .pilot(&["next"])
+        .run()
+        .expect(0)
+        .says(&["agrees with the schema files as far as drizzle-kit's push compares them"]);
+    drop(ran.never_says("matches the schema files"));
 }
 
 #[test]
@@ -70,9 +75,9 @@ fn a_schema_that_the_filter_leaves_out_is_named() {
     project.schema("export * from './shop';");
     for command in ["plan", "push"] {
         let ran = project.pilot(&[command]).run().expect(0).database("unchanged");
-        drop(ran.says(&["schema shop of the schema files is left out", "schemaFilter: ['public', 'shop']"]));
+        drop(ran.says(&["schema shop of the schema files is excluded", "schemaFilter: ['public', 'shop']"]));
     }
-    drop(project.pilot(&["next"]).run().never_says("has what the schema files say").says(&["schema shop"]));
+    drop(project.pilot(&["next"]).run().never_says("matches the schema files").says(&["schema shop"]));
     // The line that is printed takes it in.
     project.config(
         "export default { dialect: 'postgresql', schema: './schema.ts', schemaFilter: ['public', 'shop'],

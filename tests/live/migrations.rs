@@ -1,4 +1,4 @@
-//! A migrations folder, a history and a database: what `status` says, what `migrate` does, and what `sync` writes.
+//! A migrations folder, a migrations table and a database: what `status` says, what `migrate` does, and what `sync` writes.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub(crate) fn what_is_pending_is_applied_once_and_proved(kit: &str) {
         .pilot(&["migrate"])
         .run()
         .expect(0)
-        .says(&["2 migrations applied, as the history says"])
+        .says(&["2 migrations applied, as the migrations table shows"])
         .database("changed");
     assert_eq!(database.list(HISTORY), ["10", "20"]);
     let ran = project.pilot(&["status"]).run().expect(0);
@@ -115,7 +115,7 @@ pub(crate) fn skipped_edited_unknown_and_missing_are_told_apart(kit: &str) {
     std::fs::remove_file(project.path("drizzle/0003_m.sql")).expect("the file was written");
     let ran = project.pilot(&["status"]).run().expect(2);
     assert_eq!(states(&ran)[3], "missing", "{ran}");
-    project.pilot(&["migrate"]).run().expect(65).says(&["the journal names 0003_m, and there is no such file"]);
+    project.pilot(&["migrate"]).run().expect(65).says(&["the journal names 0003_m, but that file does not exist"]);
 }
 
 pub(crate) fn what_was_skipped_is_applied_after_the_order_was_repaired(kit: &str) {
@@ -132,7 +132,7 @@ pub(crate) fn what_was_skipped_is_applied_after_the_order_was_repaired(kit: &str
         .pilot(&["sync", "--repair-order"])
         .run()
         .expect(0)
-        .says(&["0001_m is the newest of the journal now"])
+        .says(&["0001_m is now the newest in the journal"])
         .database("unchanged");
     let ran = project.pilot(&["status"]).run().expect(2);
     assert_eq!(states(&ran), ["applied", "applied", "pending"]);
@@ -172,16 +172,16 @@ pub(crate) fn a_push_built_database_is_taken_over(kit: &str) {
         .pilot(&["status"])
         .run()
         .expect(2)
-        .says(&["the database has 20 tables and no history", "drizzle-pilot sync"]);
+        .says(&["the database has 20 tables and no recorded migrations", "drizzle-pilot sync"]);
 
     let before = database.everything();
-    project.pilot(&["sync", "--dry-run"]).run().expect(2).says(&["20 rows of the history would be written"]);
+    project.pilot(&["sync", "--dry-run"]).run().expect(2).says(&["20 rows would be written to the migrations table"]);
     assert_eq!(database.everything(), before);
     project
         .pilot(&["sync"])
         .run()
         .expect(0)
-        .says(&["20 rows of the history written and read back: 20 applied"])
+        .says(&["20 rows written to the migrations table and read back: 20 applied"])
         .database("changed");
     project.pilot(&["migrate"]).run().expect(0).says(&["there is nothing to do: 20 applied"]);
     migrations.push((2000, "CREATE TABLE new ();".to_owned()));
@@ -339,7 +339,7 @@ fn what_a_rollback_would_undo_is_not_run_and_not_called_applied() {
     let undone =
         "CREATE TABLE a (id int);--> statement-breakpoint\nROLLBACK;--> statement-breakpoint\nCREATE TABLE b ();";
     let project = project(NEWEST, &database, &[(10, undone)]);
-    let says = ["drizzle/0000_m.sql:2: ROLLBACK would undo", "take it out"];
+    let says = ["drizzle/0000_m.sql:2: ROLLBACK would roll back", "remove it"];
     project.pilot(&["migrate"]).run().expect(1).database("unchanged").says(&says);
     assert_eq!(database.state(), Vec::<String>::new());
 }
@@ -370,7 +370,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
         let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
         let project = project(NEWEST, &database, &[(10, &text)]);
         database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
-        let says = ["drizzle/0000_m.sql:", "cannot be compared in a database beside this one"];
+        let says = ["drizzle/0000_m.sql:", "cannot be run in a scratch database"];
         project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
         project.pilot(&["check", "--database"]).run().expect(3).says(&says);
         let folder = project.path("drizzle/0000_m.sql");
@@ -390,7 +390,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
     database.sql("DROP SCHEMA drizzle CASCADE");
     let ran = project.pilot(&["sync"]).run();
     database.sql(&format!("DROP ROLE {role}"));
-    ran.expect(0).says(&["1 row of the history written"]);
+    ran.expect(0).says(&["1 row written to the migrations table"]);
     no_scratch_stays(&database);
 }
 
@@ -449,7 +449,7 @@ fn names_that_differ_alone_are_told_with_the_statements_that_make_them_agree() {
     let statements: Vec<&str> = ran.stderr.lines().map(str::trim).filter(|line| line.starts_with("ALTER ")).collect();
     assert_eq!(statements.len(), 2, "{ran}");
     database.sql(&statements.join("\n"));
-    project.pilot(&["sync"]).run().expect(0).says(&["2 rows of the history written"]);
+    project.pilot(&["sync"]).run().expect(0).says(&["2 rows written to the migrations table"]);
 }
 
 /// Two projects in one database, each with tables and a migrations table of its own, or with one for both.
@@ -479,7 +479,7 @@ fn what_belongs_to_another_project_of_the_database_is_left_alone() {
     let ran = ours.pilot(&["check", "--database"]).run().says(&says);
     assert!(!ran.stdout.contains("database-drift"), "{ran}");
     database.sql("DELETE FROM drizzle.migrations_a");
-    ours.pilot(&["sync"]).run().expect(0).says(&says).says(&["1 row of the history written"]);
+    ours.pilot(&["sync"]).run().expect(0).says(&says).says(&["1 row written to the migrations table"]);
     let theirs_before = database.rows("SELECT * FROM drizzle.migrations_b");
     let reset = ["reset", "--dry-run", "--then", "none"];
     let ran = ours.pilot(&reset).run().expect(2).says(&["public.b_users stays", "drizzle.migrations_b stays"]);
@@ -628,7 +628,7 @@ fn a_run_that_loses_its_lock_is_stopped_and_keeps_nothing() {
     until("the migration runs", || !database.rows(runs).is_empty());
     take_away(&database);
     let ran = run.finish().expect(69).database("unchanged");
-    ran.says(&["the lock on this database was lost, and drizzle-kit was stopped", "log of the server"]);
+    ran.says(&["the lock on this database was lost, and drizzle-kit was stopped", "logs of the server"]);
     until("no session of it is left", || database.foreign_backends().is_empty());
     assert_eq!(database.value("SELECT to_regclass('seeds')"), "NULL");
 }
@@ -639,7 +639,7 @@ fn the_ready_file_says_the_truth_and_a_database_that_is_not_there_yet_is_waited_
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
     let ready = project.path("ready");
     let nowhere_to_write = project.pilot(&["migrate", "--ready-file", "none/ready"]).run().expect(64);
-    nowhere_to_write.says(&["the ready file cannot be written: there is no folder none"]);
+    nowhere_to_write.says(&["the ready file cannot be written: the folder none does not exist"]);
     project.write("ready", "of an old run");
     let nowhere = "postgres://app:x@127.0.0.1:1/none";
     let migrate = |url: &str, wait: &str| {

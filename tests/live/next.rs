@@ -66,7 +66,7 @@ fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 fn a_migrated_project_is_clean_edited_pending_drifted_or_in_conflict() {
     let (database, project) = migrated(USERS);
     let before = database.everything();
-    check(&database, &project, "clean", None, &["say the same (1 applied)", "edit the schema files"]);
+    check(&database, &project, "clean", None, &["agree (1 applied)", "edit the schema files"]);
     assert_eq!(database.everything(), before);
     let ran = project.pilot(&["next"]).run().expect(0);
     assert!(ran.stdout.starts_with("state  clean: "), "{ran}");
@@ -103,7 +103,7 @@ fn a_push_built_database_an_enum_and_a_skipped_migration_are_known() {
     let (database, project) = generated(MOOD);
     project.push().expect(0);
     let sync = Some("drizzle-pilot sync --dry-run");
-    check(&database, &project, "push-built", sync, &["1 table and no history", "drizzle-pilot sync"]);
+    check(&database, &project, "push-built", sync, &["1 table and no recorded migrations", "drizzle-pilot sync"]);
     project.pilot(&["sync"]).run().expect(0);
 
     project.schema(&MOOD.replace("'inactive'", "'gone'"));
@@ -116,7 +116,7 @@ fn a_push_built_database_an_enum_and_a_skipped_migration_are_known() {
     project.pilot(&["migrate"]).run().expect(0);
     crate::migrations::folder(&project, &[first[0], (15, "CREATE TABLE late ();"), first[1]]);
     let repair = Some("drizzle-pilot sync --repair-order");
-    check(&database, &project, "skipped", repair, &["0001_m was passed over", "drizzle-pilot migrate"]);
+    check(&database, &project, "skipped", repair, &["0001_m was skipped", "drizzle-pilot migrate"]);
 }
 
 #[test]
@@ -132,10 +132,10 @@ fn a_project_without_migrations_pushes_and_a_database_that_is_not_there_is_69() 
         &["the database is empty", "CREATE TABLE \"users\""],
     );
     project.push().expect(0);
-    check(&database, &project, "pushed", None, &["has what the schema files say"]);
+    check(&database, &project, "pushed", None, &["matches the schema files"]);
     let nowhere = "postgres://app@127.0.0.1:1/shop";
     project.pilot(&["next"]).env("DATABASE_URL", nowhere).run().expect(69);
-    project.pilot(&["next", "--url", nowhere]).run().expect(64).says(&["--url is for their history alone"]);
+    project.pilot(&["next", "--url", nowhere]).run().expect(64).says(&["--url only applies to them"]);
 }
 
 /// Writes a snapshot of a migration of `hand_made`.
@@ -175,7 +175,7 @@ fn what_the_database_has_is_not_to_be_deleted() {
     check(&database, &project, "conflict", None, &both);
     let nowhere = "postgres://app@127.0.0.1:1/shop";
     let ran = project.pilot(&["next"]).env("DATABASE_URL", nowhere).run().expect(2);
-    assert!(ran.stdout.contains("could not be asked") && !ran.stdout.contains("delete 000"), "{ran}");
+    assert!(ran.stdout.contains("could not be queried") && !ran.stdout.contains("delete 000"), "{ran}");
     // As it says, drizzle-kit goes on from there.
     snapshot(&project, 2, "s2", "s1", &["k", "b"]);
     let edited = ["ALTER TABLE \"t\" ADD COLUMN \"a\" text;"];
@@ -195,7 +195,7 @@ fn old_faults_are_notes_and_can_be_accepted() {
         &project,
         "clean",
         None,
-        &["0001_snapshot.json was made from a snapshot that is not there", "check --accept-old"],
+        &["0001_snapshot.json was made from a snapshot that does not exist", "check --accept-old"],
     );
     project.pilot(&["check", "--accept-old"]).without_report().run().expect(0).says(&["1 old fault is accepted"]);
     let ran = project.pilot(&["next"]).run().expect(0);
@@ -207,7 +207,7 @@ fn old_faults_are_notes_and_can_be_accepted() {
         &project,
         "clean",
         None,
-        &["nothing is pending", "0001_m has no snapshot: whether the schema files"],
+        &["nothing is pending", "0001_m has no snapshot: it was not compared with the schema files"],
     );
 }
 
@@ -222,7 +222,7 @@ fn snapshots_of_another_drizzle_kit_and_a_folder_of_pull_are_known() {
         &project,
         "stale-snapshots",
         Some("drizzle-pilot run -- up"),
-        &["0000_snapshot.json is of form 6"],
+        &["0000_snapshot.json has format 6"],
     );
 
     let database = Database::create();
@@ -230,10 +230,10 @@ fn snapshots_of_another_drizzle_kit_and_a_folder_of_pull_are_known() {
     let project = Project::new(NEWEST, &database);
     project.pilot(&["run", "--", "pull"]).run().expect(0);
     std::fs::copy(project.path("drizzle/schema.ts"), project.path("schema.ts")).expect("it was pulled");
-    let pulled = ["2 tables and no history: drizzle-kit pull has taken it over"];
+    let pulled = ["2 tables and no recorded migrations: drizzle-kit pull introspected it"];
     check(&database, &project, "push-built", Some("drizzle-pilot sync --dry-run"), &pulled);
-    project.pilot(&["sync"]).run().expect(0).says(&["1 row of the history written"]);
-    check(&database, &project, "clean", None, &["say the same (1 applied)"]);
+    project.pilot(&["sync"]).run().expect(0).says(&["1 row written to the migrations table"]);
+    check(&database, &project, "clean", None, &["agree (1 applied)"]);
     // An empty database needs the statements themselves.
     database.sql("DROP TABLE t, u; DROP SCHEMA drizzle CASCADE");
     check(&database, &project, "astray", None, &["and the database is empty", "remove the lines"]);

@@ -96,8 +96,8 @@ fn a_printed_command_is_started_as_this_one_was() {
         ran.says(&[&format!("{says} push --policy 'lax policy.toml' --plan push.plan.json --accept-data-loss\n")]);
     };
     let with = |starter: &[&'static str]| [starter, &plan].concat();
-    check(&with(&["npx", "drizzle-pilot"]), "hint: execute exactly this: npx drizzle-pilot");
-    check(&with(&[bin]), "hint: execute exactly this: npx drizzle-pilot");
+    check(&with(&["npx", "drizzle-pilot"]), "hint: execute exactly this plan: npx drizzle-pilot");
+    check(&with(&[bin]), "hint: execute exactly this plan: npx drizzle-pilot");
     for (file, text, starter) in [
         ("pnpm-lock.yaml", "", "pnpm exec drizzle-pilot"),
         ("yarn.lock", "", "yarn drizzle-pilot"),
@@ -115,9 +115,9 @@ fn a_printed_command_is_started_as_this_one_was() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_drizzle-pilot"), link).expect("the folder is empty");
     let ran = project.command("app", &with(&["npx", "drizzle-pilot"])).env("PATH", &path).run();
     assert_eq!(ran.code, 2, "{ran}");
-    let line = ran.says(&["this: drizzle-pilot push"]);
+    let line = ran.says(&["this plan: drizzle-pilot push"]);
     // The printed line is run as it is.
-    let hint = line.stderr.lines().chain(line.stdout.lines()).find_map(|line| line.split_once("exactly this: "));
+    let hint = line.stderr.lines().chain(line.stdout.lines()).find_map(|line| line.split_once("exactly this plan: "));
     let line = hint.expect("it was said").1.to_owned();
     let ran = project.command("app", &["sh", "-c", &line]).env("PATH", &path).run();
     assert_eq!(ran.code, 0, "{line} {ran}");

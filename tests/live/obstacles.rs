@@ -34,8 +34,8 @@ fn one_name_for_indexes_of_two_tables_stops_the_plan() {
          export const a = pgTable('a', { ...shared });
          export const b = pgTable('b', { ...shared });",
         &[
-            "refused: public.both would be the name of an index or constraint of public.a and of one of public.b, and a schema \
-             can have only one: name one of them in the schema files, as in .unique('b_both')\n",
+            "refused: public.both would be the name of two indexes or constraints, one of public.a and one of public.b, but a \
+             schema can have only one: name one of them in the schema files, as in .unique('b_both')\n",
         ],
     );
     check_stopped(
@@ -64,10 +64,8 @@ fn what_stands_on_a_column_stops_its_change_of_type() {
         "import { bigint } from 'drizzle-orm/pg-core';
          export const s = pgTable('s', { c: bigint('c', { mode: 'number' }) });
          export const a = pgTable('a', { id: integer('id') });",
-        &[
-            "refused: public.s.c cannot change its type while view r.v uses it: drop it before the push and make it again \
-             afterwards, or do all of it in a migration (its definition: SELECT pg_get_viewdef('\"r\".\"v\"'::regclass))\n",
-        ],
+        &["refused: public.s.c cannot change its type while view r.v uses it: drop it before the push and create it \
+             again afterwards, or do everything in a migration (its definition: SELECT pg_get_viewdef('\"r\".\"v\"'::regclass))\n"],
     );
 }
 
@@ -87,7 +85,7 @@ fn an_enum_that_its_old_default_needs_stops_the_plan() {
         "export const mood = pgEnum('mood', ['ok']); export const t = pgTable('t', { id: integer('id'), m: mood('m') });",
         &[
             "refused: type public.mood cannot be dropped while default value public.t.m needs it: drop it before the push, and set \
-             it again afterwards where it is still wanted: ALTER TABLE \"public\".\"t\" ALTER COLUMN \"m\" DROP DEFAULT\n",
+             it again afterwards if it is still wanted: ALTER TABLE \"public\".\"t\" ALTER COLUMN \"m\" DROP DEFAULT\n",
         ],
     );
 }
@@ -98,7 +96,7 @@ fn a_reference_to_a_table_that_is_not_there_stops_the_plan() {
         "CREATE TABLE t (id integer PRIMARY KEY)",
         "const gone = pgTable('gone', { id: integer('id').primaryKey() });
          export const t = pgTable('t', { id: integer('id').primaryKey(), gone: integer('gone').references(() => gone.id) });",
-        &["refers to table public.gone, and there is none"],
+        &["refers to table public.gone, which does not exist"],
     );
 }
 
@@ -138,9 +136,10 @@ fn a_drop_of_what_is_gone_is_left_out_of_one_transaction() {
                   CREATE TABLE refers (gone integer CONSTRAINT refers_gone_gone_id_fk REFERENCES gone)";
     let schema = "export const refers = pgTable('refers', { gone: integer('gone') });";
     let project = project(&database, before, schema, APPROVE_ALL);
-    let says =
-        ["drops constraint public.refers.refers_gone_gone_id_fk, which is gone by then: it goes with public.gone"];
-    project.push().expect(3).database("unchanged").says(&says).says(&["--apply transaction leaves it out"]);
+    let says = [
+        "drops constraint public.refers.refers_gone_gone_id_fk, which no longer exists then: it is dropped with public.gone",
+    ];
+    project.push().expect(3).database("unchanged").says(&says).says(&["use --apply transaction, which omits it"]);
     let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(0).database("changed");
     let ran = ran.says(&[
         "drop_constraint public.refers.refers_gone_gone_id_fk (foreign key reached by the CASCADE of public.gone)",
@@ -171,9 +170,9 @@ fn what_goes_with_a_column_is_named_and_judged() {
                     (t) => [check('ck', sql`b > 0`), index('ix').on(sql`(a + b)`)]);";
     let policy = "[hazards]\ndrop_column = 'approve'\ndrop_index = 'refuse'\ndrop_constraint = 'refuse'\n";
     let says = [
-        "refused: drop_index public.ix needs consent: slows down what used the index; index that goes with public.keep.a",
-        "refused: drop_constraint public.keep.ck needs consent: lets in what the constraint kept out; check that goes with public.keep.a",
-        "refused: drop_constraint public.keep.ex needs consent: lets in what the constraint kept out; exclusion constraint that goes \
+        "refused: drop_index public.ix needs consent: slows down queries that used the index; index dropped with public.keep.a",
+        "refused: drop_constraint public.keep.ck needs consent: allows values that the constraint rejected; check dropped with public.keep.a",
+        "refused: drop_constraint public.keep.ex needs consent: allows values that the constraint rejected; exclusion constraint dropped \
          with public.keep.a",
         "the drop of public.keep.a takes the statistics object public.st along",
         "{ only = [\"public.ix\"] }",
@@ -183,9 +182,9 @@ fn what_goes_with_a_column_is_named_and_judged() {
     let before = "CREATE TABLE t (id serial PRIMARY KEY, n integer); INSERT INTO t (n) VALUES (1), (2)";
     let schema = "export const t = pgTable('t', { n: integer('n') });";
     let says = [
-        "refused: drop_sequence public.t_id_seq needs consent: a sequence is dropped, and with it where it stood; sequence that goes \
+        "refused: drop_sequence public.t_id_seq needs consent: a sequence is dropped, together with its position; sequence dropped \
          with public.t.id",
-        "refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good; primary key that goes with \
+        "refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps permanently; primary key dropped with \
          public.t.id",
     ];
     let (database, ran) = check_allowed_by_its_lines(before, schema, "[hazards]\ndrop_column = 'approve'\n", &says);
@@ -229,7 +228,7 @@ fn code_of_users_that_would_run_is_not_understood() {
             "{table} }}); export const m = pgMaterializedView('m', {{ n: integer('n') }}).as(sql`select n from inner_view`);"
         ),
     ] {
-        let says = ["the statement runs tricky(), which is neither PostgreSQL's nor an extension's"];
+        let says = ["the statement calls tricky(), which is neither built in nor from an extension"];
         run(&entities).expect(3).database("unchanged").says(&says);
     }
     // It is written down, and runs for what comes later.

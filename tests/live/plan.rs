@@ -207,7 +207,7 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
     let planned = ["--plan", "push.plan.json"];
 
     database.sql("ALTER TABLE users ADD COLUMN sneaked text");
-    push(&planned, &["the schema of the database has moved", "appeared: column public.users.sneaked text"]);
+    push(&planned, &["the schema of the database has changed", "appeared: column public.users.sneaked text"]);
     database.sql("ALTER TABLE users DROP COLUMN sneaked");
 
     let other = Database::create();
@@ -221,7 +221,7 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
         &project.path("drizzle-pilot.toml"),
         |policy| policy + "# reviewed\n",
         || {
-            push(&planned, &["the policy file is another one, or was changed"]);
+            push(&planned, &["the policy file was changed, or is another one"]);
         },
     );
     replaced(
@@ -250,7 +250,11 @@ fn a_plan_that_does_not_fit_any_more_is_not_executed() {
             push(&planned, &["was changed after it was made"]);
         },
     );
-    replaced(&project.path("push.plan.json"), |_| "{}".to_owned(), || push(&planned, &["is no plan of this version"]));
+    replaced(
+        &project.path("push.plan.json"),
+        |_| "{}".to_owned(),
+        || push(&planned, &["is not a plan of this version"]),
+    );
     push(&["--plan", "push.plan.json", "--accept-data-loss"], &["--accept-data-loss"]);
 
     let kit = project.path("node_modules");
@@ -297,7 +301,7 @@ fn what_moves_while_drizzle_kit_looks_is_not_executed() {
     push(&["--plan", "push.plan.json", "--profile", "ci"], &["the profile is ci and was none"]);
 
     names("export const NAME = 'full_name';\n");
-    push(&planned, &["drizzle-kit asks something else: Is full_name column in users table created or renamed"]);
+    push(&planned, &["drizzle-kit asks another question: Is full_name column in users table created or renamed"]);
 
     let moves = "
         const { Client } = require('pg');

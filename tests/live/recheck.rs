@@ -41,7 +41,7 @@ fn rows_that_commit_before_the_drop_count() {
         let running = project.pilot(&["push", "--apply", apply]).spawn();
         wait_for_a_lock(&database);
         writer.commit();
-        let says = ["public.scratch was empty when this was judged, and has 1 row now"];
+        let says = ["public.scratch was empty when the statements were judged, and has 1 row now"];
         let ran = running.finish().expect(3).database("unchanged").says(&says);
         assert_eq!(database.value("SELECT count(*) FROM scratch"), "1", "{ran}");
         // What had rows is told anew, and goes.
@@ -49,7 +49,7 @@ fn rows_that_commit_before_the_drop_count() {
         let running = project.pilot(&["push", "--apply", apply]).spawn();
         wait_for_a_lock(&database);
         writer.commit();
-        let says = ["public.scratch has 2 rows by now, 1 more than at the first look"];
+        let says = ["public.scratch has 2 rows by now, 1 more than at the first count"];
         let ran = running.finish().expect(0).database("changed").says(&says);
         assert_eq!(ran.report["statements"][0]["rows"], 2, "{ran}");
         assert_eq!(ran.report["counted"]["locked"], apply == "transaction", "{ran}");

@@ -79,8 +79,8 @@ fn a_foreign_table_and_one_in_another_schema_are_not_dropped(kit: &str) {
         &project,
         &database,
         &[
-            "refused: drop_table public.billing would delete 5 rows; foreign: this project never had it; it is neither in \
-             the schema files, nor in the last snapshot, nor in the migrations\n",
+            "refused: drop_table public.billing would delete 5 rows; foreign: it is not in the schema files, the last \
+             snapshot or the migrations of this project\n",
             "refused: drop_table shop.orders would delete 2 rows\n",
         ],
     );
@@ -125,8 +125,7 @@ fn what_a_dropped_table_takes_along_is_named() {
              ALTER TABLE other.child OWNER TO {role}"
         ),
     );
-    let foreign = "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, nor in the \
-                   migrations";
+    let foreign = "foreign: it is not in the schema files, the last snapshot or the migrations of this project";
     std::fs::create_dir(project.path("drizzle")).expect("the folder is ours");
     project.write("drizzle/0000_init.sql", "CREATE TABLE \"users\" ();\n");
     let ran = check_refused(
@@ -290,7 +289,7 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
     sequences.release();
     let ran = planning.finish().expect(3).database("unchanged");
-    ran.says(&["orders_key is a primary key could not be looked up"]);
+    ran.says(&["it could not be determined whether orders_key is a primary key"]);
     // A push looks over the connection of its lock.
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 2"));
     let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");
@@ -308,7 +307,7 @@ fn names_that_would_mean_another_schema_are_not_consented_to() {
     project.schema("export const users = pgTable('users', { id: integer('id') });");
     for arguments in [&["plan"][..], &["push"], &["push", "--accept-data-loss"]] {
         let ran = project.pilot(arguments).run().expect(4).database("unchanged");
-        drop(ran.says(&["this login looks in tenant first"]));
+        drop(ran.says(&["this login searches tenant first"]));
     }
     assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'tenant')"), "0");
 }

@@ -95,7 +95,7 @@ fn what_is_sent_to_libsql_is_held_and_rows_that_refer_are_named(kit: &str) {
         }
         if dialect == "sqlite" && kit == "0.28.1" {
             let ran = project.push().expect(78).database("unchanged");
-            let ran = ran.says(&["puts BEGIN and COMMIT around what it pushes", "dialect: 'turso'"]);
+            let ran = ran.says(&["wraps a push with the dialect sqlite in BEGIN and COMMIT", "dialect: 'turso'"]);
             assert_eq!(project.libsql(&[CHILD_ROWS]), json!([[3]]), "{ran}");
             continue;
         }

@@ -159,7 +159,9 @@ fn everything_goes_and_what_must_stay_stays() {
         let second = format!("{}_second", database.value("SELECT current_database()"));
         assert_eq!(
             told,
-            format!("objects of other roles would go:\n  2 of {second}: type public.mood, table public.of_second")
+            format!(
+                "objects of other roles would be dropped:\n  2 of {second}: type public.mood, table public.of_second"
+            )
         );
         let scope = Scope { owners: Owners::Anyone, ..scope(&SCHEMAS) };
         let (plan, emptied) = emptied(&database, &scope);
@@ -270,7 +272,7 @@ fn what_is_to_be_kept_stays_with_its_parts() {
     assert_eq!(contents(&database), ["sequence public.kept_id_seq", "table public.kept", "table shop.kept"]);
     let stays: Vec<_> = plan.stays.iter().map(|stays| format!("{}: {}", stays.object, stays.why)).collect();
     let why = "schema public: with its owner, its grants, its default privileges and its comment";
-    assert_eq!(stays, [why, "schema shop: table shop.kept stays in it"]);
+    assert_eq!(stays, [why, "schema shop: table shop.kept is kept in it"]);
 }
 
 #[test]
@@ -279,8 +281,11 @@ fn what_is_to_be_kept_does_not_go_with_something_else() {
     database.sql("CREATE TABLE users (id serial); CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT");
     let keep = |name: &str| BTreeSet::from([Relation { schema: "public".to_owned(), name: name.to_owned() }]);
     let told = |name: &str| refusal(&database, &Scope { keep: keep(name), ..scope(&["public"]) }).to_string();
-    assert_eq!(told("users_id_seq"), "dropping would take along:\n  sequence public.users_id_seq, which is to be kept");
-    assert_eq!(told("part"), "dropping would take along:\n  table public.part, which is to be kept");
+    assert_eq!(
+        told("users_id_seq"),
+        "the drops would also remove:\n  sequence public.users_id_seq, which is to be kept"
+    );
+    assert_eq!(told("part"), "the drops would also remove:\n  table public.part, which is to be kept");
 }
 
 #[test]
@@ -300,7 +305,7 @@ fn what_must_not_fall_is_refused_before_anything_is_dropped() {
         let before = contents(&database);
         let keep = BTreeSet::from([Relation { schema: "public".to_owned(), name: "kept".to_owned() }]);
         let told = refusal(&database, &Scope { keep, ..scope(&["public"]) }).to_string();
-        let expected = "dropping would take along:
+        let expected = "the drops would also remove:
   extension pgcrypto, because of its member function public.helper(public.mood)
   table column other.orders.m, in schema other, which is not in scope
   table column public.kept.m, which is to be kept
@@ -378,7 +383,7 @@ fn a_column_of_a_kept_table_that_is_computed_by_what_goes_is_kept() {
     );
     let keep = BTreeSet::from([Relation { schema: "public".to_owned(), name: "users".to_owned() }]);
     let told = refusal(&database, &Scope { keep, ..scope(&["public"]) }).to_string();
-    assert_eq!(told, "dropping would take along:\n  table column public.users.twice, which is to be kept");
+    assert_eq!(told, "the drops would also remove:\n  table column public.users.twice, which is to be kept");
 }
 
 /// What an event trigger does is in no plan, whatever catalog it is a row of.
@@ -447,13 +452,15 @@ fn what_is_of_another_role_is_refused_and_named() {
         let catalog = read_by(&dsn);
         let refused =
             |schemas: &[&str]| plan::plan(&catalog, &scope(schemas)).expect_err("it is to be refused").to_string();
-        let told = format!("these objects are not ours to drop:\n  table public.theirs of {name}_admin");
+        let told = format!(
+            "these objects belong to other roles and cannot be dropped:\n  table public.theirs of {name}_admin"
+        );
         assert_eq!(refused(&["public", "app"]), told);
         assert!(refused(&["closed"]).starts_with("the objects of these schemas cannot be named"));
         // The owner of a schema may drop what others have put there, and has to say so.
         assert_eq!(
             refused(&["app"]),
-            "objects of other roles would go:\n  2 of postgres: sequence app.theirs_n_seq, table app.theirs"
+            "objects of other roles would be dropped:\n  2 of postgres: sequence app.theirs_n_seq, table app.theirs"
         );
         let said = Scope { owners: Owners::Anyone, ..scope(&["app"]) };
         let plan = plan::plan(&catalog, &said).unwrap_or_else(|refusal| panic!("{refusal}"));
@@ -469,12 +476,12 @@ fn a_database_that_moved_is_left_alone() {
     database.sql("CREATE TABLE users (id int); CREATE TABLE orders (id int)");
     let (target, plan) = planned(&database, &scope(&["public"]));
     database.sql("CREATE VIEW late AS SELECT * FROM users");
-    let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
-    assert_eq!(error.to_string(), "the database has moved since it was looked at\n  appeared: view public.late");
+    let error = reset::reset(&target, &plan, &run()).expect_err("the database has changed");
+    assert_eq!(error.to_string(), "the database has changed since it was inspected\n  appeared: view public.late");
     assert_eq!(error.database(), outcome::Database::Unchanged);
     database.sql("DROP TABLE orders");
-    let error = reset::reset(&target, &plan, &run()).expect_err("the database has moved");
-    let told = "the database has moved since it was looked at\n  appeared: view public.late\n  disappeared: table public.orders";
+    let error = reset::reset(&target, &plan, &run()).expect_err("the database has changed");
+    let told = "the database has changed since it was inspected\n  appeared: view public.late\n  disappeared: table public.orders";
     assert_eq!(error.to_string(), told);
     assert_eq!(contents(&database), ["table public.users", "view public.late"]);
     // What is gone altogether is no reason to stop, as long as nothing else has come.
@@ -724,7 +731,7 @@ fn what_comes_while_it_runs_undoes_it() {
         }
     };
     let error = reset::reset(&target, &plan, &ResetRun { watch: &watch, ..run() }).expect_err("something is left");
-    assert_eq!(error.to_string(), "after the drops there is still\n  type public.late");
+    assert_eq!(error.to_string(), "after the drops these objects are still there:\n  type public.late");
     assert_eq!(contents(&database), ["table public.users", "type public.late"]);
     until("the backend is gone", || database.foreign_backends().is_empty());
 }
@@ -812,7 +819,7 @@ fn a_part_that_is_refused_leaves_the_parts_before_it_and_says_so() {
     assert_eq!(error.database(), outcome::Database::Maybe);
     let ResetError::Partial { n_dropped, n_objects, cause } = &error else { panic!("{error:?}") };
     assert!(matches!(**cause, ResetError::Moved { .. }), "{error}");
-    let told = format!("{n_dropped} of {n_objects} objects are dropped, and then: the database has moved");
+    let told = format!("{n_dropped} of {n_objects} objects are dropped, and then: the database has changed");
     assert!(
         error.to_string().starts_with(&told) && error.hint().starts_with("run it again, which finishes it"),
         "{error}"

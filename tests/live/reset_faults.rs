@@ -114,7 +114,7 @@ fn a_kill_between_two_parts_is_finished_by_running_again() {
     let mut n_halfway = 0;
     for after in ["2 of 245", "90 of 245"] {
         let all = many_tables(&database) + 2;
-        dry().expect(2).says(&["objects go in several transactions"]);
+        dry().expect(2).says(&["objects are dropped in several transactions"]);
         let mut running = reset().spawn();
         running.wait_for(after);
         running.signal(Signal::KILL);

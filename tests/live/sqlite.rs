@@ -261,7 +261,7 @@ fn what_differs_from_what_was_approved_is_not_sent_to_a_file(kit: &str) {
     };
     let differs = "not the one that was approved";
     check("if (/^CREATE TABLE `a`/.test(sql)) sql = 'DROP TABLE victim'", 4, differs);
-    check("if (/sqlite_master/.test(sql) && !n++) sql = 'DELETE FROM victim'", 4, "is no read");
+    check("if (/sqlite_master/.test(sql) && !n++) sql = 'DELETE FROM victim'", 4, "is not read-only");
     // The versions differ in when and how often they prepare, and not in what holds it.
     if kit != NEWEST {
         return;
@@ -273,8 +273,8 @@ fn what_differs_from_what_was_approved_is_not_sent_to_a_file(kit: &str) {
         6,
         differs,
     );
-    check("if (/sqlite_master/.test(sql) && !n++) this.pragma('writable_schema = on')", 4, "is no read");
-    check("if (/sqlite_master/.test(sql) && !n++) sql += ' WHERE load_extension(1)'", 4, "is no read");
+    check("if (/sqlite_master/.test(sql) && !n++) this.pragma('writable_schema = on')", 4, "is not read-only");
+    check("if (/sqlite_master/.test(sql) && !n++) sql += ' WHERE load_extension(1)'", 4, "is not read-only");
 }
 
 /// drizzle-kit puts names into its queries as they are.
@@ -339,7 +339,7 @@ fn a_driver_that_nothing_holds_is_declined_by_its_name() {
         project.config(&format!("export default {{ {config}, schema: './schema.ts' }};"));
         for command in ["plan", "push"] {
             let ran = project.pilot(&[command]).run().expect(78).database("unchanged");
-            drop(ran.says(&[&format!("what drizzle-kit sends through {says} cannot be held"), "hint: "]));
+            drop(ran.says(&[&format!("queries that drizzle-kit sends through {says} cannot be held"), "hint: "]));
         }
     }
 }

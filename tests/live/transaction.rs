@@ -133,7 +133,7 @@ impl Five {
 fn five_statements_are_one_transaction_with_a_witness(kit: &str) {
     let five = Five::new(kit);
     let ran = five.push().run().expect(0).database("changed");
-    let ran = ran.says(&["5 statements committed in one transaction, and drizzle-kit sees no more"]);
+    let ran = ran.says(&["5 statements committed in one transaction, and drizzle-kit finds no more changes"]);
     assert!(five.database.state().contains(&"public.posts (id integer, user_id integer): 0 rows".to_owned()), "{ran}");
     assert!(five.database.state().contains(&"public.users (id integer, name text, age integer): 3 rows".to_owned()));
     // Each row of the catalog knows the transaction that made it. (0.28 makes the foreign key in a subtransaction.)
@@ -289,8 +289,9 @@ fn an_enum_value_in_use_is_no_half_state(kit: &str) {
     // With the program it is refused, and where the policy allows it, drizzle-kit does not get to apply a half of it.
     let (database, project) = incident();
     let before = database.everything();
-    let says = "refused: 1 row has a value in public.items.status that the new public.status has not: 'dead'; drizzle-kit would \
-                make public.items.status text, replace public.status, and fail to make the column public.status again; give \
+    let says = "refused: 1 row has a value in public.items.status that the new public.status does not have: 'dead'; drizzle-kit \
+                would change public.items.status to text, replace public.status, and fail to change the column back; \
+                give \
                 them one of 'draft', 'live' first, such as: UPDATE \"public\".\"items\" SET \"status\" = 'draft' WHERE \"status\" = \
                 'dead'\n";
     let ran = project.push().expect(3).database("unchanged").says(&["refused: recreate_enum public.status", says]);

@@ -91,7 +91,7 @@ jobs:
     steps:
       - uses: actions/checkout@v4
         with:
-          fetch-depth: 0 # check --since looks at where this branch left the other
+          fetch-depth: 0 # check --since needs the merge base with the other branch
 ";
     match &setting.manager {
         Manager::Pnpm { is_pinned } => {
@@ -112,7 +112,7 @@ jobs:
         let check = setting.pilot("check --since \"origin/$GITHUB_BASE_REF\" --schema");
         text += &format!("      - if: github.event_name == 'pull_request'\n        run: {check}\n");
     }
-    text += "      # Before the tests, which find the database as the schema has it.\n";
+    text += "      # Runs before the tests, so that they find the database with the schema.\n";
     text += &format!("      - run: {} --report database.json --record database.cast\n", setting.changes(""));
     let files = |name: &str| match setting.below.as_str() {
         "" => name.to_owned(),
@@ -142,7 +142,7 @@ database:
   variables:
     POSTGRES_PASSWORD: postgres
     DATABASE_URL: postgres://postgres:postgres@postgres:5432/postgres
-    GIT_DEPTH: \"0\" # check --since looks at where this branch left the other
+    GIT_DEPTH: \"0\" # check --since needs the merge base with the other branch
   rules:
     - if: $CI_PIPELINE_SOURCE == \"merge_request_event\"
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
@@ -180,7 +180,7 @@ pub fn gitlab_include(path: &str) -> String {
 pub fn hook(setting: &Setting) -> String {
     format!(
         "#!/bin/sh
-# Written by `drizzle-pilot init --hook`: looks at the migrations of a commit before it is made.
+# Written by `drizzle-pilot init --hook`: checks the migrations of a commit before it is made.
 {}
 ",
         hook_lines(setting)

@@ -50,7 +50,7 @@ pub(super) fn sort(folder: &Folder, found: Vec<Finding>, is_applied: &dyn Fn(&st
         } else if finding.id == SNAPSHOT_MISSING.id {
             faults.lacks_snapshot =
                 last.map(|last| last.tag.clone()).filter(|tag| finding.sentence.starts_with(tag.as_str()));
-        // Those are told by the history as well, and better.
+        // Those are reported by the migrations table as well, and better.
         } else if finding.level < Level::Error || [JOURNAL_ORDER.id, JOURNAL_MISSING_FILE.id].contains(&finding.id) {
         } else if finding.id != SNAPSHOT_FORK.id
             && entry_of(folder, &finding).is_some_and(|entry| is_applied(&entry.tag))

@@ -39,7 +39,7 @@ pub fn of(statements: &[String], labels: &dyn Fn(&ObjectName) -> Option<Vec<Stri
     if statements.iter().any(|statement| transaction::adds_value(statement)) {
         patterns.push(Pattern {
             kind: "enum",
-            why: "a value that is added cannot be used in the transaction that adds it (55P04), and drizzle runs all pending migrations in one: use it in a migration of its own; `drizzle-pilot migrate` runs such a history in steps".to_owned(),
+            why: "a new value cannot be used in the transaction that adds it (55P04), and drizzle runs all pending migrations in one transaction: use it in a later migration; `drizzle-pilot migrate` runs such migrations in steps".to_owned(),
             sql: String::new(),
         });
     }
@@ -87,15 +87,15 @@ fn rebuilt(name: &ObjectName, columns: &[&ObjectName], old: Option<&[String]>, n
     };
     let quoted = identifier(name);
     let mut why = match &gone[..] {
-        [] => format!("{name} is built again"),
+        [] => format!("{name} is rebuilt"),
         gone => format!("{name} loses {}", gone.join(", ")),
     };
-    why += ". drizzle-kit would turn its columns into text, drop the type and create it anew; write this into the generated file instead";
+    why += ". drizzle-kit would change its columns to text, drop the type and create it again; write this into the generated file instead";
     let mut sql = String::new();
     if let ([gone], [added]) = (&gone[..], &added[..]) {
         let _ = write!(
             sql,
-            "-- if {gone} is only called {added} now, this alone:\nALTER TYPE {quoted} RENAME VALUE {} TO {};\n\n-- else:\n",
+            "-- if {gone} was only renamed to {added}, just this:\nALTER TYPE {quoted} RENAME VALUE {} TO {};\n\n-- else:\n",
             literal(gone),
             literal(added)
         );
@@ -125,7 +125,7 @@ fn rebuilt(name: &ObjectName, columns: &[&ObjectName], old: Option<&[String]>, n
     statements.push(format!("DROP TYPE {};", identifier(&old)));
     sql += &statements.join(BREAKPOINT);
     if !columns.is_empty() {
-        why += " (a default of a column is dropped before and set again after)";
+        why += " (drop the default of a column first, and set it again afterwards)";
     }
     Pattern { kind: "enum", why, sql }
 }
@@ -135,7 +135,7 @@ fn cast(column: &ObjectName, to: &str) -> Pattern {
     let table = column.parent().map(|table| identifier(&table)).unwrap_or_default();
     Pattern {
         kind: "cast",
-        why: format!("{column} becomes {to}: where the server does not convert by itself, the migration says how"),
+        why: format!("{column} becomes {to}: if PostgreSQL has no implicit conversion, write one into the migration"),
         sql: format!("ALTER TABLE {table} ALTER COLUMN {name} SET DATA TYPE {to} USING {name}::{to};"),
     }
 }
@@ -145,9 +145,7 @@ fn not_null(column: &ObjectName) -> Pattern {
     let table = column.parent().map(|table| identifier(&table)).unwrap_or_default();
     Pattern {
         kind: "not-null",
-        why: format!(
-            "{column} must not be empty: rows that are there need a value first (a new column is added without NOT NULL)"
-        ),
+        why: format!("{column} must not be NULL: existing rows need a value first (add a new column without NOT NULL)"),
         sql: [
             format!("UPDATE {table} SET {name} = … WHERE {name} IS NULL;"),
             format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"),
@@ -182,7 +180,7 @@ mod tests {
             "CREATE TYPE \"public\".\"mood\" AS ENUM('active', 'gone');",
             "ALTER TABLE \"users\" ALTER COLUMN \"mood\" SET DATA TYPE \"public\".\"mood\" USING \"mood\"::\"public\".\"mood\";",
         ]);
-        let expected = "-- if inactive is only called gone now, this alone:
+        let expected = "-- if inactive was only renamed to gone, just this:
 ALTER TYPE \"public\".\"mood\" RENAME VALUE 'inactive' TO 'gone';
 
 -- else:

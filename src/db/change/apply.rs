@@ -61,7 +61,7 @@ pub struct Applied {
 pub enum ApplyError {
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    #[error("the schema has moved since it was looked at{}", list(differences))]
+    #[error("the schema has changed since it was inspected{}", list(differences))]
     Moved {
         /// Empty where only the digest was known.
         differences: Vec<Difference>,
@@ -103,10 +103,10 @@ impl ApplyError {
                     .to_owned()
             }
             ApplyError::Transaction(error) => error.hint(),
-            ApplyError::Moved { .. } => "plan again: what was decided was decided for another schema".to_owned(),
+            ApplyError::Moved { .. } => "plan again: the decision was made for another schema".to_owned(),
             ApplyError::Statement { fault, .. } => fault.advice(),
             ApplyError::LeftTransaction { .. } => {
-                "take transaction control out of the statements; compare the database with the schema".to_owned()
+                "remove transaction control from the statements; compare the database with the schema".to_owned()
             }
         }
     }
@@ -281,11 +281,11 @@ mod tests {
 
         let moved = compare(&expected, &seen("shop", &["schema|other|", "schema|public|"])).expect("it has moved");
         assert_eq!(moved.database(), Database::Unchanged);
-        assert_eq!(moved.to_string(), "the schema has moved since it was looked at\n  appeared: schema other");
+        assert_eq!(moved.to_string(), "the schema has changed since it was inspected\n  appeared: schema other");
         let elsewhere = compare(&expected, &seen("copy", &["schema|public|"])).expect("it is another database");
         assert_eq!(
             elsewhere.to_string(),
-            "this is not the database that was looked at: database copy (oid 1) of the server 7, and not database shop (oid 1) of the server 7"
+            "this is not the database that was inspected: it is database copy (oid 1) of the server 7, not database shop (oid 1) of the server 7"
         );
     }
 

@@ -25,9 +25,9 @@ pub enum TransactionError {
     },
     #[error("the lock on this database was lost before the commit")]
     LockLost,
-    #[error("this is not the database that was looked at: {found}, and not {expected}")]
+    #[error("this is not the database that was inspected: it is {found}, not {expected}")]
     Elsewhere { expected: Identity, found: Identity },
-    #[error("others hold what is to be changed, after {}{waited:?}{}", attempts(*n_attempts), list(by))]
+    #[error("other sessions hold locks on the objects to change, after {}{waited:?}{}", attempts(*n_attempts), list(by))]
     Busy {
         /// Empty where they were gone when we looked.
         by: Vec<Blocker>,
@@ -46,13 +46,13 @@ pub enum TransactionError {
         seen_undone: bool,
     },
     /// The reply to COMMIT was lost, and the server said when asked that the transaction is undone.
-    #[error("the commit was lost on its way ({cut}), and the server has undone the transaction")]
+    #[error("the commit was lost in transit ({cut}), and the server rolled the transaction back")]
     Undone { cut: Cut },
     /// The reply to COMMIT was lost, and the server could not be asked.
-    #[error("the reply to the commit was lost ({cut}), and what became of it is unknown: {reason}")]
+    #[error("the reply to the commit was lost ({cut}), and its outcome is unknown: {reason}")]
     Unknown { cut: Cut, reason: String },
     /// As [`TransactionError::Stopped`], and the server says that it is committed all the same.
-    #[error("stopped after {n_done} statements ({cut}), and they are committed, although no commit was sent")]
+    #[error("stopped after {n_done} statements ({cut}), but they are committed, although no commit was sent")]
     Uncalled { n_done: usize, cut: Cut },
 }
 
@@ -78,20 +78,17 @@ impl TransactionError {
             TransactionError::Unready(error) => error.hint(),
             TransactionError::Locked { holder, .. } => locked_hint(holder.as_ref()),
             TransactionError::LockLost => LOCK_LOST.to_owned(),
-            TransactionError::Elsewhere { .. } => {
-                "correct the address; behind one name there may be several servers".to_owned()
-            }
+            TransactionError::Elsewhere { .. } => "correct the address; several servers may share one name".to_owned(),
             TransactionError::Busy { by, .. } => blockers::hint(by),
             TransactionError::Commit { fault } => fault.advice(),
             TransactionError::Stopped { seen_undone: true, .. } => "run it again".to_owned(),
             TransactionError::Stopped { seen_undone: false, .. } => {
-                "the server may hold the locks until it notices that we are gone; run it again then".to_owned()
+                "run it again later: the server may hold the locks until it notices that drizzle-pilot is gone"
+                    .to_owned()
             }
-            TransactionError::Undone { .. } => {
-                "look at the network and the log of the server, then run it again".to_owned()
-            }
+            TransactionError::Undone { .. } => "check the network and the server log, then run it again".to_owned(),
             TransactionError::Unknown { .. } | TransactionError::Uncalled { .. } => {
-                "look at the database before the next run: all of the statements are committed, or none".to_owned()
+                "inspect the database before the next run: all of the statements are committed, or none".to_owned()
             }
         }
     }

@@ -57,6 +57,6 @@ impl Fault {
 
     pub(in crate::db) fn advice(&self) -> String {
         let advice = explain::advice(&self.sqlstate, &self.text(), &About::default()).or_else(|| self.hint.clone());
-        advice.unwrap_or_else(|| "look into the log of the server".to_owned())
+        advice.unwrap_or_else(|| "check the server log".to_owned())
     }
 }

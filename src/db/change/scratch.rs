@@ -1,7 +1,7 @@
 //! A database that exists for one look: the migrations are run in it, its schema is read, and it is dropped.
 //!
 //! The statements run one by one, each by itself. drizzle's migrator runs all of a run in one transaction, which some
-//! histories do not survive (55P04, 25001) although they were applied step by step; what they make is the same.
+//! folders do not survive (55P04, 25001) although they were applied step by step; what they make is the same.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub const PREFIX: &str = "drizzle_pilot_scratch_";
 pub struct Blueprint<'a> {
     /// Gives the statements, one query each, as drizzle's migrator sends them, where they stay in the database.
     pub confine: &'a Confine<'a>,
-    /// The table of the history, where the other database has it: it is part of the schema there.
+    /// The migrations table, where the other database has it: it is part of the schema there.
     pub migrations_table: Option<Relation>,
 }
 
@@ -36,10 +36,10 @@ pub enum ScratchError {
     #[error(transparent)]
     Unready(ConnectError),
     /// 42501.
-    #[error("user {user} may not create a database, and the migrations need one of their own to be compared")]
+    #[error("user {user} may not create a database, but comparing the migrations needs a scratch database")]
     MayNotCreate { user: String },
     /// What a statement does would not stay in the other database. Nothing was run.
-    #[error("a statement acts beyond the database that it is run in, or may")]
+    #[error("a statement acts outside the database that it runs in, or may do so")]
     Leaves,
     /// A statement does not run in an empty database.
     #[error("the migrations do not run in an empty database: {}", fault.message)]

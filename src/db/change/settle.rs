@@ -26,7 +26,7 @@ pub(super) fn fate(dsn: &Dsn, application_name: &str, mark: Option<&Mark>, xid: 
         let patience = Patience::from_now(SETTLING);
         match timeout_at(patience.end, settle(dsn, application_name, mark, xid, patience)).await {
             Ok(settled) => settled,
-            Err(_) => Ok(Fate::Unknown(format!("the server did not tell within {SETTLING:?}"))),
+            Err(_) => Ok(Fate::Unknown(format!("the server did not answer within {SETTLING:?}"))),
         }
     });
     match settled {
@@ -70,7 +70,7 @@ async fn settle(
                 Some("committed") => return Ok(Fate::Committed),
                 Some("aborted") => return Ok(Fate::Undone),
                 Some("in progress") => {}
-                _ => return Ok(Fate::Unknown("the server has forgotten the transaction".to_owned())),
+                _ => return Ok(Fate::Unknown("the server no longer knows the transaction".to_owned())),
             }
         }
         sleep(LOOK_AGAIN).await;

@@ -164,7 +164,7 @@ async fn dial_socket(dsn: &Dsn, dir: &Path, patience: Patience) -> Result<tokio:
 
 #[cfg(not(unix))]
 async fn dial_socket(dsn: &Dsn, _: &Path, _: Patience) -> Result<TcpStream, ConnectError> {
-    Err(unreachable(dsn, &io::Error::new(io::ErrorKind::Unsupported, "unix sockets do not exist here")))
+    Err(unreachable(dsn, &io::Error::new(io::ErrorKind::Unsupported, "unix sockets are not supported here")))
 }
 
 /// Goes through TLS and login on a connection that stands.

@@ -73,7 +73,7 @@ pub enum TlsFault {
     NotOffered,
     #[error("its certificate is not signed by a trusted authority")]
     UnknownIssuer,
-    #[error("its certificate belongs to another name")]
+    #[error("its certificate is for another name")]
     WrongName,
     #[error("its certificate has expired")]
     Expired,
@@ -112,7 +112,7 @@ impl ConnectError {
             }
             ConnectError::NoPassword { .. } => "put the password into the URL or into dbCredentials, or set PGPASSWORD",
             ConnectError::LoginRefused { message, .. } if wants_tls(message) => {
-                "the server wants TLS: add sslmode=verify-full to the URL, or ssl to dbCredentials"
+                "the server requires TLS: add sslmode=verify-full to the URL, or ssl to dbCredentials"
             }
             ConnectError::LoginRefused { .. } => {
                 "check the user, and the server's pg_hba.conf; the role needs LOGIN"
@@ -128,14 +128,14 @@ impl ConnectError {
                 "close idle clients (SELECT pid, application_name, state FROM pg_stat_activity), or raise max_connections"
             }
             ConnectError::StartingUp { .. } => "wait a few seconds and try again",
-            ConnectError::Interrupted { .. } => "nothing was asked of the server yet; run the command again",
+            ConnectError::Interrupted { .. } => "run the command again: nothing was sent to the server yet",
             ConnectError::Leftovers { pids, .. } => {
                 return format!("end them as a superuser: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid", list(pids));
             }
             ConnectError::Other { sqlstate, message, .. } => {
                 let code = sqlstate.as_deref().unwrap_or_default();
                 let advice = explain::advice(code, message, &explain::About::default());
-                return advice.unwrap_or_else(|| "look into the log of the server".to_owned());
+                return advice.unwrap_or_else(|| "check the server log".to_owned());
             }
         }
         .to_owned()
@@ -204,11 +204,9 @@ impl TlsFault {
                 "switch TLS off: sslmode=disable in the URL, or ssl: false in dbCredentials (without ssl, drizzle-kit demands TLS)"
             }
             TlsFault::UnknownIssuer => {
-                "name the authority: sslrootcert=<file> in the URL, ssl.ca in dbCredentials, or NODE_EXTRA_CA_CERTS"
+                "specify the certificate authority: sslrootcert=<file> in the URL, ssl.ca in dbCredentials, or NODE_EXTRA_CA_CERTS"
             }
-            TlsFault::WrongName => {
-                "connect by a name that the certificate holds, or set ssl.servername in dbCredentials"
-            }
+            TlsFault::WrongName => "connect with a name in the certificate, or set ssl.servername in dbCredentials",
             TlsFault::Expired => "renew the server's certificate, and check this machine's clock",
             TlsFault::File(_) => {
                 "correct sslrootcert, sslcert and sslkey; the paths are relative to the directory of the run"

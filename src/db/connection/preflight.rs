@@ -94,7 +94,7 @@ async fn ask_server(client: &Client) -> Result<Option<Server>, tokio_postgres::E
 fn known(dsn: &Dsn, server: Option<Server>) -> Result<Server, ConnectError> {
     server.ok_or_else(|| ConnectError::NotPostgres {
         at: at(dsn),
-        reason: "what it says of itself cannot be read".to_owned(),
+        reason: "the properties it reports cannot be read".to_owned(),
     })
 }
 

@@ -114,7 +114,7 @@ impl Server {
     /// Says where another session is not in the same place as this one, if it is not.
     pub fn differs(&self, other: &Server) -> Option<String> {
         let said = |what: &str, other: &str, own: &str| {
-            (own != other).then(|| format!("its {what} is {other}, and that of our own session is {own}"))
+            (own != other).then(|| format!("its {what} is {other}, but drizzle-pilot's own session has {own}"))
         };
         let SearchPath { setting, schemas, .. } = &self.search_path;
         said("database", &other.current_database, &self.current_database)
@@ -130,7 +130,7 @@ impl Server {
     pub fn misreads(&self) -> Option<String> {
         if let Some((name, value)) = self.odd.first() {
             let usual = MEANINGS.iter().find(|(known, _)| known == name).map_or("", |(_, usual)| usual);
-            return Some(format!("{name} is {value} in the session, and not {usual}"));
+            return Some(format!("{name} is {value} in the session, not {usual}"));
         }
         let SearchPath { setting, schemas, .. } = &self.search_path;
         let mut schemas = schemas.iter().filter(|schema| !schema.starts_with("pg_temp"));

@@ -170,7 +170,7 @@ fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Unprepared> {
     let bytes = read(pem)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     if certificates.is_empty() {
-        return Err(Unprepared(format!("{pem:?}: no certificate in it")));
+        return Err(Unprepared(format!("{pem:?} contains no certificate")));
     }
     Ok(certificates)
 }

@@ -82,7 +82,7 @@ pub(in crate::db) fn hint(by: &[Blocker]) -> String {
             "end the prepared transaction: ROLLBACK PREPARED {}",
             postgres_protocol::escape::escape_literal(gid).trim()
         ),
-        None if pids.is_empty() => "run it again; who held it is gone, or was not seen".to_owned(),
+        None if pids.is_empty() => "run it again: the session that held the lock is gone, or was not seen".to_owned(),
         None => format!(
             "stop the application, or end its sessions: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid",
             pids.join(", ")

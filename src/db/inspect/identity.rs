@@ -21,7 +21,7 @@ impl fmt::Display for Identity {
         let Identity { system_identifier, database, oid } = self;
         match system_identifier {
             Some(identifier) => write!(f, "database {database} (oid {oid}) of the server {identifier}"),
-            None => write!(f, "database {database} (oid {oid}) of a server that does not tell its identifier"),
+            None => write!(f, "database {database} (oid {oid}) of a server that does not report its identifier"),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::relation::Relation;
 
-/// A history, as it was read.
+/// A migrations table, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationsTable {
     pub table: Relation,
@@ -45,7 +45,7 @@ pub struct Record {
     pub hash: String,
     /// The `when` of the journal.
     pub created_at: Option<i64>,
-    /// The folder of the migration, where drizzle-orm 1.0 has written it.
+    /// The folder of the migration, if drizzle-orm 1.0 wrote the row.
     pub name: Option<String>,
 }
 
@@ -64,13 +64,14 @@ impl MigrationsTable {
     }
 }
 
-/// Reads the history, in a transaction that may not write. Must not be called from asynchronous code.
+/// Reads the migrations table, in a transaction that may not write. Must not be called from asynchronous code.
 ///
 /// # Errors
 /// When the server cannot be asked, or the table is none of drizzle's.
 pub fn inspect(dsn: &Dsn, table: &Relation, deadline: Duration) -> Result<MigrationsTable, ConnectError> {
     within(dsn, deadline, async |patience| {
-        let client = open(dsn, patience, &Session { application_name: "drizzle-pilot history", options: "" }).await?;
+        let client =
+            open(dsn, patience, &Session { application_name: "drizzle-pilot migrations table", options: "" }).await?;
         let read = read_only(&client, table).await;
         // Poolers hand the connection on: nothing of ours may stay behind.
         let _ = client.batch_execute("ROLLBACK").await;
@@ -83,7 +84,7 @@ async fn read_only(client: &Client, table: &Relation) -> Result<MigrationsTable,
     read(client, table).await
 }
 
-/// Reads the history in a transaction that is open.
+/// Reads the migrations table in a transaction that is open.
 pub(in crate::db) async fn read(client: &Client, table: &Relation) -> Result<MigrationsTable, tokio_postgres::Error> {
     const EXISTS: &str = "
         SELECT EXISTS (
@@ -130,7 +131,7 @@ pub(in crate::db) fn qualified(table: &Relation) -> String {
     format!("{}.{}", escape_identifier(&table.schema), escape_identifier(&table.name))
 }
 
-/// One thing to write into the history.
+/// One row to write into the migrations table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// A row that is not there.

@@ -13,13 +13,13 @@ pub enum ResetError {
     #[error(transparent)]
     Refused(Refusal),
     /// What is there now leads to another plan.
-    #[error("the database has moved since it was looked at{}", moves(appeared, disappeared))]
+    #[error("the database has changed since it was inspected{}", moves(appeared, disappeared))]
     Moved { appeared: Vec<String>, disappeared: Vec<String> },
     #[error("{sql} failed: {} ({})", fault.message, fault.sqlstate)]
     Statement { sql: String, fault: Box<Fault> },
-    #[error("after the drops there is still{}", list(objects))]
+    #[error("after the drops these objects are still there:{}", list(objects))]
     Left { objects: Vec<String> },
-    #[error("the drops took along what they were not to take{}", list(objects))]
+    #[error("the drops removed objects that were not in the plan{}", list(objects))]
     Unplanned { objects: Vec<String> },
     /// Some parts are committed.
     #[error("{n_dropped} of {n_objects} objects are dropped, and then: {cause}")]
@@ -59,18 +59,18 @@ impl ResetError {
     pub fn hint(&self) -> String {
         match self {
             ResetError::Transaction(TransactionError::Unknown { .. }) => {
-                "run it again: the database is as it was, or empty".to_owned()
+                "run it again: the database is unchanged or empty".to_owned()
             }
             ResetError::Transaction(error) => error.hint(),
             ResetError::Refused(refusal) => refusal.hint().to_owned(),
-            ResetError::Moved { .. } => "run it again: what was shown was another plan".to_owned(),
+            ResetError::Moved { .. } => "run it again: the plan that was shown is out of date".to_owned(),
             ResetError::Statement { .. } if self.is_for_want_of_room() => {
                 "the server has no room for that many locks: raise max_locks_per_transaction, or empty fewer schemas at once"
                     .to_owned()
             }
             ResetError::Statement { fault, .. } => fault.advice(),
-            ResetError::Left { .. } => "something creates objects meanwhile: stop it, and run it again".to_owned(),
-            ResetError::Unplanned { .. } => "something else changes the schema meanwhile: stop it, and run it again".to_owned(),
+            ResetError::Left { .. } => "another program creates objects in the meantime: stop it, and run it again".to_owned(),
+            ResetError::Unplanned { .. } => "another program changes the schema in the meantime: stop it, and run it again".to_owned(),
             ResetError::Partial { cause, .. } => format!("run it again, which finishes it; {}", cause.hint()),
         }
     }

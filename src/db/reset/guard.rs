@@ -46,11 +46,11 @@ pub enum Guarded {
     Banned { profile: String },
     #[error("this looks like production: {}", signals.join(", "))]
     Production { signals: Vec<String> },
-    #[error("host {host} is not among those that may be touched ({})", named(hosts))]
+    #[error("host {host} is not among the allowed hosts ({})", named(hosts))]
     Host { host: String, hosts: Vec<String> },
-    #[error("the pattern {pattern:?} of a host cannot be read")]
+    #[error("the host pattern {pattern:?} is invalid")]
     Pattern { pattern: String },
-    #[error("the database is called {found}, and {confirmed} was confirmed")]
+    #[error("the database is named {found}, but {confirmed} was confirmed")]
     OtherDatabase { confirmed: String, found: String },
     #[error("database {database} is on a standby, which cannot be changed")]
     Standby { database: String },
@@ -68,17 +68,17 @@ impl Guarded {
         match self {
             Guarded::Banned { .. } => "choose another profile, or allow the command in this one".to_owned(),
             Guarded::Production { .. } => {
-                "run it where these are not set, or change what the policy takes for production".to_owned()
+                "run it where these are not set, or change what the policy treats as production".to_owned()
             }
             Guarded::Host { host, .. } => {
                 let pattern = host::exactly(host);
-                format!("add the host to [guard] of the policy, if it is no production: hosts = [{pattern:?}]")
+                format!("add the host to [guard] in the policy, if it is not production: hosts = [{pattern:?}]")
             }
             Guarded::Pattern { .. } => "correct the list of hosts in the policy".to_owned(),
             Guarded::OtherDatabase { .. } => "correct the address, or the name".to_owned(),
             Guarded::Standby { .. } => "connect to the primary server".to_owned(),
             Guarded::ReadOnly { .. } => {
-                "somebody meant it: take the setting back for this database or this role first".to_owned()
+                "this was set on purpose: reset the setting for this database or this role first".to_owned()
             }
         }
     }
@@ -190,27 +190,22 @@ mod tests {
             check(url, &facts(), &rules(), None);
         }
         for folder in ["/cloudsql/shop:europe:prod", "/tmp", "/run/postgresql/../../tmp"] {
-            let said = "is not among those that may be touched (localhost, ::1, db-*, /run/postgresql)";
+            let said = "is not among the allowed hosts (localhost, ::1, db-*, /run/postgresql)";
             let url = format!("postgres://app@/shop?host={folder}");
             check(&url, &facts(), &rules(), Some(&format!("host {folder} {said}")));
         }
         let refused =
-            "host localhost.example.com is not among those that may be touched (localhost, ::1, db-*, /run/postgresql)";
+            "host localhost.example.com is not among the allowed hosts (localhost, ::1, db-*, /run/postgresql)";
         check("postgres://app@localhost.example.com/shop", &facts(), &rules(), Some(refused));
-        let nowhere = "host localhost is not among those that may be touched (none is named)";
+        let nowhere = "host localhost is not among the allowed hosts (none is named)";
         check("postgres://app@localhost/shop", &facts(), &Rules::default(), Some(nowhere));
         let strict = Rules { other_hosts: vec![vec!["db-*".to_owned()]], ..rules() };
         check("postgres://app@db-7/shop", &facts(), &strict, None);
-        let refused = "host localhost is not among those that may be touched (db-*)";
+        let refused = "host localhost is not among the allowed hosts (db-*)";
         check("postgres://app@localhost/shop", &facts(), &strict, Some(refused));
         let hosts = vec!["localhost".to_owned(), "db[".to_owned()];
         let unreadable = Rules { hosts, ..Rules::default() };
-        check(
-            "postgres://app@localhost/shop",
-            &facts(),
-            &unreadable,
-            Some("the pattern \"db[\" of a host cannot be read"),
-        );
+        check("postgres://app@localhost/shop", &facts(), &unreadable, Some("the host pattern \"db[\" is invalid"));
     }
 
     #[test]
@@ -222,7 +217,7 @@ mod tests {
         let banned_by = Some("production".to_owned());
         check(url, &facts(), &Rules { banned_by, ..rules() }, Some("profile production does not allow it"));
         let confirmed_database = Some("shop_copy".to_owned());
-        let told = "the database is called shop, and shop_copy was confirmed";
+        let told = "the database is named shop, but shop_copy was confirmed";
         check(url, &facts(), &Rules { confirmed_database, ..rules() }, Some(told));
         let standby = Facts { in_recovery: true, read_only: true, ..facts() };
         check(url, &standby, &rules(), Some("database shop is on a standby, which cannot be changed"));

@@ -59,7 +59,7 @@ module.exports = (line) => {
 
   const begin = (ask) => (begun ??= tell(ask));
   const tell = async (ask) => {
-    if (!line.cleared) line.refuse('drizzle-kit speaks to D1 before its config was seen');
+    if (!line.cleared) line.refuse('drizzle-kit connected to D1 before drizzle-pilot saw its config');
     const answers = [];
     for (const sql of line.cleared.catalog) answers.push(await ask(sql));
     const counts = [];
@@ -103,7 +103,7 @@ module.exports = (line) => {
           } catch {
             // as it is
           }
-          if (typeof sql !== 'string') line.refuse('drizzle-kit sends D1 something that is no query');
+          if (typeof sql !== 'string') line.refuse('drizzle-kit sent D1 something other than a query');
           line.hold(sql);
           made.on('error', ({ message, code }) => line.failed(sql, { message, code }));
           made.on('response', (response) => watch(sql, response));

@@ -160,8 +160,8 @@ module.exports = (line) => {
     begin: (socket, bytes, write, ended) => {
       const flags = flagsOf(bytes);
       if (!(flags & CLIENT_PROTOCOL_41)) return false;
-      if (!line.cleared) line.refuse('drizzle-kit connects to MySQL before its config was seen');
-      if (flags & CLIENT_COMPRESS) line.refuse('drizzle-kit speaks to MySQL with compression, and so cannot be held');
+      if (!line.cleared) line.refuse('drizzle-kit connected to MySQL before drizzle-pilot saw its config');
+      if (flags & CLIENT_COMPRESS) line.refuse('drizzle-kit connects to MySQL with compression, which cannot be held');
       return new Session(socket, write, flags, ended);
     },
   };

@@ -25,7 +25,7 @@ module.exports = (line) => {
 
     const begin = (database) => {
       if (known.has(database)) return;
-      if (!line.cleared) line.refuse(`drizzle-kit opens a database with ${driver} before its config was seen`);
+      if (!line.cleared) line.refuse(`drizzle-kit opened a database with ${driver} before drizzle-pilot saw its config`);
       known.add(database);
       const ask = (sql) => {
         try {

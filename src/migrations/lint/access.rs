@@ -10,7 +10,7 @@ use crate::sql::effect::Kind;
 pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
     match seen.action() {
         Action::Rls { table, on: false } if !seen.schema.is_own(table) && !is_told_otherwise(seen, table) => {
-            let sentence = format!("row level security of {table} is switched off");
+            let sentence = format!("row level security of {table} is disabled");
             found.push(seen.found(&DISABLE_RLS, Some(table), sentence));
         }
         Action::Drop { kind: Kind::Policy, name, .. } => {
@@ -87,10 +87,10 @@ fn switched_off(seen: &Seen<'_>, table: Option<&ObjectName>, which: &Which, foun
         return;
     }
     let sentence = match (table, which) {
-        (None, _) => "the triggers of every table are switched off for this session".to_owned(),
-        (Some(table), Which::All) => format!("the triggers of {table} are switched off, those of foreign keys as well"),
-        (Some(table), Which::User) => format!("the triggers of {table} are switched off"),
-        (Some(table), Which::One(name)) => format!("trigger {name} of {table} is switched off"),
+        (None, _) => "the triggers of every table are disabled for this session".to_owned(),
+        (Some(table), Which::All) => format!("the triggers of {table} are disabled, including those of foreign keys"),
+        (Some(table), Which::User) => format!("the triggers of {table} are disabled"),
+        (Some(table), Which::One(name)) => format!("trigger {name} of {table} is disabled"),
     };
     found.push(seen.found(&DISABLE_TRIGGER, table, sentence));
 }

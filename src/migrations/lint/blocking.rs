@@ -42,7 +42,7 @@ pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
         }
         Action::Rewrite { table, how } if table.as_ref().is_none_or(|table| !seen.schema.is_empty(table)) => {
             let of = table.as_ref().map_or_else(|| "every table".to_owned(), |table| format!("table {table}"));
-            found.push(seen.found(&REWRITE_TABLE, table.as_ref(), format!("{of} is written anew ({how})")));
+            found.push(seen.found(&REWRITE_TABLE, table.as_ref(), format!("{of} is rewritten ({how})")));
         }
         Action::Lock { table, mode } if !seen.schema.is_own(table) => {
             found.push(seen.found(&LOCK_TABLE, Some(table), format!("table {table} is locked ({mode})")));

@@ -36,7 +36,7 @@ pub(super) fn check(source: &mut Source<'_>) {
     for place in source.breakpoints.clone() {
         // What drizzle-kit pull writes is meant to be a comment, and told as that.
         if is_misplaced(source, &place) && !pulled::is_pulled(source.text) {
-            let sentence = "a breakpoint stands within a string, a name or a comment";
+            let sentence = "a breakpoint is inside a string, a name or a comment";
             source.report_at(Named::Ours(&MISPLACED_BREAKPOINT), place.start, None, |place, level| {
                 MISPLACED_BREAKPOINT.finding(level, place, sentence)
             });
@@ -60,7 +60,7 @@ pub(super) fn check(source: &mut Source<'_>) {
         }
     }
     for (second, n_statements) in crowds {
-        let sentence = format!("{n_statements} statements stand between two breakpoints");
+        let sentence = format!("{n_statements} statements are between two breakpoints");
         let at = source.script.statements[second].place.start;
         source.report(Found { rule: Named::Ours(&MISSING_BREAKPOINT), at, object: None, sentence });
     }

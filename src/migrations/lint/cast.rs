@@ -20,19 +20,19 @@ pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
             let lost =
                 from.filter(|_| !fails && holds_rows(seen, column)).and_then(|from| Some((from, from.loses(to)?)));
             if let Some((from, lost)) = lost {
-                let sentence = format!("column {column} ({from}) becomes {to}, which does not hold {lost}");
+                let sentence = format!("column {column} ({from}) becomes {to}, which cannot hold {lost}");
                 found.push(seen.found(&NARROWER_TYPE, Some(column), sentence));
             }
         }
         Action::SetExpression { column } if holds_rows(seen, column) => {
-            let sentence = format!("column {column} is computed in another way");
+            let sentence = format!("column {column} gets another generation expression");
             found.push(seen.found(&CHANGE_EXPRESSION, Some(column), sentence));
         }
         Action::DropExpression { column } if holds_rows(seen, column) => {
             let is_generated =
                 seen.schema.column(column).is_none_or(|known| known.value == Value::Generated || known.of.is_none());
             if is_generated {
-                let sentence = format!("column {column} is not computed any more");
+                let sentence = format!("column {column} is no longer generated");
                 found.push(seen.found(&CHANGE_EXPRESSION, Some(column), sentence));
             }
         }

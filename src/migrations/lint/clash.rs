@@ -30,7 +30,7 @@ impl Clashes {
                     continue;
                 };
                 let Some(meant) = rewrite::meant_type(&of.text) else { continue };
-                let sentence = format!("{column} gets the type {}, and {meant} is meant", of.text);
+                let sentence = format!("{column} gets the type {}, but {meant} is meant", of.text);
                 found.push(Found { rule: Named::Ours(&LOST_SCHEMA), at, object: Some(column.clone()), sentence });
             }
         }

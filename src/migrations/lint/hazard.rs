@@ -24,7 +24,7 @@ fn rule(hazard: Hazard) -> Option<(&'static Rule, &'static str)> {
         Hazard::RecreateEnum => (&RECREATE_ENUM, "enum {} is dropped and created again"),
         Hazard::RenameTable => (&RENAME_TABLE, "{} is renamed"),
         Hazard::RenameColumn => (&RENAME_COLUMN, "column {} is renamed"),
-        Hazard::DisableRls => (&DISABLE_RLS, "row level security of {} is switched off"),
+        Hazard::DisableRls => (&DISABLE_RLS, "row level security of {} is disabled"),
         Hazard::DropPolicy => (&DROP_POLICY, "policy {} is dropped"),
         Hazard::BuildIndex => (&BLOCKING_INDEX, "an index is built on {}, which may have rows"),
         Hazard::ChangeType

@@ -50,7 +50,7 @@ fn one(script: &Script<'_>, comment: &Range<usize>) -> Option<Ignore> {
             Err(no_rule) => {
                 let at = comment.start + (name.as_ptr() as usize - text.as_ptr() as usize);
                 let sentence = match no_rule {
-                    NoRule::Instead(ours) => format!("there is no rule {name:?} here; {ours} stands for it"),
+                    NoRule::Instead(ours) => format!("there is no rule {name:?}; use {ours} instead"),
                     NoRule::Unknown => format!("there is no rule {name:?}"),
                 };
                 ignore.unknown.push((at, sentence));

@@ -29,10 +29,10 @@ pub(super) fn check(seen: &Seen<'_>, found: &mut Vec<Found>) {
             found.push(seen.found(&DELETE_ROWS, Some(table), format!("rows of {table} are deleted")));
         }
         Action::Detach { table, partition } if !seen.schema.is_own(partition) => {
-            let sentence = format!("{partition} is no part of {table} any more");
+            let sentence = format!("{partition} is no longer part of {table}");
             found.push(seen.found(&DETACH_PARTITION, Some(partition), sentence));
         }
-        Action::Unread { why } => found.push(seen.found(&DYNAMIC_SQL, None, format!("{why}: it was not looked into"))),
+        Action::Unread { why } => found.push(seen.found(&DYNAMIC_SQL, None, format!("{why}: it was not checked"))),
         _ => {}
     }
 }

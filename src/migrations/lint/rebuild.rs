@@ -29,7 +29,7 @@ fn successor(seen: &Seen<'_>, of: &ObjectName) -> Option<ObjectName> {
     })
 }
 
-/// Says what becomes of a table that is dropped; none where it is built again, and its rows are in its successor.
+/// Says what becomes of a table that is dropped; none where it is rebuilt, and its rows are in its successor.
 pub(super) fn dropped(seen: &Seen<'_>, table: &ObjectName) -> Option<String> {
     let successor = if is_built_again(seen.dialect) { successor(seen, table) } else { None };
     let Some(new) = successor else { return Some(format!("table {table} is dropped")) };
@@ -37,7 +37,7 @@ pub(super) fn dropped(seen: &Seen<'_>, table: &ObjectName) -> Option<String> {
         Action::Insert { table: into, copy: Some(copy) } => *into == new && copy.from == *table && copy.is_whole,
         _ => false,
     };
-    (!seen.before(copies)).then(|| format!("table {table} is dropped and made anew, and nothing copies its rows"))
+    (!seen.before(copies)).then(|| format!("table {table} is dropped and created again, and nothing copies its rows"))
 }
 
 /// Tells whether tables of a dialect are changed by building them again.
@@ -66,7 +66,7 @@ fn copied(seen: &Seen<'_>, table: &ObjectName, copy: &Copy, found: &mut Vec<Foun
     for (_, read) in &copy.columns {
         if let Some(read) = read.as_ref().filter(|read| old.is_whole && !has(read) && !is_hidden(read)) {
             let column = copy.from.child(read);
-            let sentence = format!("column {column} is copied, and there is none");
+            let sentence = format!("column {column} is copied, but does not exist");
             found.push(seen.found(&MISSING_COLUMN, Some(&column), sentence));
         }
     }
@@ -88,7 +88,7 @@ fn copied(seen: &Seen<'_>, table: &ObjectName, copy: &Copy, found: &mut Vec<Foun
         let from = old.columns.get(read);
         let column = copy.from.child(read);
         if from.is_some_and(|from| written_of.is_required && !from.is_required) && !seen.schema.is_filled(&column) {
-            let sentence = format!("column {column} must not be NULL any more, and nothing here fills it");
+            let sentence = format!("column {column} becomes NOT NULL, and nothing here fills it");
             found.push(seen.found(&SET_NOT_NULL, Some(&column), sentence));
         }
     }
@@ -105,8 +105,8 @@ fn acted(seen: &Seen<'_>, table: &ObjectName, found: &mut Vec<Found>) {
         let KeyOf::Foreign { on_delete, .. } = &key.of else { continue };
         let what = match on_delete {
             OnChange::Cascade => "are deleted",
-            OnChange::SetNull(_) => "lose what they refer to (ON DELETE SET NULL)",
-            OnChange::SetDefault(_) => "refer to the default then (ON DELETE SET DEFAULT)",
+            OnChange::SetNull(_) => "lose their reference (ON DELETE SET NULL)",
+            OnChange::SetDefault(_) => "then refer to the default (ON DELETE SET DEFAULT)",
             OnChange::Nothing => continue,
         };
         if from == table || seen.schema.is_void(from) {
@@ -114,10 +114,10 @@ fn acted(seen: &Seen<'_>, table: &ObjectName, found: &mut Vec<Found>) {
         }
         // The copy refers to the old table as well, until it has its name.
         let (whose, from) = match new == *from {
-            true => ("its own rows that refer to others of it".to_owned(), table),
+            true => ("its own rows that refer to other rows in it".to_owned(), table),
             false => (format!("rows of {from} that refer to it"), from),
         };
-        let sentence = format!("table {table} is built again, and {whose} {what}");
+        let sentence = format!("table {table} is rebuilt, and {whose} {what}");
         found.push(seen.found(&LOSSY_REBUILD, Some(from), sentence));
     }
 }
@@ -129,7 +129,7 @@ pub(super) fn leftovers(schema: &Schema, steps: &Steps<'_>, found: &mut Vec<Foun
         let Some(of) = table.name.last().strip_prefix(PREFIX).filter(|_| schema.table(&table.name).is_some()) else {
             continue;
         };
-        let sentence = format!("table {} is left over, and never becomes {of}", table.name);
+        let sentence = format!("table {} is left over, and is never renamed to {of}", table.name);
         found.push(Found {
             rule: Named::Ours(&UNFINISHED_REBUILD),
             at: step.at,

@@ -147,9 +147,8 @@ fn of_squawk(id: &'static str, level: Level, place: Place, sentence: String) -> 
         level,
         place,
         sentence,
-        why: "every row is written anew with its own value, and nobody can read or write the table until that is done"
-            .to_owned(),
-        what_to_do: "add the column without the value, fill it in portions, and set the default then".to_owned(),
+        why: "every row is rewritten with its own value, and nobody can read or write the table meanwhile".to_owned(),
+        what_to_do: "add the column without the value, fill it in batches, and then set the default".to_owned(),
         about: None,
     }
 }

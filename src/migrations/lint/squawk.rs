@@ -39,7 +39,7 @@ fn take(source: &mut Source<'_>, violation: &Violation) {
     let own = SQUAWKS.iter().find(|squawk| squawk.id == id);
     let (sentence, why) = match own {
         Some(own) => (own.means.to_owned(), message),
-        None => (message, format!("it is squawk's rule {id}")),
+        None => (message, format!("this is squawk's rule {id}")),
     };
     let what_to_do = violation.help.clone().unwrap_or_else(|| format!("see https://squawkhq.com/docs/{id}"));
     source.report_at(Named::Squawk(id, *rule), at, None, |place, level| Finding {

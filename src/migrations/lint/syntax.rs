@@ -13,7 +13,7 @@ pub(super) fn check(source: &mut Source<'_>) {
             continue;
         }
         last = Some(n_breakpoints_before);
-        let sentence = format!("the text is no SQL: {}", why.trim_end_matches('.'));
+        let sentence = format!("the text is not valid SQL: {}", why.trim_end_matches('.'));
         source.report_at(Named::Ours(&SYNTAX_ERROR), at, None, |place, level| {
             SYNTAX_ERROR.finding(level, place, sentence)
         });

@@ -36,7 +36,9 @@ impl Runs {
                     &OUTSIDE_TRANSACTION,
                     format!("{what} cannot run inside the transaction in which drizzle runs migrations"),
                 ),
-                Trouble::Control { what } => (&TRANSACTION_CONTROL, format!("{what} takes over drizzle's transaction")),
+                Trouble::Control { what } => {
+                    (&TRANSACTION_CONTROL, format!("{what} interferes with drizzle's transaction"))
+                }
                 Trouble::NewValue { how: Use::ByRows, .. } => continue,
                 Trouble::NewValue { value, of, by, .. } if by == own => (
                     &ENUM_VALUE_IN_FILE,
@@ -44,7 +46,7 @@ impl Runs {
                 ),
                 Trouble::NewValue { value, of, by, .. } => (
                     &ENUM_VALUE_IN_RUN,
-                    format!("the value '{value}' is used here, and {} adds it to the enum {of}", self.files[by]),
+                    format!("the value '{value}' is used here, but {} adds it to the enum {of}", self.files[by]),
                 ),
             };
             found.push(Found { rule: Named::Ours(rule), at: stated.place.start, object: None, sentence });

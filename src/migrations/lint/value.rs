@@ -33,7 +33,7 @@ fn added(seen: &Seen<'_>, table: &ObjectName, column: &Column, found: &mut Vec<F
     // MySQL puts '' or 0 into the rows that are there.
     let fills = matches!(seen.dialect, Dialect::MySql | Dialect::SingleStore);
     if column.is_required && !column.value.is_some() && !fills && !is_there && !seen.schema.is_empty(table) {
-        let sentence = format!("column {name} is added, must not be NULL, and has no default");
+        let sentence = format!("column {name} is added as NOT NULL without a default");
         found.push(seen.found(&ADD_REQUIRED_COLUMN, Some(&name), sentence));
     }
     for key in &column.keys {
@@ -51,7 +51,7 @@ fn added(seen: &Seen<'_>, table: &ObjectName, column: &Column, found: &mut Vec<F
 
 fn required(seen: &Seen<'_>, column: &ObjectName, found: &mut Vec<Found>) {
     if !seen.schema.is_filled(column) {
-        let sentence = format!("column {column} must not be NULL any more, and nothing here fills it");
+        let sentence = format!("column {column} becomes NOT NULL, and nothing here fills it");
         found.push(seen.found(&SET_NOT_NULL, Some(column), sentence));
     }
 }
@@ -78,7 +78,7 @@ fn repeats(
             Some(columns) if !columns.is_empty() => columns.join(", "),
             _ => "an expression".to_owned(),
         };
-        let sentence = format!("values of {what} in {table} must not repeat any more");
+        let sentence = format!("values of {what} in {table} must be unique from now on");
         found.push(seen.found(&ADD_UNIQUE, Some(table), sentence));
     }
 }

@@ -98,9 +98,9 @@ pub enum Stand {
     EnumChange,
     /// Migrations wait to be applied.
     Pending,
-    /// A migration was passed over, and drizzle will never run it.
+    /// A migration was skipped, and drizzle will never run it.
     Skipped,
-    /// The database has the tables and no history.
+    /// The database has the tables and no recorded migrations.
     PushBuilt,
     /// The database is not what its migrations make.
     Drifted,
@@ -110,7 +110,7 @@ pub enum Stand {
     StaleSnapshots,
     /// A file is not the one that was applied, is gone, or would run again; or the database has what the folder lacks.
     Astray,
-    /// There are no migrations, and the database has what the schema files say.
+    /// There are no migrations, and the database matches the schema files.
     Pushed,
     /// There are no migrations, and a push would change the database.
     Unpushed,
@@ -155,7 +155,7 @@ pub struct Check {
     pub name: &'static str,
     pub state: State,
     pub found: String,
-    /// What to do about it.
+    /// What to do about the error.
     pub hint: Option<String>,
     /// How a run that needs this will end.
     #[serde(skip)]

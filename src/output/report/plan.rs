@@ -70,7 +70,7 @@ impl Report {
             for (hazard, _) in groups {
                 let sign = match hazard.verdict {
                     Judgement::Refused => "❌ refused",
-                    Judgement::Warned => "⚠️ warned of",
+                    Judgement::Warned => "⚠️ warned",
                     Judgement::Allowed => "✅ allowed",
                 };
                 let what: Vec<String> = hazard.objects.iter().map(|object| code(object)).collect();

@@ -62,8 +62,10 @@ pub(in crate::policy) fn unique_stake(policy: &Policy, stake: &Stake, constraint
     let (rule, rule_ref) = policy.hazard(Hazard::AddUnique);
     let rows = stake.counted().unwrap_or_else(|| "the rows".to_owned());
     if matches!(rule, HazardRule::Truncate) {
-        let warning =
-            format!("all of {} is deleted for the unique constraint {constraint}: {rows} ({rule_ref})", stake.objects);
+        let warning = format!(
+            "all rows of {} are deleted to add the unique constraint {constraint}: {rows} ({rule_ref})",
+            stake.objects
+        );
         return Decision::Choose { choice: 1, because: rule_ref, warnings: vec![warning] };
     }
     match stakes(policy, std::slice::from_ref(stake), scope) {
@@ -95,7 +97,7 @@ mod tests {
             ("hazards.may_fail = \"approve\"", format!("0: p.toml:2 hazards.may_fail\nwarning: {kept}")),
             (
                 "hazards.add_unique = \"truncate\"",
-                "1: p.toml:2 hazards.add_unique\nwarning: all of public.users is deleted for the unique constraint u: \
+                "1: p.toml:2 hazards.add_unique\nwarning: all rows of public.users are deleted to add the unique constraint u: \
                  3 rows (p.toml:2 hazards.add_unique)"
                     .to_owned(),
             ),
@@ -167,8 +169,8 @@ refused: drop_schema s would delete 2 tables
 refused: change_type would convert 4 values
 refused: truncate would delete 4 rows
 refused: truncate would delete 5 rows
-refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps for good
-refused: unclassified: something would happen that is not understood
+refused: drop_primary_key public.t needs consent: a table loses its primary key, perhaps permanently
+refused: unclassified: drizzle-pilot does not understand what would happen
   drizzle-pilot.toml (a new file), to allow exactly this:
       [hazards]
       drop_table = { only = ["public.t"] }
@@ -185,7 +187,7 @@ refused: unclassified: something would happen that is not understood
             &Policy::built_in(),
             &all,
             &accepting,
-            "refused: unclassified: something would happen that is not understood\n  \
+            "refused: unclassified: drizzle-pilot does not understand what would happen\n  \
              drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );
@@ -200,7 +202,7 @@ refused: unclassified: something would happen that is not understood
             &Policy::built_in(),
             &losing(&[]),
             &accepting,
-            "refused: unclassified: something would happen that is not understood\n  \
+            "refused: unclassified: drizzle-pilot does not understand what would happen\n  \
              drizzle-pilot.toml (a new file), to allow exactly this:\n      \
              [hazards]\n      unclassified = \"approve\"",
         );

@@ -165,8 +165,8 @@ mod tests {
         };
         let all = [stake("a", Some(Count::Rows(3))), stake("b", None)];
         let refusal = stakes(&policy, &all, &scope(&[])).expect_err("skip allows nothing");
-        let why = "(p.toml:5 hazards.truncate: \"skip\" leaves out only what drizzle-kit puts before a type change, \
-                   and only with apply = \"transaction\")";
+        let why = "(p.toml:5 hazards.truncate: \"skip\" omits only a truncate before a type change, and only with \
+                   apply = \"transaction\")";
         assert_eq!(
             refusal.to_string(),
             format!(
@@ -202,7 +202,7 @@ mod tests {
         let both = names(&["public", "auth"]);
         let cases = [
             ("drop_table = { only = [\"public.t\"] }", Some(1), "`only` does not name auth.t"),
-            ("drop_table = { only = [\"*.t\"], max_rows = 1 }", None, "the number of rows is not known"),
+            ("drop_table = { only = [\"*.t\"], max_rows = 1 }", None, "the number of rows is unknown"),
             ("drop_table = { only = [\"*.t\"], max_rows = 1 }", Some(2), "2 are more than max_rows = 1"),
         ];
         for (rule, count, reason) in cases {

@@ -14,8 +14,7 @@ impl Stake {
             HazardRule::Refuse => Some("refuse".to_owned()),
             // Whoever runs the statements has left out those it speaks of before it asks about the rest.
             HazardRule::Skip => Some(
-                "\"skip\" leaves out only what drizzle-kit puts before a type change, and only with apply = \"transaction\""
-                    .to_owned(),
+                "\"skip\" omits only a truncate before a type change, and only with apply = \"transaction\"".to_owned(),
             ),
             HazardRule::Limit { only, max_rows } => {
                 let outside = only.as_ref().and_then(|only| self.outside(only, scope));
@@ -27,7 +26,7 @@ impl Stake {
     fn outside(&self, only: &[Pattern], scope: &Scope<'_>) -> Option<String> {
         let names = self.objects.names();
         if names.is_empty() {
-            return Some("drizzle-kit does not say which object it is, so `only` cannot match".to_owned());
+            return Some("drizzle-kit does not name the object, so `only` cannot match".to_owned());
         }
         let outside = names.iter().find(|name| !is_named(only, name, scope))?;
         Some(format!("`only` does not name {outside}"))
@@ -37,9 +36,9 @@ impl Stake {
         match self.count {
             Some(Count::Rows(rows) | Count::About(rows)) if rows <= max_rows => None,
             Some(Count::Rows(rows)) => Some(format!("{rows} are more than max_rows = {max_rows}")),
-            Some(Count::AtLeast(rows)) => Some(format!("there are at least {rows}, and how many more is not known")),
+            Some(Count::AtLeast(rows)) => Some(format!("there are at least {rows}, and the exact number is unknown")),
             Some(Count::About(rows)) => Some(format!("about {rows} are more than max_rows = {max_rows}")),
-            Some(Count::Tables(_)) | None => Some("the number of rows is not known".to_owned()),
+            Some(Count::Tables(_)) | None => Some("the number of rows is unknown".to_owned()),
         }
     }
 

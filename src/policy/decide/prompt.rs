@@ -17,7 +17,7 @@ pub(crate) fn prompt(policy: &Policy, prompt: &Prompt, scope: &Scope<'_>) -> Dec
         Kind::Execute => chosen(1, RuleRef::built_in("")),
         Kind::DataLoss(losses) => data_loss(policy, losses, scope),
         Kind::DropMigration => Decision::Refuse(Refusal {
-            what: "drizzle-kit drop deletes a migration file; no rule can allow it".to_owned(),
+            what: "drizzle-kit drop deletes a migration file; no rule can allow that".to_owned(),
             because: None,
             allow: Vec::new(),
         }),
@@ -58,7 +58,7 @@ mod tests {
         check_in_public(
             "hazards = { data_loss = \"approve\", unclassified = \"approve\" }",
             &asked(Kind::DropMigration, 3),
-            "refused: drizzle-kit drop deletes a migration file; no rule can allow it",
+            "refused: drizzle-kit drop deletes a migration file; no rule can allow that",
         );
         check_in_public("", &asked(Kind::Execute, 2), "1: built-in policy");
         check_in_public("", &asked(Kind::Execute, 1), "unclear: choice 1 of built-in policy is not on the list of 1");

@@ -111,7 +111,7 @@ fn answer<'p>(policy: &'p Policy, sections: &[Section], reading: &Reading, scope
             Applies::No => {}
             Applies::Perhaps => {
                 return Answer::Doubt(format!(
-                    "{} may mean the old or the new bearer of a name that changes hands in this run",
+                    "{} is ambiguous: in this run the name passes from one object to another",
                     rule.rule
                 ));
             }
@@ -315,8 +315,8 @@ mod tests {
             &policy("renames.columns.\"users.name\" = \"full_name\""),
             &column("full_name", &["name"]),
             &scope,
-            "unclear: p.toml:2 renames.columns.\"users.name\" may mean the old or the new bearer of a name \
-             that changes hands in this run",
+            "unclear: p.toml:2 renames.columns.\"users.name\" is ambiguous: in this run the name passes \
+             from one object to another",
         );
         check(
             &policy("renames.columns.\"people.name\" = \"users.full_name\""),

@@ -58,7 +58,7 @@ impl Stake {
             }
             Some(count) => format!("{self} would {} {count}", self.verb()),
             None if self.hazard == Hazard::Unclassified => {
-                "unclassified: something would happen that is not understood".to_owned()
+                "unclassified: drizzle-pilot does not understand what would happen".to_owned()
             }
             None => format!("{self} needs consent: {}", self.hazard.meaning()),
         };

@@ -41,7 +41,7 @@ pub(super) fn unknown(policy: &Policy, prompt: &Prompt) -> Decision {
             allow: Vec::new(),
         }),
         None => Decision::Unclear(Doubt {
-            reason: format!("the question {:?} is not known to this version", prompt.question),
+            reason: format!("this version does not know the question {:?}", prompt.question),
             allow: answers(policy, prompt),
         }),
     }
@@ -97,7 +97,7 @@ mod tests {
             ),
             (
                 rule("^trigger", "decline = true"),
-                r#"unclear: the question "Is b trigger new?" is not known to this version
+                r#"unclear: this version does not know the question "Is b trigger new?"
   p.toml, to choose "+ b":
       [[prompts]]
       question = '^Is b trigger new\?$'

@@ -22,17 +22,17 @@ use crate::sql::hazard::Object;
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CheckEntry {
-    /// The migrations folders, instead of the one that drizzle's config names. Then `check` needs neither config nor node.
+    /// The migrations folders, instead of the one in drizzle's config. With these, `check` needs neither config nor node.
     #[schemars(with = "Vec<String>", length(min = 1))]
     migrations: Option<Spanned<Vec<String>>>,
-    /// Old faults of journals and snapshots that are not told any more, each as a rule and a file: `journal-order
+    /// Old faults of journals and snapshots that are no longer reported, each as a rule and a file: `journal-order
     /// drizzle/0001_users.sql`. `drizzle-pilot check --accept-old` writes them.
     #[schemars(with = "Vec<String>", length(min = 1))]
     accepted: Option<Spanned<Vec<Spanned<String>>>>,
-    /// How bad a finding must be to end `check` with 2.
+    /// The level of a finding at which `check` ends with 2.
     #[schemars(with = "LevelEntry")]
     fail_on: Option<Spanned<LevelEntry>>,
-    /// What becomes of the findings of a rule.
+    /// The level of a rule, or its exceptions.
     #[schemars(schema_with = "rules_schema")]
     rules: BTreeMap<Spanned<String>, Spanned<RuleEntry>>,
 }
@@ -53,11 +53,11 @@ enum RuleEntry {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RuleTable {
-    /// How bad a finding is.
+    /// The level of a finding.
     #[serde(default)]
     #[schemars(with = "WordEntry")]
     level: Option<Spanned<String>>,
-    /// The objects about which nothing is found. Globs may be used.
+    /// The objects for which the rule reports nothing. Globs are allowed.
     #[serde(default)]
     #[schemars(with = "Vec<String>", length(min = 1))]
     except: Option<Spanned<Vec<Spanned<String>>>>,
@@ -98,7 +98,7 @@ fn rules_schema(generator: &mut SchemaGenerator) -> Schema {
     let word = generator.subschema_for::<WordEntry>();
     let table = generator.subschema_for::<RuleTable>();
     let ours = RULES.iter().map(|rule| (rule.id, format!("{}.", rule.means)));
-    let others = squawks().keys().map(|id| (id.as_str(), "A rule of squawk's.".to_owned()));
+    let others = squawks().keys().map(|id| (id.as_str(), "A rule of squawk.".to_owned()));
     let mut properties = serde_json::Map::new();
     for (id, description) in ours.chain(others) {
         let value = json_schema!({ "description": description, "anyOf": [word, table] });
@@ -113,7 +113,7 @@ pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry
         if migrations.get_ref().is_empty() {
             reader
                 .problem(migrations.span(), "no folder is named")
-                .hint("write `migrations = [\"drizzle\"]`, or leave it out");
+                .hint("write `migrations = [\"drizzle\"]`, or omit it");
         }
         check.migrations = Some(migrations.get_ref().clone());
     }
@@ -140,22 +140,22 @@ pub(super) fn lay(reader: &mut Reader<'_>, check: &mut Check, entry: &CheckEntry
 }
 
 fn accept(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Accepted> {
-    let form =
-        "write a rule and a file, as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old does";
+    let form = "write a rule and a file, such as `journal-order drizzle/0001_users.sql`; drizzle-pilot check --accept-old writes them";
     let (id, file) = match line.get_ref().split_once(' ') {
         Some((id, file)) if !file.trim().is_empty() => (id, file.trim()),
         _ => {
-            reader.problem(line.span(), "it is not said what is accepted").hint(form);
+            reader.problem(line.span(), "the entry does not say what is accepted").hint(form);
             return None;
         }
     };
     if let Some(rule) = ACCEPTABLE.into_iter().find(|rule| rule.id == id) {
         return Some(Accepted { rule, file: PathBuf::from(file) });
     }
-    let problem = reader.problem(line.span(), format!("`{id}` is no rule whose findings can be accepted"));
+    let problem = reader.problem(line.span(), format!("findings of `{id}` cannot be accepted"));
     match closest(id, ACCEPTABLE.iter().map(|rule| rule.id)) {
         Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
-        None => problem.hint("old faults of the journal and the snapshots can be; statements have ignore comments"),
+        None => problem
+            .hint("only faults of the journal and the snapshots can be accepted; for statements, use ignore comments"),
     };
     None
 }
@@ -165,7 +165,7 @@ fn rule(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Named> {
         Ok(named) => return Some(named),
         Err(NoRule::Instead(ours)) => {
             let problem = reader.problem(key.span(), format!("there is no rule `{}` here", key.get_ref()));
-            problem.hint(format!("`{ours}` stands for it"));
+            problem.hint(format!("use `{ours}` instead"));
         }
         Err(NoRule::Unknown) => {
             let known = RULES.iter().map(|rule| rule.id).chain(squawks().keys().map(String::as_str));
@@ -185,7 +185,7 @@ fn word(reader: &mut Reader<'_>, word: &Spanned<String>) -> Option<Wish> {
         "warning" => Some(Wish::On(Level::Warning)),
         "error" => Some(Wish::On(Level::Error)),
         other => {
-            let problem = reader.problem(word.span(), format!("`{other}` is no level"));
+            let problem = reader.problem(word.span(), format!("`{other}` is not a level"));
             problem.hint("write `off`, `warning` or `error`");
             None
         }
@@ -207,26 +207,26 @@ fn limits(reader: &mut Reader<'_>, named: Named, entry: &Spanned<RuleEntry>, tab
     let except = match (&table.except, shape) {
         (None, _) => Vec::new(),
         (Some(except), None) => {
-            reader.problem(except.span(), format!("`{}` is about no object that could be named", named.id())).hint(
+            reader.problem(except.span(), format!("`{}` is not about an object that could be named", named.id())).hint(
                 match named {
                     Named::Ours(rule) if ACCEPTABLE.contains(&rule) => {
-                        "use a level alone, or let drizzle-pilot check --accept-old name those that are there"
+                        "use only a level, or let drizzle-pilot check --accept-old list the existing ones"
                     }
-                    Named::Ours(Rule { family: Family::Journal | Family::Drift, .. }) => "use a level alone",
-                    Named::Ours(_) | Named::Squawk(..) => "use a level alone, or an ignore comment in the migration",
+                    Named::Ours(Rule { family: Family::Journal | Family::Drift, .. }) => "use only a level",
+                    Named::Ours(_) | Named::Squawk(..) => "use only a level, or an ignore comment in the migration",
                 },
             );
             return None;
         }
         (Some(except), Some(shape)) => {
             if except.get_ref().is_empty() {
-                reader.problem(except.span(), "no exception is named").hint("leave `except` out");
+                reader.problem(except.span(), "no exception is named").hint("omit `except`");
             }
             except.get_ref().iter().filter_map(|pattern| reader.pattern(pattern, shape)).collect()
         }
     };
     if wish.is_none() && table.except.is_none() {
-        reader.problem(entry.span(), "the table says nothing").hint("write `level`, `except`, or both");
+        reader.problem(entry.span(), "the table is empty").hint("write `level`, `except`, or both");
         return None;
     }
     Some(Line { wish, except })
@@ -256,31 +256,31 @@ mod tests {
             3,
             1,
             "there is no rule `ban-drop-table` here",
-            "`drop-table` stands for it",
+            "use `drop-table` instead",
         );
-        check(&rules("drop-table = \"none\""), 3, 14, "`none` is no level", "write `off`, `warning` or `error`");
+        check(&rules("drop-table = \"none\""), 3, 14, "`none` is not a level", "write `off`, `warning` or `error`");
         check(
             &rules("drop-table = { level = \"none\" }"),
             3,
             24,
-            "`none` is no level",
+            "`none` is not a level",
             "write `off`, `warning` or `error`",
         );
-        check(&rules("drop-table = {}"), 3, 14, "the table says nothing", "write `level`, `except`, or both");
-        check(&rules("drop-table = { except = [] }"), 3, 25, "no exception is named", "leave `except` out");
+        check(&rules("drop-table = {}"), 3, 14, "the table is empty", "write `level`, `except`, or both");
+        check(&rules("drop-table = { except = [] }"), 3, 25, "no exception is named", "omit `except`");
         check(
             &rules("journal-order = { except = [\"a\"] }"),
             3,
             28,
-            "`journal-order` is about no object that could be named",
-            "use a level alone, or let drizzle-pilot check --accept-old name those that are there",
+            "`journal-order` is not about an object that could be named",
+            "use only a level, or let drizzle-pilot check --accept-old list the existing ones",
         );
         check(
             "[check]\nmigrations = []",
             3,
             14,
             "no folder is named",
-            "write `migrations = [\"drizzle\"]`, or leave it out",
+            "write `migrations = [\"drizzle\"]`, or omit it",
         );
         let text = "version = 1\n[check]\nfail_on = \"never\"\n";
         let Err(Invalid { problems, .. }) = parse(Path::new("p.toml"), text) else { panic!("it is wrong") };

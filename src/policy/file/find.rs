@@ -28,10 +28,10 @@ impl PolicyError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             PolicyError::Read { .. } => {
-                Some("correct that, or take it away: a policy that cannot be read is not taken for none")
+                Some("correct or remove the file: an unreadable policy is not treated as absent")
             }
             PolicyError::Foreign { .. } => {
-                Some("put a policy into the project, or name this one with --policy if it is meant")
+                Some("put a policy into the project, or specify this one with --policy if it is intended")
             }
             PolicyError::Invalid(_) => None,
         }
@@ -96,7 +96,7 @@ fn upward(cwd: &Path, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>,
             let mut facts = [fs::symlink_metadata(&path), fs::metadata(&path)].into_iter().flatten();
             let foreign = |why| PolicyError::Foreign { path: shown.display().to_string(), why };
             if is_above && !facts.all(|found| is_trusted(found.uid())) {
-                return Err(foreign("it belongs to somebody else and lies above the project"));
+                return Err(foreign("it belongs to another user and is outside the project"));
             }
             return Ok(Some((path, shown)));
         }
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(found(&project, None), "../drizzle-pilot.toml");
         // Root alone can give files away.
         if std::os::unix::fs::chown(&file, Some(65534), None).is_ok() {
-            let refused = "the policy file ../drizzle-pilot.toml is not used: it belongs to somebody else and lies above the project";
+            let refused = "the policy file ../drizzle-pilot.toml is not used: it belongs to another user and is outside the project";
             assert_eq!(found(&project, None), refused);
             assert_eq!(found(above.path(), None), "drizzle-pilot.toml", "the project's own is its own affair");
             fs::rename(&file, above.path().join("theirs")).expect("the directory is ours");

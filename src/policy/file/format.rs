@@ -23,26 +23,26 @@ pub(crate) fn schema() -> Schema {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "drizzle-pilot.toml")]
 pub(super) struct File {
-    /// The version of this format. Without one it is 1.
+    /// The version of this format. The default is 1.
     #[schemars(schema_with = "version_schema")]
     pub(super) version: Option<Spanned<i64>>,
     /// Answers to "is X created or renamed from Y?".
     #[serde(default)]
     pub(super) renames: Renames,
-    /// What is really new although something else went away. Globs may be used.
+    /// Objects that are really new, although others disappeared. Globs are allowed.
     #[serde(default)]
     pub(super) create: Creates,
     /// What may be lost, blocked or broken.
     #[serde(default)]
     #[schemars(schema_with = "hazards_schema::<LimitEntry>")]
     pub(super) hazards: Hazards,
-    /// How a push that was approved is carried out.
+    /// How an approved push is executed.
     #[serde(default)]
     pub(super) push: Push,
-    /// What `migrate` does where folder and history do not fit together.
+    /// What `migrate` does if the folder contradicts the migrations table.
     #[serde(default)]
     pub(super) migrate: Migrate,
-    /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
+    /// How to convert the values of a column to a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
     pub(super) using: Names,
@@ -50,13 +50,13 @@ pub(super) struct File {
     #[serde(default)]
     #[schemars(with = "Vec<PromptEntry>")]
     pub(super) prompts: Option<Vec<Spanned<PromptEntry>>>,
-    /// Where a database may be changed at all.
+    /// Where a database may be changed.
     #[serde(default)]
     pub(super) guard: Guard,
-    /// What a reset does beside emptying the database.
+    /// What a reset does besides emptying the database.
     #[serde(default)]
     pub(super) reset: ResetEntry,
-    /// What `check` finds, and how bad that is.
+    /// What `check` reports, and at which level.
     #[serde(default)]
     pub(super) check: CheckEntry,
     /// Overrides, chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
@@ -69,7 +69,7 @@ pub(super) struct File {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileEntry {
-    /// When the profile applies by itself: one of the conditions is enough.
+    /// When the profile applies automatically: one of the conditions is enough.
     #[serde(default)]
     #[schemars(with = "When")]
     pub(super) when: Option<Spanned<When>>,
@@ -84,20 +84,20 @@ pub(super) struct ProfileEntry {
     /// Answers to "is X created or renamed from Y?".
     #[serde(default)]
     pub(super) renames: Renames,
-    /// What is really new although something else went away. Globs may be used.
+    /// Objects that are really new, although others disappeared. Globs are allowed.
     #[serde(default)]
     pub(super) create: Creates,
     /// What may be lost, blocked or broken.
     #[serde(default)]
     #[schemars(schema_with = "hazards_schema::<LimitEntry>")]
     pub(super) hazards: Hazards,
-    /// How a push that was approved is carried out.
+    /// How an approved push is executed.
     #[serde(default)]
     pub(super) push: Push,
-    /// What `migrate` does where folder and history do not fit together.
+    /// What `migrate` does if the folder contradicts the migrations table.
     #[serde(default)]
     pub(super) migrate: Migrate,
-    /// How the values of a column become those of a new type: column = SQL expression. Needs apply = "transaction".
+    /// How to convert the values of a column to a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
     pub(super) using: Names,
@@ -105,13 +105,13 @@ pub(super) struct ProfileEntry {
     #[serde(default)]
     #[schemars(with = "Vec<PromptEntry>")]
     pub(super) prompts: Option<Vec<Spanned<PromptEntry>>>,
-    /// Where a database may be changed at all.
+    /// Where a database may be changed.
     #[serde(default)]
     pub(super) guard: Guard,
-    /// What a reset does beside emptying the database.
+    /// What a reset does besides emptying the database.
     #[serde(default)]
     pub(super) reset: ResetEntry,
-    /// What `check` finds, and how bad that is.
+    /// What `check` reports, and at which level.
     #[serde(default)]
     pub(super) check: CheckEntry,
 }
@@ -301,7 +301,7 @@ pub(super) enum HazardEntry {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitEntry {
-    /// The objects to which this is allowed. Globs may be used.
+    /// The objects for which this is allowed. Globs are allowed.
     #[serde(default)]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) only: Option<Spanned<Vec<Spanned<String>>>>,
@@ -336,22 +336,22 @@ impl<'de> Deserialize<'de> for HazardEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Push {
-    /// Who runs the statements: drizzle-kit, or drizzle-pilot in one transaction of PostgreSQL, all or nothing.
+    /// Who executes the statements: drizzle-kit, or drizzle-pilot in one PostgreSQL transaction, all or nothing.
     #[schemars(with = "ApplyEntry")]
     pub(super) apply: Option<Spanned<ApplyEntry>>,
 }
 
-/// What a reset does beside emptying the database. Command lines are run without a shell.
+/// What a reset does besides emptying the database. Command lines are run without a shell.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ResetEntry {
     /// What builds the schema again, unless --then says otherwise.
     #[schemars(with = "ThenEntry")]
     pub(super) then: Option<Spanned<ThenEntry>>,
-    /// Command lines to run before the database is emptied, as in "pnpm tsc".
+    /// Command lines to run before the database is emptied, such as "pnpm tsc".
     #[schemars(with = "Vec<String>")]
     pub(super) before: Option<Vec<Spanned<String>>>,
-    /// Command lines to run once the schema is built, as in "pnpm db:seed".
+    /// Command lines to run once the schema is built, such as "pnpm db:seed".
     #[schemars(with = "Vec<String>")]
     pub(super) after: Option<Vec<Spanned<String>>>,
 }
@@ -374,17 +374,17 @@ pub(super) enum ApplyEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Migrate {
-    /// Migrations that were never applied and that drizzle will never run, because something newer was applied before.
+    /// Migrations that were never applied and that drizzle will never run, because a newer one was applied first.
     #[schemars(with = "AnomalyEntry")]
     pub(super) skipped: Option<Spanned<AnomalyEntry>>,
-    /// Migrations whose file is not what was applied.
+    /// Migrations whose file was changed after it was applied.
     #[schemars(with = "AnomalyEntry")]
     pub(super) edited: Option<Spanned<AnomalyEntry>>,
-    /// Migrations that were applied and that drizzle would run once more.
+    /// Migrations that were applied and that drizzle would run again.
     #[schemars(with = "AnomalyEntry")]
     pub(super) repeated: Option<Spanned<AnomalyEntry>>,
-    /// What is done about statements of migrations that a push would be refused for. They are judged by the same hazards and
-    /// the same rules, by the rows of the database.
+    /// What to do about statements of migrations that a push would refuse. They are judged by the same hazards, the same
+    /// rules and the rows of the database.
     #[schemars(with = "GateEntry")]
     pub(super) gate: Option<Spanned<GateEntry>>,
 }
@@ -434,11 +434,11 @@ pub(super) struct PromptEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Guard {
-    /// The hosts that `reset` may touch; a unix socket by its folder. `*` stands for all.
+    /// The hosts on which `reset` may run; a unix socket is named by its folder. `*` stands for all.
     #[schemars(with = "Vec<String>")]
     pub(super) hosts: Option<Vec<Spanned<String>>>,
-    /// `NAME=value`: no command that changes a database runs where such a variable is set, but for those that the profile
-    /// which applies names under `commands`.
+    /// `NAME=value`: no command that changes a database runs where such a variable is set, except those that the applying
+    /// profile lists under `commands`.
     #[schemars(with = "Vec<String>")]
     pub(super) refuse_env: Option<Vec<Spanned<String>>>,
 }
@@ -450,7 +450,7 @@ pub(super) struct When {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) env: Vec<Spanned<String>>,
-    /// Hosts of the target database. Globs may be used.
+    /// Hosts of the target database. Globs are allowed.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) hosts: Vec<Spanned<String>>,

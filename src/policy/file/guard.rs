@@ -27,7 +27,7 @@ pub(super) fn when(reader: &mut Reader<'_>, when: &Spanned<When>) -> (Vec<Variab
     if env.is_empty() && hosts.is_empty() {
         reader
             .problem(when.span(), "`when` names no condition")
-            .hint("write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out");
+            .hint("write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or omit `when`");
     }
     let env = env.iter().filter_map(|text| variable(reader, text)).collect();
     let hosts = hosts.iter().filter_map(|text| host(reader, text)).collect();
@@ -59,7 +59,7 @@ fn variable(reader: &mut Reader<'_>, text: &Spanned<String>) -> Option<Variable>
         }
         _ => {
             reader
-                .problem(text.span(), format!("`{}` does not say which value counts", text.get_ref()))
+                .problem(text.span(), format!("`{}` does not have a value", text.get_ref()))
                 .hint("write it as \"NAME=value\"");
             None
         }

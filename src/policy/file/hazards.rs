@@ -66,7 +66,7 @@ fn by_word(reader: &mut Reader<'_>, key: HazardKey, word: &str, span: Range<usiz
 fn by_limit(reader: &mut Reader<'_>, key: HazardKey, limit: &LimitEntry, span: Range<usize>) -> Option<HazardRule> {
     if key == HazardKey::Kind(Hazard::Unclassified) {
         reader
-            .problem(span, "what is unclassified has no name and no rows to limit")
+            .problem(span, "unclassified statements have no name and no rows to limit")
             .hint("it can be \"refuse\" or \"approve\"");
         return None;
     }
@@ -86,8 +86,8 @@ fn by_limit(reader: &mut Reader<'_>, key: HazardKey, limit: &LimitEntry, span: R
     };
     if let Some(max_rows) = limit.max_rows.as_ref().filter(|_| !key.counts_rows()) {
         reader
-            .problem(max_rows.span(), format!("`{}` loses no rows that could be counted", key.name()))
-            .hint("name the objects under `only`");
+            .problem(max_rows.span(), format!("`{}` has no rows that could be counted", key.name()))
+            .hint("list the objects under `only`");
     }
     Some(HazardRule::Limit { only, max_rows: limit.max_rows.as_ref().map(|max_rows| *max_rows.get_ref()) })
 }

@@ -88,7 +88,7 @@ fn known_command(reader: &mut Reader<'_>, command: &Spanned<String>) {
     if COMMANDS.contains(&command.get_ref().as_str()) {
         return;
     }
-    let problem = reader.problem(command.span(), format!("there is no command `{}` to allow", command.get_ref()));
+    let problem = reader.problem(command.span(), format!("there is no command `{}`", command.get_ref()));
     match closest(command.get_ref(), COMMANDS) {
         Some(closest) => problem.hint(format!("did you mean `{closest}`?")),
         None => problem.hint(format!("the commands are {}", quoted(&COMMANDS))),
@@ -199,7 +199,7 @@ mod tests {
         );
         check(
             "[profiles.ci]\ncommands = [\"puhs\"]",
-            "error: there is no command `puhs` to allow
+            "error: there is no command `puhs`
  --> p.toml:3:13
   |
 3 | commands = [\"puhs\"]
@@ -209,7 +209,7 @@ mod tests {
         );
         check(
             "push.apply = \"transactions\"",
-            "error: \"transactions\" is not possible here
+            "error: \"transactions\" is not allowed here
  --> p.toml:2:14
   |
 2 | push.apply = \"transactions\"
@@ -229,7 +229,7 @@ mod tests {
         );
         check(
             "renames.otherwise = \"approve\"",
-            "error: \"approve\" is not possible here
+            "error: \"approve\" is not allowed here
  --> p.toml:2:21
   |
 2 | renames.otherwise = \"approve\"
@@ -287,26 +287,26 @@ data_loss = \"skip\"";
 3:14 `drop_table` cannot be \"keep_rows\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
 4:24 an empty `only` allows nothing (write \"refuse\" to say so)
 5:12 the limits of `truncate` are empty (write \"approve\" for no limit, or `only` or `max_rows`)
-6:16 what is unclassified has no name and no rows to limit (it can be \"refuse\" or \"approve\")
-7:26 `drop_type` loses no rows that could be counted (name the objects under `only`)
+6:16 unclassified statements have no name and no rows to limit (it can be \"refuse\" or \"approve\")
+7:26 `drop_type` has no rows that could be counted (list the objects under `only`)
 8:1 there is no hazard `unknown` (the one kind of this class is `unclassified`)
-9:25 `public.users` would be `users` of a table called public; write the table too, as in `public.users.*`
+9:25 `public.users` would be `users` of a table named public; write the table too, as in `public.users.*`
 9:41 `[b` is not a glob: unclosed character class; missing ']'
-11:1 `a*` is a pattern where one name is needed; if the name has such characters, write \"a*\"
+11:1 `a*` is a pattern, but one name is needed; if the name has such characters, write \"a*\"
 12:8 the table keeps its name `public.same`
 14:10 a host cannot be empty (write \"*\" for all hosts)
 14:14 `[` is not a glob: unclosed character class; missing ']'
-15:15 `PRODUCTION` does not say which value counts (write it as \"NAME=value\")
+15:15 `PRODUCTION` does not have a value (write it as \"NAME=value\")
 17:12 this is not a regular expression: unclosed group
-20:12 a rule for a question needs `choose` or `decline = true`, one of the two
-22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or leave `when` out)
+20:12 a rule for a question needs either `choose` or `decline = true`
+22:8 `when` names no condition (write `env = [\"NAME=value\"]` or `hosts = [\"db.example.com\"]`, or omit `when`)
 24:9 the expression for `public.a.b` is empty (write what would follow USING, as in \"blob::bytea\")
 25:9 `c::` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
 26:9 `d, DROP COLUMN e` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
 27:9 `e::text; DROP TABLE a` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
 28:9 `f -- as it is` is not one SQL expression (write what would follow USING, without `;` and comments around it, as in \"blob::bytea\")
-29:1 `public.a` would be `a` of a table called public; write the table too, as in `public.a.*`
-30:1 `a.*` is a pattern where one name is needed; if the name has such characters, write \"*\"
+29:1 `public.a` would be `a` of a table named public; write the table too, as in `public.a.*`
+30:1 `a.*` is a pattern, but one name is needed; if the name has such characters, write \"*\"
 32:14 `drop_table` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)
 33:13 `data_loss` cannot be \"skip\" (it can be \"refuse\", \"approve\" or a table with `only` or `max_rows`)";
         assert_eq!(told.join("\n"), expected);

@@ -23,7 +23,7 @@ pub(crate) struct Problem {
     pub(crate) line: usize,
     /// The column, counted from 1 in characters.
     pub(crate) column: usize,
-    /// What to do about it.
+    /// What to do about the error.
     pub(crate) hint: Option<String>,
     span: Range<usize>,
     /// The other place that matters, with what it is.

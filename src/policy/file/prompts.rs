@@ -23,10 +23,7 @@ fn rule(reader: &mut Reader<'_>, prompt_idx: usize, prompt: &Spanned<PromptEntry
         (Some(choose), None) => regex(reader, choose).map(PromptAnswer::Choose),
         (None, Some(decline)) if *decline.get_ref() => Some(PromptAnswer::Decline),
         (None, _) | (Some(_), Some(_)) => {
-            reader.problem(
-                entry.question.span(),
-                "a rule for a question needs `choose` or `decline = true`, one of the two",
-            );
+            reader.problem(entry.question.span(), "a rule for a question needs either `choose` or `decline = true`");
             None
         }
     };

@@ -63,11 +63,11 @@ fn without_transaction(reader: &mut Reader<'_>, sections: &Sections<'_>, using: 
     let Some(apply) = apply else { return };
     let truncate = sections.hazards.iter().find(|(key, _)| key.get_ref() == Hazard::Truncate.name());
     let skip = truncate.filter(|(_, entry)| matches!(entry.get_ref(), HazardEntry::Word(word) if word == "skip"));
-    let skip = skip.map(|(_, entry)| (entry.span(), "drizzle-kit leaves out no truncate"));
-    let using = using.values().map(|using| (using.span.clone(), "drizzle-kit uses no expression of the policy"));
+    let skip = skip.map(|(_, entry)| (entry.span(), "drizzle-kit cannot skip a truncate"));
+    let using = using.values().map(|using| (using.span.clone(), "drizzle-kit cannot use expressions from the policy"));
     for (span, message) in skip.into_iter().chain(using) {
         let problem = reader.problem(span, message);
-        problem.hint("write apply = \"transaction\", or leave out one of the two");
+        problem.hint("write apply = \"transaction\", or remove one of the two");
         problem.also(apply.span(), "drizzle-kit runs the statements");
     }
 }
@@ -95,7 +95,7 @@ mod tests {
         );
         check(
             "push.apply = \"kit\"\nhazards.truncate = \"skip\"",
-            "error: drizzle-kit leaves out no truncate
+            "error: drizzle-kit cannot skip a truncate
  --> p.toml:3:20
   |
 2 | push.apply = \"kit\"
@@ -103,11 +103,11 @@ mod tests {
 3 | hazards.truncate = \"skip\"
   |                    ^^^^^^
   |
-  = hint: write apply = \"transaction\", or leave out one of the two",
+  = hint: write apply = \"transaction\", or remove one of the two",
         );
         check(
             "[profiles.ci]\nusing.\"files.blob\" = \"blob::bytea\"\npush.apply = \"kit\"",
-            "error: drizzle-kit uses no expression of the policy
+            "error: drizzle-kit cannot use expressions from the policy
  --> p.toml:3:7
   |
 3 | using.\"files.blob\" = \"blob::bytea\"
@@ -115,7 +115,7 @@ mod tests {
 4 | push.apply = \"kit\"
   |              ----- drizzle-kit runs the statements
   |
-  = hint: write apply = \"transaction\", or leave out one of the two",
+  = hint: write apply = \"transaction\", or remove one of the two",
         );
     }
 

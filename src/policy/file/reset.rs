@@ -28,8 +28,8 @@ fn command_line(reader: &mut Reader<'_>, line: &Spanned<String>) -> Option<Comma
         Some(words) => Some(CommandLine { text: line.get_ref().clone(), words }),
         None => {
             reader
-                .problem(line.span(), "this is no command line")
-                .hint("write a program and its arguments, as in \"pnpm db:seed\"; no shell reads it");
+                .problem(line.span(), "this is not a command line")
+                .hint("write a program and its arguments, such as \"pnpm db:seed\"; it is run without a shell");
             None
         }
     }

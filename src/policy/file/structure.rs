@@ -20,7 +20,7 @@ pub(super) fn report(reader: &mut Reader<'_>, error: &toml::de::Error) {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match names.as_slice() {
         [DATE, ..] => {
-            reader.problem(span, "a date is not possible here");
+            reader.problem(span, "a date is not allowed here");
         }
         [unknown, known @ ..] if message.starts_with("unknown field") => {
             let problem = reader.problem(span, format!("there is no key `{unknown}` here"));
@@ -31,7 +31,7 @@ pub(super) fn report(reader: &mut Reader<'_>, error: &toml::de::Error) {
         }
         [unknown, known @ ..] if message.starts_with("unknown variant") => {
             reader
-                .problem(span, format!("\"{unknown}\" is not possible here"))
+                .problem(span, format!("\"{unknown}\" is not allowed here"))
                 .hint(format!("it can be {}", quoted(known)));
         }
         [missing] if message.starts_with("missing field") => {
@@ -244,7 +244,7 @@ mod tests {
         check("guard = [[\"*\"]]", &format!("this is a list, and must be {table}"));
         check("prompts = [[\"a\", \"b\"]]", &format!("this is a list, and must be {table}"));
         check("push.apply = 1", "this must be one word between quotes");
-        check("hazards.drop_table = 2020-01-01", "a date is not possible here");
+        check("hazards.drop_table = 2020-01-01", "a date is not allowed here");
         check("a = 1_", "`_` may only go between digits");
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum MigrateGate {
     Refuse,
 }
 
-/// What is not as it should be between a migrations folder and the history of a database.
+/// A contradiction between a migrations folder and the migrations table of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Anomaly {
     /// A migration that was never applied, and that drizzle will never run.

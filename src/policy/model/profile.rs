@@ -45,7 +45,7 @@ pub enum SelectError {
     #[error("{source_name} has no profile `{name}`")]
     Unknown { name: String, source_name: String, known: Vec<String> },
     /// The conditions of several profiles hold.
-    #[error("the profiles {} of {source_name} apply at once", listed(.matching))]
+    #[error("the profiles {} of {source_name} apply at the same time", listed(.matching))]
     Several { source_name: String, matching: Vec<Match> },
 }
 
@@ -162,7 +162,7 @@ impl SelectError {
                 None => format!("its profiles are {}", quoted(known)),
             },
             SelectError::Several { .. } => {
-                "name one with --profile, or make their `when` exclude each other".to_owned()
+                "specify one with --profile, or make their `when` exclude each other".to_owned()
             }
         }
     }
@@ -212,8 +212,8 @@ mod tests {
                 None,
                 &[ci, production],
                 None,
-                "the profiles `ci` (CI=true) and `production` (NODE_ENV=production) of p.toml apply at once: \
-                 name one with --profile, or make their `when` exclude each other",
+                "the profiles `ci` (CI=true) and `production` (NODE_ENV=production) of p.toml apply at the same time: \
+                 specify one with --profile, or make their `when` exclude each other",
             ),
             (Some("prod"), &[], None, "p.toml has no profile `prod`: did you mean `production`?"),
             (Some("x"), &[], None, "p.toml has no profile `x`: its profiles are `ci`, `named`, `production`"),

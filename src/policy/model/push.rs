@@ -1,4 +1,4 @@
-//! How a push that was approved is carried out. Pure.
+//! How an approved push is executed. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::model::rule::{Layer, RuleRef};
 use crate::policy::name::ObjectName;
 
-/// How a push that was approved is carried out.
+/// How an approved push is executed.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct Push {
     pub(in crate::policy) apply: ApplyLine,

@@ -1,6 +1,6 @@
-//! What a reset does beside emptying the database. Pure.
+//! What a reset does besides emptying the database. Pure.
 
-/// What a reset does beside emptying the database.
+/// What a reset does besides emptying the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reset {
     /// None: the file does not say.

@@ -195,8 +195,8 @@ impl Questions {
             let of = changed.rebuilt.as_ref().filter(|_| !is_known)?;
             let column = &changed.column;
             Some(format!(
-                "whether all values of {column} fit the new {of} could not be looked up; if not, drizzle-kit makes {column} \
-                 text, replaces {of}, and fails to make the column {of} again; --apply transaction leaves no half of it"
+                "it is unknown whether all values of {column} fit the new {of}; if not, drizzle-kit changes {column} to \
+                 text, replaces {of}, and fails to change the column back; --apply transaction rolls everything back"
             ))
         });
         doubtful.collect()
@@ -221,19 +221,19 @@ impl Questions {
                 let by = &self.acts[*act_idx];
                 let verb = if matches!(asked.act.deed, Deed::Need) { "needs" } else { "drops" };
                 format!(
-                    "statement {} {verb} {what} {name}, which is gone by then: it goes with {}, in statement {}; {}",
+                    "statement {} {verb} {what} {name}, which no longer exists then: it is dropped with {}, in statement {}; {}",
                     asked.statement_idx + 1,
                     by.name,
                     by.statement_idx + 1,
                     match asked.act.deed {
-                        Deed::Need => "make the schema files say what is meant",
-                        _ => "--apply transaction leaves it out, and two pushes, one for each, do the same",
+                        Deed::Need => "correct the schema files",
+                        _ => "use --apply transaction, which omits it, or push each change separately",
                     }
                 )
             }
             Obstacle::Missing => format!(
-                "a foreign key of statement {} refers to {what} {name}, and there is none: create it first, or correct the \
-                 schema files",
+                "a foreign key of statement {} refers to {what} {name}, which does not exist: create it first, or correct \
+                 the schema files",
                 asked.statement_idx + 1
             ),
             Obstacle::There(there) => already(asked, there),
@@ -258,27 +258,29 @@ fn already(asked: &Asked, there: &[Thing]) -> String {
             let column = parted(name).map(|[table, column]| (written(&table), escape_identifier(column.last())));
             let (table, column) = column.unwrap_or_default();
             format!(
-                "the default of {name} does not become one of the new type by itself: drop it before the push, and set it \
-                 again afterwards: ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT"
+                "the default of {name} cannot be converted to the new type automatically: drop it before the push, and set \
+                 it again afterwards: ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT"
             )
         }
         (_, Subject::Key { column: Some(_), .. }) => format!(
             "{name} is in a primary key ({told}), and so cannot be NULL: mark it .notNull() in the schema files"
         ),
         (_, Subject::Key { column: None, .. }) => {
-            format!("{name} has a primary key already ({told}): make the schema files say the same, or drop it first")
+            format!(
+                "{name} already has a primary key ({told}): define the same key in the schema files, or drop it first"
+            )
         }
         (_, Subject::OwnedBy(role)) => {
             let owned = if there.is_empty() { "objects in another database".to_owned() } else { told };
             let role = escape_identifier(role);
             format!(
-                "role {name} cannot be dropped while it owns something ({owned}): give that to another role first: REASSIGN \
+                "role {name} cannot be dropped while it owns objects ({owned}): reassign them to another role first: REASSIGN \
                  OWNED BY {role} TO CURRENT_USER"
             )
         }
         _ => format!(
-            "statement {} makes {what} {name}, and there is {told} already: give one of them another name, or make the schema \
-             files and the database agree about it",
+            "statement {} creates {what} {name}, but {told} already exists: give one of them another name, or make the schema \
+             files and the database agree",
             asked.statement_idx + 1
         ),
     }
@@ -291,7 +293,7 @@ fn out_of_the_way(things: &[Thing]) -> String {
     {
         let (table, column) = (written(&ObjectName::new([schema, table])), escape_identifier(column));
         return format!(
-            "drop it before the push, and set it again afterwards where it is still wanted: ALTER TABLE {table} ALTER COLUMN \
+            "drop it before the push, and set it again afterwards if it is still wanted: ALTER TABLE {table} ALTER COLUMN \
              {column} DROP DEFAULT"
         );
     }
@@ -305,7 +307,7 @@ fn out_of_the_way(things: &[Thing]) -> String {
     });
     let them = if things.len() == 1 { "it" } else { "them" };
     format!(
-        "drop {them} before the push and make {them} again afterwards, or do all of it in a migration{}",
+        "drop {them} before the push and create {them} again afterwards, or do everything in a migration{}",
         view.unwrap_or_default()
     )
 }
@@ -336,11 +338,11 @@ fn without_value(required: &Required, column: &ObjectName, n_rows: u64) -> Strin
 fn unknown_type(words: &str, column: &ObjectName, message: &str) -> String {
     match rewrite::meant_type(words) {
         Some(meant) => format!(
-            "drizzle-kit has lost the schema of the type {meant}, and writes {words} for {column}: --apply transaction puts it \
-             right for a column that changes its type; elsewhere, run a migration with the type as it is meant"
+            "drizzle-kit has lost the schema of the type {meant}, and writes {words} for {column}: --apply transaction corrects \
+             this for a column that changes its type; otherwise, run a migration with the correct type"
         ),
         None => format!(
-            "the server knows no type {words}, which {column} is to have ({message}): create it first, with its extension or its \
+            "the type {words} of {column} does not exist on the server ({message}): create it first, with its extension or its \
              schema, or correct the schema files"
         ),
     }
@@ -355,8 +357,8 @@ impl ChangedType {
         match convertible {
             Convertible::Fits | Convertible::Unknown => None,
             Convertible::NoCast { old, .. } => Some(format!(
-                "{column} does not become {to} from {old} by itself, and drizzle-kit writes no USING: change it in a migration, or \
-                 with --apply transaction and [using] in the policy"
+                "{column} cannot be converted from {old} to {to} automatically, and drizzle-kit writes no USING: change it in a \
+                 migration, or with --apply transaction and [using] in the policy"
             )),
             Convertible::Unfit { n_failed, examples, message, in_arrays } => {
                 let rows = if *n_failed == 1 {
@@ -366,7 +368,7 @@ impl ChangedType {
                 };
                 let stays = match rebuilt {
                     Some(of) => format!(
-                        "; drizzle-kit would make {column} text, replace {of}, and fail to make the column {of} again"
+                        "; drizzle-kit would change {column} to text, replace {of}, and fail to change the column back"
                     ),
                     None => String::new(),
                 };
@@ -376,7 +378,7 @@ impl ChangedType {
                 let message = if message.is_empty() { String::new() } else { format!(" ({message})") };
                 let update = labels.as_ref().filter(|_| !in_arrays).and_then(|labels| self.update(&shown, labels));
                 let update = update.unwrap_or_else(|| "change them first".to_owned());
-                let has_not = if labels.is_some() { "has not" } else { "does not take" };
+                let has_not = if labels.is_some() { "does not have" } else { "does not accept" };
                 Some(format!(
                     "{rows} in {column} that {to} {has_not}: {}{more}{message}{stays}; {update}",
                     shown.join(", ")
@@ -423,8 +425,8 @@ pub fn unsafe_names(readings: &[Reading]) -> Vec<String> {
     };
     let told = |(kind, name): (Kind, &ObjectName)| {
         format!(
-            "{} {name} would have quotes or control characters in its name, and drizzle-kit puts names into its SQL as they are: \
-             no push after this one could be trusted; give it another name in the schema files",
+            "{} {name} would have quotes or control characters in its name, and drizzle-kit does not escape names in its SQL: no \
+             later push could be trusted; give it another name in the schema files",
             kind.word()
         )
     };
@@ -437,16 +439,16 @@ fn told_twice(found: &twice::Twice) -> String {
     let clipped = if *is_clipped { ", of which PostgreSQL keeps 63 bytes" } else { "" };
     match tables {
         Some((first, second)) if first == second => format!(
-            "{first} would have two indexes or constraints of the name {}{clipped}: give one of them another name in the schema files",
+            "{first} would have two indexes or constraints named {}{clipped}: give one of them another name in the schema files",
             name.last()
         ),
         Some((first, second)) => format!(
-            "{name} would be the name of an index or constraint of {first} and of one of {second}{clipped}, and a schema can have \
-             only one: name one of them in the schema files, as in .unique('{}')",
+            "{name} would be the name of two indexes or constraints, one of {first} and one of {second}{clipped}, but a schema can \
+             have only one: name one of them in the schema files, as in .unique('{}')",
             format_args!("{}_{}", second.last(), name.last())
         ),
         None => format!(
-            "statements {} and {} both make {name}{clipped}: give one of them another name in the schema files",
+            "statements {} and {} both create {name}{clipped}: give one of them another name in the schema files",
             first_idx + 1,
             statement_idx + 1
         ),

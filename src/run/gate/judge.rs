@@ -57,7 +57,7 @@ pub enum Blind {
 impl fmt::Display for Blind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Blind::NoConnection => f.write_str("there is no connection of our own to this database"),
+            Blind::NoConnection => f.write_str("drizzle-pilot has no connection to this database"),
             Blind::Failed(error) => error.fmt(f),
         }
     }
@@ -147,23 +147,23 @@ impl Gate<'_> {
         }
         let mut decision = decide::consenting(decision);
         if let (Decision::Choose { warnings, .. }, Some(reason)) = (&mut decision, reason) {
-            warnings.push(format!("our own look at what the statements reach failed: {reason}"));
+            warnings.push(format!("drizzle-pilot could not determine what the statements affect: {reason}"));
         }
         Answered { decision, statements, basis, failed }
     }
 
     /// Returns the statements of the block above a question.
     fn read(&self, prompt: &Prompt) -> Result<Vec<String>, String> {
-        let dialect = self.dialect.ok_or("the statements of this dialect cannot be read by this version")?;
+        let dialect = self.dialect.ok_or("this version cannot read statements of this dialect")?;
         if let Some(other) = self.current_schema.filter(|schema| *schema != PUBLIC) {
             return Err(format!(
-                "drizzle-kit leaves the schema public out of its statements, and this login looks in {other} first \
-                 (search_path), so what they mean is not certain"
+                "drizzle-kit omits the schema public in its statements, and this login searches {other} first \
+                 (search_path), so their meaning is uncertain"
             ));
         }
         let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
         sql::split(&block, dialect)
-            .map_err(|error| format!("the statements cannot be told apart with certainty: {error}"))
+            .map_err(|error| format!("the statements cannot be separated with certainty: {error}"))
     }
 
     /// Leaves out the truncates that the policy skips, says how the values of its columns are converted, and puts the type that
@@ -254,8 +254,8 @@ impl Gate<'_> {
         obstacles.extend(policies.map(|(policy, _)| {
             let conditions: Vec<&str> = [&policy.using, &policy.with_check].into_iter().flatten().map(String::as_str).collect();
             format!(
-                "alter_policy {} would be created without its condition, and hold nobody back: the schema files give it {}, and \
-                 drizzle-kit's push leaves that out; --apply transaction creates it as the schema files say, and so does a \
+                "alter_policy {} would be created without its condition, and restrict nobody: the schema files give it {}, which \
+                 drizzle-kit's push omits; --apply transaction creates it as in the schema files, and so does a \
                  migration (drizzle-pilot generate)",
                 policy.name,
                 conditions.join(" ")
@@ -303,8 +303,8 @@ impl Gate<'_> {
         });
         let said = touched.map(|kept| {
             format!(
-                "{} is where drizzle's migrator keeps its records, and no rule allows a push to change it; leave it \
-                 out of the schema files, or out of schemaFilter",
+                "{} is drizzle's migrations table, and no rule allows a push to change it; remove it from the schema \
+                 files, or from schemaFilter",
                 named(kept)
             )
         });
@@ -348,13 +348,13 @@ impl Gate<'_> {
         if let Some(facts) = facts {
             held.extend(questions.runs(facts).map(|(statement_idx, function)| {
                 let note = format!(
-                    "the statement runs {function}, which is neither PostgreSQL's nor an extension's and may do what it likes"
+                    "the statement calls {function}, which is neither built in nor from an extension and may do anything"
                 );
                 Held::in_doubt(statement_idx, note)
             }));
             held.extend(remade(assessed).filter_map(|(statement_idx, view)| {
                 let lost = facts.on_views.get(&relation(&view)?)?;
-                let note = format!("it is made again, and {} would not be", lost.join(", "));
+                let note = format!("it is created again, but without {}", lost.join(", "));
                 let stake = Stake {
                     hazard: Hazard::DropView,
                     objects: Objects::All(vec![view]),
@@ -385,8 +385,7 @@ impl Gate<'_> {
         let whose = match hazard {
             // drizzle-kit drops what is not in the schema files, and truncates only what is.
             Hazard::DropTable if sqlite::is_left_over(before) => Some(
-                "left by a rebuild that did not come to its end: look whether it has rows that are nowhere else"
-                    .to_owned(),
+                "left over from an interrupted rebuild: check whether it has rows that exist nowhere else".to_owned(),
             ),
             Hazard::DropTable | Hazard::DropView => self.owner(before, facts).or_else(|| self.owners.whose(before)),
             Hazard::Truncate => self.owner(before, facts),
@@ -394,7 +393,7 @@ impl Gate<'_> {
         };
         let using = match (hazard, self.policy.using(before)) {
             (Hazard::ChangeType, Some((_, rule))) if !self.in_transaction => {
-                Some(format!("{rule} applies with --apply transaction only"))
+                Some(format!("{rule} applies only with --apply transaction"))
             }
             _ => None,
         };

@@ -10,7 +10,7 @@ use crate::migrations::{disk, tables};
 use crate::policy::ObjectName;
 use crate::sql::Dialect;
 
-/// What a project says of tables. It is read when it is first asked for: a long history takes a while.
+/// What a project says of tables. It is read when it is first asked for: many migrations take a while.
 #[derive(Debug)]
 pub struct Owners {
     project: Option<Project>,
@@ -59,13 +59,12 @@ impl Owners {
         match self.known.get_or_init(read) {
             Some(known) if known.contains(table) => None,
             Some(_) => Some(
-                "foreign: this project never had it; it is neither in the schema files, nor in the last snapshot, \
-                 nor in the migrations"
+                "foreign: it is not in the schema files, the last snapshot or the migrations of this project"
                     .to_owned(),
             ),
-            None => {
-                Some("perhaps foreign: it is not in the schema files, and there are no migrations to tell".to_owned())
-            }
+            None => Some(
+                "perhaps foreign: it is not in the schema files, and there are no migrations to compare".to_owned(),
+            ),
         }
     }
 }

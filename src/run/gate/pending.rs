@@ -95,7 +95,7 @@ impl Weighed {
         warnings.extend(
             blind
                 .filter(|_| is_blindness_told)
-                .map(|reason| format!("what is at stake could not be looked up: {reason}")),
+                .map(|reason| format!("what is at stake could not be determined: {reason}")),
         );
         let refusal = match decision {
             Ok(Consent { warnings: allowed, .. }) => {

@@ -115,19 +115,21 @@ fn rows(facts: &Facts, table: &Relation) -> Option<Rows> {
 fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
     let known: BTreeSet<&reach::Thing> = before.reached.iter().map(|reached| &reached.thing).collect();
     let new = now.reached.iter().filter(|reached| !known.contains(&reached.thing));
-    let new =
-        new.map(|reached| format!("{} would go as well, and was not there when this was judged", reached.thing.told));
+    let new = new.map(|reached| {
+        format!("{} would also be dropped, and did not exist when the statements were judged", reached.thing.told)
+    });
     let emptied = now.emptied.iter().flat_map(|(table, emptied)| {
         let known = before.emptied.get(table);
         emptied.iter().filter(move |other| !known.is_some_and(|known| known.contains(other)))
     });
-    let emptied = emptied
-        .map(|table| format!("{} would be emptied as well, and was not told of when this was judged", named(table)));
+    let emptied = emptied.map(|table| {
+        format!("{} would also be emptied, and was not known when the statements were judged", named(table))
+    });
     let filled = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(0), Rows::Exact(0)) => None,
         (Rows::Exact(0), rows) => {
             let rows = count(rows).map_or_else(|| "rows".to_owned(), |count| count.rows());
-            Some(format!("{} was empty when this was judged, and has {rows} now", named(table)))
+            Some(format!("{} was empty when the statements were judged, and has {rows} now", named(table)))
         }
         _ => None,
     });
@@ -138,7 +140,7 @@ fn more(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
 fn grown(before: &Facts, now: &Facts, tables: &[Relation]) -> Vec<String> {
     let grown = tables.iter().filter_map(|table| match (rows(before, table)?, rows(now, table)?) {
         (Rows::Exact(then), Rows::Exact(now)) if now > then => {
-            Some(format!("{} has {now} rows by now, {} more than at the first look", named(table), now - then))
+            Some(format!("{} has {now} rows by now, {} more than at the first count", named(table), now - then))
         }
         _ => None,
     });
@@ -209,21 +211,21 @@ mod tests {
         check(ONLY, exactly(0), exactly(0), Ok(&[]));
         check(ONLY, exactly(5), exactly(3), Ok(&[]));
         // The policy has no limit, and what was told is told anew.
-        let more = "public.scratch has 5 rows by now, 2 more than at the first look";
+        let more = "public.scratch has 5 rows by now, 2 more than at the first count";
         check(ONLY, exactly(3), exactly(5), Ok(&[more]));
-        let filled = "public.scratch was empty when this was judged, and has 500 rows now";
+        let filled = "public.scratch was empty when the statements were judged, and has 500 rows now";
         check(ONLY, exactly(0), exactly(500), Err(filled));
         check(
             ONLY,
             exactly(0),
             facts(Rows::Unknown, &[]),
-            Err("public.scratch was empty when this was judged, and has rows now"),
+            Err("public.scratch was empty when the statements were judged, and has rows now"),
         );
         let limit = "drop_column = { only = [\"public.scratch.n\"], max_rows = 3 }\n";
         let above = "drop_column public.scratch.n would delete 5 values (p.toml:3 hazards.drop_column: 5 are more than max_rows = 3)";
         check(limit, exactly(3), exactly(5), Err(above));
         // An index goes by the built-in policy, but nobody was told of this one.
-        let new = "index public.late would go as well, and was not there when this was judged";
+        let new = "index public.late would also be dropped, and did not exist when the statements were judged";
         check(ONLY, facts(Rows::Exact(1), &["old"]), facts(Rows::Exact(1), &["late", "old"]), Err(new));
         check(ONLY, facts(Rows::Exact(1), &["old"]), exactly(1), Ok(&[]));
     }

@@ -141,7 +141,8 @@ struct Emptied<'a> {
 impl Emptied<'_> {
     /// What goes along where nobody could look.
     fn unknown(&self) -> Held {
-        let note = format!("rows of other tables that refer to {} with ON DELETE CASCADE go as well", self.table);
+        let note =
+            format!("rows of other tables that refer to {} with ON DELETE CASCADE are deleted as well", self.table);
         let stake =
             Stake { hazard: Hazard::DeleteRows, objects: Objects::Unknown, count: None, note: Some(self.noted(note)) };
         Held::by(Some(self.statement_idx), stake)
@@ -149,7 +150,7 @@ impl Emptied<'_> {
 
     fn noted(&self, note: String) -> String {
         match self.why_not {
-            Some(why) => format!("{note}; PRAGMA foreign_keys=OFF does not keep them: {why}"),
+            Some(why) => format!("{note}; PRAGMA foreign_keys=OFF does not protect them: {why}"),
             None => note,
         }
     }
@@ -179,10 +180,10 @@ impl Emptied<'_> {
                     OnDelete::SetNull => (Hazard::ClearColumn, child.child(column), "ON DELETE SET NULL"),
                     OnDelete::SetDefault => (Hazard::ClearColumn, child.child(column), "ON DELETE SET DEFAULT"),
                     OnDelete::Fail if rows.is_some_and(|rows| rows > 0) && !rebuilt.contains(&&child) => {
-                        let why = self.noted(format!("rows of {child} refer to it by {column}"));
+                        let why = self.noted(format!("rows of {child} refer to it through {column}"));
                         found.forbidden.push(format!(
-                            "statement {} would fail, and what stands before it would be done: deleting the rows of {table} \
-                             is not allowed while {why}",
+                            "statement {} would fail after the statements before it were executed: deleting the rows of \
+                             {table} is not allowed while {why}",
                             self.statement_idx + 1
                         ));
                         continue;
@@ -195,7 +196,7 @@ impl Emptied<'_> {
                 if !told.insert((hazard, object.clone())) {
                     continue;
                 }
-                let note = self.noted(format!("they refer to {table} by {column} {action}"));
+                let note = self.noted(format!("they refer to {table} through {column} {action}"));
                 let count = rows.map(|rows| if rows >= MOST { Count::AtLeast(rows) } else { Count::Rows(rows) });
                 let stake = Stake { hazard, objects: Objects::All(vec![object]), count, note: Some(note) };
                 found.held.push(Held::by(Some(self.statement_idx), stake));
@@ -214,13 +215,13 @@ fn is_dropped(assessed: &[Assessed], table: &ObjectName) -> bool {
 fn columns(replaced: &Replaced, statement_idx: usize, knows: Knows, found: &mut Found) {
     let Replaced { table, before, columns, in_order, is_filled } = replaced;
     let Some(there) = knows.catalog.and_then(|catalog| catalog.columns(before)) else {
-        let note = format!("which columns {before} has, and so which of them go, could not be looked up");
+        let note = format!("the columns of {before} could not be determined, nor which of them would be dropped");
         found.held.push(Held::in_doubt(statement_idx, note));
         return;
     };
     if *in_order && columns.len() != there.len() {
         let why = format!("the new {table} has {} columns, and the old one {}", columns.len(), there.len());
-        found.forbidden.push(format!("the copy of {table} would fail half way: {why}"));
+        found.forbidden.push(format!("the copy of {table} would fail halfway: {why}"));
         return;
     }
     let mut hold = |hazard: Hazard, column: ObjectName, note: Option<String>| {
@@ -257,8 +258,8 @@ fn columns(replaced: &Replaced, statement_idx: usize, knows: Knows, found: &mut 
     }
     if !missing.is_empty() {
         found.forbidden.push(format!(
-            "drizzle-kit would copy {} from {before}, which has no such column: SQLite takes the name for a text and writes it \
-             into every row, or the copy fails; add the column in a push of its own, before the rest",
+            "drizzle-kit would copy {} from {before}, which has no such column: SQLite treats the name as a string and writes \
+             it into every row, or the copy fails; add the column in a separate push first",
             missing.join(", ")
         ));
     }
@@ -343,7 +344,7 @@ mod tests {
         check(&in_order, Switch::Off, Some(&catalog), &[]);
         let fewer = in_order[1].replace(", `legacy` text", "");
         let found = check(&[in_order[0], &fewer, in_order[2], in_order[3]], Switch::Off, Some(&catalog), &[]);
-        assert!(found.forbidden[0].contains("half way"), "{:?}", found.forbidden);
+        assert!(found.forbidden[0].contains("halfway"), "{:?}", found.forbidden);
     }
 
     #[test]
@@ -352,7 +353,7 @@ mod tests {
         let both: Vec<&str> = COLUMNS.into_iter().chain(ROWS).collect();
         let found = check(&REBUILD, Switch::Ineffective("it is in a transaction"), Some(&catalog), &both);
         let note = found.held[3].stake.note.clone().unwrap_or_default();
-        assert!(note.contains("by user ON DELETE CASCADE") && note.contains("it is in a transaction"), "{note}");
+        assert!(note.contains("through user ON DELETE CASCADE") && note.contains("it is in a transaction"), "{note}");
         assert_eq!(found.held[3].stake.count, Some(Count::Rows(3)));
         assert_eq!(found.held[5].stake.count, Some(Count::AtLeast(MOST)));
         check(&REBUILD[1..], Switch::Works, Some(&catalog), &both);
@@ -381,6 +382,6 @@ mod tests {
         let answers = [rows("[[1]]"), rows("[]"), rows(r#"[["marks","users","user","RESTRICT"]]"#)];
         let catalog = Catalog::of(&answers, &|_, _| Some(1)).expect("these are the answers");
         let found = check(&["DROP TABLE `users`;"], Switch::Works, Some(&catalog), &[]);
-        assert!(found.forbidden[0].contains("rows of public.marks refer to it by user"), "{:?}", found.forbidden);
+        assert!(found.forbidden[0].contains("rows of public.marks refer to it through user"), "{:?}", found.forbidden);
     }
 }

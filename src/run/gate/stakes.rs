@@ -22,7 +22,8 @@ pub(super) fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str
             // Without a look nobody can tell a primary key from another constraint.
             if let (Dialect::Postgres, Hazard::DropConstraint, Some(reason)) = (dialect, found.hazard, blind) {
                 let names: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
-                let note = format!("whether {} is a primary key could not be looked up: {reason}", names.join(", "));
+                let note =
+                    format!("it could not be determined whether {} is a primary key: {reason}", names.join(", "));
                 held.push(Held::in_doubt(statement_idx, note));
             }
         }
@@ -33,7 +34,7 @@ pub(super) fn unseen(assessed: &[Assessed], dialect: Dialect, blind: Option<&str
 /// Outside of SQLite nobody knows the columns of a table that is built anew.
 pub(super) fn rebuilt_unseen(assessed: &[Assessed]) -> sqlite::Found {
     let replaced = assessed.iter().enumerate().filter_map(|(idx, statement)| Some((idx, statement.replaced.as_ref()?)));
-    let note = |table: &ObjectName| format!("{table} is built anew, and which of its columns go is not known");
+    let note = |table: &ObjectName| format!("{table} is rebuilt, and it is unknown which of its columns are dropped");
     let held = replaced.map(|(idx, replaced)| Held::in_doubt(idx, note(&replaced.before))).collect();
     sqlite::Found { held, ..sqlite::Found::default() }
 }
@@ -43,8 +44,8 @@ pub(super) fn only_a_width(loss: &Loss) -> Option<String> {
     let LossKind::ChangeType { column, from, to } = &loss.kind else { return None };
     sql::mysql::differ_in_width_alone(from, to).then(|| {
         format!(
-            "drizzle-kit would empty the table of {column} to change {from} into {to}, which is the same type: MariaDB, and MySQL \
-             before 8.0.19, list the width in which a number is shown"
+            "drizzle-kit would truncate the table of {column} to change {from} to {to}, which is the same type: MariaDB, and MySQL \
+             before 8.0.19, report a display width"
         )
     })
 }
@@ -126,8 +127,7 @@ pub(super) fn emptied(
                 let name = match reached {
                     Ok(name) => name,
                     Err(lost) => {
-                        let note =
-                            format!("what the CASCADE of {table} reaches is not known: there is no table {lost}");
+                        let note = format!("what the CASCADE of {table} affects is unknown: there is no table {lost}");
                         held.push(Held::in_doubt(statement_idx, note));
                         continue;
                     }
@@ -154,7 +154,7 @@ fn is_dropped(assessed: &[Assessed], hazard: Hazard, name: &ObjectName) -> bool 
 
 /// Nothing is destroyed that the policy does not name, and nobody can say what this would destroy.
 fn unseen_reach(by: &str) -> String {
-    format!("what {by} reaches could not be looked up")
+    format!("what {by} affects could not be determined")
 }
 
 fn listed(names: &[ObjectName]) -> String {
@@ -184,7 +184,7 @@ pub(super) fn taken_along(
     for asked in facts.lost.iter().map(|act_idx| &questions.acts[*act_idx]).filter(|asked| asked.takes_along()) {
         let name = &asked.name;
         let what = if asked.cascades { format!("the CASCADE of {name}") } else { format!("the drop of {name}") };
-        let note = format!("what {what} reaches is not known: there is no {name}");
+        let note = format!("what {what} affects is unknown: {name} does not exist");
         held.push(Held::in_doubt(asked.statement_idx, note));
     }
     // Where a CASCADE begins at what no catalog lists, nobody can ask for it.
@@ -192,7 +192,7 @@ pub(super) fn taken_along(
         let cascading = statement.hazards.iter().filter(|found| found.cascade && found.hazard != Hazard::Truncate);
         let is_asked = questions.acts.iter().any(|asked| asked.statement_idx == statement_idx && asked.cascades);
         if cascading.count() > 0 && !is_asked {
-            let note = format!("what the CASCADE of {} reaches is not known", sql::excerpt(&statement.sql));
+            let note = format!("what the CASCADE of {} affects is unknown", sql::excerpt(&statement.sql));
             held.push(Held::in_doubt(statement_idx, note));
         }
     }
@@ -204,11 +204,11 @@ pub(super) fn taken_along(
             continue;
         }
         let goes =
-            if asked.cascades { format!("reached by the CASCADE of {by}") } else { format!("that goes with {by}") };
+            if asked.cascades { format!("reached by the CASCADE of {by}") } else { format!("dropped with {by}") };
         let (objects, told) = match name {
             Some(name) => (Objects::All(vec![name]), format!("{} {goes}", thing.kind_and_part())),
             None if asked.cascades => (Objects::Unknown, format!("the CASCADE of {by} drops the {}", thing.told)),
-            None => (Objects::Unknown, format!("the drop of {by} takes the {} along", thing.told)),
+            None => (Objects::Unknown, format!("the drop of {by} also drops the {}", thing.told)),
         };
         let rows = thing.relation().and_then(|relation| facts.relations.get(&relation)).map(|found| found.rows);
         let rows = rows.filter(|_| thing.kind != "view");
@@ -232,7 +232,7 @@ fn made_again(assessed: &[Assessed], statement_idx: usize, thing: &Thing) -> Opt
     let mut makes = later.filter(|(_, statement)| {
         statement.changes.iter().any(|change| matches!(change, Change::Create { name: made, .. } if *made == name))
     });
-    makes.next().map(|(idx, _)| format!("statement {} makes one of this name again", idx + 1))
+    makes.next().map(|(idx, _)| format!("statement {} creates one of this name again", idx + 1))
 }
 
 /// Returns the hazard of losing an object, and the name by which the policy knows it; none where no hazard fits.
@@ -380,7 +380,7 @@ mod tests {
     #[test]
     fn what_a_drop_begins_at_and_is_not_found_is_not_harmless() {
         let facts = |lost: Vec<usize>| reach::Facts { lost, ..reach::Facts::default() };
-        let lost = "unclassified what the CASCADE of public.users reaches is not known: there is no public.users";
+        let lost = "unclassified what the CASCADE of public.users affects is unknown: public.users does not exist";
         let drop = ["DROP TABLE users CASCADE;"];
         assert_eq!(told(&drop, &facts(vec![0])), [lost]);
         assert_eq!(told(&drop, &facts(Vec::new())), [""; 0]);
@@ -389,9 +389,9 @@ mod tests {
         assert_eq!(told(&renamed, &facts(vec![2])), [lost]);
         assert_eq!(told(&["DROP TABLE users;", "DROP TABLE logs CASCADE;"], &facts(vec![0])), [""; 0]);
         let column =
-            "unclassified what the drop of public.users.name reaches is not known: there is no public.users.name";
+            "unclassified what the drop of public.users.name affects is unknown: public.users.name does not exist";
         assert_eq!(told(&["ALTER TABLE users DROP COLUMN name;"], &facts(vec![0])), [column]);
-        let schema = "unclassified what the CASCADE of shop reaches is not known: there is no shop";
+        let schema = "unclassified what the CASCADE of shop affects is unknown: shop does not exist";
         assert_eq!(told(&["DROP SCHEMA shop CASCADE;"], &facts(vec![0])), [schema]);
     }
 
@@ -401,7 +401,7 @@ mod tests {
         let assessed = sql::assess(&plan, Dialect::Postgres, &sql::Facts::default());
         let held = taken_along(&assessed, &foresight::questions(&assessed), None, &|_| None);
         let told: Vec<String> = held.iter().map(show).collect();
-        assert_eq!(told, ["unclassified what the drop of public.users.name reaches could not be looked up"]);
+        assert_eq!(told, ["unclassified what the drop of public.users.name affects could not be determined"]);
     }
 
     #[test]
@@ -433,25 +433,25 @@ mod tests {
         let constraint =
             |kind: char| Thing { constraint: Some(kind), ..thing("table constraint", &["public", "users", "c"]) };
         let cases = [
-            (thing("index", &["public", "i"]), "drop_index public.i: index that goes with public.users.name"),
-            (constraint('c'), "drop_constraint public.users.c: check that goes with public.users.name"),
-            (constraint('p'), "drop_primary_key public.users: primary key that goes with public.users.name"),
-            (thing("sequence", &["public", "s"]), "drop_sequence public.s: sequence that goes with public.users.name"),
+            (thing("index", &["public", "i"]), "drop_index public.i: index dropped with public.users.name"),
+            (constraint('c'), "drop_constraint public.users.c: check dropped with public.users.name"),
+            (constraint('p'), "drop_primary_key public.users: primary key dropped with public.users.name"),
+            (thing("sequence", &["public", "s"]), "drop_sequence public.s: sequence dropped with public.users.name"),
             (
                 thing("table column", &["public", "users", "twice"]),
-                "drop_column public.users.twice: table column that goes with public.users.name",
+                "drop_column public.users.twice: table column dropped with public.users.name",
             ),
             (
                 thing("composite type column", &["shop", "pair", "a"]),
-                "drop_column shop.pair.a: composite type column that goes with public.users.name",
+                "drop_column shop.pair.a: composite type column dropped with public.users.name",
             ),
             (
                 thing("statistics object", &["public", "st"]),
-                "unclassified the drop of public.users.name takes the statistics object public.st along",
+                "unclassified the drop of public.users.name also drops the statistics object public.st",
             ),
             (
                 thing("publication relation", &["public", "users", "p"]),
-                "unclassified the drop of public.users.name takes the publication relation public.users.p along",
+                "unclassified the drop of public.users.name also drops the publication relation public.users.p",
             ),
         ];
         for (thing, expected) in cases {
@@ -467,16 +467,14 @@ mod tests {
         let told = told(&again, &facts);
         assert_eq!(
             told,
-            ["drop_index public.i: index that goes with public.users.name; statement 2 makes one of this name again"]
+            ["drop_index public.i: index dropped with public.users.name; statement 2 creates one of this name again"]
         );
     }
 
     #[test]
     fn a_table_that_is_not_found_is_not_one_that_reaches_nothing() {
         let lost = |name: &str| {
-            format!(
-                "unclassified what the CASCADE of public.users reaches is not known: there is no table public.{name}"
-            )
+            format!("unclassified what the CASCADE of public.users affects is unknown: there is no table public.{name}")
         };
         assert_eq!(reached(&["TRUNCATE users CASCADE;"], &[&["people"]]), [lost("users")]);
         let refer = "ALTER TABLE orders ADD FOREIGN KEY (x) REFERENCES users(id);";

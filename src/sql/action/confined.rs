@@ -192,7 +192,7 @@ impl<'a> Judge<'a> {
             Deed::CreatesExtension(name) => {
                 let is_known = EXTENSIONS.contains(&name.as_str()) || CREATABLE.contains(&name.as_str());
                 (!is_known && !self.known.extensions.contains(name))
-                    .then(|| format!("nothing is known of the extension {name:?}, and the database does not have it"))
+                    .then(|| format!("the extension {name:?} is unknown, and the database does not have it"))
             }
             Deed::CreatesRole(_) | Deed::Writes | Deed::Watches(_) | Deed::Defines(..) => None,
         }
@@ -216,7 +216,7 @@ impl<'a> Judge<'a> {
 
 /// Words a reason as that of a function.
 fn within_function(why: &str) -> String {
-    format!("may not stay in the database: {why}")
+    format!("may have effects outside the database: {why}")
 }
 
 #[cfg(test)]
@@ -336,9 +336,9 @@ mod tests {
             ("DO $$ BEGIN FOR r IN SELECT pg_read_file('x') LOOP NULL; END LOOP; END $$", "pg_read_file"),
             ("DO $$ BEGIN EXECUTE 'ALTER ROLE here ' || 'NOLOGIN'; END $$", "ALTER ROLE"),
             ("DO $$ BEGIN EXECUTE format('ALTER ROLE %I NOLOGIN', a); END $$", "ALTER ROLE"),
-            ("DO $$ BEGIN EXECUTE format('SELECT %I()', a); END $$", "put together"),
-            ("DO $$ BEGIN EXECUTE a; END $$", "put together"),
-            ("DO $$ BEGIN EXECUTE 'DO ''BEGIN EXECUTE a; END'''; END $$", "put together"),
+            ("DO $$ BEGIN EXECUTE format('SELECT %I()', a); END $$", "built on the server"),
+            ("DO $$ BEGIN EXECUTE a; END $$", "built on the server"),
+            ("DO $$ BEGIN EXECUTE 'DO ''BEGIN EXECUTE a; END'''; END $$", "built on the server"),
             ("DO $$ BEGIN NONSENSE; END $$", "cannot be read"),
         ] {
             leaves(&["SELECT 1", sql], 1, says);
@@ -373,7 +373,7 @@ mod tests {
         leaves(&[atomic, "SELECT h()"], 1, "pg_read_file");
         for (function, why) in [
             ("CREATE FUNCTION p() RETURNS int LANGUAGE plperl AS 'x'", "plperl"),
-            ("CREATE FUNCTION p() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE a; END $$", "put together"),
+            ("CREATE FUNCTION p() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE a; END $$", "built on the server"),
             ("CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN PERFORM pg_read_file(''x''); END'", "pg_read_file"),
         ] {
             assert_eq!(confine(&[function]).map(|all| all.len()), Ok(1), "{function}");

@@ -540,7 +540,7 @@ impl Reader {
 
     /// Reads a text that is put together in the server, as far as it is there to be read.
     fn execute(&mut self, node: &SyntaxNode) {
-        let unread = Action::Unread { why: "a DO block executes a text that is put together in the server" };
+        let unread = Action::Unread { why: "a DO block executes SQL text that is built on the server" };
         let text = child(node, K::PLPGSQL_EXPR).and_then(|expression| text::made_by(&expression));
         let Some(text) = text else { return self.take(unread) };
         let parse = SourceFile::parse(&text);

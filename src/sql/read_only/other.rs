@@ -30,7 +30,7 @@ pub(super) fn reads(query: &str, dialect: Dialect) -> Result<(), String> {
     let tokens = lex::tokens(query, dialect).map_err(|trouble| trouble.why.to_owned())?;
     let is_comment = |start: usize, end: usize| !query[start..end].trim().is_empty();
     if tokens.iter().any(|token| token.sort == Sort::Trivia && is_comment(token.start, token.end)) {
-        return Err("it has a comment, and servers execute some".to_owned());
+        return Err("it has a comment, and servers execute some comments".to_owned());
     }
     let statement =
         other::parse_one(query, dialect).ok_or("it is not one statement that can be read with certainty")?;
@@ -41,7 +41,7 @@ pub(super) fn reads(query: &str, dialect: Dialect) -> Result<(), String> {
         },
         Statement::Pragma { name, value: None, .. } if is_sqlite && is_one_of(name, &PRAGMAS) => Ok(()),
         Statement::ShowCreate { .. } if !is_sqlite => Ok(()),
-        _ => Err("it is no query".to_owned()),
+        _ => Err("it is not a query".to_owned()),
     }
 }
 
@@ -50,7 +50,7 @@ struct Harmless {
 }
 
 fn part(name: &str) -> ControlFlow<String> {
-    ControlFlow::Break(format!("it has a part that no read has ({name})"))
+    ControlFlow::Break(format!("it has a part that a read-only query cannot have ({name})"))
 }
 
 fn is_one_of(name: &ObjectName, known: &[&str]) -> bool {

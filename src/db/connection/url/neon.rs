@@ -16,7 +16,7 @@ pub(super) fn is_plain(text: &str, driver: Driver) -> Result<(), DsnError> {
     let authority = rest.split(['?', '/', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if host.is_empty() || host.starts_with(':') {
-        return Err(unreadable("reads no URL without a host"));
+        return Err(unreadable("cannot read a URL without a host"));
     }
     if authority.contains('\\') || host.contains(['%', ' ']) {
         return Err(unreadable("misreads a host with escapes"));

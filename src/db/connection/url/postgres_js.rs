@@ -68,7 +68,7 @@ pub(super) fn from_url(text: &str, env: Env) -> Result<Dsn, DsnError> {
     // The host as it cuts it out of the text, before it has it parsed: from the first `@` on.
     let cut = decode(authority.split_once('@').map_or(authority, |(_, host)| host), "")?;
     if cut.contains(',') {
-        return Err(unreadable("chooses among several hosts"));
+        return Err(unreadable("chooses one of several hosts"));
     }
     if cut.contains('$') {
         return Err(unreadable("misreads a host with a $"));
@@ -90,7 +90,7 @@ pub(super) fn from_url(text: &str, env: Env) -> Result<Dsn, DsnError> {
         let (parameter, driver) = (name.into_owned(), Driver::PostgresJs);
         match parameter.as_str() {
             "sslrootcert" if value == "system" => {
-                return Err(unreadable("hands sslrootcert on to the server, which refuses it"));
+                return Err(unreadable("passes sslrootcert to the server, which refuses it"));
             }
             name if OF_POSTGRES_JS.contains(&name) || HARMLESS.contains(&name) => {}
             name if ADDRESS.contains(&name) => return Err(DsnError::Elsewhere { parameter, driver }),
@@ -141,10 +141,10 @@ fn settle(parts: Given<Value>, env: Env) -> Result<Dsn, DsnError> {
     let given = |part: Option<String>, name: &str| part.and_then(some).or_else(|| env(name).and_then(some));
     let host = given(parts.host, "PGHOST").unwrap_or_else(|| "localhost".to_owned());
     match &*host {
-        host if host.contains(',') => return Err(unreadable("chooses among several hosts")),
+        host if host.contains(',') => return Err(unreadable("chooses one of several hosts")),
         // It takes what stands before the first colon.
         host if host.contains(':') && !host::is_socket(host) => {
-            return Err(unreadable("misreads a host with a colon, as IPv6 addresses have it"));
+            return Err(unreadable("misreads a host with a colon, such as an IPv6 address"));
         }
         host if host.contains('/') && !host::is_socket(host) => return Err(unreadable("misreads a host with a slash")),
         // The port of the socket, too.

@@ -141,9 +141,9 @@ fn emptied_schemas<'a>(
         } else if graph.member_of.contains_key(&id) {
             "belongs to an extension".to_owned()
         } else if let Some(extension) = lodger {
-            format!("extension {} lives in it", extension.name)
+            format!("extension {} is installed in it", extension.name)
         } else if let Some(object) = occupied.get(schema.name.as_str()) {
-            format!("{} stays in it", object.told())
+            format!("{} is kept in it", object.told())
         } else if !schema.mine {
             format!("belongs to {}", schema.owner)
         } else {

@@ -13,14 +13,14 @@ pub enum Refusal {
     /// Dropping needs USAGE on the schema, even of what is our own.
     #[error("the objects of these schemas cannot be named without USAGE on the schema: {}", .0.join(", "))]
     Unusable(Vec<String>),
-    #[error("these objects are not ours to drop:{}", list(.0))]
+    #[error("these objects belong to other roles and cannot be dropped:{}", list(.0))]
     NotMine(Vec<Foreign>),
     /// By owner.
-    #[error("objects of other roles would go:{}", of_owners(.0))]
+    #[error("objects of other roles would be dropped:{}", of_owners(.0))]
     OtherOwners(BTreeMap<String, Vec<String>>),
-    #[error("it is unknown how to drop these objects:{}", list(.0))]
+    #[error("drizzle-pilot does not know how to drop these objects:{}", list(.0))]
     UnknownKind(Vec<String>),
-    #[error("dropping would take along:{}", list(.0))]
+    #[error("the drops would also remove:{}", list(.0))]
     Collateral(Vec<Offence>),
 }
 
@@ -28,15 +28,15 @@ impl Refusal {
     /// Returns what would allow it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Refusal::System(_) | Refusal::Managed(_) => "leave these schemas out of the scope",
-            Refusal::Unusable(_) => "connect as the owner of the schemas, or leave them out of the scope",
-            Refusal::NotMine(_) => "connect as their owner, leave their schema out of the scope, or keep them by name",
+            Refusal::System(_) | Refusal::Managed(_) => "exclude these schemas from the scope",
+            Refusal::Unusable(_) => "connect as the owner of the schemas, or exclude them from the scope",
+            Refusal::NotMine(_) => "connect as their owner, exclude their schema from the scope, or keep them by name",
             Refusal::OtherOwners(_) => {
-                "connect as their owner, keep them by name, or say with --other-owners that they may go"
+                "connect as their owner, keep them by name, or allow dropping them with --other-owners"
             }
             Refusal::UnknownKind(_) => "drop them by hand, or keep them by name",
             Refusal::Collateral(_) => {
-                "take their schema into the scope, keep what they need by name, or drop them by hand if they may go"
+                "include their schema in the scope, keep what they need by name, or drop them by hand if they are not needed"
             }
         }
     }

@@ -61,7 +61,7 @@ const KINDS: [Kind; 19] = [
 ];
 
 pub(super) const JOURNAL_FIRST: &str =
-    "the records of the migrations go first, so that no half of a reset looks migrated";
+    "the migrations table is dropped first, so that a partial reset does not look migrated";
 pub(super) const IN_SCOPE: &str = "in scope";
 
 pub(super) fn kind_idx(object: &Object) -> Option<usize> {
@@ -76,7 +76,7 @@ pub(super) fn lock(objects: &[&Object]) -> Vec<Step> {
         Step {
             sql: format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", list.join(", ")),
             objects: tables.iter().map(|table| table.told()).collect(),
-            why: "nobody may come to depend on them any more",
+            why: "locked, so that no new object can depend on them",
         }
     });
     locking.collect()
@@ -88,7 +88,7 @@ pub(super) fn drop_schemas(schemas: &[&Schema], steps: &mut Vec<Step>) {
         steps.push(Step {
             sql: format!("DROP SCHEMA IF EXISTS {} RESTRICT", list.join(", ")),
             objects: schemas.iter().map(|schema| format!("schema {}", schema.name)).collect(),
-            why: "emptied by then; what stands in it after all stops the reset",
+            why: "empty by then; if anything is left in it, the reset stops",
         });
     }
 }

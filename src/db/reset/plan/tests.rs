@@ -177,7 +177,7 @@ fn an_extension_is_reached_through_its_member() {
     assert_eq!(sql(&catalog, &scope(&["public"])).len(), 2);
     need(&mut catalog, member, ours, 'n');
     let refusal = plan(&catalog, &scope(&["public"])).expect_err("the extension would fall");
-    let told = "dropping would take along:\n  extension pgcrypto, because of its member function public.helper()";
+    let told = "the drops would also remove:\n  extension pgcrypto, because of its member function public.helper()";
     assert_eq!(refusal.to_string(), told);
 }
 
@@ -216,7 +216,7 @@ fn a_column_that_is_computed_by_what_goes_is_no_part_of_it() {
     });
     need(&mut catalog, computed, function, 'a');
     let refusal = plan(&catalog, &scope(&["public"])).expect_err("it is in another schema");
-    let told = "dropping would take along:\n  table column shop.t.total, in schema shop, which is not in scope";
+    let told = "the drops would also remove:\n  table column shop.t.total, in schema shop, which is not in scope";
     assert_eq!(refusal.to_string(), told);
 }
 
@@ -257,7 +257,7 @@ fn what_is_of_another_role_goes_only_where_that_is_said() {
     for object in &mut catalog.objects {
         object.owner = Some("app_owner".to_owned());
     }
-    let told = "objects of other roles would go:
+    let told = "objects of other roles would be dropped:
   6 of app_owner: table shop.a, table shop.b, table shop.c, table shop.d, table shop.e, …";
     let refusal = plan(&catalog, &scope(&["shop"])).expect_err("they are not ours");
     assert_eq!(refusal.to_string(), told);

@@ -136,11 +136,11 @@ impl Function<'_> {
         let Function { name, is_volatile, extension } = *self;
         match extension {
             _ if EXECUTES.contains(&name.to_ascii_lowercase().as_str()) => {
-                Some(format!("{name}() executes a text, which is not read"))
+                Some(format!("{name}() executes SQL text, which is not checked"))
             }
             _ if !is_volatile => None,
             None if WITHIN.contains(&name) => None,
-            None => Some(format!("{name}() acts on the server, on its files or on other databases, or may")),
+            None => Some(format!("{name}() acts on the server, its files or other databases, or may do so")),
             Some(extension) if EXTENSIONS.contains(&extension) => None,
             Some(extension) => {
                 Some(format!("{name}() is a function of the extension {extension}, which may act anywhere"))

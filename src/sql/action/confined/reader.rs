@@ -89,7 +89,7 @@ impl Reader {
         let made = child(node, K::PLPGSQL_EXPR).and_then(|expression| text::made_by(&expression));
         let parse = made.map(|text| SourceFile::parse(&text)).filter(|parse| parse.errors().is_empty());
         let Some(parse) = parse.filter(|_| self.depth < DEEPEST) else {
-            return self.refuse("it executes a text that is put together in the server");
+            return self.refuse("it executes SQL text that is built on the server");
         };
         self.depth += 1;
         for statement in parse.syntax_node().children() {
@@ -117,11 +117,11 @@ impl Reader {
             let next = |n: usize| tokens.get(idx + n).map(SyntaxToken::text);
             let Some(name) = identifier(token).filter(|_| next(1) == Some("(")) else { continue };
             if name == "%I" {
-                self.refuse("it calls a function whose name is put together in the server");
+                self.refuse("it calls a function whose name is built on the server");
             }
             let is_plain = next(2).is_some_and(|text| text.starts_with('\'')) && next(3) == Some(",");
             if name == "set_config" && !is_plain {
-                self.refuse("it changes a setting whose name is put together in the server");
+                self.refuse("it changes a setting whose name is built on the server");
             }
             self.take(Deed::Calls(name));
         }
@@ -152,7 +152,7 @@ impl Reader {
         if let Some(setting) = SETTINGS.iter().find(|setting| text.contains(**setting)) {
             let is_usual = node.kind() == K::SET && text.trim_end_matches([';', ' ', '\n', '\r', '\'']).ends_with("on");
             if !is_usual || *setting == "allow_system_table_mods" {
-                self.refuse(format!("it speaks of {setting}, which changes what statements mean or may do"));
+                self.refuse(format!("it names {setting}, which changes what statements mean or may do"));
             }
         }
         match node.kind() {
@@ -200,7 +200,7 @@ impl Reader {
                 }
             }
             K::SET if words(node).any(|word| word == "%i") => {
-                self.refuse("it changes a setting whose name is put together in the server");
+                self.refuse("it changes a setting whose name is built on the server");
             }
             K::REINDEX if words(node).any(|word| matches!(word.as_str(), "database" | "system")) => {
                 self.refuse("it works on catalogs that all databases share");
@@ -231,7 +231,7 @@ impl Reader {
             kind if stays(kind) => {}
             _ => {
                 let words: Vec<String> = words(node).take(2).map(|word| word.to_ascii_uppercase()).collect();
-                self.refuse(format!("{} acts beyond the database, or may", words.join(" ")));
+                self.refuse(format!("{} acts outside the database, or may do so", words.join(" ")));
             }
         }
     }
@@ -273,7 +273,7 @@ impl Reader {
             }
             // A library is loaded when it is created.
             (Some("c"), _) => return self.refuse("it loads a library into the server"),
-            (language, _) => inner.refuse(format!("nothing is known of the language {}", language.unwrap_or_default())),
+            (language, _) => inner.refuse(format!("unknown language: {}", language.unwrap_or_default())),
         }
         self.take(Deed::Defines(name, inner.deeds));
     }
