@@ -60,7 +60,7 @@ fn check(shared: &Shared, args: &CheckArgs, record: &mut Record) -> Result<Said,
     let of_interest = |summary: &Summary| profile.is_none() || summary.profile.as_deref() == profile;
     record.answer.policies = explain::summaries(&policies).into_iter().filter(of_interest).collect();
     let summary = match &record.policy.file {
-        None => format!("no {FILE_NAME} here; the built-in policy applies"),
+        None => format!("there is no {FILE_NAME} here; the built-in policy applies"),
         Some(path) => format!("{path} is valid"),
     };
     let policies = record.answer.policies.iter().map(|policy| format!("  {policy}\n"));
