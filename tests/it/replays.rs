@@ -211,5 +211,5 @@ fn a_question_after_text_that_was_not_kept_whole_is_not_decided() {
         drop(replay(path.path(), None, "postgresql").ends(code, Some(UNCHANGED)).says(&[says]));
     };
     check(1, 3, "refused by the policy");
-    check(1 << 18, 4, "the output before the question is too long to be read whole");
+    check(1 << 18, 4, "the output before the question is too long to read completely");
 }
