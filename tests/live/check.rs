@@ -237,7 +237,7 @@ fn a_database_that_is_not_what_the_schema_files_say_is_found_and_stays_as_it_is(
         "check: 2 errors in 1 migration",
         "drizzle.config.ts:1:1: error: a push would run: CREATE TABLE ",
         "drizzle.config.ts:1:1: error: a push would run: ALTER TABLE \"users\" DROP COLUMN ",
-        "; the drop of public.users.fax takes the statistics object public.by_fax along [schema-drift]",
+        "; the drop of public.users.fax also drops the statistics object public.by_fax [schema-drift]",
     ]);
     // drizzle-kit asks whether it was renamed; that it asks says enough.
     database.sql("ALTER TABLE users RENAME TO people");

@@ -163,7 +163,7 @@ fn tls_is_never_weaker_than_what_was_asked_for() {
     check("sslmode=verify-full&sslrootcert=ca.pem", 69, &["has expired", "clock"]);
 
     present(files("localhost", 2090), "hostssl all all 127.0.0.1/32 scram-sha-256\n");
-    check("sslmode=disable", 69, &["28000", "the server wants TLS"]);
+    check("sslmode=disable", 69, &["28000", "the server requires TLS"]);
     check_empty("sslmode=verify-full&sslrootcert=ca.pem");
     check_empty("sslmode=verify-full&sslrootcert=ca.pem&channel_binding=require");
     check_empty("sslmode=no-verify&schema=public&pgbouncer=true&connection_limit=1");

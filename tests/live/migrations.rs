@@ -482,7 +482,7 @@ fn what_belongs_to_another_project_of_the_database_is_left_alone() {
     ours.pilot(&["sync"]).run().expect(0).says(&says).says(&["1 row written to the migrations table"]);
     let theirs_before = database.rows("SELECT * FROM drizzle.migrations_b");
     let reset = ["reset", "--dry-run", "--then", "none"];
-    let ran = ours.pilot(&reset).run().expect(2).says(&["public.b_users stays", "drizzle.migrations_b stays"]);
+    let ran = ours.pilot(&reset).run().expect(2).says(&["public.b_users is kept", "drizzle.migrations_b is kept"]);
     let dropped: Vec<&str> =
         ran.report["statements"].as_array().into_iter().flatten().filter_map(|it| it["sql"].as_str()).collect();
     assert!(

@@ -41,7 +41,7 @@ fn one_name_for_indexes_of_two_tables_stops_the_plan() {
     check_stopped(
         "CREATE SCHEMA elsewhere; CREATE SEQUENCE orders",
         "export const orders = pgTable('orders', { id: integer('id') });",
-        &["makes table public.orders, and there is sequence public.orders already"],
+        &["creates table public.orders, but sequence public.orders already exists"],
     );
 }
 
@@ -174,7 +174,7 @@ fn what_goes_with_a_column_is_named_and_judged() {
         "refused: drop_constraint public.keep.ck needs consent: allows values that the constraint rejected; check dropped with public.keep.a",
         "refused: drop_constraint public.keep.ex needs consent: allows values that the constraint rejected; exclusion constraint dropped \
          with public.keep.a",
-        "the drop of public.keep.a takes the statistics object public.st along",
+        "the drop of public.keep.a also drops the statistics object public.st",
         "{ only = [\"public.ix\"] }",
     ];
     drop(check_allowed_by_its_lines(before, schema, policy, &says));

@@ -36,8 +36,9 @@ fn project(kit: &str) -> Project {
 #[track_caller]
 fn check(project: &Project) {
     let ran = project.push().expect(3).database("unchanged");
-    let ran = ran
-        .says(&["delete_rows public.posts would delete 3 rows; they refer to public.users by user ON DELETE CASCADE"]);
+    let ran = ran.says(&[
+        "delete_rows public.posts would delete 3 rows; they refer to public.users through user ON DELETE CASCADE",
+    ]);
     assert_eq!(project.libsql(&[CHILD_ROWS]), json!([[3]]), "{ran}");
     project.paste(&ran.allow_with());
     let ran = project.push().expect(0).database("changed");
