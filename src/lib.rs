@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod command_name;
 pub mod commands;
+pub mod compare;
 pub mod db;
 pub mod files;
 pub mod host;

@@ -23,8 +23,7 @@ use crate::project::config::{self, Drizzle};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, folder, root};
-use crate::proof::unpushed::Unpushed;
-use crate::proof::{drift, forgotten};
+use crate::proof::{drift, forgotten, unpushed};
 
 const COMMAND: CommandName = CommandName::Check;
 
@@ -68,8 +67,7 @@ fn attempt(
         }
     }
     if let (true, Some(drizzle)) = (args.push, &drizzle) {
-        let unpushed = Unpushed { drizzle, url: args.url.as_deref(), cwd: &cwd };
-        push(shared, &unpushed, &policy, clock, console, &mut told)?;
+        push(shared, drizzle, args, &policy, clock, console, &mut told)?;
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
@@ -249,7 +247,8 @@ fn schema(
 /// Finds how the database differs from the schema files.
 fn push(
     shared: &Shared,
-    unpushed: &Unpushed,
+    drizzle: &Drizzle,
+    args: &CheckArgs,
     policy: &Policy,
     clock: &Clock,
     console: &mut Console,
@@ -258,8 +257,8 @@ fn push(
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&SCHEMA_DRIFT))) else {
         return Ok(());
     };
-    let at = || Place { file: unpushed.drizzle.file.path.clone(), at: Position::START };
-    let sentences = unpushed.look(shared, clock, console)?;
+    let at = || Place { file: drizzle.file.path.clone(), at: Position::START };
+    let sentences = unpushed::look(shared, args.url.as_deref(), clock, console)?;
     told.findings.extend(sentences.into_iter().map(|sentence| SCHEMA_DRIFT.finding(level, at(), sentence)));
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::output::delivery;
 use crate::policy::model::Apply;
 use crate::project::{folder, root};
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::{Lent, no_schema_sql, story};
+use crate::run::{Lent, story};
 
 const COMMAND: CommandName = CommandName::Generate;
 
@@ -35,7 +35,7 @@ pub fn run(shared: &Shared, args: &GenerateArgs, console: &mut Console) -> Exit 
         lock: Locking::None,
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
-        let verdict = story::run(shared, &spec, &Lent::schema_sql(&no_schema_sql), console, record);
+        let verdict = story::run(shared, &spec, &Lent::nothing(), console, record);
         let out = record.out.as_deref();
         let better = match verdict.exit {
             Exit::Ok => out.and_then(|out| skipped(shared, out)),

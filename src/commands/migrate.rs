@@ -32,12 +32,12 @@ use crate::project::guard::{self, Changes};
 use crate::project::migrations::{self, MigrationsContext};
 use crate::project::{root, unseen};
 use crate::proof::confine::confined;
+use crate::run::Lent;
 use crate::run::gate::pending;
 use crate::run::lock;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
 use crate::run::transaction::of_fault;
-use crate::run::{Lent, no_schema_sql};
 
 const COMMAND: CommandName = CommandName::Migrate;
 
@@ -447,13 +447,7 @@ fn step(
         lock: Locking::Held,
     };
     let shared = Shared { timeout: clock.rest(), ..(*shared).clone() };
-    Ok(story::run(
-        &shared,
-        &spec,
-        &Lent { lock: Some(advisory_lock), ..Lent::schema_sql(&no_schema_sql) },
-        console,
-        log,
-    ))
+    Ok(story::run(&shared, &spec, &Lent { lock: Some(advisory_lock), ..Lent::nothing() }, console, log))
 }
 
 /// Makes a folder with the first entries of the journal and their files. The project's stays as it is.

@@ -1,7 +1,6 @@
 //! `plan`: what a push would do, and nothing done.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use crate::cli::{self, PlanArgs, Shared};
 use crate::command_name::CommandName;
@@ -10,7 +9,7 @@ use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::output::record::Record;
-use crate::proof::export;
+use crate::proof::export::Export;
 use crate::run::Lent;
 use crate::run::plan_file::PlanFile;
 use crate::run::spec::{Asks, Consent, Keep, Locking, RunSpec, Touches};
@@ -25,18 +24,14 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         let room = args.out.as_deref().map_or(Ok(()), PlanFile::make_room);
         room.map_err(|reason| Verdict::nothing(Exit::Usage, reason))?;
-        Ok(story::run(shared, &spec, &Lent::schema_sql(&schema_sql(shared)), console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_files(&Export { shared, command: COMMAND }), console, record))
     })
 }
 
 /// Returns what a push would come to, without a report.
 pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Record) {
     let kit_args = kit_args(args);
-    story::look(shared, &spec(args, &kit_args), &Lent::schema_sql(&schema_sql(shared)), console)
-}
-
-fn schema_sql(shared: &Shared) -> impl Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> {
-    |cwd, console| export::schema_sql(shared, COMMAND, cwd, console)
+    story::look(shared, &spec(args, &kit_args), &Lent::schema_files(&Export { shared, command: COMMAND }), console)
 }
 
 fn kit_args(args: &PlanArgs) -> Vec<OsString> {

@@ -1,7 +1,6 @@
 //! `push`: drizzle-kit pushes the schema, as far as the policy allows.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use crate::cli::{self, PlanArgs, PushArgs, Shared};
 use crate::command_name::CommandName;
@@ -11,7 +10,7 @@ use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict, with_causes};
 use crate::output::console::Console;
 use crate::output::delivery;
-use crate::proof::export;
+use crate::proof::export::Export;
 use crate::run::Lent;
 use crate::run::plan_file::{PlanError, PlanFile};
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
@@ -44,8 +43,8 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         plan.as_ref().map_err(unusable)?;
-        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
-        let lent = Lent { plan: planned, ..Lent::schema_sql(&schema_sql) };
+        let schema_files = Export { shared, command: COMMAND };
+        let lent = Lent { plan: planned, ..Lent::schema_files(&schema_files) };
         Ok(story::run(shared, &spec, &lent, console, record))
     })
 }

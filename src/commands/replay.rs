@@ -131,6 +131,7 @@ impl Answers<'_> {
             kept: &[],
             row_policies: &[],
             truncated: &self.truncated,
+            left_out: &[],
             look_up: &|wanted| Ok(no_more_than_named(wanted)),
             owners: &Owners::unknown(),
             sqlite: None,

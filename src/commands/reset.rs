@@ -36,7 +36,7 @@ use crate::project::filters::Filters;
 use crate::project::migrations::{self, MigrationsContext};
 use crate::project::target::{self, Place};
 use crate::project::{self, root, steps, unseen};
-use crate::proof::export;
+use crate::proof::export::Export;
 use crate::run::Lent;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::transaction::{exit_of, of_fault};
@@ -583,9 +583,8 @@ impl Steps<'_> {
         };
         let shared = self.shared();
         let mut record = Record::new(shared.profile.as_deref());
-        let schema_sql =
-            |cwd: &Path, console: &mut Console| export::schema_sql(&shared, CommandName::Push, cwd, console);
-        let lent = Lent { lock: Some(self.advisory_lock.as_ref().expect(HELD)), ..Lent::schema_sql(&schema_sql) };
+        let schema_files = Export { shared: &shared, command: CommandName::Push };
+        let lent = Lent { lock: Some(self.advisory_lock.as_ref().expect(HELD)), ..Lent::schema_files(&schema_files) };
         let verdict = story::run(&shared, &spec, &lent, self.console, &mut record);
         self.note(record);
         if verdict.exit == Exit::Ok { Ok(verdict) } else { Err(verdict) }

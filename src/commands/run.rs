@@ -1,6 +1,5 @@
 //! `run`: any other drizzle-kit command line, by the same rules.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{self, RunArgs, Shared};
@@ -11,7 +10,7 @@ use crate::outcome::{Database, Exit};
 use crate::output::console::Console;
 use crate::output::delivery;
 use crate::policy::model::Apply;
-use crate::proof::export;
+use crate::proof::export::Export;
 use crate::run::Lent;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
 use crate::run::story;
@@ -71,7 +70,6 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         },
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
-        let schema_sql = |cwd: &Path, console: &mut Console| export::schema_sql(shared, COMMAND, cwd, console);
-        Ok(story::run(shared, &spec, &Lent::schema_sql(&schema_sql), console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_files(&Export { shared, command: COMMAND }), console, record))
     })
 }

@@ -27,6 +27,8 @@ pub struct Record {
     pub target: Option<report::Target>,
     pub prompts: Vec<report::Prompt>,
     pub statements: Vec<report::Statement>,
+    /// Statements of the plan that change nothing, and that nobody executes.
+    pub phantoms: Vec<report::Statement>,
     pub migrations: Option<report::Migrations>,
     /// The migrations folder that drizzle's config names, once it was loaded.
     pub out: Option<PathBuf>,
@@ -70,7 +72,7 @@ impl Record {
             profile: self.profile.clone(),
             policy: self.policy.clone(),
             prompts: self.prompts.clone(),
-            statements: self.statements.clone(),
+            statements: self.statements.iter().chain(&self.phantoms).cloned().collect(),
             migrations: self.migrations.clone(),
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),

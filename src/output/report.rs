@@ -155,6 +155,13 @@ pub struct Statement {
     pub is_estimate: bool,
     /// Whether there may be more rows.
     pub is_minimum: bool,
+    /// Whether the statement changes nothing: the database has what it defines as the schema files make it. It was not
+    /// judged, and nobody executes it. Absent elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub phantom: bool,
+    /// Why it changes nothing. Absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub verdict: Judgement,
     /// The rule that decided: among the rules that refuse the statement, or else those that allow it, the rule of the
     /// gravest hazard. Null if the statement needs no consent.
@@ -231,7 +238,43 @@ impl Statement {
             ),
             None => (None, false, false),
         };
-        Statement { sql, kind, objects, rows, is_estimate, is_minimum, verdict, rule, hazards }
+        Statement {
+            sql,
+            kind,
+            objects,
+            rows,
+            is_estimate,
+            is_minimum,
+            phantom: false,
+            reason: None,
+            verdict,
+            rule,
+            hazards,
+        }
+    }
+}
+
+impl Statement {
+    /// Makes a statement that changes nothing, for this reason.
+    pub fn phantom(sql: String, kind: String, reason: String) -> Statement {
+        let statement = Statement::new(sql, kind, Vec::new(), Vec::new());
+        Statement { phantom: true, reason: Some(reason), ..statement }
+    }
+}
+
+impl Report {
+    /// Returns the statements that change something.
+    fn real(&self) -> impl Iterator<Item = &Statement> {
+        self.statements.iter().filter(|statement| !statement.phantom)
+    }
+
+    /// Says how many statements change nothing; nothing where there is none.
+    fn repeated(&self) -> Option<String> {
+        match self.statements.iter().filter(|statement| statement.phantom).count() {
+            0 => None,
+            1 => Some("drizzle-kit repeats 1 statement that changes nothing".to_owned()),
+            n => Some(format!("drizzle-kit repeats {n} statements that change nothing")),
+        }
     }
 }
 
@@ -367,7 +410,7 @@ impl Report {
         for step in &self.steps {
             let _ = writeln!(text, "  step     {}: {} ({:.1} s)", step.name, step.summary, step.ms / 1e3);
         }
-        for statement in &self.statements {
+        for statement in self.real() {
             for (idx, sql) in statement.sql.lines().enumerate() {
                 text.plain(if idx == 0 { "  sql      " } else { "           " });
                 text.add(Paint::Sql, sql);

@@ -6,34 +6,54 @@
 use std::path::Path;
 
 use crate::cli::Shared;
+use crate::clock::Clock;
 use crate::command_name::CommandName;
+use crate::db::Dsn;
+use crate::db::change::scratch::{self, Blueprint, ScratchError};
+use crate::db::inspect::fingerprint::Fingerprint;
 use crate::migrations::disk;
 use crate::migrations::query::queries;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
-use crate::project::folder;
+use crate::project::{folder, unseen};
+use crate::proof::confine::confined;
 use crate::proof::forgotten;
+use crate::run::SchemaFiles;
 
-/// Returns the statements that make everything the schema files say, as a run of this command has them.
-///
-/// # Errors
-/// With the verdict, where drizzle-kit cannot tell.
-#[tracing::instrument(name = "export", skip_all)]
-pub fn schema_sql(
-    shared: &Shared,
-    command: CommandName,
-    cwd: &Path,
-    console: &mut Console,
-) -> Result<Vec<String>, Verdict> {
-    let failed =
-        |error: std::io::Error| Verdict::nothing(Exit::Failed, format!("creating a folder for `generate`: {error}"));
-    let empty = tempfile::tempdir().map_err(failed)?;
-    let path = empty.path().canonicalize().map_err(failed)?;
-    let (verdict, _) = forgotten::generate(shared, command, cwd, &path, console);
-    if verdict.exit != Exit::Ok {
-        return Err(verdict);
+/// What the schema files make, as runs of a command find it out.
+pub struct Export<'a> {
+    pub shared: &'a Shared,
+    pub command: CommandName,
+}
+
+impl SchemaFiles for Export<'_> {
+    #[tracing::instrument(name = "export", skip_all)]
+    fn statements(&self, cwd: &Path, console: &mut Console) -> Result<Vec<String>, Verdict> {
+        let failed = |error: std::io::Error| {
+            Verdict::nothing(Exit::Failed, format!("creating a folder for `generate`: {error}"))
+        };
+        let empty = tempfile::tempdir().map_err(failed)?;
+        let path = empty.path().canonicalize().map_err(failed)?;
+        let (verdict, _) = forgotten::generate(self.shared, self.command, cwd, &path, console);
+        if verdict.exit != Exit::Ok {
+            return Err(verdict);
+        }
+        let folder = disk::read(&path).map_err(|error| folder::unusable(&error))?;
+        let queries = folder.files.iter().flat_map(queries).filter(|query| !query.is_blank());
+        Ok(queries.map(|query| query.text.trim().to_owned()).collect())
     }
-    let folder = disk::read(&path).map_err(|error| folder::unusable(&error))?;
-    let queries = folder.files.iter().flat_map(queries).filter(|query| !query.is_blank());
-    Ok(queries.map(|query| query.text.trim().to_owned()).collect())
+
+    fn schema(&self, cwd: &Path, dsn: &Dsn, clock: &Clock, console: &mut Console) -> Result<Fingerprint, Verdict> {
+        let statements = self.statements(cwd, console)?;
+        let (made, leaves) = confined(&statements, |confine| {
+            scratch::build(dsn, &Blueprint { confine, migrations_table: None }, clock.rest(), &mut |left| {
+                console.warn(&left.to_string());
+            })
+        });
+        made.map_err(|error| match (leaves, error) {
+            (Some(leaves), _) => Verdict::nothing(Exit::Refused, leaves.why),
+            (None, ScratchError::Unready(error)) => unseen::verdict(&error, clock),
+            (None, error) => Verdict::nothing(Exit::Failed, error.to_string()),
+        })
+    }
 }

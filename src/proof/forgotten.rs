@@ -15,7 +15,7 @@ use crate::output::report::Refusal;
 use crate::policy::model::Apply;
 use crate::project::folder;
 use crate::run::spec::{Asks, Consent, Locking, RunSpec, Touches};
-use crate::run::{Lent, no_schema_sql, story};
+use crate::run::{Lent, story};
 
 use crate::sql;
 
@@ -93,7 +93,7 @@ pub fn generate(
         overlay: Overlay { out: Some(out.display().to_string()), ..Overlay::default() },
         lock: Locking::None,
     };
-    story::look(shared, &spec, &Lent::schema_sql(&no_schema_sql), console)
+    story::look(shared, &spec, &Lent::nothing(), console)
 }
 
 /// Copies the files that drizzle-kit reads.

@@ -14,7 +14,8 @@ use crate::run::gate::owners::Owners;
 use crate::run::gate::recheck::Recheck;
 use crate::run::gate::{self, Answered, Blind, Gate};
 use crate::run::plan_file::PlanFile;
-use crate::run::record::{RunRecord, Stop};
+use crate::run::record::{Approval, Repeated, RunRecord, Stop};
+use crate::run::repeated;
 use crate::sql::{self, Hazard};
 
 /// Answers a question.
@@ -34,6 +35,13 @@ pub(super) fn answer(
         record.answers.because("");
         record.stop(Stop::Verdict(verdict));
         return Answer::Decline;
+    }
+    if is_last {
+        let repeated = repeated::find(start, cleared, prompt, record.report.is_silent, console);
+        if repeated.is_everything {
+            return nothing_to_do(repeated.statements, record);
+        }
+        record.repeated = repeated.statements;
     }
     let failed = know_tables(start, cleared).err();
     let (answered, owners) = by_gate(start, cleared, prompt, record);
@@ -97,6 +105,14 @@ pub(super) fn answer(
     }
 }
 
+/// Declines the last question, because what it asks about is there already.
+fn nothing_to_do(repeated: Vec<Repeated>, record: &mut RunRecord) -> Answer {
+    record.approval = Approval::NothingToDo;
+    record.answers.because("the database has what the schema files make");
+    record.repeated = repeated;
+    Answer::Decline
+}
+
 /// Declines what the policy refuses, given the plan that the last question is held to.
 fn refused(refusal: &Refusal, plan: Option<&PlanFile>, cleared: &Cleared, record: &mut RunRecord) -> Answer {
     // What was not planned is not executed anyway; the plan is what has to be looked at then.
@@ -125,6 +141,7 @@ fn by_gate(start: &Starting, cleared: &Cleared, prompt: &Prompt, record: &RunRec
         kept: &cleared.kept,
         row_policies: &record.answers.row_policies,
         truncated: &record.answers.truncated,
+        left_out: &record.repeated,
         look_up: &|wanted| {
             let connection = cleared.connection(start).ok_or(Blind::NoConnection)?;
             reach::look_up(connection, wanted, start.patience()).map_err(Blind::Failed)
@@ -155,7 +172,10 @@ fn know_row_policies(
     console: &mut Console,
 ) -> Result<(), Verdict> {
     if record.answers.row_policies.is_empty() && printed.contains("CREATE POLICY") {
-        let made = (start.lent.schema_sql)(start.cwd, console)?;
+        let made = match start.lent.schema_files {
+            Some(schema_files) => schema_files.statements(start.cwd, console)?,
+            None => Vec::new(),
+        };
         record.answers.row_policies = made.into_iter().filter_map(|sql| Some((sql::row_policy(&sql)?, sql))).collect();
     }
     Ok(())

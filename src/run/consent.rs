@@ -79,7 +79,8 @@ pub(super) fn answer(
         (Apply::Transaction, Some(dsn), Some(seen), Some(recheck)) => {
             let (statements, expected) = (record.statements(), Expected::from(seen));
             let (dsn, run_id, lock_wait) = (dsn.clone(), start.run_id.clone(), start.spec.lock.wait());
-            let transaction = Transaction { dsn, run_id, statements, expected, lock_wait, recheck };
+            let kept = record.repeated.iter().flat_map(|repeated| repeated.phantom.lines.clone()).collect();
+            let transaction = Transaction { dsn, run_id, statements, kept, expected, lock_wait, recheck };
             cleared.transaction = Some(Box::new(transaction));
             record.approval = Approval::Transaction;
             decline_because("allowed; the statements run in one transaction instead", record)

@@ -30,13 +30,26 @@ use crate::sql::{self, Dialect};
 /// What our sessions call themselves that are not ended with a run.
 pub(super) const OURSELVES: &str = "drizzle-pilot";
 
-/// Returns the statements that make everything the schema files of a project's folder say, by another run of drizzle-kit.
-pub(super) type SchemaSql<'a> = dyn Fn(&Path, &mut Console) -> Result<Vec<String>, Verdict> + 'a;
+/// What the schema files of a project's folder make, by other runs of drizzle-kit.
+pub trait SchemaFiles {
+    /// Returns the statements that make everything the schema files say.
+    ///
+    /// # Errors
+    /// With the verdict, where drizzle-kit cannot tell.
+    fn statements(&self, cwd: &Path, console: &mut Console) -> Result<Vec<String>, Verdict>;
+
+    /// Returns the schema that these statements make, in a database of its own on the same server.
+    ///
+    /// # Errors
+    /// With the verdict, where it cannot be made.
+    fn schema(&self, cwd: &Path, dsn: &Dsn, clock: &Clock, console: &mut Console) -> Result<Fingerprint, Verdict>;
+}
 
 /// What whoever starts a run lends to it.
 #[derive(Clone, Copy)]
 pub struct Lent<'a> {
-    pub schema_sql: &'a SchemaSql<'a>,
+    /// None for a run that shows no statements of its own.
+    pub schema_files: Option<&'a dyn SchemaFiles>,
     /// The plan to hold the run to, where it has one.
     pub plan: Option<&'a PlanFile>,
     /// The lock, where it is held for the run.
@@ -45,17 +58,14 @@ pub struct Lent<'a> {
 
 impl<'a> Lent<'a> {
     /// Lends what says what the schema files make, and nothing else.
-    pub fn schema_sql(schema_sql: &'a SchemaSql<'a>) -> Lent<'a> {
-        Lent { schema_sql, plan: None, lock: None }
+    pub fn schema_files(schema_files: &'a dyn SchemaFiles) -> Lent<'a> {
+        Lent { schema_files: Some(schema_files), plan: None, lock: None }
     }
-}
 
-/// Returns no statements: for a run that shows none of its own.
-///
-/// # Errors
-/// Never.
-pub fn no_schema_sql(_: &Path, _: &mut Console) -> Result<Vec<String>, Verdict> {
-    Ok(Vec::new())
+    /// Lends nothing.
+    pub fn nothing() -> Lent<'a> {
+        Lent { schema_files: None, plan: None, lock: None }
+    }
 }
 
 /// What is known before drizzle-kit starts.

@@ -186,6 +186,15 @@ fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
                 "the policy allows the statements, and they were not run",
             ));
         }
+        Approval::NothingToDo if matches!(spec.consent, Consent::Planned) => {
+            return Ending::Over(stale("drizzle-kit sees nothing to do any more"));
+        }
+        Approval::NothingToDo => {
+            let n = record.repeated.len();
+            let repeated = if n == 1 { "statement that changes" } else { "statements that change" };
+            let summary = format!("no changes; drizzle-kit repeats {n} {repeated} nothing");
+            return Ending::Over(Verdict::nothing(Exit::Ok, summary));
+        }
         _ if n_refused == 0 && spec.only_plans() => {
             return Ending::Planned(match record.report.statements.len() {
                 1 => "1 statement, which the policy allows".to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn warn(start: &Starting, cleared: &Cleared, record: &mut RunRecord, 
     let is_hosted = matches!(engine, Some(Engine::MySql | Engine::LibSql | Engine::D1));
     let may_run = match &record.approval {
         Approval::Kit(approved) => approved.n_sent() > 0,
-        Approval::None | Approval::Transaction => !start.spec.holds() && record.n_sessions > 0,
+        Approval::None | Approval::Transaction | Approval::NothingToDo => !start.spec.holds() && record.n_sessions > 0,
     };
     if is_hosted && may_run {
         let how = match engine {

@@ -14,6 +14,7 @@ mod permission;
 pub mod plan_file;
 mod preflight;
 mod record;
+mod repeated;
 mod session;
 mod shown;
 pub mod spec;
@@ -23,4 +24,4 @@ mod supervisor;
 pub mod transaction;
 pub mod type_change;
 
-pub use context::{Lent, no_schema_sql};
+pub use context::{Lent, SchemaFiles};

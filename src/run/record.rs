@@ -1,5 +1,6 @@
 //! What a run has learned: for the ending, which judges by it, and for the report. Pure.
 
+use crate::compare::phantom::Phantom;
 use crate::kit::approved::Approved;
 use crate::kit::prompt::Prompt;
 use crate::outcome::Verdict;
@@ -17,6 +18,8 @@ pub(super) struct RunRecord<'a> {
     pub approval: Approval,
     /// Why the run goes no further, where that is not drizzle-kit's own doing.
     pub stop: Option<Stop>,
+    /// The statements of drizzle-kit that change nothing and are left out.
+    pub repeated: Vec<Repeated>,
     /// How many sessions of drizzle-kit were seen to be where they should be.
     pub n_sessions: usize,
 }
@@ -37,6 +40,14 @@ pub(super) struct Answers {
     pub would_answer: Option<String>,
 }
 
+/// A statement that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeated {
+    pub sql: String,
+    /// Why it changes nothing.
+    pub phantom: Phantom,
+}
+
 /// What the last question came to.
 #[derive(Debug, Default)]
 pub(super) enum Approval {
@@ -47,6 +58,8 @@ pub(super) enum Approval {
     Kit(Approved),
     /// The statements are to be run in one transaction, and not by drizzle-kit.
     Transaction,
+    /// The statements change nothing.
+    NothingToDo,
 }
 
 /// Why a run goes no further. The later variants outrank the earlier ones.
@@ -73,7 +86,14 @@ impl Stop {
 impl<'a> RunRecord<'a> {
     /// Makes the record of a run that has not started yet.
     pub(super) fn new(report: &'a mut Record) -> RunRecord<'a> {
-        RunRecord { report, answers: Answers::default(), approval: Approval::None, stop: None, n_sessions: 0 }
+        RunRecord {
+            report,
+            answers: Answers::default(),
+            approval: Approval::None,
+            stop: None,
+            repeated: Vec::new(),
+            n_sessions: 0,
+        }
     }
 
     /// Takes note of why the run goes no further.
@@ -87,7 +107,7 @@ impl<'a> RunRecord<'a> {
     pub(super) fn sent_nothing(&self) -> bool {
         match &self.approval {
             Approval::Kit(approved) => approved.n_sent() == 0,
-            Approval::None | Approval::Transaction => self.n_sessions == 0,
+            Approval::None | Approval::Transaction | Approval::NothingToDo => self.n_sessions == 0,
         }
     }
 

@@ -5,7 +5,9 @@ use crate::kit::run::{Ending, KitRun};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::output::report;
+use crate::run::record::Repeated;
 use crate::run::spec::RunSpec;
+use crate::sql::{self, Dialect};
 
 /// Returns what drizzle-kit printed, to the letter.
 ///
@@ -65,4 +67,12 @@ pub(super) fn prompts(run: &KitRun, rules: &[String]) -> Vec<report::Prompt> {
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
         })
         .collect()
+}
+
+/// Returns what a report says of the statements that change nothing.
+pub(super) fn phantoms(repeated: &[Repeated]) -> Vec<report::Statement> {
+    let phantom = |Repeated { sql, phantom }: &Repeated| {
+        report::Statement::phantom(sql.clone(), sql::read(sql, Dialect::Postgres).kind, phantom.reason.clone())
+    };
+    repeated.iter().map(phantom).collect()
 }

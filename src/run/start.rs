@@ -138,6 +138,7 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
     }
     record.report.failed.clone_from(&run.failed);
     record.report.prompts = shown::prompts(run, &record.answers.rules);
+    record.report.phantoms = shown::phantoms(&record.repeated);
     let verdict = match ending {
         Ending::Over(verdict) => verdict,
         Ending::Planned(summary) => planned(start, cleared.as_deref(), &record, summary),

@@ -39,7 +39,7 @@ pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, 
 #[tracing::instrument(name = "second_look", skip_all)]
 pub fn look(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console) -> (Verdict, Record) {
     let shared = Shared { report: None, report_html: None, record: None, ..shared.clone() };
-    let lent = &Lent::schema_sql(lent.schema_sql);
+    let lent = &Lent { plan: None, lock: None, ..*lent };
     let mut record = Record::silent(shared.profile.as_deref());
     let clock = Clock::new(Instant::now(), shared.timeout);
     let ended = start::run(&shared, spec, lent, clock, console, &mut record);

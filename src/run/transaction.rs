@@ -22,6 +22,8 @@ pub struct Transaction {
     /// Marks the session in the server.
     pub run_id: String,
     pub statements: Vec<String>,
+    /// Lines of the fingerprint that the statements must leave as they are: of what drizzle-kit repeats, and nobody executes.
+    pub kept: Vec<String>,
     /// The database as it was before drizzle-kit looked at it.
     pub expected: Expected,
     /// How long it waits for others who hold what it needs.
@@ -79,7 +81,10 @@ pub fn apply(
             return Err(Verdict::nothing(Exit::Refused, summary));
         }
     };
-    let applied = begun.execute(&transaction.statements).and_then(Executed::commit);
+    let applied = begun
+        .execute(&transaction.statements)
+        .and_then(|executed| executed.keeping(&transaction.kept))
+        .and_then(Executed::commit);
     // Others wait for the locks: nothing is said before they are given back.
     rejudged.grown.iter().for_each(|warning| console.warn_in(record, warning));
     record.counted = (!recheck.basis.tables.is_empty()).then(|| counted_now(true));
@@ -115,6 +120,7 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         ApplyError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
         ApplyError::Transaction(error) => exit_of(error),
         ApplyError::Moved { .. } => Exit::StalePlan,
+        ApplyError::NotKept { .. } => Exit::Refused,
         ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,
     };

@@ -8,6 +8,7 @@
 mod access;
 mod code;
 mod object;
+mod subject;
 mod syntax;
 mod table;
 
@@ -17,15 +18,14 @@ use regex::Regex;
 use squawk_syntax::{SyntaxElement, SyntaxKind as K, SyntaxNode};
 
 use crate::sql::effect::{Effect, Kind, Proof, Reading};
-use crate::sql::name::ObjectName;
-use crate::sql::noop::Setting;
 use access::{alter_policy, alter_role, create_policy, create_role, default_privileges, drop_policy, privileges};
 use code::runs;
 use object::{alter, alter_schema, alter_type, create_schema, create_sequence, create_type, create_view, drop};
 use syntax::{Parts, child};
-use table::{ALTER_TABLE_PARTS, SAME_FOR_EVERY_ROW, alter_table, create_index, create_table, delete, truncate};
+use table::{SAME_FOR_EVERY_ROW, alter_table, create_index, create_table, delete, truncate};
 
 pub use access::{RowPolicy, row_policy};
+pub use subject::{Subject, subjects};
 pub(super) use syntax::{identifier, parse_one, relation, single};
 pub(super) use table::may_differ;
 
@@ -57,14 +57,7 @@ pub(super) fn is_one(sql: &str) -> bool {
 /// Reads the block that drizzle-kit 0.20 to 0.29 puts around statements that may run twice. No other block is read:
 /// what a program in the server does cannot be told from its text.
 fn wrapped(statement: &SyntaxNode) -> Option<Reading> {
-    static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?s)^\$\$ ?BEGIN\s(.*;)\s*EXCEPTION\s+WHEN duplicate_object THEN null;\s+END ?;?\s*\$\$$")
-            .expect("the pattern is right")
-    });
-    let parts = Parts::of(statement, &[K::DO_KW, K::LITERAL, K::SEMICOLON])?;
-    let body = parts.node(K::LITERAL)?.text().to_string();
-    let inner = BLOCK.captures(body.trim())?.get(1)?.as_str();
-    let statement = parse_one(inner).filter(|inner| matches!(inner.kind(), K::CREATE_TYPE | K::ALTER_TABLE))?;
+    let statement = inner(statement)?;
     let mut effects = effects(&statement)?;
     for effect in &mut effects {
         // That the object was there already is what the block forgives.
@@ -73,6 +66,18 @@ fn wrapped(statement: &SyntaxNode) -> Option<Reading> {
         }
     }
     Some(Reading { kind: format!("{:?}", statement.kind()).to_lowercase(), effects, runs: runs(&statement) })
+}
+
+/// Returns the statement that stands in such a block.
+fn inner(statement: &SyntaxNode) -> Option<SyntaxNode> {
+    static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?s)^\$\$ ?BEGIN\s(.*;)\s*EXCEPTION\s+WHEN duplicate_object THEN null;\s+END ?;?\s*\$\$$")
+            .expect("the pattern is right")
+    });
+    let parts = Parts::of(statement, &[K::DO_KW, K::LITERAL, K::SEMICOLON])?;
+    let body = parts.node(K::LITERAL)?.text().to_string();
+    let inner = BLOCK.captures(body.trim())?.get(1)?.as_str();
+    parse_one(inner).filter(|inner| matches!(inner.kind(), K::CREATE_TYPE | K::ALTER_TABLE))
 }
 
 /// The end of a statement that changes the type of one column and does nothing else.
@@ -99,25 +104,6 @@ pub(super) fn type_change(sql: &str) -> Option<TypeChange> {
     let tokens = tokens.filter(|token| !token.kind().is_trivia() && token.text_range().end() <= limit);
     let end = tokens.last()?.text_range().end().into();
     Some(TypeChange { end, using })
-}
-
-/// Reads a statement that sets the default of one column or lets it be NULL, and does nothing else.
-pub fn setting(sql: &str) -> Option<(ObjectName, Setting)> {
-    let statement = parse_one(sql).filter(|statement| statement.kind() == K::ALTER_TABLE)?;
-    effects(&statement)?;
-    let (parts, actions) = Parts::split(&statement, ALTER_TABLE_PARTS)?;
-    let table = relation(parts.node(K::TABLE_RELATION_NAME)?)?;
-    let [action] = actions.as_slice() else { return None };
-    let option = |kind| child(action, kind);
-    let column = table.child(&single(&child(action, K::COLUMN_NAME_REF)?)?);
-    let setting = match (action.kind(), option(K::SET_DEFAULT), option(K::DROP_NOT_NULL)) {
-        (K::ALTER_COLUMN, Some(set), None) => {
-            Setting::Default(set.children().next()?.text().to_string().trim().to_owned())
-        }
-        (K::ALTER_COLUMN, None, Some(_)) => Setting::Nullable,
-        _ => return None,
-    };
-    Some((column, setting))
 }
 
 /// Returns what a statement does; nothing where a part of it is not known.

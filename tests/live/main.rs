@@ -67,6 +67,7 @@ mod npm;
 mod check;
 mod drivers;
 mod pglite;
+mod phantoms;
 mod readings;
 mod remote;
 mod secrets;

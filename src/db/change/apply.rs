@@ -68,6 +68,9 @@ pub enum ApplyError {
     },
     #[error("statement {} failed: {}", idx + 1, fault.message)]
     Statement { idx: usize, statement: String, fault: Box<Fault> },
+    /// What had to stay did not: line of a fingerprint.
+    #[error("the statements would change what they must leave as it is: {line}")]
+    NotKept { line: String },
     /// A statement was transaction control, so that what came before it may have been kept.
     #[error("statement {} ended the transaction", idx + 1)]
     LeftTransaction { idx: usize, statement: String },
@@ -78,7 +81,7 @@ impl ApplyError {
     pub fn database(&self) -> Database {
         match self {
             ApplyError::Transaction(error) => error.database(),
-            ApplyError::Moved { .. } | ApplyError::Statement { .. } => Database::Unchanged,
+            ApplyError::Moved { .. } | ApplyError::Statement { .. } | ApplyError::NotKept { .. } => Database::Unchanged,
             ApplyError::LeftTransaction { .. } => Database::Maybe,
         }
     }
@@ -104,6 +107,9 @@ impl ApplyError {
             }
             ApplyError::Transaction(error) => error.hint(),
             ApplyError::Moved { .. } => "plan again: the decision was made for another schema".to_owned(),
+            ApplyError::NotKept { .. } => {
+                "report it with --report FILE: what drizzle-kit repeats belongs to what it changes".to_owned()
+            }
             ApplyError::Statement { fault, .. } => fault.advice(),
             ApplyError::LeftTransaction { .. } => {
                 "remove transaction control from the statements; compare the database with the schema".to_owned()
@@ -213,6 +219,28 @@ impl<'a> Begun<'a> {
 }
 
 impl Executed<'_> {
+    /// Makes sure that these lines of the fingerprint are as they were.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    #[tracing::instrument(skip_all)]
+    pub fn keeping(self, lines: &[String]) -> Result<Self, ApplyError> {
+        if lines.is_empty() {
+            return Ok(self);
+        }
+        let Executed { open, statements } = self;
+        let dsn = open.dsn;
+        let kept = open.step(async |client, _| {
+            let found = fingerprint::read(client).await.map_err(|error| unconnected(explained(dsn, &error)))?;
+            match lines.iter().find(|line| !found.lines.contains(line)) {
+                Some(line) => Err(Halt::Refused(ApplyError::NotKept { line: line.clone() })),
+                None => Ok(()),
+            }
+        });
+        let (open, ()) = kept.map_err(|error| called(statements, error))?;
+        Ok(Executed { open, statements })
+    }
+
     /// Commits, if the lock is still ours.
     ///
     /// # Errors

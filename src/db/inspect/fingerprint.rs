@@ -11,6 +11,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
+use crate::db::connection::client::Connection;
 use crate::db::connection::connect::{Session, open};
 use crate::db::connection::conversation::within;
 use crate::db::connection::dsn::Dsn;
@@ -159,6 +160,14 @@ pub fn fingerprint(dsn: &Dsn, deadline: Duration) -> Result<Fingerprint, Connect
         let _ = client.batch_execute("ROLLBACK").await;
         read.map_err(|error| explained(dsn, &error))
     })
+}
+
+/// Reads the schema over a connection that is there. Must not be called from asynchronous code.
+///
+/// # Errors
+/// As [`fingerprint`].
+pub fn through(connection: &Connection, deadline: Duration) -> Result<Fingerprint, ConnectError> {
+    connection.look_at_once(deadline, "", read)
 }
 
 async fn read_only(client: &Client, deadline: Duration) -> Result<Fingerprint, tokio_postgres::Error> {

@@ -15,7 +15,6 @@ pub(super) mod kind;
 pub(super) mod lock;
 pub mod migrations_table;
 pub mod names;
-pub mod noop;
 pub(super) mod objects;
 pub mod reach;
 pub(super) mod relation;

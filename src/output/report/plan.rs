@@ -27,7 +27,7 @@ impl Report {
     /// Returns the statements alone, each ended by `;`.
     pub fn sql(&self) -> String {
         let mut sql = String::new();
-        for statement in &self.statements {
+        for statement in self.real() {
             sql += statement.sql.trim_end();
             sql += if statement.sql.trim_end().ends_with(';') { "\n" } else { ";\n" };
         }
@@ -47,11 +47,13 @@ impl Report {
                 push_sql(&mut text, statement);
             }
         }
-        let harmless: Vec<&Statement> =
-            self.statements.iter().filter(|statement| statement.hazards.is_empty()).collect();
+        let harmless: Vec<&Statement> = self.real().filter(|statement| statement.hazards.is_empty()).collect();
         if !harmless.is_empty() {
             text.plain("\nno hazard\n");
             harmless.iter().for_each(|statement| push_sql(&mut text, statement));
+        }
+        if let Some(repeated) = self.repeated() {
+            let _ = writeln!(text, "\n{repeated}");
         }
         text
     }
@@ -80,10 +82,13 @@ impl Report {
                 let _ = writeln!(text, "| {sign} | {name} | {}{note} | {rows} | {rule} |", what.join(", "));
             }
         }
-        if !self.statements.is_empty() {
+        if let Some(repeated) = self.repeated() {
+            let _ = writeln!(text, "\n{repeated}");
+        }
+        if self.real().next().is_some() {
             let sql = self.sql();
             let fence = fence(&sql);
-            let n_statements = match self.statements.len() {
+            let n_statements = match self.real().count() {
                 1 => "1 statement".to_owned(),
                 n_statements => format!("{n_statements} statements"),
             };

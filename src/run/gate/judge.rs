@@ -18,9 +18,10 @@ use crate::run::gate::sqlite::{self, Knows};
 use crate::run::gate::stakes::{
     at_stake, emptied, joined, only_a_width, rebuilt_unseen, remade, taken_along, truncating, unseen,
 };
+use crate::run::record::Repeated;
 use crate::sql::effect::{Effect, Reading, Using};
 use crate::sql::hazard::{Class, Object};
-use crate::sql::{self, Assessed, Dialect, Hazard, PUBLIC, RowPolicy};
+use crate::sql::{self, Assessed, Dialect, Hazard, PUBLIC, RowPolicy, Subject};
 
 /// What the gate knows beside the question.
 pub struct Gate<'a> {
@@ -38,6 +39,8 @@ pub struct Gate<'a> {
     pub row_policies: &'a [(RowPolicy, String)],
     /// Tables whose truncation was chosen at the question before a unique constraint, with the rule.
     pub truncated: &'a [(ObjectName, RuleRef)],
+    /// Statements that change nothing: they are not judged.
+    pub left_out: &'a [Repeated],
     /// Looks into the database.
     pub look_up: &'a dyn Fn(&Wanted) -> Result<reach::Facts, Blind>,
     /// Says whose a table is.
@@ -118,14 +121,15 @@ impl Gate<'_> {
                 return Answered::by(Decision::Unclear(doubt));
             }
         };
+        let statements = self.without_repeated(statements);
         let statements = if self.in_transaction { self.rewritten(statements) } else { statements };
         let in_one = if self.in_transaction { sql::transaction::obstacle(&statements) } else { None };
-        let losses: &[Loss] = match &prompt.kind {
-            prompt::Kind::DataLoss(losses) => losses,
-            _ => &[],
+        let losses: Vec<Loss> = match &prompt.kind {
+            prompt::Kind::DataLoss(losses) => losses.iter().filter(|loss| !self.is_repeated(loss)).cloned().collect(),
+            _ => Vec::new(),
         };
         let Judged { statements, blind, is_blindness_told, obstacles, basis, decision } =
-            self.judge(&statements, losses);
+            self.judge(&statements, &losses);
         let reason = blind.as_ref().filter(|_| is_blindness_told).map(ToString::to_string);
         let failed = match blind {
             Some(Blind::Failed(error)) => Some(error),
@@ -164,6 +168,23 @@ impl Gate<'_> {
         let block = block::find(&prompt.printed).map_err(|error| error.to_string())?;
         sql::split(&block, dialect)
             .map_err(|error| format!("the statements cannot be separated with certainty: {error}"))
+    }
+
+    fn without_repeated(&self, mut statements: Vec<String>) -> Vec<String> {
+        statements.retain(|sql| !self.left_out.iter().any(|repeated| repeated.sql == *sql));
+        statements
+    }
+
+    /// Tells whether an announced loss is that of a statement which changes nothing.
+    fn is_repeated(&self, loss: &Loss) -> bool {
+        let subjects = self.left_out.iter().filter_map(|repeated| sql::subjects(&repeated.sql)).flatten();
+        subjects.into_iter().any(|subject| match (&loss.kind, subject) {
+            (LossKind::PrimaryKey { table }, Subject::Constraint(name)) => {
+                name.parent().is_some_and(|of| self.scope.tables_shown(table).contains(&of))
+            }
+            (LossKind::ChangeType { column, .. }, Subject::Column(name)) => name.last() == column,
+            _ => false,
+        })
     }
 
     /// Leaves out the truncates that the policy skips, says how the values of its columns are converted, and puts the type that

@@ -61,6 +61,7 @@ pub fn weigh(
         kept: &[],
         row_policies: &[],
         truncated: &[],
+        left_out: &[],
         look_up: &|wanted| {
             let connection = Connection::to(context.dsn(), &name, "").map_err(Blind::Failed)?;
             reach::look_up(&connection, wanted, limits::MIGRATIONS.min(clock.rest())).map_err(Blind::Failed)

@@ -78,6 +78,7 @@ impl Recheck {
             // The statements are put right already.
             row_policies: &[],
             truncated: &self.truncated,
+            left_out: &[],
             look_up: &|_| Ok(facts.clone()),
             owners: &self.owners,
             sqlite: None,
