@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::db::inspect::fingerprint::Line;
+use crate::db::inspect::lines::Line;
 use crate::sql::effect::Effect;
 use crate::sql::{self, Dialect, ObjectName, Subject};
 

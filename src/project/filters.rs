@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
-use crate::db::inspect::fingerprint::{Difference, Line};
+use crate::db::inspect::lines::{Difference, Line};
 use crate::kit::config::Config;
 use crate::project::config::Drizzle;
 use crate::sql::effect::Effect;
@@ -145,7 +145,7 @@ fn indexed(line: &Line) -> Option<[String; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::inspect::fingerprint::difference;
+    use crate::db::inspect::lines::difference;
 
     fn divided(config: &str, made: &[&str], seen: &[&str]) -> (Vec<String>, Vec<String>) {
         let config: Config = serde_json::from_str(config).expect("it is a config");

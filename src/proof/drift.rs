@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::clock::Clock;
 use crate::db::change::scratch::{self, Blueprint, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
+use crate::db::inspect::lines;
 use crate::db::inspect::migrations_table::{MigrationsTable, Records};
 use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
@@ -80,7 +81,7 @@ pub fn of_database(
     });
     let made = made.map_err(|error| not_built(&error, leaves, &all, context, clock))?;
     let seen = fingerprint::fingerprint(context.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
-    let differences = fingerprint::difference(&made.lines, &seen.lines);
+    let differences = lines::difference(&made.lines, &seen.lines);
     let Divided { differences, left_out } = context.filters().divide(differences, &made.lines, &seen.lines);
     let renamed = renamed::renamed(&differences);
     let differences = differences.iter().map(ToString::to_string).collect();

@@ -14,7 +14,7 @@ use crate::run::gate::owners::Owners;
 use crate::run::gate::recheck::Recheck;
 use crate::run::gate::{self, Answered, Blind, Gate};
 use crate::run::plan_file::PlanFile;
-use crate::run::record::{Approval, Repeated, RunRecord, Stop};
+use crate::run::record::{Approval, RunRecord, Stop};
 use crate::run::repeated;
 use crate::sql::{self, Hazard};
 
@@ -36,12 +36,8 @@ pub(super) fn answer(
         record.stop(Stop::Verdict(verdict));
         return Answer::Decline;
     }
-    if is_last {
-        let repeated = repeated::find(start, cleared, prompt, record.report.is_silent, console);
-        if repeated.is_everything {
-            return nothing_to_do(repeated.statements, record);
-        }
-        record.repeated = repeated.statements;
+    if is_last && is_only_repeated(start, cleared, prompt, record, console) {
+        return Answer::Decline;
     }
     let failed = know_tables(start, cleared).err();
     let (answered, owners) = by_gate(start, cleared, prompt, record);
@@ -105,12 +101,21 @@ pub(super) fn answer(
     }
 }
 
-/// Declines the last question, because what it asks about is there already.
-fn nothing_to_do(repeated: Vec<Repeated>, record: &mut RunRecord) -> Answer {
-    record.approval = Approval::NothingToDo;
-    record.answers.because("the database has what the schema files make");
-    record.repeated = repeated;
-    Answer::Decline
+/// Tells whether everything above the last question is there already, and takes note of what is.
+fn is_only_repeated(
+    start: &Starting,
+    cleared: &Cleared,
+    prompt: &Prompt,
+    record: &mut RunRecord,
+    console: &mut Console,
+) -> bool {
+    let repeated = repeated::find(start, cleared, prompt, record.report.is_silent, console);
+    record.repeated = repeated.statements;
+    if repeated.is_everything {
+        record.approval = Approval::NothingToDo;
+        record.answers.because("the database has what the schema files make");
+    }
+    repeated.is_everything
 }
 
 /// Declines what the policy refuses, given the plan that the last question is held to.

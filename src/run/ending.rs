@@ -187,7 +187,7 @@ fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
             ));
         }
         Approval::NothingToDo if matches!(spec.consent, Consent::Planned) => {
-            return Ending::Over(stale("drizzle-kit sees nothing to do any more"));
+            return Ending::Over(stale("drizzle-kit finds nothing left to do"));
         }
         Approval::NothingToDo => {
             let n = record.repeated.len();

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::db::change::apply::Expected;
-use crate::db::inspect::fingerprint::{self, Fingerprint, Identity};
+use crate::db::inspect::fingerprint::{Fingerprint, Identity};
+use crate::db::inspect::lines;
 use crate::files::{self, ReadError};
 use crate::kit::prompt::Prompt;
 use crate::outcome::Exit;
@@ -253,7 +254,7 @@ impl PlanFile {
             return None;
         }
         const MOST: usize = 20;
-        let differences = fingerprint::difference(&self.catalog_lines, &seen.lines);
+        let differences = lines::difference(&self.catalog_lines, &seen.lines);
         let mut told: Vec<String> = differences.iter().take(MOST).map(|difference| format!("  {difference}")).collect();
         if differences.len() > MOST {
             told.push(format!("  … and {} more", differences.len() - MOST));

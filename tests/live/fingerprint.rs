@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use drizzle_pilot::db::ConnectError;
 use drizzle_pilot::db::inspect::fingerprint::{self, Fingerprint};
+use drizzle_pilot::db::inspect::lines;
 
 use crate::support::{Database, Server};
 
@@ -54,8 +55,7 @@ fn check(cases: &[(&str, &[&str])]) {
             changed.sql(BEFORE);
             changed.sql(change);
             let after = fingerprint(&changed);
-            let told: Vec<_> =
-                fingerprint::difference(&before.lines, &after.lines).iter().map(ToString::to_string).collect();
+            let told: Vec<_> = lines::difference(&before.lines, &after.lines).iter().map(ToString::to_string).collect();
             assert_eq!(told, *expected, "{server:?}: {change}");
             assert_eq!(before.digest() == after.digest(), expected.is_empty(), "{change}");
         }
@@ -222,7 +222,7 @@ fn a_changed_function_body_is_seen_and_not_shown() {
     database.sql(BEFORE);
     let before = fingerprint(&database);
     database.sql("CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'");
-    let told = fingerprint::difference(&before.lines, &fingerprint(&database).lines);
+    let told = lines::difference(&before.lines, &fingerprint(&database).lines);
     let [difference] = &told[..] else { panic!("{told:#?}") };
     let shown = difference.to_string();
     assert!(shown.starts_with("changed: function public.touch() "), "{shown}");

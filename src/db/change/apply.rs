@@ -9,8 +9,9 @@ use crate::db::change::lock::Lock;
 use crate::db::change::transaction::{Halt, Open, holds, lock};
 use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
-use crate::db::inspect::fingerprint::{self, Difference, Fingerprint};
+use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::identity::Identity;
+use crate::db::inspect::lines::{self, Difference};
 use crate::db::inspect::lock::{self, Locking, Mode};
 use crate::db::inspect::reach::{self, Facts, Wanted};
 use crate::db::inspect::relation::Relation;
@@ -289,7 +290,7 @@ fn compare(expected: &Expected, found: &Fingerprint) -> Option<ApplyError> {
     if expected.digest == found.digest() {
         return None;
     }
-    let differences = expected.lines.as_ref().map(|lines| fingerprint::difference(lines, &found.lines));
+    let differences = expected.lines.as_ref().map(|lines| lines::difference(lines, &found.lines));
     Some(ApplyError::Moved { differences: differences.unwrap_or_default() })
 }
 

@@ -12,6 +12,7 @@ mod foresee;
 pub(super) mod identify;
 pub(super) mod identity;
 pub(super) mod kind;
+pub mod lines;
 pub(super) mod lock;
 pub mod migrations_table;
 pub mod names;

@@ -5,7 +5,7 @@
 
 use postgres_protocol::escape::escape_identifier;
 
-use crate::db::inspect::fingerprint::{Difference, Line};
+use crate::db::inspect::lines::{Difference, Line};
 
 /// What differs by its name alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,7 +131,7 @@ fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::inspect::fingerprint::difference;
+    use crate::db::inspect::lines::difference;
 
     #[track_caller]
     fn check(earlier: &[&str], later: &[&str], statements: &[&str], n_others: usize) {
