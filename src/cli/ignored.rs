@@ -31,7 +31,7 @@ pub fn command() -> clap::Command {
     whole.build();
     let names: Vec<String> = whole.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     for name in names {
-        let unused = unused_by(&name);
+        let unused = unused_by(&name).unwrap_or_default();
         whole = whole.mut_subcommand(name, |command| {
             command.mut_args(|arg| {
                 let is_unused = unused.contains(&arg.get_id().as_str());
@@ -45,7 +45,7 @@ pub fn command() -> clap::Command {
 /// Returns the options on a command line that its command has no use for.
 pub fn find(command: &Command, matches: &ArgMatches) -> Vec<Ignored> {
     let name = matches.subcommand_name().unwrap_or_default();
-    let mut unused = unused_by(name);
+    let mut unused = unused_by(name).unwrap_or_default();
     if let Command::Policy(args) = command
         && matches!(args.command, PolicyCommand::Schema)
     {
@@ -57,12 +57,28 @@ pub fn find(command: &Command, matches: &ArgMatches) -> Vec<Ignored> {
     unused.into_iter().filter(is_given).map(ignored).collect()
 }
 
-/// Returns the options, by their names in [`Shared`](crate::cli::Shared), that a command has no use for.
-fn unused_by(command: &str) -> Vec<&'static str> {
-    match command {
+/// Returns the options, by their names in [`Shared`](crate::cli::Shared), that a command has no use for; nothing for what is no
+/// command of this program, such as `help`.
+fn unused_by(command: &str) -> Option<Vec<&'static str>> {
+    Some(match command {
         "push" | "plan" | "generate" | "migrate" | "run" | "reset" => Vec::new(),
         "init" | "next" | "status" | "sync" | "check" | "doctor" => vec!["record"],
         "policy" | "replay" => [&KIT[..], &["record"]].concat(),
-        _ => [&KIT[..], &POLICY, &REPORT, &["record", "log", "cwd"]].concat(),
+        "report" | "completions" | "man" => [&KIT[..], &POLICY, &REPORT, &["record", "log", "cwd"]].concat(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_which_options_it_has_no_use_for() {
+        let names: Vec<String> =
+            Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        assert!(names.len() > 10, "{names:?}");
+        let missing: Vec<&String> = names.iter().filter(|name| unused_by(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

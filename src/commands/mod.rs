@@ -1,17 +1,17 @@
 //! One story per command, and nothing else.
 
-pub mod check;
-pub mod doctor;
-pub mod generate;
-pub mod init;
-pub mod man;
-pub mod migrate;
-pub mod next;
-pub mod plan;
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod migrate;
+pub(crate) mod next;
+pub(crate) mod plan;
 pub mod policy;
-pub mod push;
-pub mod replay;
-pub mod reset;
-pub mod run;
-pub mod status;
-pub mod sync;
+pub(crate) mod push;
+pub(crate) mod replay;
+pub(crate) mod reset;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod sync;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::db::inspect::lines::Line;
-use crate::sql::effect::Effect;
+use crate::sql::effect::{Effect, Kind};
 use crate::sql::{self, Dialect, ObjectName, Subject};
 
 /// Why a statement is a phantom.
@@ -49,8 +49,11 @@ pub fn may_be(sql: &str, there: &[String]) -> bool {
 pub fn find(statements: &[String], made: &[String], there: &[String]) -> Vec<Option<Phantom>> {
     let (made, there) = (Schema::of(made), Schema::of(there));
     let emptied: BTreeSet<ObjectName> = statements.iter().flat_map(|sql| rows_of(sql)).collect();
-    let subjects: Vec<Vec<Subject>> = statements.iter().map(|sql| sql::subjects(sql).unwrap_or_default()).collect();
-    let mut reasons: Vec<Option<Phantom>> = subjects.iter().map(|subjects| same(subjects, &made, &there)).collect();
+    let defined: Vec<Option<Vec<Subject>>> = statements.iter().map(|sql| sql::subjects(sql)).collect();
+    let mut reasons: Vec<Option<Phantom>> =
+        defined.iter().map(|defined| same(defined.as_deref()?, &made, &there)).collect();
+    let of_statement = |(defined, sql): (Option<Vec<Subject>>, &String)| defined.unwrap_or_else(|| types_of(sql));
+    let subjects: Vec<Vec<Subject>> = defined.into_iter().zip(statements).map(of_statement).collect();
     for (reason, subjects) in reasons.iter_mut().zip(&subjects) {
         // Whether rows were touched for its sake, nobody can tell.
         if subjects.iter().any(|subject| table(subject).is_some_and(|table| emptied.contains(&table))) {
@@ -145,6 +148,20 @@ fn rows_of(sql: &str) -> Vec<ObjectName> {
         _ => None,
     };
     effects.into_iter().filter_map(table).collect()
+}
+
+/// Returns the types that a statement concerns which does more than to define them.
+fn types_of(sql: &str) -> Vec<Subject> {
+    let effects = sql::read(sql, Dialect::Postgres).effects;
+    let name = |effect: &Effect| match effect {
+        Effect::Create { kind: Kind::Type, name, .. } | Effect::Drop { kind: Kind::Type, name, .. } => {
+            Some(name.clone())
+        }
+        Effect::Rename { kind: Kind::Type, from, .. } => Some(from.clone()),
+        Effect::RenameValue { of } => Some(of.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(name).map(Subject::Type).collect()
 }
 
 /// Tells whether two statements belong together: they define the same thing, or a column and its type.
@@ -247,6 +264,9 @@ mod tests {
         ];
         check(&statements, &[], &[true; 5]);
         check(&statements, &[(THERE[4], "enum|shop.mood|'sad'")], &[false, false, false, false, true]);
+        let cascade =
+            ["ALTER TABLE \"t\" ALTER COLUMN \"m\" SET DATA TYPE text;", "DROP TYPE \"shop\".\"mood\" CASCADE;"];
+        check(&cascade, &[], &[false, false]);
     }
 
     #[test]

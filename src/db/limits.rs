@@ -6,8 +6,6 @@ use std::time::Duration;
 pub const LOOK: Duration = Duration::from_secs(10);
 /// One look at the records of the migrations, or at what is at stake in those that wait.
 pub const MIGRATIONS: Duration = Duration::from_secs(20);
-/// Finding out which statements of drizzle-kit change nothing.
-pub const NOOPS: Duration = Duration::from_secs(20);
 /// Reading the catalog that a reset plans by.
 pub const CATALOG: Duration = Duration::from_secs(60);
 /// A rehearsal of the migrations that failed.

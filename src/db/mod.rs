@@ -6,7 +6,7 @@ pub mod cast;
 pub mod change;
 pub mod connection;
 pub mod inspect;
-pub mod limits;
+pub(crate) mod limits;
 pub mod reset;
 
 pub use change::advisory_lock::AdvisoryLock;

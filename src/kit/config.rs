@@ -269,8 +269,6 @@ pub struct KitCount {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Hello {
     pub version: Option<Version>,
-    /// The package's folder.
-    pub folder: PathBuf,
 }
 
 /// A statement that the server refused, as the driver in drizzle-kit's node was told.

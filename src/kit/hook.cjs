@@ -376,7 +376,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     for (let folder = path.dirname(script); folder !== path.dirname(folder); folder = path.dirname(folder)) {
       try {
         const { name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
-        if (name) return { name, version, folder };
+        if (name) return { name, version };
       } catch {
         // none here
       }
@@ -432,9 +432,9 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   Module._load = function (request, ...rest) {
     if (probe) {
       const script = Module._resolveFilename(request, ...rest);
-      const { name, version, folder } = path.isAbsolute(script) ? packageOf(real(script)) : {};
+      const { name, version } = path.isAbsolute(script) ? packageOf(real(script)) : {};
       if (name !== 'drizzle-kit') return load.call(this, request, ...rest);
-      send({ hello: { version, folder } });
+      send({ hello: { version } });
       process.exit(0);
     }
     if (typeof request !== 'string' || !path.isAbsolute(request)) return load.call(this, request, ...rest);

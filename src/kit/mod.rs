@@ -1,20 +1,20 @@
 //! What drizzle-kit is, shows and means. Knows nothing of the policy: it asks a closure.
 
-pub mod approved;
-pub mod block;
-pub mod command;
-pub mod config;
-pub mod config_file;
-pub mod dotenv;
-pub mod driver;
-pub mod engine;
-pub mod hook_channel;
-pub mod listing;
-pub mod mariadb;
-pub mod outcome;
+pub(crate) mod approved;
+pub(crate) mod block;
+pub(crate) mod command;
+pub(crate) mod config;
+pub(crate) mod config_file;
+pub(crate) mod dotenv;
+pub(crate) mod driver;
+pub(crate) mod engine;
+pub(crate) mod hook_channel;
+pub(crate) mod listing;
+pub(crate) mod mariadb;
+pub(crate) mod outcome;
 pub mod prompt;
 pub mod replay;
-pub mod run;
-pub mod schema_files;
+pub(crate) mod run;
+pub(crate) mod schema_files;
 pub mod session;
-pub mod target_host;
+pub(crate) mod target_host;

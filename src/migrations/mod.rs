@@ -1,24 +1,24 @@
 //! The project's migrations folder: what is in it, and what is wrong with it.
 
-pub mod baseline;
+pub(crate) mod baseline;
 pub mod disk;
-pub mod finding;
-pub mod folder;
-pub mod git;
+pub(crate) mod finding;
+pub(crate) mod folder;
+pub(crate) mod git;
 pub mod journal;
-pub mod journal_file;
+pub(crate) mod journal_file;
 pub mod lint;
-pub mod made;
-pub mod pulled;
-pub mod query;
-pub mod reorder;
+pub(crate) mod made;
+pub(crate) mod pulled;
+pub(crate) mod query;
+pub(crate) mod reorder;
 pub mod rule;
-pub mod run;
-pub mod schema;
-pub mod snapshot;
-pub mod state;
-pub mod steps;
-pub mod tables;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod snapshot;
+pub(crate) mod state;
+pub(crate) mod steps;
+pub(crate) mod tables;
 
 pub use finding::{Finding, Level, Place};
 pub use folder::{Folder, FolderError, SqlFile};

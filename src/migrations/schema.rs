@@ -62,8 +62,6 @@ pub struct KnownColumn {
 #[derive(Debug, Clone)]
 pub struct KnownKey {
     pub key: Key,
-    /// Whether it is an index and no constraint.
-    pub is_index: bool,
     pub is_partial: bool,
 }
 
@@ -348,7 +346,6 @@ impl Schema {
                 },
                 is_not_valid: false,
             },
-            is_index: true,
             is_partial: index.is_partial,
         };
         self.with(&index.table, |known| known.keys.push(key));
@@ -575,7 +572,7 @@ impl Known {
                 column.is_required = true;
             }
         }
-        self.keys.push(KnownKey { key, is_index: false, is_partial: false });
+        self.keys.push(KnownKey { key, is_partial: false });
     }
 
     fn rename_column(&mut self, from: &str, to: &str) {

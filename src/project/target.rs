@@ -94,15 +94,6 @@ pub fn settle(
     Ok(Place { dsn, named_by, drizzle })
 }
 
-/// Reads a URL that stands in for the one of drizzle's config.
-///
-/// # Errors
-/// With the verdict, where its driver would not go where it says.
-pub fn of_url(drizzle: &Drizzle, url: &str, cwd: &Path) -> Result<Dsn, Verdict> {
-    let env = |name: &str| config::variable_of(&drizzle.config, name);
-    read_url(url, drizzle.driver(), "--url", &env).map(|dsn| dsn.in_dir(cwd))
-}
-
 /// Finds a database where no config names one.
 fn of_environment(cwd: &Path, env: Env) -> Result<(Dsn, String), Verdict> {
     if let Some(url) = env(DATABASE_URL).filter(|url| !url.is_empty()) {

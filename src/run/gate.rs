@@ -14,5 +14,4 @@ pub mod relations;
 pub mod sqlite;
 mod stakes;
 
-pub use judge::{Answered, Blind, Gate, Judged, chosen_truncation};
-pub use relations::{count, named};
+pub use judge::{Answered, Blind, Gate, chosen_truncation};

@@ -4,28 +4,28 @@
 //! and [`plan::assess`] turns the effects of a whole plan into [hazards](hazard). What is not fully understood on the way is
 //! an error or [`Hazard::Unclassified`], never a guess.
 
-pub mod action;
-pub mod dialect;
-pub mod effect;
+pub(crate) mod action;
+pub(crate) mod dialect;
+pub(crate) mod effect;
 mod excerpt;
 pub mod hazard;
 mod lex;
-pub mod mysql;
-pub mod name;
-pub mod order;
+pub(crate) mod mysql;
+pub(crate) mod name;
+pub(crate) mod order;
 mod other;
-pub mod plan;
+pub(crate) mod plan;
 mod postgres;
-pub mod read_only;
+pub(crate) mod read_only;
 mod rebuild;
-pub mod rewrite;
-pub mod script;
-pub mod sqlite;
-pub mod statement;
-pub mod transaction;
-pub mod twice;
-pub mod types;
-pub mod unsafe_name;
+pub(crate) mod rewrite;
+pub(crate) mod script;
+pub(crate) mod sqlite;
+pub(crate) mod statement;
+pub(crate) mod transaction;
+pub(crate) mod twice;
+pub(crate) mod types;
+pub(crate) mod unsafe_name;
 
 pub use dialect::Dialect;
 pub use excerpt::{excerpt, one_line};

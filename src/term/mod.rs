@@ -3,17 +3,17 @@
 //! Knows nothing of drizzle-kit.
 
 pub mod command;
-pub mod ended;
-pub mod frames;
-pub mod interrupts;
-pub mod keys;
-pub mod paint;
+pub(crate) mod ended;
+pub(crate) mod frames;
+pub(crate) mod interrupts;
+pub(crate) mod keys;
+pub(crate) mod paint;
 pub mod pty;
 pub mod reaper;
-pub mod recorder;
-pub mod redact;
+pub(crate) mod recorder;
+pub(crate) mod redact;
 pub mod screen;
-pub mod stream;
+pub(crate) mod stream;
 pub mod transcript;
 
 pub use keys::Key;

@@ -105,7 +105,7 @@ fn a_printed_command_is_started_as_this_one_was() {
     ] {
         std::fs::remove_file(project.path("app/package-lock.json")).ok();
         project.write(&format!("app/{file}"), text);
-        check(&with(&[bin]), &format!("this: {starter}"));
+        check(&with(&[bin]), &format!("plan: {starter}"));
         std::fs::remove_file(project.path(&format!("app/{file}"))).expect("it was written");
     }
     // Whoever has it on the PATH needs nobody's help.

@@ -116,6 +116,27 @@ fn what_really_differs_is_shown_beside_what_is_repeated(version: &str) {
     assert_eq!(database.state(), made);
 }
 
+/// Something of the server's own changes what is left out while the rest is executed.
+#[test]
+fn what_is_left_out_must_stay_as_it_was() {
+    let (database, project) = pushed(NEWEST);
+    database.sql(
+        "ALTER TABLE defaults ALTER COLUMN yes SET DEFAULT false;
+         CREATE SCHEMA lab;
+         CREATE FUNCTION lab.meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$
+           BEGIN
+             IF EXISTS (SELECT FROM pg_constraint WHERE conname = 'keys_distinct') THEN
+               ALTER TABLE public.keys DROP CONSTRAINT keys_distinct;
+             END IF;
+           END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION lab.meddle()",
+    );
+    let before = database.state();
+    let ran = project.pilot(&["push", "--apply", "transaction"]).run().expect(3);
+    drop(ran.says(&["would change what they must leave as it is", "keys_distinct", "rolled back"]));
+    assert_eq!(database.state(), before);
+}
+
 /// What differs from the shapes in one thing each, with a part of the statement that shows it.
 const NEIGHBOURS: [(&str, &str); 11] = [
     ("ALTER TABLE keys DROP CONSTRAINT keys_distinct, ADD CONSTRAINT keys_distinct UNIQUE (b)", "keys_distinct"),

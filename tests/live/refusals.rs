@@ -289,7 +289,7 @@ fn what_could_not_be_looked_up_is_not_taken_for_harmless() {
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
     sequences.release();
     let ran = planning.finish().expect(3).database("unchanged");
-    ran.says(&["it could not be determined whether orders_key is a primary key"]);
+    ran.says(&["it could not be determined whether public.orders.orders_key is a primary key"]);
     // A push looks over the connection of its lock.
     database.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 2"));
     let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run().expect(3).database("unchanged");

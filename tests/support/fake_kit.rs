@@ -134,7 +134,7 @@ impl Fake {
         let mut send = |value: Value| writeln!(up, "{value}");
         if std::env::var_os("DRIZZLE_PILOT_PROBE").is_some() {
             if !matches!(mail, Mail::Unhooked) {
-                send(serde_json::json!({ "hello": { "version": null, "folder": "/" } }))?;
+                send(serde_json::json!({ "hello": { "version": null } }))?;
             }
             std::process::exit(0);
         }

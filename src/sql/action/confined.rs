@@ -257,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn letters_beyond_ascii_are_read_like_others() {
+        for sql in ["CREATE TYPE e AS ENUM('ü', '世', 'é ')", "SELECT 'ß' AS ü", "COMMENT ON TABLE ü IS '🐘'"] {
+            confine(&[sql]).expect(sql);
+        }
+        leaves(&["SELECT U&'d\\0061t'"], 0, "escapes");
+    }
+
+    #[test]
     fn what_acts_on_the_server_leaves_the_database() {
         for sql in [
             "CREATE ROLE gone",

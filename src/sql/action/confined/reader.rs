@@ -107,7 +107,7 @@ impl Reader {
             .collect();
         for (idx, token) in tokens.iter().enumerate() {
             let text = token.text();
-            if text.len() > 2 && text[..2].eq_ignore_ascii_case("u&") {
+            if text.len() > 2 && text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("u&")) {
                 self.refuse("it has a name or a string with escapes, which is not read");
             }
             let around = token.parent_ancestors().find(|around| speaks_of_functions(around.kind()));
