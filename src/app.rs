@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::ignored::{self, Ignored};
 use crate::cli::{Cli, Color, Command, Format, ReportCommand};
@@ -20,7 +21,13 @@ use crate::term::redact::Secrets;
 /// Runs a command line, with the program's name in front, and returns how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let secrets = secrets::of_ourselves();
-    let parsed = ignored::command().try_get_matches_from(args);
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&args);
+    let parsed = match parsed {
+        // To leave options out takes time that only help is worth.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => ignored::command().try_get_matches_from(&args),
+        parsed => parsed,
+    };
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use crate::compare::phantom;
 use crate::db::Dsn;
 use crate::migrations::Level;
 use crate::outcome::{Database, Error};
@@ -252,9 +253,7 @@ impl Statement {
             hazards,
         }
     }
-}
 
-impl Statement {
     /// Makes a statement that changes nothing, for this reason.
     pub fn phantom(sql: String, kind: String, reason: String) -> Statement {
         let statement = Statement::new(sql, kind, Vec::new(), Vec::new());
@@ -272,8 +271,7 @@ impl Report {
     fn repeated(&self) -> Option<String> {
         match self.statements.iter().filter(|statement| statement.phantom).count() {
             0 => None,
-            1 => Some("drizzle-kit repeats 1 statement that changes nothing".to_owned()),
-            n => Some(format!("drizzle-kit repeats {n} statements that change nothing")),
+            n => Some(phantom::counted(n)),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::command_name::CommandName;
+use crate::compare::phantom;
 use crate::kit::config::FailedStatement;
 use crate::kit::outcome::{self, Evidence, KitError, Outcome};
 use crate::kit::run::{Ending as KitEnding, Held, KitRun};
@@ -190,9 +191,7 @@ fn declined(spec: &RunSpec, record: &RunRecord, database: Database) -> Ending {
             return Ending::Over(stale("drizzle-kit finds nothing left to do"));
         }
         Approval::NothingToDo => {
-            let n = record.repeated.len();
-            let repeated = if n == 1 { "statement that changes" } else { "statements that change" };
-            let summary = format!("no changes; drizzle-kit repeats {n} {repeated} nothing");
+            let summary = format!("no changes; {}", phantom::counted(record.repeated.len()));
             return Ending::Over(Verdict::nothing(Exit::Ok, summary));
         }
         _ if n_refused == 0 && spec.only_plans() => {

@@ -39,7 +39,7 @@ pub(super) fn find(start: &Starting, cleared: &Cleared, prompt: &Prompt, looks: 
     };
     // What went wrong is said by the look at what is at stake, which asks the same server.
     let Ok(there) = fingerprint::through(connection, start.patience()) else { return Found::default() };
-    if !statements.iter().any(|sql| phantom::may_be(sql, &there.lines)) {
+    if !phantom::may_be_among(&statements, &there.lines) {
         return Found::default();
     }
     let made = match schema_files.schema(start.cwd, dsn, &start.clock, console) {
@@ -60,11 +60,7 @@ pub(super) fn find(start: &Starting, cleared: &Cleared, prompt: &Prompt, looks: 
     if repeated.is_empty() {
         return Found::default();
     }
-    let n = repeated.len();
-    let said = match n {
-        1 => "drizzle-kit repeats 1 statement that changes nothing".to_owned(),
-        n => format!("drizzle-kit repeats {n} statements that change nothing"),
-    };
+    let said = phantom::counted(repeated.len());
     if !looks && !start.spec.only_plans() {
         console.say(&said);
     }
