@@ -23,6 +23,7 @@ use crate::project::config::{self, Drizzle};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, folder, root};
+use crate::proof::unpushed::Unpushed;
 use crate::proof::{drift, forgotten, unpushed};
 
 const COMMAND: CommandName = CommandName::Check;
@@ -67,7 +68,7 @@ fn attempt(
         }
     }
     if let (true, Some(drizzle)) = (args.push, &drizzle) {
-        push(shared, drizzle, args, &policy, clock, console, &mut told)?;
+        log.warnings.extend(push(shared, drizzle, args, &policy, clock, console, &mut told)?);
     }
     log.findings = told.reported();
     findings::write(&told, args, console)?;
@@ -244,7 +245,7 @@ fn schema(
     Ok(())
 }
 
-/// Finds how the database differs from the schema files.
+/// Finds how the database differs from the schema files, and returns what was warned of.
 fn push(
     shared: &Shared,
     drizzle: &Drizzle,
@@ -253,14 +254,14 @@ fn push(
     clock: &Clock,
     console: &mut Console,
     told: &mut Told,
-) -> Result<(), Verdict> {
+) -> Result<Vec<String>, Verdict> {
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&SCHEMA_DRIFT))) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let at = || Place { file: drizzle.file.path.clone(), at: Position::START };
-    let sentences = unpushed::look(shared, args.url.as_deref(), clock, console)?;
+    let Unpushed { sentences, warnings } = unpushed::look(shared, args.url.as_deref(), clock, console)?;
     told.findings.extend(sentences.into_iter().map(|sentence| SCHEMA_DRIFT.finding(level, at(), sentence)));
-    Ok(())
+    Ok(warnings)
 }
 
 /// Finds how the database differs from what its migrations create: those in its migrations table, or all where that has none.

@@ -267,6 +267,15 @@ fn without_migrations(
         notes: vec![generate.to_owned()],
     };
     match verdict.exit {
+        Exit::Ok if !log.uncompared.is_empty() => Ok(of(
+            Stand::Unpushed,
+            format!("there are no migrations, and {} differs from the schema files where no push changes it", place.dsn),
+            log.uncompared.iter().map(ToString::to_string).collect(),
+            vec![lines.by_hand(
+                "drizzle-kit's push does not see these differences: make the database as the schema files say by hand, or \
+                 the schema files as the database is",
+            )],
+        )),
         Exit::Ok => Ok(of(
             Stand::Pushed,
             match log.warnings.is_empty() {

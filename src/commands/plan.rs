@@ -24,14 +24,14 @@ pub fn run(shared: &Shared, args: &PlanArgs, console: &mut Console) -> Exit {
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         let room = args.out.as_deref().map_or(Ok(()), PlanFile::make_room);
         room.map_err(|reason| Verdict::nothing(Exit::Usage, reason))?;
-        Ok(story::run(shared, &spec, &Lent::schema_files(&Export { shared, command: COMMAND }), console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_files(&Export::new(shared, COMMAND)), console, record))
     })
 }
 
 /// Returns what a push would come to, without a report.
 pub fn look(shared: &Shared, args: &PlanArgs, console: &mut Console) -> (Verdict, Record) {
     let kit_args = kit_args(args);
-    story::look(shared, &spec(args, &kit_args), &Lent::schema_files(&Export { shared, command: COMMAND }), console)
+    story::look(shared, &spec(args, &kit_args), &Lent::schema_files(&Export::new(shared, COMMAND)), console)
 }
 
 fn kit_args(args: &PlanArgs) -> Vec<OsString> {

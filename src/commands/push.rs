@@ -43,7 +43,7 @@ pub fn run(shared: &Shared, args: &PushArgs, console: &mut Console) -> Exit {
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
         plan.as_ref().map_err(unusable)?;
-        let schema_files = Export { shared, command: COMMAND };
+        let schema_files = Export::new(shared, COMMAND);
         let lent = Lent { plan: planned, ..Lent::schema_files(&schema_files) };
         Ok(story::run(shared, &spec, &lent, console, record))
     })

@@ -583,7 +583,7 @@ impl Steps<'_> {
         };
         let shared = self.shared();
         let mut record = Record::new(shared.profile.as_deref());
-        let schema_files = Export { shared: &shared, command: CommandName::Push };
+        let schema_files = Export::new(&shared, CommandName::Push);
         let lent = Lent { lock: Some(self.advisory_lock.as_ref().expect(HELD)), ..Lent::schema_files(&schema_files) };
         let verdict = story::run(&shared, &spec, &lent, self.console, &mut record);
         self.note(record);

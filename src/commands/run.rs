@@ -70,6 +70,6 @@ pub fn run(shared: &Shared, args: &RunArgs, console: &mut Console) -> Exit {
         },
     };
     delivery::run(shared, COMMAND, spec.view(), console, |_, console, record| {
-        Ok(story::run(shared, &spec, &Lent::schema_files(&Export { shared, command: COMMAND }), console, record))
+        Ok(story::run(shared, &spec, &Lent::schema_files(&Export::new(shared, COMMAND)), console, record))
     })
 }

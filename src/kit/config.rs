@@ -81,6 +81,39 @@ pub enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    /// Tells whether drizzle-kit certainly leaves a table out because of its name, where this is the `tablesFilter`.
+    ///
+    /// drizzle-kit 0.22 and later take a table if every pattern that says anything of it says yes; before, one that says
+    /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. Whether a pattern
+    /// that is more than a name with `*` and `?` fits is not certain.
+    pub fn leaves_out(&self, version: Option<&Version>, table: &str) -> bool {
+        let patterns = match self {
+            OneOrMany::One(pattern) => std::slice::from_ref(pattern),
+            OneOrMany::Many(patterns) => patterns,
+        };
+        let is_plain = |text: &str| text.chars().all(|char| char.is_alphanumeric() || "_-*?".contains(char));
+        let says = |pattern: &String| -> Option<Option<bool>> {
+            let (negated, glob) = pattern.strip_prefix('!').map_or((false, pattern.as_str()), |rest| (true, rest));
+            let glob = is_plain(glob).then(|| globset::Glob::new(glob).ok()).flatten()?.compile_matcher();
+            Some(match (glob.is_match(table), negated) {
+                (true, false) => Some(true),
+                (false, false) => None,
+                (fits, true) => Some(!fits),
+            })
+        };
+        let all_count = version.is_some_and(|version| (version.major, version.minor) >= (0, 22));
+        let Some(said) = patterns.iter().map(says).collect::<Option<Vec<_>>>() else { return false };
+        let mut said = said.into_iter().flatten().peekable();
+        let is_taken = match (said.peek().is_some(), all_count) {
+            (false, _) => patterns.is_empty(),
+            (true, true) => said.all(|yes| yes),
+            (true, false) => said.any(|yes| yes),
+        };
+        is_plain(table) && !is_taken
+    }
+}
+
 impl Config {
     /// Returns the dialect by drizzle's names, with those of 0.20 translated.
     pub fn dialect(&self) -> &str {
@@ -105,35 +138,8 @@ impl Config {
     }
 
     /// Tells whether drizzle-kit certainly leaves a table out because of its name.
-    ///
-    /// drizzle-kit 0.22 and later take a table if every pattern that says anything of it says yes; before, one that says
-    /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. Whether a pattern
-    /// that is more than a name with `*` and `?` fits is not certain.
     pub fn leaves_out(&self, version: Option<&Version>, table: &str) -> bool {
-        let patterns = match &self.tables_filter {
-            None => return false,
-            Some(OneOrMany::One(pattern)) => std::slice::from_ref(pattern),
-            Some(OneOrMany::Many(patterns)) => patterns,
-        };
-        let is_plain = |text: &str| text.chars().all(|char| char.is_alphanumeric() || "_-*?".contains(char));
-        let says = |pattern: &String| -> Option<Option<bool>> {
-            let (negated, glob) = pattern.strip_prefix('!').map_or((false, pattern.as_str()), |rest| (true, rest));
-            let glob = is_plain(glob).then(|| globset::Glob::new(glob).ok()).flatten()?.compile_matcher();
-            Some(match (glob.is_match(table), negated) {
-                (true, false) => Some(true),
-                (false, false) => None,
-                (fits, true) => Some(!fits),
-            })
-        };
-        let all_count = version.is_some_and(|version| (version.major, version.minor) >= (0, 22));
-        let Some(said) = patterns.iter().map(says).collect::<Option<Vec<_>>>() else { return false };
-        let mut said = said.into_iter().flatten().peekable();
-        let is_taken = match (said.peek().is_some(), all_count) {
-            (false, _) => patterns.is_empty(),
-            (true, true) => said.all(|yes| yes),
-            (true, false) => said.any(|yes| yes),
-        };
-        is_plain(table) && !is_taken
+        self.tables_filter.as_ref().is_some_and(|filter| filter.leaves_out(version, table))
     }
 
     /// Returns the folder of the migrations, below the project's (drizzle-kit 0.20 to 0.31, `out`).

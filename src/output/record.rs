@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::command_name::CommandName;
+use crate::compare::uncompared::Uncompared;
 use crate::kit::config::FailedStatement;
 use crate::outcome::Verdict;
 use crate::output::report::answer::Answer;
@@ -29,6 +30,8 @@ pub struct Record {
     pub statements: Vec<report::Statement>,
     /// Statements of the plan that change nothing, and that nobody executes.
     pub phantoms: Vec<report::Statement>,
+    /// What the database has otherwise than the schema files make it, although drizzle-kit's push finds nothing to change there.
+    pub uncompared: Vec<Uncompared>,
     pub migrations: Option<report::Migrations>,
     /// The migrations folder that drizzle's config names, once it was loaded.
     pub out: Option<PathBuf>,

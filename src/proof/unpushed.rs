@@ -15,30 +15,39 @@ use crate::run::spec::RunSpec;
 use crate::run::story;
 use crate::sql;
 
-/// Says what a push would change, one sentence each; nothing where it has nothing to do. The database stays as it is. `url`
-/// is the database, where it is not that of drizzle's config.
+/// How a database differs from the schema files.
+pub struct Unpushed {
+    /// What a push would change, and what differs although a push leaves it as it is, one sentence each.
+    pub sentences: Vec<String>,
+    /// What was warned of; the warnings were shown.
+    pub warnings: Vec<String>,
+}
+
+/// Says how the database differs from the schema files. It stays as it is. `url` is the database, where it is not that of
+/// drizzle's config.
 ///
 /// # Errors
 /// With the verdict, where drizzle-kit cannot tell.
-pub fn look(shared: &Shared, url: Option<&str>, clock: &Clock, console: &mut Console) -> Result<Vec<String>, Verdict> {
+pub fn look(shared: &Shared, url: Option<&str>, clock: &Clock, console: &mut Console) -> Result<Unpushed, Verdict> {
     let db_credentials = url.map(|url| serde_json::json!({ "url": url }));
     let kit_args = [OsString::from("push")];
     let overlay = Overlay { db_credentials, ..Overlay::default() };
     let spec = RunSpec::to_look(CommandName::Check, &kit_args, overlay);
     let shared = Shared { timeout: clock.rest(), ..shared.clone() };
-    let schema_files = Export { shared: &shared, command: CommandName::Check };
+    let schema_files = Export::new(&shared, CommandName::Check);
     let (verdict, log) = story::look(&shared, &spec, &Lent::schema_files(&schema_files), console);
-    let statements = log.statements;
-    match verdict.exit {
-        Exit::Ok => Ok(Vec::new()),
+    let pending = match verdict.exit {
+        Exit::Ok => Vec::new(),
         // It asks only where something differs: whether to execute that, what was renamed, or something unknown.
-        Exit::Changes | Exit::Refused | Exit::UnknownPrompt if statements.is_empty() => Ok(vec![
+        Exit::Changes | Exit::Refused | Exit::UnknownPrompt if log.statements.is_empty() => vec![
             "a push would change the database, but drizzle-kit asks questions first: drizzle-pilot plan shows them"
                 .to_owned(),
-        ]),
-        Exit::Changes | Exit::Refused | Exit::UnknownPrompt => Ok(statements.iter().map(would_run).collect()),
-        _ => Err(verdict),
-    }
+        ],
+        Exit::Changes | Exit::Refused | Exit::UnknownPrompt => log.statements.iter().map(would_run).collect(),
+        _ => return Err(verdict),
+    };
+    let unseen = log.uncompared.iter().map(|it| format!("a push would not change {it}"));
+    Ok(Unpushed { sentences: pending.into_iter().chain(unseen).collect(), warnings: log.warnings })
 }
 
 /// Says what a push would run, and what would go along that the statement does not name.

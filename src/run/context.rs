@@ -144,6 +144,8 @@ pub(super) struct Place {
 pub(super) struct Files {
     /// The schemas that drizzle-kit compares.
     pub schemas: Vec<String>,
+    /// Which tables drizzle-kit compares, where the config says so.
+    pub tables_filter: Option<OneOrMany>,
     /// The schema files.
     pub schema: Option<OneOrMany>,
     /// SHA-256 of the schema files.
@@ -164,6 +166,7 @@ impl Files {
         let (_, migrations_table) = config.migrations_table();
         Files {
             schemas: config.schemas(),
+            tables_filter: config.tables_filter.clone(),
             schema: config.schema.clone(),
             digest,
             out: cwd.join(config.out()),

@@ -23,5 +23,6 @@ pub mod story;
 mod supervisor;
 pub mod transaction;
 pub mod type_change;
+mod uncompared;
 
 pub use context::{Lent, SchemaFiles};

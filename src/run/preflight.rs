@@ -89,7 +89,6 @@ impl Preflight<'_> {
         self.refuse_unsafe_names(&connection)?;
         let (unlisted, kept) = self.hide_foreign(&connection, &server, overlay)?;
         self.refuse_blindness(&connection)?;
-        self.warn_of_row_policies(&connection, record, console)?;
         let lock = match start.spec.lock {
             Locking::Take { wait, .. } => Some(lock::take(connection, wait, &start.clock, console)?),
             Locking::Held | Locking::None => None,
@@ -225,30 +224,6 @@ impl Preflight<'_> {
         let sequences: Vec<Relation> = found.iter().filter(of_hidden).map(|foreign| foreign.relation.clone()).collect();
         hidden.extend(sequences);
         hidden
-    }
-
-    /// Warns that row level security policies that are there are not compared.
-    fn warn_of_row_policies(
-        &self,
-        connection: &Connection,
-        record: &mut RunRecord,
-        console: &mut Console,
-    ) -> Result<(), Verdict> {
-        let start = self.start;
-        if start.spec.asks != Asks::BeforeExecuting {
-            return Ok(());
-        }
-        let n_policies = names::row_policies(connection, self.schemas, start.patience());
-        let n_policies = n_policies.map_err(|error| start.unseen(&error))?;
-        if n_policies > 0 {
-            let are = if n_policies == 1 { "1 is".to_owned() } else { format!("{n_policies} are") };
-            let warning = format!(
-                "drizzle-kit's push does not compare conditions of row level security policies, and {are} in the database: a \
-                 migration shows whether the schema files changed one"
-            );
-            console.warn_in(record.report, &warning);
-        }
-        Ok(())
     }
 }
 

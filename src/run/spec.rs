@@ -149,6 +149,11 @@ impl RunSpec<'_> {
         matches!(self.consent, Consent::Never(_))
     }
 
+    /// Tells whether the command tells itself how the database differs from the schema files, pending statements or not.
+    pub fn tells_differences(&self) -> bool {
+        self.command == CommandName::Check && self.asks_first()
+    }
+
     /// Tells whether a database is connected to.
     pub fn connects(&self) -> bool {
         matches!(self.touches, Touches::Database | Touches::Reads)

@@ -25,7 +25,7 @@ use crate::run::record::RunRecord;
 use crate::run::spec::{Consent, Keep, RunSpec};
 use crate::run::supervisor::{Supervised, Supervisor};
 use crate::run::transaction::Transaction;
-use crate::run::{clearance, kit_args, leftovers, permission, shown, type_change};
+use crate::run::{clearance, kit_args, leftovers, permission, shown, type_change, uncompared};
 use crate::sql::Dialect;
 use crate::term::ended::Ended;
 use crate::term::stream::FileRecorder;
@@ -158,6 +158,12 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
         Some(cleared) => with_type_changes(start, cleared, &record, verdict),
         None => verdict,
     };
+    let has_differences = spec.tells_differences() && matches!(verdict.exit, Exit::Changes | Exit::Refused);
+    if let Some(cleared) = &cleared
+        && (verdict.exit == Exit::Ok || has_differences)
+    {
+        uncompared::look(start, cleared, &mut record, console);
+    }
     Finished { verdict: with_kit_text(start, run, record.report, console, verdict), approved: None }
 }
 

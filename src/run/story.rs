@@ -29,6 +29,11 @@ pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, 
                 lent,
                 console,
             );
+            // Its warnings were shown; what both warn of is written down once.
+            record
+                .warnings
+                .extend(look.warnings.iter().filter(|it| !record.warnings.contains(it)).cloned().collect::<Vec<_>>());
+            record.uncompared.clone_from(&look.uncompared);
             witnessed(&transaction, committed, &verdict, &look, console)
         }
         Err(verdict) => verdict,

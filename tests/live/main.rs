@@ -49,6 +49,7 @@ mod reset_faults;
 mod reset_rivals;
 mod run;
 mod transaction;
+mod uncompared;
 
 mod failures;
 mod surroundings;

@@ -104,18 +104,3 @@ pub fn unseen_constraints(
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     })
 }
-
-/// Returns how many row level security policies the tables in these schemas have.
-///
-/// # Errors
-/// When the server cannot be asked.
-pub fn row_policies(connection: &Connection, schemas: &[String], deadline: Duration) -> Result<u64, ConnectError> {
-    const POLICIES: &str = "
-        SELECT count(*) FROM pg_catalog.pg_policy p
-          JOIN pg_catalog.pg_class c ON c.oid = p.polrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = ANY ($1)";
-    connection.look(deadline, async |client| {
-        let row = client.query_typed_one(POLICIES, &[(&schemas, Type::TEXT_ARRAY)]).await?;
-        Ok(row.get::<_, i64>(0).unsigned_abs())
-    })
-}

@@ -76,7 +76,7 @@ pub fn renamed(differences: &[Difference]) -> Renamed {
 }
 
 /// Tells whether two things differ by their own names alone.
-fn is_same(earlier: &Line, later: &Line) -> bool {
+pub fn is_same(earlier: &Line, later: &Line) -> bool {
     let own = |line: &Line| {
         let name = line.parts.last().cloned().unwrap_or_default();
         // The statement that makes it says its name.

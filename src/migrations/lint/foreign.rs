@@ -41,9 +41,11 @@ pub(super) fn clashes(schema: &Schema) -> BTreeSet<Clash> {
     clashes
 }
 
-/// Says what a file brought about: what clashes after it and did not before, where the file last spoke of it.
-pub(super) fn check(before: &BTreeSet<Clash>, schema: &Schema, steps: &Steps<'_>, found: &mut Vec<Found>) {
-    for clash in clashes(schema).difference(before) {
+/// Says what a file brought about: what clashes after it and did not before, where the file last spoke of it. `clashing` is
+/// what clashed before it, and becomes what clashes after it.
+pub(super) fn check(clashing: &mut BTreeSet<Clash>, schema: &Schema, steps: &Steps<'_>, found: &mut Vec<Found>) {
+    let before = std::mem::replace(clashing, clashes(schema));
+    for clash in clashing.difference(&before) {
         let speaks = |action: &Action| match action {
             Action::CreateTable(table) => clash.column.parent().as_ref() == Some(&table.name),
             Action::AddColumn { table, column, .. } => table.child(&column.name) == clash.column,

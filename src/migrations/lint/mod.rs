@@ -21,7 +21,7 @@ mod transaction;
 mod unknown_ignore;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::migrations::finding::Finding;
 use crate::migrations::folder::{Folder, SqlFile};
@@ -33,6 +33,7 @@ use crate::parallel;
 use crate::sql::action::Action;
 use crate::sql::{Dialect, ObjectName};
 use clash::Clashes;
+use foreign::Clash;
 use source::{Found, Source, Steps};
 use transaction::Runs;
 
@@ -104,6 +105,7 @@ pub fn run(folder: &Folder, looks_at: &dyn Fn(&SqlFile) -> bool, wishes: Wishes<
     let mut schema = Schema::empty(dialect);
     let mut runs = Runs::default();
     let mut clashes = Clashes::default();
+    let mut clashing = foreign::clashes(&schema);
     let mut findings = Vec::new();
     // What a file alone says is found on all cores; what it does to the schema depends on the files before it.
     parallel::in_order(
@@ -121,9 +123,10 @@ pub fn run(folder: &Folder, looks_at: &dyn Fn(&SqlFile) -> bool, wishes: Wishes<
         |read, mut source| {
             if let Some(snapshot) = read.snapshot_before {
                 schema.complete(snapshot);
+                clashing = foreign::clashes(&schema);
             }
             schema.begin();
-            let mut found = walk(&source, &mut schema, &mut runs, dialect);
+            let mut found = walk(&source, &mut schema, &mut clashing, &mut runs, dialect);
             if dialect == Dialect::Postgres {
                 clashes.look(&source, &mut found);
             }
@@ -174,9 +177,15 @@ fn listed(folder: &Folder) -> BTreeMap<&str, Listed<'_>> {
 }
 
 /// Goes through a file, and returns what the rules about its statements find.
-fn walk(source: &Source<'_>, schema: &mut Schema, runs: &mut Runs, dialect: Dialect) -> Vec<Found> {
+/// `clashing` is what clashes before it, and then after it.
+fn walk(
+    source: &Source<'_>,
+    schema: &mut Schema,
+    clashing: &mut BTreeSet<Clash>,
+    runs: &mut Runs,
+    dialect: Dialect,
+) -> Vec<Found> {
     let steps = source.steps();
-    let clashes = foreign::clashes(schema);
     let mut found = Vec::new();
     let mut idx = 0;
     for (statement_idx, stated) in source.script.statements.iter().enumerate() {
@@ -201,7 +210,7 @@ fn walk(source: &Source<'_>, schema: &mut Schema, runs: &mut Runs, dialect: Dial
             idx += 1;
         }
     }
-    foreign::check(&clashes, schema, &steps, &mut found);
+    foreign::check(clashing, schema, &steps, &mut found);
     rebuild::leftovers(schema, &steps, &mut found);
     found
 }

@@ -1,0 +1,85 @@
+//! Looks, once a push has nothing more to do, whether the database has what the schema files make: drizzle-kit's push does
+//! not compare everything.
+
+use crate::compare::uncompared::{self, LeftOut, Uncompared};
+use crate::db::inspect::fingerprint;
+use crate::kit::schema_files;
+use crate::outcome::Verdict;
+use crate::output::console::Console;
+use crate::run::context::{Cleared, SchemaFiles, Starting};
+use crate::run::record::RunRecord;
+use crate::sql::Dialect;
+
+/// So many objects are named in one warning; the report has all.
+const MOST_NAMED: usize = 20;
+
+/// Compares the database with what the schema files make, where drizzle-kit's push may have missed a difference, and warns of
+/// what it found or that it could not.
+#[tracing::instrument(name = "uncompared", skip_all)]
+pub(super) fn look(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+    let (true, Some(Dialect::Postgres), Some(schema_files)) =
+        (start.spec.asks_first(), cleared.place.dialect, start.lent.schema_files)
+    else {
+        return;
+    };
+    match find(start, cleared, schema_files, &record.statements(), console) {
+        Ok(found) => {
+            // `check` tells what is found as findings.
+            if let (Some(warning), false) = (warning(&found), start.spec.tells_differences()) {
+                console.warn_in(record.report, &warning);
+            }
+            record.report.uncompared = found;
+        }
+        Err(verdict) => {
+            tracing::info!(verdict.summary, "the schema files could not be compared");
+            let warning = format!(
+                "drizzle-kit's push does not compare all that the schema files make (conditions of row level security \
+                 policies, checks, views, expressions), and drizzle-pilot could not: {}",
+                verdict.summary
+            );
+            console.warn_in(record.report, &warning);
+        }
+    }
+}
+
+fn find(
+    start: &Starting,
+    cleared: &Cleared,
+    schema_files: &dyn SchemaFiles,
+    statements: &[String],
+    console: &mut Console,
+) -> Result<Vec<Uncompared>, Verdict> {
+    let (Some(dsn), Some(connection)) = (&cleared.place.dsn, cleared.connection(start)) else { return Ok(Vec::new()) };
+    let there = fingerprint::through(connection, start.patience()).map_err(|error| start.unseen(&error))?;
+    let files = &cleared.files;
+    let left_out = |schema: &str| !files.schemas.iter().any(|named| named == schema);
+    let has_left_out =
+        files.tables_filter.is_some() || schema_files::schemas(&files.loaded).iter().any(|it| left_out(it));
+    if !has_left_out && !uncompared::may_hide(&there.lines) {
+        return Ok(Vec::new());
+    }
+    let made = schema_files.schema(start.cwd, dsn, &start.clock, console)?;
+    let leaves_out = |table: &str| {
+        files.tables_filter.as_ref().is_some_and(|filter| filter.leaves_out(start.kit_version.as_ref(), table))
+    };
+    Ok(uncompared::find(&made.lines, &there.lines, statements, &LeftOut { schema: &left_out, table: &leaves_out }))
+}
+
+/// Names what differs; nothing where nothing does.
+fn warning(found: &[Uncompared]) -> Option<String> {
+    let named: Vec<&str> = found.iter().take(MOST_NAMED).map(|it| it.object.as_str()).collect();
+    let more = match found.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        n_more => format!(" and {n_more} more"),
+    };
+    let counted = match found.len() {
+        0 => return None,
+        1 => "1 difference".to_owned(),
+        n => format!("{n} differences"),
+    };
+    Some(format!(
+        "drizzle-kit's push does not see {counted} between the schema files and the database: {}{more}; drizzle-pilot check \
+         --push shows the definitions",
+        named.join(", ")
+    ))
+}
