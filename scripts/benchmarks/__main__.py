@@ -5,13 +5,14 @@ import sys
 import time
 
 import checks
+import drift
 import gate
 import push
 import reset
 import starter
 from common import ROUNDS, table
 
-PARTS = {"push": push, "gate": gate, "reset": reset, "checks": checks, "starter": starter}
+PARTS = {"push": push, "gate": gate, "reset": reset, "checks": checks, "starter": starter, "compare": drift}
 
 
 def main():

@@ -93,8 +93,8 @@ pub fn find(made: &[String], there: &[String], statements: &[String], left_out: 
         }
         Difference::Changed { key, old, new } => {
             let line = Line::read(key);
-            let is_one = line.kind == "extension" || without_sequence(old) == without_sequence(new);
-            (!is_left_out(&line) && !is_one && !is_told(&line)).then(|| Uncompared {
+            let is_same = said(line.kind, old) == said(line.kind, new);
+            (!is_left_out(&line) && !is_same && !is_told(&line)).then(|| Uncompared {
                 object: object(&line),
                 made: old.clone(),
                 there: Some(new.clone()),
@@ -108,13 +108,16 @@ fn object(line: &Line) -> String {
     format!("{} {}", line.kind, ObjectName::new(line.parts.clone()))
 }
 
-/// Returns the facts of a column without the name of its sequence, which a renamed table keeps.
-fn without_sequence(facts: &str) -> String {
-    match facts.split_once("nextval('") {
-        Some((before, after)) => {
+/// Returns those of the facts that schema files say, without the name of a column's sequence, which a renamed table keeps.
+fn said(kind: &str, facts: &str) -> String {
+    match (kind, facts.split_once("nextval('")) {
+        ("extension", _) => String::new(),
+        // How a table is stored or divided is nothing that schema files speak of.
+        ("table", _) => facts.split(' ').find(|fact| fact.starts_with("rls=")).unwrap_or_default().to_owned(),
+        (_, Some((before, after))) => {
             format!("{before}nextval({}", after.split_once("'::regclass").map_or(after, |(_, after)| after))
         }
-        None => facts.to_owned(),
+        (_, None) => facts.to_owned(),
     }
 }
 
@@ -196,6 +199,10 @@ mod tests {
                 "constraint public.t.c: the schema files make it as CHECK ((a > 0)), the database has it as CHECK ((a > 1))",
             ],
         );
+        check(&[(7, "table|public.t|kind=p persist=p rls=t/f partkey=RANGE (a)")], &[], &[]);
+        let row_security = "table public.t: the schema files make it as kind=r persist=p rls=t/f, the database has it as kind=r \
+                            persist=p rls=f/f";
+        check(&[(7, "table|public.t|kind=r persist=p rls=f/f")], &[], &[row_security]);
         check(&[(8, "")], &[], &["view public.v: the schema files make it as SELECT 1 AS n;, the database lacks it"]);
     }
 

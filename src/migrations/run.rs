@@ -11,7 +11,7 @@ use crate::sql::ObjectName;
 use crate::sql::action::literal::{Literal, Of};
 use crate::sql::action::{Action, Step};
 use crate::sql::script::{Script, Stated};
-use crate::sql::transaction::{Boundary, alone, boundaries};
+use crate::sql::transaction::Boundary;
 use crate::sql::types::SqlType;
 
 /// The first version of PostgreSQL in which the values of an enum that the transaction made can be used, also those that it
@@ -84,10 +84,9 @@ impl Run {
         by: usize,
     ) -> Vec<Trouble> {
         let mut troubles = Vec::new();
-        let sql = &script.text[stated.place.clone()];
-        self.control(stated, sql, &mut troubles);
+        self.control(stated, &mut troubles);
         // A query of several statements is a transaction block as well.
-        if let Some(what) = alone(sql).filter(|_| !self.is_outside || n_beside > 0) {
+        if let Some(what) = stated.bounds.alone.filter(|_| !self.is_outside || n_beside > 0) {
             troubles.push(Trouble::Alone { what });
         }
         troubles.extend(self.new_value(schema, script, stated));
@@ -97,8 +96,8 @@ impl Run {
         troubles
     }
 
-    fn control(&mut self, stated: &Stated, sql: &str, troubles: &mut Vec<Trouble>) {
-        for (what, boundary) in boundaries(sql) {
+    fn control(&mut self, stated: &Stated, troubles: &mut Vec<Trouble>) {
+        for &(what, boundary) in &stated.bounds.boundaries {
             match boundary {
                 Boundary::Stays => continue,
                 Boundary::Begins => self.is_outside = false,

@@ -5,7 +5,7 @@ use crate::migrations::query::{Query, queries};
 use crate::migrations::run::{Run, Trouble};
 use crate::migrations::schema::Schema;
 use crate::migrations::state::{State, Status};
-use crate::sql::transaction::{Boundary, boundaries, undoes};
+use crate::sql::transaction::{Boundary, Bounds, undoes};
 use crate::sql::{Dialect, script};
 
 /// What no number of runs gets past.
@@ -125,7 +125,7 @@ fn walk<'a>(
 /// Returns what in a query ends the transaction around it.
 pub fn control(query: &Query) -> Option<&'static str> {
     let ends = |boundary: Boundary| matches!(boundary, Boundary::Ends | Boundary::Chains);
-    boundaries(query.text).into_iter().find(|(_, boundary)| ends(*boundary)).map(|(what, _)| what)
+    Bounds::of(query.text).boundaries.into_iter().find(|(_, boundary)| ends(*boundary)).map(|(what, _)| what)
 }
 
 #[cfg(test)]

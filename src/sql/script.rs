@@ -12,6 +12,7 @@ use crate::sql::action::literal::{Literal, literals};
 use crate::sql::action::{self, Step};
 use crate::sql::dialect::Dialect;
 use crate::sql::effect::Reading;
+use crate::sql::transaction::Bounds;
 use crate::sql::{lex, other, postgres, statement};
 
 /// A file of statements, as it was read.
@@ -36,6 +37,8 @@ pub struct Stated {
     pub steps: Vec<Step>,
     /// What in a block of code ends the transaction around it.
     pub ends_within: Option<&'static str>,
+    /// What it has to do with that transaction itself, for PostgreSQL.
+    pub bounds: Bounds,
     /// Where its tree is in that of the whole text, for PostgreSQL.
     node: Option<SyntaxNodePtr>,
 }
@@ -84,7 +87,7 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
                     let read = |place: Range<usize>| {
                         let reading = other::read(&text[place.clone()], dialect);
                         let steps = action::of_text(&text[place.clone()], &place, dialect);
-                        Stated { place, reading, steps, ends_within: None, node: None }
+                        Stated { place, reading, steps, ends_within: None, bounds: Bounds::default(), node: None }
                     };
                     script.statements = places.into_iter().map(read).collect();
                 }
@@ -130,7 +133,9 @@ impl Script<'_> {
                 false => (Reading::unknown("unknown"), Vec::new()),
             };
             let ends_within = action::ends_within(&node);
-            self.statements.push(Stated { place, reading, steps, ends_within, node: Some(SyntaxNodePtr::new(&node)) });
+            let bounds = Bounds::of(&self.text[place.clone()]);
+            let node = Some(SyntaxNodePtr::new(&node));
+            self.statements.push(Stated { place, reading, steps, ends_within, bounds, node });
         }
         self.tree = Some(parse);
     }

@@ -71,14 +71,29 @@ pub enum Boundary {
     Stays,
 }
 
-/// Returns what a text begins, ends or divides, statement by statement.
-pub fn boundaries(sql: &str) -> Vec<(&'static str, Boundary)> {
-    let pieces = pieces(sql).unwrap_or_default();
-    let controls = pieces.iter().filter_map(|piece| match piece.control()? {
-        Why::Control { what } => Some((what, piece.boundary(what))),
-        Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
-    });
-    controls.collect()
+/// What a text has to do with the transaction that it runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// What it begins, ends or divides, statement by statement.
+    pub boundaries: Vec<(&'static str, Boundary)>,
+    /// What in it PostgreSQL runs outside of transaction blocks only (SQLSTATE 25001).
+    pub alone: Option<&'static str>,
+}
+
+impl Bounds {
+    /// Reads a text.
+    pub fn of(sql: &str) -> Bounds {
+        let pieces = pieces(sql).unwrap_or_default();
+        let controls = pieces.iter().filter_map(|piece| match piece.control()? {
+            Why::Control { what } => Some((what, piece.boundary(what))),
+            Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+        });
+        let alone = pieces.iter().find_map(|piece| match piece.alone()? {
+            Why::Alone { what } => Some(what),
+            Why::Control { .. } | Why::NewValue { .. } | Why::Unreadable => None,
+        });
+        Bounds { boundaries: controls.collect(), alone }
+    }
 }
 
 /// Returns what in a text undoes what ran before it, or leaves that to a later COMMIT PREPARED.
@@ -89,14 +104,6 @@ pub fn undoes(sql: &str) -> Option<&'static str> {
         }
         Why::Control { what: what @ ("ROLLBACK" | "ABORT" | "PREPARE TRANSACTION") } => Some(what),
         Why::Control { .. } | Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
-    })
-}
-
-/// Returns what in a text PostgreSQL runs outside of transaction blocks only (SQLSTATE 25001).
-pub fn alone(sql: &str) -> Option<&'static str> {
-    pieces(sql)?.iter().find_map(|piece| match piece.alone()? {
-        Why::Alone { what } => Some(what),
-        Why::Control { .. } | Why::NewValue { .. } | Why::Unreadable => None,
     })
 }
 
@@ -550,7 +557,8 @@ mod tests {
 
     #[test]
     fn what_ends_a_transaction_is_told_from_what_divides_it() {
-        let check = |sql: &str, expected: &[(&str, Boundary)]| assert_eq!(boundaries(sql), expected, "{sql}");
+        let check =
+            |sql: &str, expected: &[(&str, Boundary)]| assert_eq!(Bounds::of(sql).boundaries, expected, "{sql}");
         check("COMMIT;", &[("COMMIT", Boundary::Ends)]);
         check("commit and chain", &[("COMMIT", Boundary::Chains)]);
         check("ROLLBACK AND NO CHAIN;", &[("ROLLBACK", Boundary::Ends)]);
