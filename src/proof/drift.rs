@@ -7,11 +7,11 @@
 use std::path::PathBuf;
 
 use crate::clock::Clock;
+use crate::compare::renamed::{self, Renamed};
 use crate::db::change::scratch::{self, Blueprint, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::lines;
 use crate::db::inspect::migrations_table::{MigrationsTable, Records};
-use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
 use crate::outcome::{Error, Exit, Verdict};
