@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use crate::command_name::CommandName;
+use crate::compare::difference::Differences;
 use crate::kit::config::FailedStatement;
 use crate::outcome::Verdict;
 use crate::output::report::answer::Answer;
+use crate::output::report::comparison::Comparison;
 use crate::output::report::{self, Report};
 
 /// How the end of a command is shown in text.
@@ -41,6 +43,8 @@ pub struct Record {
     pub counted: Option<report::Counted>,
     pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
+    /// How the database differs from what it was compared with.
+    pub comparisons: Vec<Differences>,
     pub answer: Answer,
     pub timings: report::Timings,
     /// Whether notices are left out: a second look at the same run makes none.
@@ -77,6 +81,7 @@ impl Record {
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),
+            comparisons: self.comparisons.iter().map(Comparison::of).collect(),
             error: verdict.error.as_deref().cloned(),
             counted: self.counted.clone(),
             steps: self.steps.clone(),
