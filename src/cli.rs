@@ -391,11 +391,17 @@ pub struct StatusArgs {
 /// scratch database, compares its schema with that of the database, and adds the missing rows to the migrations table
 /// only if the two are equal (else it ends with 3 and shows the differences). Writes all rows in one transaction and
 /// reads them back. Needs the right to create a database.
+///
+/// After a rename, constraints, indexes and sequences may differ only by name. --rename gives them the names in the
+/// migrations, --write-renames FILE writes these statements to a file, and [sync] names = "warn" in the policy keeps
+/// the names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot sync --dry-run
   drizzle-pilot sync
   drizzle-pilot sync --to 0019_orders              leave later migrations pending
+  drizzle-pilot sync --rename                      give objects the names in the migrations, if only names differ
+  drizzle-pilot sync --write-renames names.sql     write these statements, to run them by hand
   drizzle-pilot sync --repair-order                let `migrate` run skipped ones; changes only the journal")]
 pub struct SyncArgs {
     #[command(flatten)]
@@ -409,6 +415,12 @@ pub struct SyncArgs {
     /// Make skipped migrations the newest in the journal
     #[arg(long)]
     pub repair_order: bool,
+    /// If only names differ, first give the objects the names in the migrations, in the same transaction
+    #[arg(long, conflicts_with = "repair_order")]
+    pub rename: bool,
+    /// Write the statements that --rename would execute to this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rename", "repair_order", "dry_run"])]
+    pub write_renames: Option<PathBuf>,
     /// Wait this long for another run that changes the same database
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = span)]
     pub lock_timeout: Duration,

@@ -17,7 +17,7 @@ use crate::output::delivery;
 use crate::output::findings::{self, Told};
 use crate::output::record::Record;
 use crate::output::record::View;
-use crate::policy::model::{FILE_NAME, Source};
+use crate::policy::model::{FILE_NAME, Source, SyncNames};
 use crate::policy::{Check, Policies, Policy, accept};
 use crate::project::config::{self, Drizzle};
 use crate::project::guard::{self, Changes};
@@ -68,10 +68,10 @@ fn attempt(
         }
     }
     if let (true, Some(drizzle)) = (args.push, &drizzle) {
-        log.warnings.extend(push(shared, drizzle, args, &policy, clock, console, &mut told)?);
+        push(shared, drizzle, args, &policy, clock, console, log, &mut told)?;
     }
     log.findings = told.reported();
-    findings::write(&told, args, console)?;
+    findings::write(&told, &log.comparisons, args, console)?;
     Ok(verdict(&told, policy.check().fail_on(), format!("nothing found{}", within(&told))))
 }
 
@@ -219,7 +219,7 @@ fn accept_old(
     for line in &lines {
         console.say(&format!("accepted: {line}"));
     }
-    findings::write(&told, args, console)?;
+    findings::write(&told, &[], args, console)?;
     let accepted =
         format!("{} old {} accepted in {shown}", lines.len(), if lines.len() == 1 { "fault is" } else { "faults are" });
     Ok(verdict(&told, policy.check().fail_on(), accepted))
@@ -245,7 +245,8 @@ fn schema(
     Ok(())
 }
 
-/// Finds how the database differs from the schema files, and returns what was warned of.
+/// Finds how the database differs from the schema files.
+#[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
 fn push(
     shared: &Shared,
     drizzle: &Drizzle,
@@ -253,16 +254,23 @@ fn push(
     policy: &Policy,
     clock: &Clock,
     console: &mut Console,
+    log: &mut Record,
     told: &mut Told,
-) -> Result<Vec<String>, Verdict> {
+) -> Result<(), Verdict> {
     let Some(level) = policy.check().wishing(|wishes| (wishes.level)(Named::Ours(&SCHEMA_DRIFT))) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let at = || Place { file: drizzle.file.path.clone(), at: Position::START };
-    let Unpushed { sentences, warnings } = unpushed::look(shared, args.url.as_deref(), clock, console)?;
+    let Unpushed { sentences, warnings, comparisons } = unpushed::look(shared, args.url.as_deref(), clock, console)?;
     told.findings.extend(sentences.into_iter().map(|sentence| SCHEMA_DRIFT.finding(level, at(), sentence)));
-    Ok(warnings)
+    log.warnings.extend(warnings);
+    log.comparisons.extend(comparisons);
+    Ok(())
 }
+
+/// What is said of an object of which only the name differs.
+const OTHER_NAME: &str = "a migration that changes or drops it by its name fails in this database";
+const MEND_NAMES: &str = "`drizzle-pilot sync --rename` gives it the name in the migrations; [sync] names = \"warn\" in the policy keeps the name";
 
 /// Finds how the database differs from what its migrations create: those in its migrations table, or all where that has none.
 #[expect(clippy::too_many_arguments, reason = "it is one step of the story above, with all that is known there")]
@@ -293,12 +301,26 @@ fn database(
         console.warn(&said);
         log.warnings.push(console.clean(&said));
     }
-    if let Some((why, statements)) = compared.by_name() {
-        console.say(&format!("{why}\n{statements}"));
+    let differences = compared.differences;
+    if let Some(text) = differences.by_name_text("--format json and --report FILE have all") {
+        console.say(&text);
     }
-    let at = || Place { file: folder.journal_path(), at: Position::START };
-    let findings = compared.differences.into_iter().map(|difference| DATABASE_DRIFT.finding(level, at(), difference));
-    told.add(folder, findings.collect());
+    let of_names = match policy.sync_names() {
+        (SyncNames::Warn, _) => level.min(Level::Warning),
+        (SyncNames::Refuse, _) => level,
+    };
+    let finding = |level: Level, sentence: String| {
+        let place = Place { file: folder.journal_path(), at: Position::START };
+        DATABASE_DRIFT.finding(level, place, sentence)
+    };
+    let substance = differences.substance().into_iter().map(|sentence| finding(level, sentence));
+    let names = differences.names().into_iter().map(|sentence| Finding {
+        why: OTHER_NAME.to_owned(),
+        what_to_do: MEND_NAMES.to_owned(),
+        ..finding(of_names, sentence)
+    });
+    told.add(folder, substance.chain(names).collect());
+    log.comparisons.push(differences);
     Ok(())
 }
 

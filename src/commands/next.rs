@@ -2,19 +2,24 @@
 //!
 //! It looks with the code of `status`, `check` and `plan`, and decides nothing that they do not say.
 
+mod drift;
 mod faults;
 pub mod patterns;
+mod steps;
 
 use std::fmt::Write;
 use std::path::Path;
 
 use clap::Parser;
 
+use self::drift::{drifted, of_drift};
 use self::faults::{Faults, Fork};
+use self::steps::Lines;
 use crate::cli::{Cli, Command, MigrateArgs, PlaceArgs, PlanArgs, PushArgs, Shared, SyncArgs};
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::commands::{generate, migrate, plan, push, status, sync};
+use crate::compare::difference::Differences;
 use crate::db::inspect::migrations_table::{self, MigrationsTable};
 use crate::db::inspect::reach::Relation;
 use crate::migrations::git::Git;
@@ -27,12 +32,11 @@ use crate::output::record::{Record, View};
 use crate::output::report::answer::{Advice, NextStep, Offer, Pattern, Stand};
 use crate::output::{delivery, question, report};
 use crate::policy::Policy;
-use crate::policy::model::MigrateGate;
+use crate::policy::model::{MigrateGate, SyncNames};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::target::{self, Place};
-use crate::project::{filters, folder, root};
-use crate::proof::drift::{self, Compared};
+use crate::project::{folder, root};
 use crate::proof::forgotten::{self, Forgotten};
 use crate::run::gate::pending;
 use crate::run::type_change;
@@ -60,10 +64,10 @@ pub fn run(shared: &Shared, args: &PlaceArgs, console: &mut Console) -> Exit {
     let mut taken_up = None;
     let exit = delivery::run(shared, CommandName::Next, View::Answered, console, |clock, console, record| {
         let advice = look(shared, args, clock, console, record)?;
-        let advice = &*record.answer.next.insert(advice);
         if shared.shows_text() {
-            console.result(&text(advice));
+            console.result(&text(&advice, &record.comparisons));
         }
+        let advice = &*record.answer.next.insert(advice);
         if let Some(NextStep { command: Some(command), offer: Some(offer), .. }) = advice.steps.first()
             && question::can_ask(shared)
             && question::ask(&format!("Run {command} now?"), clock, console)?
@@ -94,15 +98,20 @@ fn take_up(offer: Offer, shared: &Shared, place: &PlaceArgs, console: &mut Conso
     }
 }
 
-fn text(advice: &Advice) -> String {
+fn text(advice: &Advice, comparisons: &[Differences]) -> String {
     let Advice { state, summary, evidence, steps, patterns, notes } = advice;
     let word = serde_json::to_value(state).expect("a state is a word");
     let mut text = format!("state  {}: {summary}\n", word.as_str().unwrap_or_default());
-    for line in evidence.iter().take(MOST_LINES) {
-        let _ = writeln!(text, "       {}", sql::excerpt(line));
-    }
-    if evidence.len() > MOST_LINES {
-        let _ = writeln!(text, "       and {} more", evidence.len() - MOST_LINES);
+    match comparisons {
+        [differences] if *state == Stand::Drifted => text += &drift::text(differences),
+        _ => {
+            for line in evidence.iter().take(MOST_LINES) {
+                let _ = writeln!(text, "       {}", sql::excerpt(line));
+            }
+            if evidence.len() > MOST_LINES {
+                let _ = writeln!(text, "       and {} more", evidence.len() - MOST_LINES);
+            }
+        }
     }
     for (idx, NextStep { command, why, .. }) in steps.iter().enumerate() {
         let when = if idx == 0 { "next" } else { "then" };
@@ -125,37 +134,6 @@ fn text(advice: &Advice) -> String {
         let _ = writeln!(text, "note: {note}");
     }
     text
-}
-
-/// Writes command lines that mean the same project, database and policy as this one.
-struct Lines<'a> {
-    shared: &'a Shared,
-    place: &'a PlaceArgs,
-}
-
-impl Lines<'_> {
-    fn step(&self, words: &str, why: impl Into<String>, offer: Option<Offer>) -> NextStep {
-        let mut line = format!("drizzle-pilot {words}");
-        let mut flag = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                let _ = write!(line, " {name} {}", shell_words::quote(&value));
-            }
-        };
-        let shown = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        flag("--cwd", shown(&self.shared.cwd));
-        flag("--config", shown(&self.shared.config));
-        flag("--profile", self.shared.profile.clone());
-        if !matches!(offer, Some(Offer::Generate | Offer::Push | Offer::Plan)) {
-            flag("--migrations", shown(&self.place.migrations));
-            // The URL may hold a password, which is no longer a partition of a line to copy.
-            flag("--url", self.place.url.as_ref().map(|_| "URL".to_owned()));
-        }
-        NextStep { command: Some(line), why: why.into(), offer }
-    }
-
-    fn by_hand(&self, why: impl Into<String>) -> NextStep {
-        NextStep { command: None, why: why.into(), offer: None }
-    }
 }
 
 /// Looks at one thing after the other. What has to be mended first is said first, and what rests on it is not looked at.
@@ -221,14 +199,14 @@ fn look(
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let compared = drifted(&context, &migrations_table, &status, clock, console, &mut notes)?;
-    let by_name = compared.as_ref().and_then(Compared::by_name);
-    let differences = compared.map(|compared| compared.differences).unwrap_or_default();
+    let differences = drifted(&context, &migrations_table, &status, clock, console, &mut notes)?;
+    record.comparisons.extend(differences.clone());
     let edited = schema(shared, &context, &cwd, console, &mut notes)?;
-    if !differences.is_empty() {
-        let mut advice = of_drift(differences, edited.is_some(), &status, notes, &lines);
-        advice.patterns.extend(by_name.map(|(why, sql)| Pattern { kind: "names", why: why.to_owned(), sql }));
-        return Ok(advice);
+    if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {
+        if differences.has_substance() || policy.sync_names().0 == SyncNames::Refuse {
+            return Ok(of_drift(&differences, edited.is_some(), &status, notes, &lines));
+        }
+        notes.push(drift::kept(&differences));
     }
     if status.in_state(State::Pending).next().is_some() {
         let weighed = of_hazards(&context, &status, &migrations_table, &policy, clock, &mut notes);
@@ -267,10 +245,10 @@ fn without_migrations(
         notes: vec![generate.to_owned()],
     };
     match verdict.exit {
-        Exit::Ok if !log.uncompared.is_empty() => Ok(of(
+        Exit::Ok if !log.comparisons.is_empty() => Ok(of(
             Stand::Unpushed,
             format!("there are no migrations, and {} differs from the schema files where no push changes it", place.dsn),
-            log.uncompared.iter().map(ToString::to_string).collect(),
+            log.comparisons.iter().flat_map(Differences::substance).collect(),
             vec![lines.by_hand(
                 "drizzle-kit's push does not see these differences: make the database as the schema files say by hand, or \
                  the schema files as the database is",
@@ -510,33 +488,6 @@ fn astray(
     None
 }
 
-/// Says how the database differs from what its migrations create. Where that cannot be found out, it is a note.
-fn drifted(
-    context: &MigrationsContext,
-    migrations_table: &MigrationsTable,
-    status: &Status,
-    clock: &Clock,
-    console: &mut Console,
-    notes: &mut Vec<String>,
-) -> Result<Option<Compared>, Verdict> {
-    if migrations_table.records().is_empty() {
-        return Ok(None);
-    }
-    console.progress("running the applied migrations in a scratch database, to compare");
-    let made_of = drift::made_of(status, migrations_table);
-    match drift::of_database(context, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
-        Ok(compared) => {
-            notes.extend(filters::said(&compared.left_out));
-            Ok(Some(compared))
-        }
-        Err(verdict) if matches!(verdict.exit, Exit::Failed | Exit::Refused) => {
-            notes.push(format!("the database was not compared with its migrations: {}", verdict.summary));
-            Ok(None)
-        }
-        Err(verdict) => Err(verdict),
-    }
-}
-
 /// Says how the schema files differ from the last snapshot. Where that cannot be found out, it is a note.
 fn schema(
     shared: &Shared,
@@ -555,44 +506,6 @@ fn schema(
     }
     console.progress("asking drizzle-kit to compare the schema files with the last snapshot");
     forgotten::look(shared, &context.folder, cwd, console)
-}
-
-fn of_drift(
-    differences: Vec<String>,
-    is_edited: bool,
-    status: &Status,
-    mut notes: Vec<String>,
-    lines: &Lines<'_>,
-) -> Advice {
-    let n = differences.len();
-    let counted = if n == 1 { "1 difference".to_owned() } else { format!("{n} differences") };
-    if status.in_state(State::Pending).next().is_some() {
-        notes.push(format!("in the database: {}", status.text()));
-    }
-    let steps = if is_edited {
-        notes.push("the schema files differ from the last migration as well: perhaps a push brought the change into the database".to_owned());
-        vec![
-            lines.step("generate", "writes the difference as a migration", Some(Offer::Generate)),
-            lines.step("sync", "marks it as applied without running it, if the database matches", None),
-        ]
-    } else {
-        vec![
-            lines.by_hand("decide for each line whether it is intended"),
-            lines.by_hand("if so, put it into the schema files; then drizzle-pilot generate, and drizzle-pilot sync, which marks it as applied"),
-            lines.by_hand("if not, revert it by hand; if the database may be emptied: drizzle-pilot reset --then migrate"),
-            lines.step("check --database", "finds nothing once both are equal", None),
-        ]
-    };
-    Advice {
-        state: Stand::Drifted,
-        summary: format!(
-            "the database differs from its migrations ({counted}; \"appeared\" means only in the database)"
-        ),
-        evidence: differences,
-        steps,
-        patterns: Vec::new(),
-        notes,
-    }
 }
 
 /// Says what the migrations that wait would destroy, and what `migrate` does about it.

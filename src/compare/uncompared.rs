@@ -3,10 +3,8 @@
 //! predicates of indexes, and all that drizzle's config leaves out (drizzle-kit 0.21 to 0.31, `pgPushIntrospect` and
 //! `squashPgScheme` with `squashMode` `push`).
 
-use std::fmt;
-
+use crate::compare::renamed::{self, Division};
 use crate::db::inspect::lines::{self, Difference, Line};
-use crate::db::inspect::renamed;
 use crate::sql::effect::{Effect, Kind};
 use crate::sql::{self, Dialect, ObjectName};
 
@@ -14,32 +12,6 @@ use crate::sql::{self, Dialect, ObjectName};
 pub struct LeftOut<'a> {
     pub schema: &'a dyn Fn(&str) -> bool,
     pub table: &'a dyn Fn(&str) -> bool,
-}
-
-/// An object that the database has otherwise than the schema files make it, or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Uncompared {
-    /// The kind and the name.
-    pub object: String,
-    /// As the schema files make it.
-    pub made: String,
-    /// As the database has it; none where it lacks it.
-    pub there: Option<String>,
-}
-
-impl fmt::Display for Uncompared {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Uncompared { object, made, there } = self;
-        let quoted = |facts: &str| match sql::one_line(facts) {
-            facts if facts.is_empty() => String::new(),
-            facts => format!(" as {facts}"),
-        };
-        write!(f, "{object}: the schema files make it{}, ", quoted(made))?;
-        match there {
-            Some(there) => write!(f, "the database has it{}", quoted(there)),
-            None => write!(f, "the database lacks it"),
-        }
-    }
 }
 
 /// Tells whether a schema has something of which drizzle-kit's push compares no more than the name.
@@ -63,61 +35,36 @@ pub fn may_hide(there: &[String]) -> bool {
 /// `made` is the schema that the schema files make, and `there` that of the database, both as lines of a fingerprint. What
 /// the config leaves out belongs to somebody else, and the schema files may describe only a part of it: of that, only what
 /// is missing is returned.
-pub fn find(made: &[String], there: &[String], statements: &[String], left_out: &LeftOut) -> Vec<Uncompared> {
-    let differences = lines::difference(made, there);
-    let come: Vec<Line> = differences
-        .iter()
-        .filter_map(|difference| match difference {
-            Difference::Appeared { line } => Some(Line::read(line)),
-            Difference::Disappeared { .. } | Difference::Changed { .. } => None,
-        })
-        .collect();
+pub fn find(made: &[String], there: &[String], statements: &[String], left_out: &LeftOut) -> Vec<Difference> {
+    let Division { substance, .. } = renamed::divide(&lines::difference(made, there), made, there);
     let created: Vec<ObjectName> = statements.iter().flat_map(|sql| tables_of(sql)).collect();
     let is_told =
         |line: &Line| statements.iter().any(|sql| names(sql, line)) || created.iter().any(|table| is_part(line, table));
     let is_left_out = |line: &Line| {
         line.schema().is_some_and(left_out.schema) || line.of_table().is_some_and(|[_, table]| (left_out.table)(table))
     };
-    let uncompared = differences.iter().filter_map(|difference| match difference {
-        Difference::Appeared { .. } => None,
+    let is_uncompared = |difference: &Difference| match difference {
+        Difference::Appeared { .. } => false,
         Difference::Disappeared { line } => {
             let line = Line::read(line);
             let is_wanted = !is_left_out(&line) || matches!(line.kind, "table" | "column" | "view" | "enum");
-            let is_renamed = come.iter().any(|other| renamed::is_same(&line, other));
-            let is_there = line.kind == "extension" || is_renamed;
-            (is_wanted && !is_there && !is_told(&line)).then(|| Uncompared {
-                object: object(&line),
-                made: line.facts.to_owned(),
-                there: None,
-            })
+            is_wanted && line.kind != "extension" && !is_told(&line)
         }
         Difference::Changed { key, old, new } => {
             let line = Line::read(key);
-            let is_same = said(line.kind, old) == said(line.kind, new);
-            (!is_left_out(&line) && !is_same && !is_told(&line)).then(|| Uncompared {
-                object: object(&line),
-                made: old.clone(),
-                there: Some(new.clone()),
-            })
+            !is_left_out(&line) && said(line.kind, old) != said(line.kind, new) && !is_told(&line)
         }
-    });
-    uncompared.collect()
+    };
+    substance.into_iter().filter(is_uncompared).collect()
 }
 
-fn object(line: &Line) -> String {
-    format!("{} {}", line.kind, ObjectName::new(line.parts.clone()))
-}
-
-/// Returns those of the facts that schema files say, without the name of a column's sequence, which a renamed table keeps.
-fn said(kind: &str, facts: &str) -> String {
-    match (kind, facts.split_once("nextval('")) {
-        ("extension", _) => String::new(),
+/// Returns those of the facts that schema files say.
+fn said<'a>(kind: &str, facts: &'a str) -> &'a str {
+    match kind {
+        "extension" => "",
         // How a table is stored or divided is nothing that schema files speak of.
-        ("table", _) => facts.split(' ').find(|fact| fact.starts_with("rls=")).unwrap_or_default().to_owned(),
-        (_, Some((before, after))) => {
-            format!("{before}nextval({}", after.split_once("'::regclass").map_or(after, |(_, after)| after))
-        }
-        (_, None) => facts.to_owned(),
+        "table" => facts.split(' ').find(|fact| fact.starts_with("rls=")).unwrap_or_default(),
+        _ => facts,
     }
 }
 
@@ -153,6 +100,7 @@ fn is_part(line: &Line, table: &ObjectName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::difference::{Differences, MadeBy};
 
     const MADE: [&str; 9] = [
         "column|public.t.a|integer notnull",
@@ -180,30 +128,27 @@ mod tests {
         there.retain(|line| !line.is_empty());
         let left_out = LeftOut { schema: &|schema| schema == "auth", table: &|table| table == "hidden" };
         let found = find(&owned(&MADE), &there, &owned(statements), &left_out);
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert_eq!(Differences::of(MadeBy::SchemaFiles, &found).substance(), expected);
     }
 
     #[test]
     fn what_differs_and_no_statement_names_is_found_with_both_definitions() {
         check(&[], &[], &[]);
         let policy = (6, "policy|public.t.p|cmd=r permissive=t");
-        let told = "policy public.t.p: the schema files make it as cmd=r permissive=t using=(a = 1), the database has it as cmd=r \
-                    permissive=t";
+        let told = "policy public.t.p: the database has cmd=r permissive=t, the schema files make cmd=r permissive=t using=(a = 1)";
         check(&[policy], &[], &[told]);
         check(&[policy], &["ALTER TABLE \"t\" ADD COLUMN \"b\" text;"], &[told]);
         check(&[policy], &["ALTER POLICY \"p\" ON \"t\" TO public USING (a = 1);"], &[]);
         check(
             &[(2, "constraint|public.t.c|CHECK ((a > 1))")],
             &[],
-            &[
-                "constraint public.t.c: the schema files make it as CHECK ((a > 0)), the database has it as CHECK ((a > 1))",
-            ],
+            &["constraint public.t.c: the database has CHECK ((a > 1)), the schema files make CHECK ((a > 0))"],
         );
         check(&[(7, "table|public.t|kind=p persist=p rls=t/f partkey=RANGE (a)")], &[], &[]);
-        let row_security = "table public.t: the schema files make it as kind=r persist=p rls=t/f, the database has it as kind=r \
-                            persist=p rls=f/f";
+        let row_security =
+            "table public.t: the database has kind=r persist=p rls=f/f, the schema files make kind=r persist=p rls=t/f";
         check(&[(7, "table|public.t|kind=r persist=p rls=f/f")], &[], &[row_security]);
-        check(&[(8, "")], &[], &["view public.v: the schema files make it as SELECT 1 AS n;, the database lacks it"]);
+        check(&[(8, "")], &[], &["view public.v: missing; the schema files make SELECT 1 AS n;"]);
     }
 
     #[test]
@@ -219,8 +164,14 @@ mod tests {
             (5, "index|public.old_pkey|CREATE UNIQUE INDEX old_pkey ON public.t USING btree (a)"),
         ];
         check(&renamed, &[], &[]);
-        let made = owned(&["column|public.t.id|integer notnull default=nextval('t_id_seq'::regclass)"]);
-        let there = owned(&["column|public.t.id|integer notnull default=nextval('old_id_seq'::regclass)"]);
+        let made = owned(&[
+            "column|public.t.id|integer notnull default=nextval('public.t_id_seq'::regclass)",
+            "sequence|public.t_id_seq|integer 1 1",
+        ]);
+        let there = owned(&[
+            "column|public.t.id|integer notnull default=nextval('public.old_id_seq'::regclass)",
+            "sequence|public.old_id_seq|integer 1 1",
+        ]);
         let left_out = LeftOut { schema: &|_| false, table: &|_| false };
         assert_eq!(find(&made, &there, &[], &left_out), []);
     }
@@ -236,8 +187,8 @@ mod tests {
         let left_out = LeftOut { schema: &|schema| schema == "auth", table: &|table| table == "hidden" };
         let there = owned(&["column|auth.users.id|uuid notnull", "table|auth.users|kind=r persist=p rls=t/f"]);
         let found = find(&made, &there, &[], &left_out);
-        let found: Vec<&str> = found.iter().map(|found| found.object.as_str()).collect();
-        assert_eq!(found, ["table public.hidden"]);
+        let missing = Difference::Disappeared { line: made[3].clone() };
+        assert_eq!(found, [missing]);
     }
 
     #[test]

@@ -9,10 +9,12 @@ use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, Tes
 use serde_json::{Value, json};
 
 use crate::cli::CheckArgs;
-use crate::migrations::rule::{RULES, SQUAWKS};
+use crate::compare::difference::Differences;
+use crate::migrations::rule::{DATABASE_DRIFT, RULES, SQUAWKS};
 use crate::migrations::{Finding, Folder, Level};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
+use crate::output::report::comparison;
 use crate::output::{github, report};
 use crate::percent::PATH;
 
@@ -72,7 +74,7 @@ fn seen(from: &Path, path: &Path) -> String {
 ///
 /// # Errors
 /// With the verdict, where a file cannot be written.
-pub fn write(told: &Told, args: &CheckArgs, console: &mut Console) -> Result<(), Verdict> {
+pub fn write(told: &Told, comparisons: &[Differences], args: &CheckArgs, console: &mut Console) -> Result<(), Verdict> {
     if let Some(path) = &args.sarif {
         save(path, &format!("{:#}\n", console.secrets().redact_json(sarif(told))))?;
     }
@@ -81,7 +83,8 @@ pub fn write(told: &Told, args: &CheckArgs, console: &mut Console) -> Result<(),
     }
     if github::listens() {
         mark(told, console);
-        github::summarize(&console.clean(&summary(told))).map_err(|(path, error)| unwritten(&path, &error))?;
+        github::summarize(&console.clean(&summary(told, comparisons)))
+            .map_err(|(path, error)| unwritten(&path, &error))?;
     }
     Ok(())
 }
@@ -195,22 +198,28 @@ fn mark(told: &Told, console: &mut Console) {
 const MOST: usize = 200;
 
 /// Returns the findings as a table for GitHub's step summary.
-fn summary(told: &Told) -> String {
+fn summary(told: &Told, comparisons: &[Differences]) -> String {
     let n = told.findings.len();
     if n == 0 {
         return format!("### drizzle-pilot check\n\nNothing found in {} migrations.\n", told.n_migrations);
     }
     let cell = |text: &str| text.replace('|', "\\|").replace(['\r', '\n'], " ");
     let mut text = format!("### drizzle-pilot check: {n} found\n\n| | place | what | do |\n|---|---|---|---|\n");
-    for finding in told.findings.iter().take(MOST) {
+    // How a database differs is a table of its own below.
+    let is_shown_below = |finding: &&Finding| finding.id == DATABASE_DRIFT.id && !comparisons.is_empty();
+    let in_table: Vec<&Finding> = told.findings.iter().filter(|finding| !is_shown_below(finding)).collect();
+    for finding in in_table.iter().take(MOST) {
         let at = finding.place.at;
         let file = cell(&seen(&told.root, &finding.place.file));
         let (level, id) = (finding.level.name(), finding.id);
         let (what, to_do) = (cell(&finding.sentence), cell(&finding.what_to_do));
         let _ = writeln!(text, "| {level} | `{file}:{}:{}` | {what} (`{id}`) | {to_do} |", at.line, at.column);
     }
-    if n > MOST {
-        let _ = writeln!(text, "\nand {} more", n - MOST);
+    if in_table.len() > MOST {
+        let _ = writeln!(text, "\nand {} more", in_table.len() - MOST);
+    }
+    for differences in comparisons.iter().filter(|differences| !differences.is_empty()) {
+        text += &format!("\n{}", comparison::markdown(differences));
     }
     text
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::command_name::CommandName;
-use crate::compare::uncompared::Uncompared;
+use crate::compare::difference::Differences;
 use crate::kit::config::FailedStatement;
 use crate::outcome::Verdict;
 use crate::output::report::answer::Answer;
+use crate::output::report::comparison::Comparison;
 use crate::output::report::{self, Report};
 
 /// How the end of a command is shown in text.
@@ -30,8 +31,6 @@ pub struct Record {
     pub statements: Vec<report::Statement>,
     /// Statements of the plan that change nothing, and that nobody executes.
     pub phantoms: Vec<report::Statement>,
-    /// What the database has otherwise than the schema files make it, although drizzle-kit's push finds nothing to change there.
-    pub uncompared: Vec<Uncompared>,
     pub migrations: Option<report::Migrations>,
     /// The migrations folder that drizzle's config names, once it was loaded.
     pub out: Option<PathBuf>,
@@ -44,6 +43,8 @@ pub struct Record {
     pub counted: Option<report::Counted>,
     pub steps: Vec<report::Step>,
     pub findings: Vec<report::Finding>,
+    /// How the database differs from what it was compared with.
+    pub comparisons: Vec<Differences>,
     pub answer: Answer,
     pub timings: report::Timings,
     /// Whether notices are left out: a second look at the same run makes none.
@@ -80,6 +81,7 @@ impl Record {
             warnings: self.warnings.clone(),
             refusals: self.refusals.clone(),
             findings: self.findings.clone(),
+            comparisons: self.comparisons.iter().map(Comparison::of).collect(),
             error: verdict.error.as_deref().cloned(),
             counted: self.counted.clone(),
             steps: self.steps.clone(),

@@ -1,6 +1,8 @@
 //! What a command reports, for machines and for people. Nothing is decided here: a report shows what was.
 
 pub mod answer;
+pub mod comparison;
+mod markup;
 mod page;
 mod plan;
 
@@ -15,6 +17,7 @@ use crate::db::Dsn;
 use crate::migrations::Level;
 use crate::outcome::{Database, Error};
 use crate::output::report::answer::Answer;
+use crate::output::report::comparison::Comparison;
 use crate::policy::model::Source;
 use crate::policy::{self, Policies};
 use crate::term::paint::{Paint, Painted};
@@ -46,6 +49,9 @@ pub struct Report {
     pub refusals: Vec<Refusal>,
     /// What `check` found in the migrations.
     pub findings: Vec<Finding>,
+    /// How the database differs from what `sync`, `check` and `next` compared it with. Absent if nothing was compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
     pub error: Option<Error>,
     /// When the rows at stake were last counted. Absent if nothing was executed, or no rows were at stake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -425,9 +431,7 @@ impl Report {
                 let _ = writeln!(text, "  {label:<8} {value}");
             });
         }
-        for finding in &self.findings {
-            text.plain(&finding.text());
-        }
+        text.plain(&Finding::texts(&self.findings));
         text
     }
 
@@ -498,9 +502,6 @@ impl Migrations {
                 &format!("{created_at}  row {id} of the table{name}   (no migration here has its hash {hash}…)"),
             );
         }
-        for difference in self.differences.iter().flatten() {
-            line("differs", difference);
-        }
         for write in &self.writes {
             line("write", write);
         }
@@ -520,11 +521,26 @@ fn moment(when: i64) -> String {
 }
 
 impl Finding {
-    /// Returns the finding as compilers show theirs, with the reason and what to do.
-    fn text(&self) -> String {
-        let Finding { id, level, file, line, column, sentence, why, what_to_do } = self;
-        let level = level.name();
-        format!("{file}:{line}:{column}: {level}: {sentence} [{id}]\n    why: {why}\n    do:  {what_to_do}\n")
+    /// Returns findings as compilers show theirs, with the reason and what to do. Of those that stand in one place for one
+    /// reason, that is said once, and not all of them are shown.
+    fn texts(findings: &[Finding]) -> String {
+        const MOST: usize = 20;
+        let belongs = |one: &Finding, other: &Finding| {
+            (&one.id, &one.file, one.line, one.column) == (&other.id, &other.file, other.line, other.column)
+                && (&one.why, &one.what_to_do) == (&other.why, &other.what_to_do)
+        };
+        let mut text = String::new();
+        for together in findings.chunk_by(belongs) {
+            for Finding { id, level, file, line, column, sentence, .. } in together.iter().take(MOST) {
+                let _ = writeln!(text, "{file}:{line}:{column}: {}: {sentence} [{id}]", level.name());
+            }
+            let (n, Finding { id, why, what_to_do, .. }) = (together.len(), &together[0]);
+            if n > MOST {
+                let _ = writeln!(text, "and {} more of {n} [{id}]: --format json and --report FILE have all", n - MOST);
+            }
+            let _ = writeln!(text, "    why: {why}\n    do:  {what_to_do}");
+        }
+        text
     }
 }
 

@@ -15,6 +15,7 @@ pub mod file;
 pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod name;
+pub(crate) mod sync;
 mod toml_text;
 mod wording;
 

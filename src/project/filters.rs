@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
+use crate::compare::renamed::indexed;
 use crate::db::inspect::lines::{Difference, Line};
 use crate::kit::config::Config;
 use crate::project::config::Drizzle;
-use crate::sql::effect::Effect;
-use crate::sql::{self, Dialect};
 
 /// The filters of a config. Where it has none, nothing is left out.
 pub struct Filters<'a>(Option<(&'a Config, Option<&'a Version>)>);
@@ -128,18 +127,6 @@ pub fn said(left_out: &[String]) -> Option<String> {
             first.join(", ")
         )
     })
-}
-
-/// Returns the table of an index.
-fn indexed(line: &Line) -> Option<[String; 2]> {
-    let statement = line.facts.trim_end_matches(" INVALID");
-    let effects = sql::read(statement, Dialect::Postgres).effects;
-    let table = effects.into_iter().find_map(|effect| match effect {
-        Effect::BuildIndex { table } | Effect::AddUnique { table } => Some(table),
-        _ => None,
-    })?;
-    let [schema, table] = table.parts() else { return None };
-    Some([schema.clone(), table.clone()])
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@
 use std::path::PathBuf;
 
 use crate::clock::Clock;
+use crate::compare::difference::{Differences, MadeBy};
 use crate::db::change::scratch::{self, Blueprint, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::lines;
 use crate::db::inspect::migrations_table::{MigrationsTable, Records};
-use crate::db::inspect::renamed::{self, Renamed};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
 use crate::outcome::{Error, Exit, Verdict};
@@ -27,26 +27,11 @@ use crate::sql::action::confined::Leaves;
 pub struct Compared {
     /// The database as it was when it was compared.
     pub seen: Fingerprint,
-    /// One readable line each. "Appeared" is what the database has and the migrations do not make.
-    pub differences: Vec<String>,
+    /// The lines of what the migrations make.
+    pub made: Vec<String>,
+    pub differences: Differences,
     /// Schemas and tables of the database that drizzle's config leaves out.
     pub left_out: Vec<String>,
-    /// Statements by which what only has another name gets the name that the migrations give it.
-    pub renamed: Renamed,
-}
-
-impl Compared {
-    /// Says how to give things the names that the migrations give them, where only that differs; nothing else.
-    pub fn by_name(&self) -> Option<(&'static str, String)> {
-        let Renamed { statements, n_others } = &self.renamed;
-        let why = match n_others {
-            0 => {
-                "only names differ, as after renaming a table; these statements change them to the names in the migrations:"
-            }
-            _ => "some differences are only names; these statements change them to the names in the migrations:",
-        };
-        (!statements.is_empty()).then(|| (why, statements.join("\n")))
-    }
 }
 
 /// Returns the migrations that a database ought to be made of: those in its migrations table; all of them, where that has none.
@@ -83,9 +68,8 @@ pub fn of_database(
     let seen = fingerprint::fingerprint(context.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
     let differences = lines::difference(&made.lines, &seen.lines);
     let Divided { differences, left_out } = context.filters().divide(differences, &made.lines, &seen.lines);
-    let renamed = renamed::renamed(&differences);
-    let differences = differences.iter().map(ToString::to_string).collect();
-    Ok(Compared { seen, differences, left_out, renamed })
+    let differences = Differences::divided(MadeBy::Migrations, &differences, &made.lines, &seen.lines);
+    Ok(Compared { seen, made: made.lines, differences, left_out })
 }
 
 fn not_built(

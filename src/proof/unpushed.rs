@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::command_name::CommandName;
+use crate::compare::difference::Differences;
 use crate::kit::config::Overlay;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -21,6 +22,8 @@ pub struct Unpushed {
     pub sentences: Vec<String>,
     /// What was warned of; the warnings were shown.
     pub warnings: Vec<String>,
+    /// What differs although a push leaves it as it is.
+    pub comparisons: Vec<Differences>,
 }
 
 /// Says how the database differs from the schema files. It stays as it is. `url` is the database, where it is not that of
@@ -46,8 +49,10 @@ pub fn look(shared: &Shared, url: Option<&str>, clock: &Clock, console: &mut Con
         Exit::Changes | Exit::Refused | Exit::UnknownPrompt => log.statements.iter().map(would_run).collect(),
         _ => return Err(verdict),
     };
-    let unseen = log.uncompared.iter().map(|it| format!("a push would not change {it}"));
-    Ok(Unpushed { sentences: pending.into_iter().chain(unseen).collect(), warnings: log.warnings })
+    let uncompared = log.comparisons.iter().flat_map(Differences::substance);
+    let uncompared = uncompared.map(|it| format!("a push would not change {it}"));
+    let sentences = pending.into_iter().chain(uncompared).collect();
+    Ok(Unpushed { sentences, warnings: log.warnings, comparisons: log.comparisons })
 }
 
 /// Says what a push would run, and what would go along that the statement does not name.

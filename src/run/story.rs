@@ -33,7 +33,7 @@ pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, 
             record
                 .warnings
                 .extend(look.warnings.iter().filter(|it| !record.warnings.contains(it)).cloned().collect::<Vec<_>>());
-            record.uncompared.clone_from(&look.uncompared);
+            record.comparisons.extend(look.comparisons.iter().cloned());
             witnessed(&transaction, committed, &verdict, &look, console)
         }
         Err(verdict) => verdict,

@@ -120,7 +120,7 @@ pub fn failed(error: &ApplyError, clock: &Clock) -> Verdict {
         ApplyError::Transaction(TransactionError::Unready(error)) => return unseen::verdict(error, clock),
         ApplyError::Transaction(error) => exit_of(error),
         ApplyError::Moved { .. } => Exit::StalePlan,
-        ApplyError::NotKept { .. } => Exit::Refused,
+        ApplyError::NotKept { .. } | ApplyError::NotMade { .. } => Exit::Refused,
         ApplyError::Statement { .. } => Exit::Failed,
         ApplyError::LeftTransaction { .. } => Exit::Partial,
     };

@@ -1,7 +1,8 @@
 //! Looks, once a push has nothing more to do, whether the database has what the schema files make: drizzle-kit's push does
 //! not compare everything.
 
-use crate::compare::uncompared::{self, LeftOut, Uncompared};
+use crate::compare::difference::{Differences, MadeBy};
+use crate::compare::uncompared::{self, LeftOut};
 use crate::db::inspect::fingerprint;
 use crate::kit::schema_files;
 use crate::outcome::Verdict;
@@ -23,12 +24,13 @@ pub(super) fn look(start: &Starting, cleared: &Cleared, record: &mut RunRecord, 
         return;
     };
     match find(start, cleared, schema_files, &record.statements(), console) {
+        Ok(found) if found.is_empty() => {}
         Ok(found) => {
             // `check` tells what is found as findings.
-            if let (Some(warning), false) = (warning(&found), start.spec.tells_differences()) {
-                console.warn_in(record.report, &warning);
+            if !start.spec.tells_differences() {
+                console.warn_in(record.report, &warning(&found));
             }
-            record.report.uncompared = found;
+            record.report.comparisons.push(found);
         }
         Err(verdict) => {
             tracing::info!(verdict.summary, "the schema files could not be compared");
@@ -48,38 +50,38 @@ fn find(
     schema_files: &dyn SchemaFiles,
     statements: &[String],
     console: &mut Console,
-) -> Result<Vec<Uncompared>, Verdict> {
-    let (Some(dsn), Some(connection)) = (&cleared.place.dsn, cleared.connection(start)) else { return Ok(Vec::new()) };
+) -> Result<Differences, Verdict> {
+    let none = Differences::of(MadeBy::SchemaFiles, &[]);
+    let (Some(dsn), Some(connection)) = (&cleared.place.dsn, cleared.connection(start)) else { return Ok(none) };
     let there = fingerprint::through(connection, start.patience()).map_err(|error| start.unseen(&error))?;
     let files = &cleared.files;
     let left_out = |schema: &str| !files.schemas.iter().any(|named| named == schema);
     let has_left_out =
         files.tables_filter.is_some() || schema_files::schemas(&files.loaded).iter().any(|it| left_out(it));
     if !has_left_out && !uncompared::may_hide(&there.lines) {
-        return Ok(Vec::new());
+        return Ok(none);
     }
     let made = schema_files.schema(start.cwd, dsn, &start.clock, console)?;
     let leaves_out = |table: &str| {
         files.tables_filter.as_ref().is_some_and(|filter| filter.leaves_out(start.kit_version.as_ref(), table))
     };
-    Ok(uncompared::find(&made.lines, &there.lines, statements, &LeftOut { schema: &left_out, table: &leaves_out }))
+    let left_out = LeftOut { schema: &left_out, table: &leaves_out };
+    let found = uncompared::find(&made.lines, &there.lines, statements, &left_out);
+    Ok(Differences::of(MadeBy::SchemaFiles, &found))
 }
 
-/// Names what differs; nothing where nothing does.
-fn warning(found: &[Uncompared]) -> Option<String> {
-    let named: Vec<&str> = found.iter().take(MOST_NAMED).map(|it| it.object.as_str()).collect();
-    let more = match found.len().saturating_sub(MOST_NAMED) {
+/// Names what differs.
+fn warning(found: &Differences) -> String {
+    let names = found.whole_names();
+    let named: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = match names.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         n_more => format!(" and {n_more} more"),
     };
-    let counted = match found.len() {
-        0 => return None,
-        1 => "1 difference".to_owned(),
-        n => format!("{n} differences"),
-    };
-    Some(format!(
-        "drizzle-kit's push does not see {counted} between the schema files and the database: {}{more}; drizzle-pilot check \
-         --push shows the definitions",
+    format!(
+        "drizzle-kit's push does not see {} between the schema files and the database: {}{more}; drizzle-pilot check --push \
+         shows the definitions",
+        found.counted(),
         named.join(", ")
-    ))
+    )
 }

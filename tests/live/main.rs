@@ -37,6 +37,7 @@ mod hold;
 mod hunt;
 mod left_out;
 mod migrations;
+mod names;
 mod next;
 mod obstacles;
 mod plan;

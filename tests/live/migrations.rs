@@ -228,12 +228,10 @@ fn a_database_that_is_not_what_the_migrations_make_is_not_taken_over() {
     }
     database.sql("ALTER TABLE t7 ADD COLUMN by_hand text; DROP INDEX i9");
     let before = database.everything();
-    let ran = project
-        .pilot(&["sync"])
-        .run()
-        .expect(3)
-        .database("unchanged")
-        .says(&["appeared: column public.t7.by_hand text", "disappeared: index public.i9"]);
+    let ran = project.pilot(&["sync"]).run().expect(3).database("unchanged").says(&[
+        "column by_hand: the database has text, the migrations do not make it",
+        "index i9: missing; the migrations make CREATE INDEX i9",
+    ]);
     assert_eq!(ran.report["migrations"]["differences"].as_array().map(Vec::len), Some(2), "{ran}");
     assert_eq!(database.everything(), before);
     let ran = project.pilot(&["check", "--database"]).run().expect(2);
@@ -245,7 +243,7 @@ fn a_database_that_is_not_what_the_migrations_make_is_not_taken_over() {
     assert_eq!(drift.count(), 2, "{ran}");
     assert_eq!(database.everything(), before);
     database.sql("ALTER TABLE t7 DROP COLUMN by_hand; CREATE INDEX i9 ON t9 (id)");
-    project.pilot(&["sync", "--to", "0009_m"]).run().expect(3).says(&["appeared: table public.t10"]);
+    project.pilot(&["sync", "--to", "0009_m"]).run().expect(3).says(&["table public.t10: the database has it with"]);
     project.pilot(&["sync", "--to", "nothing"]).run().expect(64).says(&["the journal has no migration nothing"]);
 }
 
@@ -692,8 +690,8 @@ fn the_enum_incident_is_seen_and_mended() {
     at(&staging, &["status"]).run().expect(2).says(&["1 pending, 1 applied"]);
     at(&staging, &["check", "--database", "--push"]).run().expect(2).says(&[
         "drizzle/0001_moods.sql:2:1: error: enum public.mood is dropped and created again",
-        "changed: column public.users.mood public.mood → text",
-        "changed: enum public.mood 'active','inactive','unused' → 'active','paused'",
+        "column public.users.mood: the database has text, the migrations make public.mood",
+        "enum public.mood: the database has 'active','paused', the migrations make 'active','inactive','unused'",
         "a push would run: ALTER TABLE \"users\" ALTER COLUMN \"mood\" SET DATA TYPE",
     ]);
     at(&staging, &["sync"]).run().expect(3).says(&["public.users.mood"]);

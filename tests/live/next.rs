@@ -72,7 +72,13 @@ fn a_migrated_project_is_clean_edited_pending_drifted_or_in_conflict() {
     assert!(ran.stdout.starts_with("state  clean: "), "{ran}");
 
     database.sql("ALTER TABLE users ADD COLUMN by_hand text");
-    check(&database, &project, "drifted", None, &["appeared: column public.users.by_hand text", "check --database"]);
+    check(
+        &database,
+        &project,
+        "drifted",
+        None,
+        &["column public.users.by_hand: the database has text, the migrations do not make it", "check --database"],
+    );
     database.sql("ALTER TABLE users DROP COLUMN by_hand");
 
     project.schema(&USERS.replace("text('name')", "text('name').notNull(), age: integer('age')"));

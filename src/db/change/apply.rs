@@ -11,7 +11,7 @@ use crate::db::connection::dsn::Dsn;
 use crate::db::connection::error::{ConnectError, explained};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::inspect::identity::Identity;
-use crate::db::inspect::lines::{self, Difference};
+use crate::db::inspect::lines::{self, Difference, Line};
 use crate::db::inspect::lock::{self, Locking, Mode};
 use crate::db::inspect::reach::{self, Facts, Wanted};
 use crate::db::inspect::relation::Relation;
@@ -72,6 +72,9 @@ pub enum ApplyError {
     /// What had to stay did not: line of a fingerprint.
     #[error("the statements would change what they must leave as it is: {line}")]
     NotKept { line: String },
+    /// What the statements are for did not come of them: a line of a fingerprint.
+    #[error("after the statements the database would not have what they are for: {}", named(line))]
+    NotMade { line: String },
     /// A statement was transaction control, so that what came before it may have been kept.
     #[error("statement {} ended the transaction", idx + 1)]
     LeftTransaction { idx: usize, statement: String },
@@ -82,7 +85,10 @@ impl ApplyError {
     pub fn database(&self) -> Database {
         match self {
             ApplyError::Transaction(error) => error.database(),
-            ApplyError::Moved { .. } | ApplyError::Statement { .. } | ApplyError::NotKept { .. } => Database::Unchanged,
+            ApplyError::Moved { .. }
+            | ApplyError::Statement { .. }
+            | ApplyError::NotKept { .. }
+            | ApplyError::NotMade { .. } => Database::Unchanged,
             ApplyError::LeftTransaction { .. } => Database::Maybe,
         }
     }
@@ -110,6 +116,9 @@ impl ApplyError {
             ApplyError::Moved { .. } => "plan again: the decision was made for another schema".to_owned(),
             ApplyError::NotKept { .. } => {
                 "report it with --report FILE: what drizzle-kit repeats belongs to what it changes".to_owned()
+            }
+            ApplyError::NotMade { .. } => {
+                "make the change by hand, and look again with drizzle-pilot check --database".to_owned()
             }
             ApplyError::Statement { fault, .. } => fault.advice(),
             ApplyError::LeftTransaction { .. } => {
@@ -226,6 +235,19 @@ impl Executed<'_> {
     /// As [`apply`].
     #[tracing::instrument(skip_all)]
     pub fn keeping(self, lines: &[String]) -> Result<Self, ApplyError> {
+        self.having(lines, |line| ApplyError::NotKept { line })
+    }
+
+    /// Makes sure that these lines of the fingerprint are there now.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    #[tracing::instrument(skip_all)]
+    pub fn making(self, lines: &[String]) -> Result<Self, ApplyError> {
+        self.having(lines, |line| ApplyError::NotMade { line })
+    }
+
+    fn having(self, lines: &[String], lacks: impl Fn(String) -> ApplyError) -> Result<Self, ApplyError> {
         if lines.is_empty() {
             return Ok(self);
         }
@@ -233,8 +255,8 @@ impl Executed<'_> {
         let dsn = open.dsn;
         let kept = open.step(async |client, _| {
             let found = fingerprint::read(client).await.map_err(|error| unconnected(explained(dsn, &error)))?;
-            match lines.iter().find(|line| !found.lines.contains(line)) {
-                Some(line) => Err(Halt::Refused(ApplyError::NotKept { line: line.clone() })),
+            match lines.iter().find(|line| found.lines.binary_search(line).is_err()) {
+                Some(line) => Err(Halt::Refused(lacks(line.clone()))),
                 None => Ok(()),
             }
         });
@@ -272,6 +294,12 @@ fn called(statements: &[String], error: ApplyError) -> ApplyError {
 fn left_transaction(statements: &[String], idx: usize) -> ApplyError {
     let idx = idx.min(statements.len().saturating_sub(1));
     ApplyError::LeftTransaction { idx, statement: statements.get(idx).cloned().unwrap_or_default() }
+}
+
+/// Returns what a line is about.
+fn named(line: &str) -> String {
+    let Line { kind, name, .. } = Line::read(line);
+    format!("{kind} {name}")
 }
 
 fn unconnected(error: ConnectError) -> Halt<ApplyError> {

@@ -17,6 +17,9 @@ pub struct Line<'a> {
     pub kind: &'a str,
     /// The name in its parts, without quotes.
     pub parts: Vec<String>,
+    /// The name as it is written, and the last part of it; those of a function with its arguments.
+    pub name: &'a str,
+    pub own: &'a str,
     pub facts: &'a str,
 }
 
@@ -25,20 +28,25 @@ impl<'a> Line<'a> {
     pub fn read(line: &'a str) -> Line<'a> {
         let (key, facts) = split(line);
         let (kind, name) = key.split_once('|').unwrap_or((key, ""));
-        let (mut parts, mut quoted) = (vec![String::new()], false);
-        let mut chars = name.chars().peekable();
-        while let Some(char) = chars.next() {
+        let (mut parts, mut quoted, mut own) = (vec![String::new()], false, name);
+        let mut chars = name.char_indices().peekable();
+        while let Some((idx, char)) = chars.next() {
             let part = parts.last_mut().expect("there is always a part");
             match char {
                 // The arguments of a function are no part of its name.
                 '(' if !quoted => break,
-                '"' if quoted && chars.peek() == Some(&'"') => part.extend(chars.next()),
+                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                    part.extend(chars.next().map(|(_, char)| char));
+                }
                 '"' => quoted = !quoted,
-                '.' if !quoted => parts.push(String::new()),
+                '.' if !quoted => {
+                    parts.push(String::new());
+                    own = &name[idx + 1..];
+                }
                 char => part.push(char),
             }
         }
-        Line { kind, parts, facts }
+        Line { kind, parts, name, own, facts }
     }
 
     /// Returns the schema that it lives in, or is.
@@ -155,8 +163,10 @@ mod tests {
         let line = Line::read(r#"column|public."a.""b|".c|text default='x.y'"#);
         assert_eq!(line.kind, "column");
         assert_eq!(line.parts, ["public", "a.\"b|", "c"]);
+        assert_eq!((line.name, line.own), (r#"public."a.""b|".c"#, "c"));
         assert_eq!(line.facts, "text default='x.y'");
-        assert_eq!(Line::read("function|app.f(a.b)|x").parts, ["app", "f"]);
+        let function = Line::read("function|app.f(a.b)|x");
+        assert_eq!((function.parts, function.own), (vec!["app".to_owned(), "f".to_owned()], "f(a.b)"));
         assert_eq!(Line::read("schema|app|").schema(), Some("app"));
     }
 }

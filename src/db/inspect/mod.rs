@@ -19,5 +19,4 @@ pub mod names;
 pub(super) mod objects;
 pub mod reach;
 pub(super) mod relation;
-pub mod renamed;
 pub(super) mod values;

@@ -89,6 +89,7 @@ mod tests {
     use crate::output::report::answer::{
         Advice, Answer, Check, Explained, Fact, File, Init, NextStep, Note, Pattern, Stand, State,
     };
+    use crate::output::report::comparison::{Comparison, Difference};
     use crate::output::report::{
         Finding, Hazard, HistoryRow, Judgement, Kit, Migration, Migrations, Policy, Prompt, Refusal, Statement, Step,
         Target, Timings,
@@ -158,6 +159,20 @@ mod tests {
                 sentence: text.to_owned(),
                 why: text.to_owned(),
                 what_to_do: text.to_owned(),
+            }],
+            comparisons: vec![Comparison {
+                made_by: "migrations".to_owned(),
+                differences: vec![Difference {
+                    how: "different".to_owned(),
+                    kind: "column".to_owned(),
+                    schema: some(),
+                    table: some(),
+                    name: text.to_owned(),
+                    found_name: some(),
+                    expected: some(),
+                    found: some(),
+                }],
+                renames: vec![text.to_owned()],
             }],
             error: Some(Error {
                 sqlstate: some(),
@@ -241,6 +256,7 @@ mod tests {
             "1.2 s",
             "2.0 s",
             "an_id",
+            "the migrations make",
             "a frames",
             "another",
         ] {
@@ -274,6 +290,7 @@ mod tests {
         (report.target, report.kit, report.migrations, report.error, report.profile) = (None, None, None, None, None);
         (report.prompts, report.statements, report.findings, report.steps) = (vec![], vec![], vec![], vec![]);
         (report.warnings, report.refusals, report.policy) = (vec![], vec![], Policy::default());
+        report.comparisons = vec![];
         report.answer = Answer::default();
         let page = page(&report, Vec::new(), &Secrets::default());
         assert!(page.contains("built-in"), "{page}");

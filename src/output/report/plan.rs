@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::output::report::markup::{code, fence, inline};
 use crate::output::report::{Hazard, Judgement, Report, Statement};
 use crate::term::paint::{Paint, Painted};
 
@@ -123,46 +124,5 @@ fn push_sql(text: &mut Painted, statement: &Statement) {
         text.plain("      ");
         text.add(Paint::Sql, line);
         text.plain("\n");
-    }
-}
-
-/// Returns a fence that no line of the text can close.
-fn fence(text: &str) -> String {
-    let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max();
-    "`".repeat(longest.unwrap_or(0).max(2) + 1)
-}
-
-/// Returns text as code within a line of a table.
-fn code(text: &str) -> String {
-    format!("<code>{}</code>", inline(text))
-}
-
-/// Returns text that stays in its line and its cell, and is not taken for markup.
-fn inline(text: &str) -> String {
-    let mut inline = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => inline += "&amp;",
-            '<' => inline += "&lt;",
-            '>' => inline += "&gt;",
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '@' => {
-                let _ = write!(inline, "&#{};", u32::from(character));
-            }
-            '\n' => inline.push(' '),
-            _ => inline.push(character),
-        }
-    }
-    inline
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_database_says_is_no_markup() {
-        assert_eq!(inline("a|b <img> `c`\n@team"), "a&#124;b &lt;img&gt; &#96;c&#96; &#64;team");
-        assert_eq!(fence("SELECT 1"), "```");
-        assert_eq!(fence("x\n  ````\ny"), "`````");
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct File {
     /// What `migrate` does if the folder contradicts the migrations table.
     #[serde(default)]
     pub(super) migrate: Migrate,
+    /// What `sync` does if the database differs from the migrations.
+    #[serde(default)]
+    pub(super) sync: SyncEntry,
     /// How to convert the values of a column to a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
@@ -97,6 +100,9 @@ pub(super) struct ProfileEntry {
     /// What `migrate` does if the folder contradicts the migrations table.
     #[serde(default)]
     pub(super) migrate: Migrate,
+    /// What `sync` does if the database differs from the migrations.
+    #[serde(default)]
+    pub(super) sync: SyncEntry,
     /// How to convert the values of a column to a new type: column = SQL expression. Needs apply = "transaction".
     #[serde(default)]
     #[schemars(schema_with = "using_schema")]
@@ -123,6 +129,7 @@ pub(super) struct Sections<'a> {
     pub(super) hazards: &'a Hazards,
     pub(super) push: &'a Push,
     pub(super) migrate: &'a Migrate,
+    pub(super) sync: &'a SyncEntry,
     pub(super) using: &'a Names,
     pub(super) prompts: Option<&'a [Spanned<PromptEntry>]>,
     pub(super) guard: &'a Guard,
@@ -138,6 +145,7 @@ impl File {
             hazards: &self.hazards,
             push: &self.push,
             migrate: &self.migrate,
+            sync: &self.sync,
             using: &self.using,
             prompts: self.prompts.as_deref(),
             guard: &self.guard,
@@ -155,6 +163,7 @@ impl ProfileEntry {
             hazards: &self.hazards,
             push: &self.push,
             migrate: &self.migrate,
+            sync: &self.sync,
             using: &self.using,
             prompts: self.prompts.as_deref(),
             guard: &self.guard,
@@ -412,6 +421,21 @@ impl Migrate {
             Anomaly::Repeated => self.repeated.as_ref(),
         }
     }
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SyncEntry {
+    /// What to do about objects that are as the migrations make them, but for their names.
+    #[schemars(with = "SyncNamesEntry")]
+    pub(super) names: Option<Spanned<SyncNamesEntry>>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SyncNamesEntry {
+    Warn,
+    Refuse,
 }
 
 /// The answer to a question that this version does not know.

@@ -19,6 +19,7 @@ mod renames;
 mod reset;
 mod schema;
 mod structure;
+mod sync;
 #[cfg(test)]
 pub(in crate::policy) mod testing;
 

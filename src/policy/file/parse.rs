@@ -9,7 +9,7 @@ use toml::Spanned;
 use crate::policy::file::format::{File, ProfileEntry, Sections};
 use crate::policy::file::problem::Invalid;
 use crate::policy::file::reader::Reader;
-use crate::policy::file::{check, guard, hazards, migrate, prompts, push, renames, reset, structure};
+use crate::policy::file::{check, guard, hazards, migrate, prompts, push, renames, reset, structure, sync};
 use crate::policy::model::{COMMANDS, Policies, Policy, Profile, Ruled, Source};
 use crate::policy::wording::{closest, quoted};
 
@@ -78,6 +78,7 @@ fn lay(reader: &mut Reader<'_>, policy: &mut Policy, sections: &Sections<'_>) {
     hazards::lay(reader, policy, sections.hazards);
     push::lay(reader, policy, sections);
     migrate::lay(reader, policy, sections.migrate);
+    sync::lay(reader, policy, sections.sync);
     prompts::lay(reader, policy, sections.prompts);
     check::lay(reader, &mut policy.check, sections.check);
     guard::lay(reader, policy, sections.guard);
@@ -171,7 +172,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `using`, `prompts`, `guard`, `reset`, `check`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `sync`, `using`, `prompts`, `guard`, `reset`, `check`",
         );
         check(
             "[push]\naply = \"kit\"",

@@ -12,6 +12,7 @@ mod rename;
 mod reset;
 mod rule;
 mod section;
+mod sync;
 mod variable;
 
 pub use ban::Ban;
@@ -33,5 +34,6 @@ pub use rule::RuleRef;
 pub(crate) use rule::{FILE_NAME, Origin, Ruled, Source};
 pub(crate) use section::Section;
 pub(in crate::policy) use section::beside;
+pub(crate) use sync::SyncNames;
 pub(in crate::policy) use variable::RefuseEnv;
 pub use variable::Variable;

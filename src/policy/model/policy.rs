@@ -11,6 +11,7 @@ use crate::policy::model::push::{Apply, Push};
 use crate::policy::model::rename::Renames;
 use crate::policy::model::reset::Reset;
 use crate::policy::model::rule::{RuleRef, Ruled, Source};
+use crate::policy::model::sync::SyncNames;
 use crate::policy::name::ObjectName;
 use crate::sql::hazard::Hazard;
 
@@ -23,6 +24,7 @@ pub struct Policy {
     pub(in crate::policy) hazards: BTreeMap<HazardKey, HazardLine>,
     pub(in crate::policy) push: Push,
     pub(in crate::policy) migrate: Migrate,
+    pub(in crate::policy) sync_names: Ruled<SyncNames>,
     pub(in crate::policy) prompts: Prompts,
     pub(in crate::policy) guard: Guard,
     pub(in crate::policy) reset: Reset,
@@ -41,6 +43,7 @@ impl Policy {
             hazards: BTreeMap::new(),
             push: Push::built_in(),
             migrate: Migrate::built_in(),
+            sync_names: SyncNames::built_in(),
             prompts: Prompts::default(),
             guard: Guard::default(),
             reset: Reset::default(),
@@ -93,6 +96,11 @@ impl Policy {
     /// Returns what `migrate` does about statements that a push would be refused for.
     pub(crate) fn migrate_gate(&self) -> MigrateGate {
         self.migrate.gate.value
+    }
+
+    /// Returns what `sync` does about objects that differ from the migrations in their names alone, and by which rule.
+    pub(crate) fn sync_names(&self) -> (SyncNames, RuleRef) {
+        (self.sync_names.value, self.sync_names.rule.clone())
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.
