@@ -84,6 +84,10 @@ pub struct Shared {
     /// Stop the run when drizzle-kit prints nothing for this time
     #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = span)]
     pub idle_timeout: Duration,
+    /// Build migrations and schema files for a comparison on this server, instead of one that is started for it or the
+    /// target's own
+    #[arg(long, global = true, value_name = "URL", env = "DRIZZLE_PILOT_SCRATCH_URL", hide_env_values = true)]
+    pub scratch_url: Option<String>,
     /// Start drizzle-kit with this command instead of running the project's own with node
     #[arg(long, global = true, value_name = "COMMAND")]
     pub kit: Option<String>,

@@ -34,6 +34,7 @@ use crate::project::target::{self, Place};
 use crate::project::{filters, folder, root};
 use crate::proof::drift::{self, Compared};
 use crate::proof::forgotten::{self, Forgotten};
+use crate::proof::scratch::Settings;
 use crate::run::gate::pending;
 use crate::run::type_change;
 use crate::sql::name::ObjectName;
@@ -221,7 +222,8 @@ fn look(
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let compared = drifted(&context, &migrations_table, &status, clock, console, &mut notes)?;
+    let settings = Settings::of(shared, &policy, &cwd);
+    let compared = drifted(&context, &settings, &migrations_table, &status, clock, console, &mut notes)?;
     let by_name = compared.as_ref().and_then(Compared::by_name);
     let differences = compared.map(|compared| compared.differences).unwrap_or_default();
     let edited = schema(shared, &context, &cwd, console, &mut notes)?;
@@ -504,6 +506,7 @@ fn astray(
 /// Says how the database differs from what its migrations create. Where that cannot be found out, it is a note.
 fn drifted(
     context: &MigrationsContext,
+    settings: &Settings,
     migrations_table: &MigrationsTable,
     status: &Status,
     clock: &Clock,
@@ -515,7 +518,7 @@ fn drifted(
     }
     console.progress("running the applied migrations in a scratch database, to compare");
     let made_of = drift::made_of(status, migrations_table);
-    match drift::of_database(context, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
+    match drift::of_database(context, settings, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
         Ok(compared) => {
             notes.extend(filters::said(&compared.left_out));
             Ok(Some(compared))

@@ -19,6 +19,7 @@ use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, root};
 use crate::proof::drift::{self, Compared};
+use crate::proof::scratch::Settings;
 use crate::run::transaction;
 
 const COMMAND: CommandName = CommandName::Sync;
@@ -39,7 +40,7 @@ fn attempt(
     let policies = guard::load(shared, &cwd, console, log)?;
     let context = MigrationsContext::find(COMMAND, shared, &args.place, &cwd, console, log)?;
     let changes = if args.dry_run { Changes::Nothing } else { Changes::Database };
-    guard::check(COMMAND, changes, shared, &policies, context.place.drizzle.as_ref(), log)?;
+    let policy = guard::check(COMMAND, changes, shared, &policies, context.place.drizzle.as_ref(), log)?;
     let migrations_table = context.migrations_table(clock)?;
     let status = context.status(&migrations_table);
     let mut reported = context.reported(&migrations_table, &status);
@@ -53,9 +54,11 @@ fn attempt(
         log.migrations = Some(reported);
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
+    let settings = Settings::of(shared, &policy, &cwd);
     console.say("running the migrations in a scratch database, to compare");
-    let compared =
-        drift::of_database(&context, &migrations_table, had, clock, &mut |text| console.warn_in(log, &text))?;
+    let compared = drift::of_database(&context, &settings, &migrations_table, had, clock, &mut |text| {
+        console.warn_in(log, &text)
+    })?;
     let by_name = compared.by_name();
     let n_others = compared.renamed.n_others;
     let Compared { seen, differences, left_out, .. } = compared;

@@ -9,15 +9,15 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::Dsn;
-use crate::db::change::scratch::{self, Blueprint, ScratchError};
-use crate::db::inspect::fingerprint::Fingerprint;
+use crate::db::change::scratch::ScratchError;
 use crate::migrations::disk;
 use crate::migrations::query::queries;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
+use crate::policy::Policy;
 use crate::project::{folder, unseen};
-use crate::proof::confine::confined;
 use crate::proof::forgotten;
+use crate::proof::scratch::{self, NotMade, Origin, Settings, Wanted};
 use crate::run::SchemaFiles;
 
 /// What the schema files make, as runs of a command find it out.
@@ -43,17 +43,29 @@ impl SchemaFiles for Export<'_> {
         Ok(queries.map(|query| query.text.trim().to_owned()).collect())
     }
 
-    fn schema(&self, cwd: &Path, dsn: &Dsn, clock: &Clock, console: &mut Console) -> Result<Fingerprint, Verdict> {
+    fn schema(
+        &self,
+        cwd: &Path,
+        dsn: &Dsn,
+        policy: &Policy,
+        clock: &Clock,
+        console: &mut Console,
+    ) -> Result<Vec<String>, Verdict> {
         let statements = self.statements(cwd, console)?;
-        let (made, leaves) = confined(&statements, |confine| {
-            scratch::build(dsn, &Blueprint { confine, migrations_table: None }, clock.rest(), &mut |left| {
-                console.warn(&left.to_string());
-            })
-        });
-        made.map_err(|error| match (leaves, error) {
-            (Some(leaves), _) => Verdict::nothing(Exit::Refused, leaves.why),
-            (None, ScratchError::Unready(error)) => unseen::verdict(&error, clock),
-            (None, error) => Verdict::nothing(Exit::Failed, error.to_string()),
+        let wanted = Wanted {
+            dsn,
+            statements: &statements,
+            files: &[statements.len()],
+            migrations_table: None,
+            origin: Origin::Generated,
+            settings: &Settings::of(self.shared, policy, cwd),
+        };
+        let made = scratch::make(&wanted, clock.rest(), &mut |text| console.warn(&text));
+        made.map(|built| built.lines).map_err(|error| match error {
+            NotMade::Leaves { leaves, .. } => Verdict::nothing(Exit::Refused, leaves.why),
+            NotMade::Unfit { why, advice } => Verdict::nothing(Exit::Failed, why).hint(advice),
+            NotMade::Failed(ScratchError::Unready(error)) => unseen::verdict(&error, clock),
+            NotMade::Failed(error) => Verdict::nothing(Exit::Failed, error.to_string()),
         })
     }
 }

@@ -369,6 +369,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
         let (statement, shows) = (statement.replace("#role", &role), shows.replace("#role", &role));
         let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
         let project = project(NEWEST, &database, &[(10, &text)]);
+        project.policy("[scratch]\nstart = \"never\"\n");
         database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
         let says = ["drizzle/0000_m.sql:", "cannot be run in a scratch database"];
         project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
@@ -387,6 +388,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
     // A role that is there is not created, and the comparison goes on.
     let text = format!("CREATE ROLE {role};\n--> statement-breakpoint\nCREATE TABLE a (id int);");
     let project = project(NEWEST, &database, &[(10, &text)]);
+    project.policy("[scratch]\nstart = \"never\"\n");
     database.sql("DROP SCHEMA drizzle CASCADE");
     let ran = project.pilot(&["sync"]).run();
     database.sql(&format!("DROP ROLE {role}"));

@@ -18,6 +18,7 @@ mod reader;
 mod renames;
 mod reset;
 mod schema;
+mod scratch;
 mod structure;
 #[cfg(test)]
 pub(in crate::policy) mod testing;

@@ -11,6 +11,7 @@ mod push;
 mod rename;
 mod reset;
 mod rule;
+mod scratch;
 mod section;
 mod variable;
 
@@ -31,6 +32,7 @@ pub(crate) use reset::{Reset, Then};
 pub(in crate::policy) use rule::Layer;
 pub use rule::RuleRef;
 pub(crate) use rule::{FILE_NAME, Origin, Ruled, Source};
+pub(crate) use scratch::Scratch;
 pub(crate) use section::Section;
 pub(in crate::policy) use section::beside;
 pub(in crate::policy) use variable::RefuseEnv;
