@@ -394,7 +394,8 @@ pub struct StatusArgs {
 /// Use it on a database that was built by push, so that `migrate` can continue from there. Runs the migrations in a
 /// scratch database, compares its schema with that of the database, and adds the missing rows to the migrations table
 /// only if the two are equal (else it ends with 3 and shows the differences). Writes all rows in one transaction and
-/// reads them back. Needs the right to create a database.
+/// reads them back. The scratch database is on a server that is started for it, if PostgreSQL is installed here, else on
+/// that of the database, where it needs the right to create one.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot sync --dry-run

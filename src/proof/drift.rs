@@ -116,7 +116,7 @@ fn not_built(error: NotMade, all: &[Query], context: &MigrationsContext, clock: 
     match &error {
         ScratchError::Unready(error) => unseen::verdict(error, clock),
         ScratchError::MayNotCreate { user } => Verdict::nothing(Exit::Failed, error.to_string())
-            .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases")),
+            .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases, or give a server for it with --scratch-url")),
         ScratchError::Prelude { fault } => {
             let summary = format!("{error} ({})", fault.sqlstate);
             Verdict::nothing(Exit::Failed, summary)

@@ -96,7 +96,7 @@ impl From<ConnectError> for NotMade {
 /// A server to make it on.
 enum Place {
     Target,
-    Given(Dsn, BTreeSet<String>),
+    Given(Box<Dsn>, BTreeSet<String>),
     Throwaway(Binaries),
 }
 
@@ -111,7 +111,7 @@ pub fn make(wanted: &Wanted, rest: Duration, warn: &mut dyn FnMut(String)) -> Re
     let surroundings = surroundings::look_around(wanted.dsn, &confine::asks(&read), rest)?;
     let job = Job { wanted, n_prelude: prelude.len(), all: &all, read: &read, surroundings: &surroundings, rest };
     job.allowed(Server::Own).map_err(|leaves| NotMade::Leaves { leaves, advice: BEYOND.to_owned() })?;
-    let key = wanted.settings.caches.then(|| job.digest());
+    let key = (wanted.settings.caches && all.iter().all(|text| is_repeatable(text))).then(|| job.digest());
     if let Some(built) = key.as_ref().and_then(|key| cache::find(key)) {
         tracing::info!("the schema was made before");
         return Ok(built);
@@ -127,7 +127,10 @@ pub fn make(wanted: &Wanted, rest: Duration, warn: &mut dyn FnMut(String)) -> Re
             }
             Err(error) if is_over(&error) => return Err(error),
             // What the programs of this machine lack, the target's own server may have.
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                tracing::info!(?error, "the schema could not be made there");
+                failed = Some(error);
+            }
         }
     }
     Err(failed.expect("there is a place, or an error"))
@@ -135,6 +138,14 @@ pub fn make(wanted: &Wanted, rest: Duration, warn: &mut dyn FnMut(String)) -> Re
 
 const BEYOND: &str = "no migration was run: this one would change the server itself, or the machine. drizzle-pilot check \
                       --push compares the database with the schema files instead";
+
+/// Tells whether statements make the same every time: a block of code may make something of the present day.
+fn is_repeatable(statement: &str) -> bool {
+    const PRESENT: [&str; 7] =
+        ["now", "current_date", "current_timestamp", "localtimestamp", "clock_timestamp", "timeofday", "random"];
+    let words = || statement.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
+    !words().any(|word| word == "do" || word == "execute") || !words().any(|word| PRESENT.contains(&word.as_str()))
+}
 
 /// Reads the statements that the user wants to run before.
 fn prelude(settings: &Settings) -> Result<Vec<String>, NotMade> {
@@ -266,7 +277,7 @@ impl Job<'_> {
         }
         self.allowed_among(Server::Given, &given.roles)
             .map_err(|leaves| NotMade::Leaves { advice: self.advice(&leaves), leaves })?;
-        Ok(Place::Given(dsn, given.roles))
+        Ok(Place::Given(Box::new(dsn), given.roles))
     }
 
     fn make_at(&self, place: &Place, warn: &mut dyn FnMut(String)) -> Result<Built, NotMade> {
@@ -288,7 +299,15 @@ impl Job<'_> {
                         folder.display()
                     ));
                 }
-                let server = Throwaway::start(binaries, &self.surroundings.user, self.rest)?;
+                let started = Throwaway::start(binaries, &self.surroundings.user, self.rest);
+                let server = started.map_err(|error| match NotMade::from(error) {
+                    over if is_over(&over) => over,
+                    NotMade::Failed(error) => NotMade::Unfit {
+                        why: format!("a server for the scratch database could not be started: {error}"),
+                        advice: "correct that, or give a server for it with --scratch-url",
+                    },
+                    other => other,
+                })?;
                 self.build(Site::Own(server.dsn()), &statements, warn)
             }
         }
@@ -330,12 +349,24 @@ impl Job<'_> {
     /// Returns a digest of all that decides what is made.
     fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        let Surroundings { version, user, locale, settings, extensions, identity, .. } = self.surroundings;
+        let Surroundings { version, user, locale, settings, extensions, identity, found, .. } = self.surroundings;
         let place = (self.wanted.settings.url.is_some(), self.wanted.settings.starts, self.wanted.origin);
-        let around = (version, user, &identity.database, locale, settings, extensions, place);
+        let around = (version, user, &identity.database, locale, settings, extensions, &found.roles, place);
         let table = self.wanted.migrations_table.as_ref().map(|table| (&table.schema, &table.name));
         let texts = (self.n_prelude, self.all, self.wanted.files, self.before(&[]), self.stand_ins(), table);
         digest.update(format!("{} {around:?} {texts:?}", env!("CARGO_PKG_VERSION")));
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_depends_on_the_day_is_made_anew() {
+        assert!(is_repeatable("CREATE TABLE t (at timestamptz DEFAULT now())"));
+        assert!(is_repeatable("DO $$ BEGIN EXECUTE 'CREATE TABLE t ()'; END $$"));
+        assert!(!is_repeatable("DO $$ BEGIN EXECUTE format('CREATE TABLE t_%s ()', to_char(now(), 'YYYY')); END $$"));
     }
 }

@@ -271,6 +271,7 @@ fn a_baseline_may_end_before_the_last_migration() {
 fn a_role_that_may_create_no_database_is_told_so() {
     let database = Database::create();
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
+    project.policy("[scratch]\nstart = \"never\"\n");
     let role = database.value("SELECT current_database() || '_small'");
     database.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE TABLE a (); ALTER TABLE a OWNER TO {role}"));
     let mut url = database.url();

@@ -15,7 +15,11 @@ const NEVER: &str = "[scratch]\nstart = \"never\"\n";
 
 /// Lets a run find PostgreSQL 15, whatever is installed on the machine.
 fn with_postgres(run: Run) -> Run {
-    let native = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB_RUN")).join("15.native/bin");
+    with_postgres_of("15", run)
+}
+
+fn with_postgres_of(version: &str, run: Run) -> Run {
+    let native = PathBuf::from(lab_variable("DRIZZLE_PILOT_LAB_RUN")).join(format!("{version}.native/bin"));
     let path = std::env::var("PATH").expect("cargo has a PATH");
     run.env("PATH", &format!("{}:{path}", native.display()))
 }
@@ -134,6 +138,29 @@ fn what_differs_is_found_on_a_server_of_its_own() {
     run().run().expect(3).says(&["changed: column public.t.n integer → bigint"]);
     folder(&project, &[(10, "CREATE TABLE t (id int, n bigint);\n--> statement-breakpoint\nCREATE INDEX i ON t (m);")]);
     run().run().expect(1).says(&["drizzle/0000_m.sql:3", "column \"m\" does not exist"]);
+}
+
+#[test]
+fn a_role_that_may_not_create_databases_is_compared_on_a_server_of_its_own() {
+    for (version, server) in [("13", Server::Postgres13), ("15", Server::Postgres15), ("18", Server::Postgres18)] {
+        let database = Database::create_on(server);
+        let role = format!("{}_plain", database.value("SELECT current_database()"));
+        database.sql(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'plain of tests'; GRANT ALL ON SCHEMA public TO {role}; SET ROLE {role};
+             CREATE TABLE t (id int); CREATE POLICY p ON t TO {role}; RESET ROLE"
+        ));
+        let text = format!("CREATE TABLE t (id int);\n--> statement-breakpoint\nCREATE POLICY p ON t TO {role};");
+        let project = project(NEWEST, &database, &[(10, &text)]);
+        let mut url = database.url();
+        url.set_username(&role).and_then(|()| url.set_password(Some("plain of tests"))).expect("it has a host");
+        let sync = || project.pilot(&["sync", "--dry-run", "--url", url.as_str()]);
+        let matches = with_postgres_of(version, sync()).run();
+        project.policy(NEVER);
+        let refused = sync().run();
+        database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+        matches.expect(2).says(&["the database matches"]);
+        refused.expect(1).says(&["may not create a database"]);
+    }
 }
 
 /// Returns the names of the databases of comparisons.

@@ -221,16 +221,18 @@ const SESSION: Session<'static> = Session { application_name: "drizzle-pilot scr
 async fn sweep(keeper: &Client, name: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     // Where a pooler hides the names of sessions, nothing is known of the others either.
     const LEFT: &str = "
-        SELECT d.datname::text
+        SELECT d.datname::text, EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+                                         WHERE a.datname = d.datname OR a.application_name = d.datname)
           FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
          WHERE r.rolname = current_user AND d.datname ~ $1
-           AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND application_name = $2)
-           AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
-                            WHERE a.datname = d.datname OR a.application_name = d.datname)";
+           AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND application_name = $2)";
     let pattern = format!("^{PREFIX}[0-9]+_[0-9a-f]+$");
     let mut removed = Vec::new();
     for row in keeper.query_typed(LEFT, &[(&pattern, Type::TEXT), (&name, Type::TEXT)]).await? {
-        let left: String = row.get(0);
+        let (left, is_in_use): (String, bool) = (row.get(0), row.get(1));
+        if is_in_use {
+            continue;
+        }
         // Without FORCE: a database that somebody works in stays.
         match keeper.batch_execute(&format!("DROP DATABASE {}", escape_identifier(&left))).await {
             Ok(()) => removed.push(left),

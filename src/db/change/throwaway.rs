@@ -42,6 +42,8 @@ const SETTINGS: &[&str] = &[
     "full_page_writes=off",
     "synchronous_commit=off",
     "autovacuum=off",
+    // In the folder, which goes.
+    "dynamic_shared_memory_type=mmap",
     "max_connections=20",
     "shared_buffers=16MB",
     "logging_collector=off",
@@ -85,6 +87,7 @@ impl Throwaway {
             if !initdb.child.wait().is_ok_and(|status| status.success()) {
                 return Err(failed(&dsn, &format!("initdb: {}", last_line(&said))));
             }
+            std::fs::remove_file(&pwfile).map_err(told)?;
             let mut server = Process::start(&binaries.program("postgres"), path, user, |command| {
                 command.arg("-D").arg(path.join("data")).arg("-k").arg(path);
                 command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
