@@ -84,6 +84,10 @@ pub struct Shared {
     /// Stop the run when drizzle-kit prints nothing for this time
     #[arg(long, global = true, value_name = "DUR", default_value = "2m", value_parser = span)]
     pub idle_timeout: Duration,
+    /// Build migrations and schema files for a comparison on this server, instead of one that is started for it or the
+    /// target's own
+    #[arg(long, global = true, value_name = "URL", env = "DRIZZLE_PILOT_SCRATCH_URL", hide_env_values = true)]
+    pub scratch_url: Option<String>,
     /// Start drizzle-kit with this command instead of running the project's own with node
     #[arg(long, global = true, value_name = "COMMAND")]
     pub kit: Option<String>,
@@ -390,7 +394,8 @@ pub struct StatusArgs {
 /// Use it on a database that was built by push, so that `migrate` can continue from there. Runs the migrations in a
 /// scratch database, compares its schema with that of the database, and adds the missing rows to the migrations table
 /// only if the two are equal (else it ends with 3 and shows the differences). Writes all rows in one transaction and
-/// reads them back. Needs the right to create a database.
+/// reads them back. The scratch database is on a server that is started for it, if PostgreSQL is installed here, else on
+/// that of the database, where it needs the right to create one.
 ///
 /// After a rename, constraints, indexes and sequences may differ only by name. --rename gives them the names in the
 /// migrations, --write-renames FILE writes these statements to a file, and [sync] names = "warn" in the policy keeps

@@ -15,6 +15,9 @@ const POLICY: [&str; 2] = ["policy", "profile"];
 /// Where the result goes.
 const REPORT: [&str; 3] = ["format", "report", "report_html"];
 
+/// Options that came when every command had only those that it has a use for.
+const LATER: [&str; 2] = ["log", "scratch_url"];
+
 /// An option that was given to a command that has no use for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
@@ -52,8 +55,10 @@ pub fn find(command: &Command, matches: &ArgMatches) -> Vec<Ignored> {
         unused.extend(POLICY.iter().chain(&REPORT));
     }
     let is_given = |option: &&str| matches.value_source(option) == Some(ValueSource::CommandLine);
-    let ignored =
-        |option: &str| Ignored { option: format!("--{}", option.replace('_', "-")), was_taken: option != "log" };
+    let ignored = |option: &str| Ignored {
+        option: format!("--{}", option.replace('_', "-")),
+        was_taken: !LATER.contains(&option),
+    };
     unused.into_iter().filter(is_given).map(ignored).collect()
 }
 
@@ -61,10 +66,14 @@ pub fn find(command: &Command, matches: &ArgMatches) -> Vec<Ignored> {
 /// command of this program, such as `help`.
 fn unused_by(command: &str) -> Option<Vec<&'static str>> {
     Some(match command {
-        "push" | "plan" | "generate" | "migrate" | "run" | "reset" => Vec::new(),
-        "init" | "next" | "status" | "sync" | "check" | "doctor" => vec!["record"],
-        "policy" | "replay" => [&KIT[..], &["record"]].concat(),
-        "report" | "completions" | "man" => [&KIT[..], &POLICY, &REPORT, &["record", "log", "cwd"]].concat(),
+        "push" | "plan" | "run" | "reset" => Vec::new(),
+        "generate" | "migrate" => vec!["scratch_url"],
+        "next" | "sync" | "check" => vec!["record"],
+        "init" | "status" | "doctor" => vec!["record", "scratch_url"],
+        "policy" | "replay" => [&KIT[..], &["record", "scratch_url"]].concat(),
+        "report" | "completions" | "man" => {
+            [&KIT[..], &POLICY, &REPORT, &["record", "log", "cwd", "scratch_url"]].concat()
+        }
         _ => return None,
     })
 }

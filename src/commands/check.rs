@@ -23,6 +23,7 @@ use crate::project::config::{self, Drizzle};
 use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, folder, root};
+use crate::proof::scratch::Settings;
 use crate::proof::unpushed::Unpushed;
 use crate::proof::{drift, forgotten, unpushed};
 
@@ -292,11 +293,13 @@ fn database(
     let place = PlaceArgs { migrations: Some(folder.path.clone()), url: args.url.clone() };
     let context = MigrationsContext::find(COMMAND, shared, &place, &cwd, console, log)?;
     // Now that the host is known, a profile may say that nothing is looked at there.
-    guard::check(COMMAND, Changes::Nothing, shared, policies, context.place.drizzle.as_ref(), log)?;
+    let policy = guard::check(COMMAND, Changes::Nothing, shared, policies, context.place.drizzle.as_ref(), log)?;
+    let settings = Settings::of(shared, &policy, &cwd);
     let migrations_table = context.migrations_table(clock)?;
     let made_of = drift::made_of(&context.status(&migrations_table), &migrations_table);
-    let compared =
-        drift::of_database(&context, &migrations_table, &made_of, clock, &mut |text| console.warn_in(log, &text))?;
+    let compared = drift::of_database(&context, &settings, &migrations_table, &made_of, clock, &mut |text| {
+        console.warn_in(log, &text)
+    })?;
     if let Some(said) = filters::said(&compared.left_out) {
         console.warn(&said);
         log.warnings.push(console.clean(&said));

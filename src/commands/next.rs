@@ -38,6 +38,7 @@ use crate::project::migrations::MigrationsContext;
 use crate::project::target::{self, Place};
 use crate::project::{folder, root};
 use crate::proof::forgotten::{self, Forgotten};
+use crate::proof::scratch::Settings;
 use crate::run::gate::pending;
 use crate::run::type_change;
 use crate::sql::name::ObjectName;
@@ -199,7 +200,8 @@ fn look(
             faults.old.iter().map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let differences = drifted(&context, &migrations_table, &status, clock, console, &mut notes)?;
+    let settings = Settings::of(shared, &policy, &cwd);
+    let differences = drifted(&context, &settings, &migrations_table, &status, clock, console, &mut notes)?;
     record.comparisons.extend(differences.clone());
     let edited = schema(shared, &context, &cwd, console, &mut notes)?;
     if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {

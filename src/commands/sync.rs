@@ -24,6 +24,7 @@ use crate::project::guard::{self, Changes};
 use crate::project::migrations::MigrationsContext;
 use crate::project::{filters, root};
 use crate::proof::drift::{self, Compared};
+use crate::proof::scratch::Settings;
 use crate::run::transaction;
 
 const COMMAND: CommandName = CommandName::Sync;
@@ -58,9 +59,11 @@ fn attempt(
         log.migrations = Some(reported);
         return Ok(Verdict::nothing(Exit::Ok, format!("there is nothing to write: {}", status.text())));
     }
+    let settings = Settings::of(shared, &policy, &cwd);
     console.say("running the migrations in a scratch database, to compare");
-    let compared =
-        drift::of_database(&context, &migrations_table, had, clock, &mut |text| console.warn_in(log, &text))?;
+    let compared = drift::of_database(&context, &settings, &migrations_table, had, clock, &mut |text| {
+        console.warn_in(log, &text)
+    })?;
     if let Some(said) = filters::said(&compared.left_out) {
         console.warn_in(log, &said);
     }

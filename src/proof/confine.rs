@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::db::change::confine::{Confine, Found};
-use crate::sql::action::confined::{Confined, Function, Known, Leaves};
+use crate::db::change::confine::{Asks, Confine, Found};
+use crate::sql::action::confined::{Confined, Function, Known, Leaves, Server};
 
 /// Does something with statements that have passed the gate or will, and returns what it came to and why the gate refused.
 pub fn confined<T>(statements: &[String], run: impl FnOnce(&Confine) -> T) -> (T, Option<Leaves>) {
@@ -16,19 +16,25 @@ pub fn confined<T>(statements: &[String], run: impl FnOnce(&Confine) -> T) -> (T
             None
         }
     };
-    let asked = read.asks();
-    let (functions, roles) = (asked.functions.into_iter().collect(), asked.roles.into_iter().collect());
-    let done = run(&Confine { functions, roles, judge: &judge });
+    let done = run(&Confine { asks: asks(&read), judge: &judge });
     (done, refused.into_inner())
 }
 
-fn known(found: &Found) -> Known {
+/// Returns what the server has to be asked about statements.
+pub fn asks(read: &Confined) -> Asks {
+    let asked = read.asks();
+    Asks { functions: asked.functions.into_iter().collect(), roles: asked.roles.into_iter().collect() }
+}
+
+/// Returns what its answer says about them.
+pub fn known(found: &Found) -> Known {
     let leaving = found.functions.iter().filter_map(|function| {
         let extension = function.extension.as_deref();
         let leaves = Function { name: &function.name, is_volatile: function.is_volatile, extension }.leaves()?;
         Some((function.name.clone(), leaves))
     });
     Known {
+        server: Server::Shared,
         leaving: leaving.collect(),
         roles: found.roles.iter().cloned().collect(),
         extensions: found.extensions.iter().cloned().collect(),

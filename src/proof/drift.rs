@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use crate::clock::Clock;
 use crate::compare::difference::{Differences, MadeBy};
-use crate::db::change::scratch::{self, Blueprint, ScratchError};
+use crate::db::change::scratch::{Built, ScratchError};
 use crate::db::inspect::fingerprint::{self, Fingerprint};
-use crate::db::inspect::lines;
+use crate::db::inspect::lines::{self, Line};
 use crate::db::inspect::migrations_table::{MigrationsTable, Records};
 use crate::migrations::query::{Query, meant};
 use crate::migrations::state::{Migration, State, Status};
@@ -19,7 +19,7 @@ use crate::outcome::{Error, Exit, Verdict};
 use crate::project::filters::Divided;
 use crate::project::migrations::MigrationsContext;
 use crate::project::unseen;
-use crate::proof::confine::confined;
+use crate::proof::scratch::{self, NotMade, Origin, Settings, Wanted};
 use crate::run::transaction::of_fault;
 use crate::sql::action::confined::Leaves;
 
@@ -50,43 +50,63 @@ pub fn made_of<'a>(status: &Status<'a>, migrations_table: &MigrationsTable) -> V
 #[tracing::instrument(name = "drift", skip_all)]
 pub fn of_database(
     context: &MigrationsContext,
+    settings: &Settings,
     migrations_table: &MigrationsTable,
     migrations: &[Migration],
     clock: &Clock,
     warn: &mut dyn FnMut(String),
 ) -> Result<Compared, Verdict> {
-    let files = migrations.iter().filter_map(|migration| migration.file);
-    let all: Vec<Query> = files.flat_map(meant).filter(|query| !query.is_blank()).collect();
+    let files: Vec<Vec<Query>> = migrations
+        .iter()
+        .filter_map(|migration| migration.file)
+        .map(|file| meant(file).filter(|query| !query.is_blank()).collect())
+        .collect();
+    let n_by_file: Vec<usize> = files.iter().map(Vec::len).collect();
+    let all: Vec<Query> = files.into_iter().flatten().collect();
     let statements: Vec<String> = all.iter().map(|query| query.text.to_owned()).collect();
-    let table = (migrations_table.records != Records::Absent).then(|| migrations_table.table.clone());
-    let (made, leaves) = confined(&statements, |confine| {
-        scratch::build(context.dsn(), &Blueprint { confine, migrations_table: table }, clock.rest(), &mut |left| {
-            warn(left.to_string())
-        })
-    });
-    let made = made.map_err(|error| not_built(&error, leaves, &all, context, clock))?;
+    let wanted = Wanted {
+        dsn: context.dsn(),
+        statements: &statements,
+        files: &n_by_file,
+        origin: Origin::Migrations,
+        settings,
+        migrations_table: (migrations_table.records != Records::Absent).then(|| migrations_table.table.clone()),
+    };
+    let made = scratch::make(&wanted, clock.rest(), warn);
+    let made = made.map_err(|error| not_built(error, &all, context, clock))?;
     let seen = fingerprint::fingerprint(context.dsn(), clock.rest()).map_err(|error| unseen::verdict(&error, clock))?;
-    let differences = lines::difference(&made.lines, &seen.lines);
-    let Divided { differences, left_out } = context.filters().divide(differences, &made.lines, &seen.lines);
-    let differences = Differences::divided(MadeBy::Migrations, &differences, &made.lines, &seen.lines);
+    let compared = beside(&made, &seen.lines);
+    let differences = lines::difference(&made.lines, &compared);
+    let Divided { differences, left_out } = context.filters().divide(differences, &made.lines, &compared);
+    let differences = Differences::divided(MadeBy::Migrations, &differences, &made.lines, &compared);
     Ok(Compared { seen, made: made.lines, differences, left_out })
 }
 
-fn not_built(
-    error: &ScratchError,
-    leaves: Option<Leaves>,
-    all: &[Query],
-    context: &MigrationsContext,
-    clock: &Clock,
-) -> Verdict {
-    if let Some(leaves) = leaves {
-        return beyond(&leaves, all, context);
-    }
-    match error {
+/// Returns the lines of the database that are compared: of a schema that was given to the migrations, only what they change there.
+fn beside(made: &Built, seen: &[String]) -> Vec<String> {
+    let is_compared = |line: &&String| {
+        let is_given = Line::read(line).schema().is_some_and(|schema| made.given.contains(schema));
+        !is_given || made.lines.contains(line)
+    };
+    seen.iter().filter(is_compared).cloned().collect()
+}
+
+fn not_built(error: NotMade, all: &[Query], context: &MigrationsContext, clock: &Clock) -> Verdict {
+    let error = match error {
+        NotMade::Leaves { leaves, advice } => return beyond(&leaves, advice, all, context),
+        NotMade::Unfit { why, advice } => return Verdict::nothing(Exit::Failed, why).hint(advice),
+        NotMade::Failed(error) => error,
+    };
+    match &error {
         ScratchError::Unready(error) => unseen::verdict(error, clock),
         ScratchError::MayNotCreate { user } => Verdict::nothing(Exit::Failed, error.to_string())
-            .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases")),
-        ScratchError::Leaves => Verdict::nothing(Exit::Refused, error.to_string()),
+            .hint(format!("ALTER ROLE \"{user}\" CREATEDB, or name with --url a role that may create databases, or give a server for it with --scratch-url")),
+        ScratchError::Prelude { fault } => {
+            let summary = format!("{error} ({})", fault.sqlstate);
+            Verdict::nothing(Exit::Failed, summary)
+                .because(of_fault(fault, None))
+                .hint("correct [scratch] prelude in the policy")
+        }
         ScratchError::Statement { idx, fault } => {
             let query = &all[*idx];
             let at = query.place(fault.position.and_then(|position| usize::try_from(position).ok()?.checked_sub(1)));
@@ -104,7 +124,7 @@ fn not_built(
 }
 
 /// Names the statement that would act beyond the scratch database. None was run.
-fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdict {
+fn beyond(leaves: &Leaves, advice: String, all: &[Query], context: &MigrationsContext) -> Verdict {
     let query = &all[leaves.query_idx];
     let at = query.place_of(leaves.at);
     let file = context.file(query.file.tag()).display().to_string();
@@ -117,11 +137,5 @@ fn beyond(leaves: &Leaves, all: &[Query], context: &MigrationsContext) -> Verdic
         ..Error::default()
     };
     let verdict = Verdict::nothing(Exit::Refused, summary).because(cause);
-    verdict.hint(match leaves.role {
-        Some(_) => "create the role on the server first: its CREATE ROLE is skipped if it exists",
-        None => {
-            "no migration was run: this one would change the server itself. drizzle-pilot check \
-             --push compares the database with the schema files instead"
-        }
-    })
+    verdict.hint(advice)
 }

@@ -10,15 +10,16 @@ use crate::cli::Shared;
 use crate::clock::Clock;
 use crate::command_name::CommandName;
 use crate::db::Dsn;
-use crate::db::change::scratch::{self, Blueprint, ScratchError};
-use crate::db::inspect::fingerprint::Fingerprint;
+use crate::db::change::scratch::{Built, ScratchError};
+use crate::db::inspect::lines::Line;
 use crate::migrations::disk;
 use crate::migrations::query::queries;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
+use crate::policy::Policy;
 use crate::project::{folder, unseen};
-use crate::proof::confine::confined;
 use crate::proof::forgotten;
+use crate::proof::scratch::{self, NotMade, Origin, Settings, Wanted};
 use crate::run::SchemaFiles;
 
 /// What the schema files make, as runs of a command find it out.
@@ -29,7 +30,7 @@ pub struct Export<'a> {
     shared: &'a Shared,
     command: CommandName,
     statements: OnceCell<Vec<String>>,
-    schema: OnceCell<Fingerprint>,
+    schema: OnceCell<Vec<String>>,
 }
 
 impl<'a> Export<'a> {
@@ -60,21 +61,35 @@ impl SchemaFiles for Export<'_> {
         Ok(self.statements.get_or_init(|| statements).clone())
     }
 
-    fn schema(&self, cwd: &Path, dsn: &Dsn, clock: &Clock, console: &mut Console) -> Result<Fingerprint, Verdict> {
+    fn schema(
+        &self,
+        cwd: &Path,
+        dsn: &Dsn,
+        policy: &Policy,
+        clock: &Clock,
+        console: &mut Console,
+    ) -> Result<Vec<String>, Verdict> {
         if let Some(schema) = self.schema.get() {
             return Ok(schema.clone());
         }
         let statements = self.statements(cwd, console)?;
-        let (made, leaves) = confined(&statements, |confine| {
-            scratch::build(dsn, &Blueprint { confine, migrations_table: None }, clock.rest(), &mut |left| {
-                console.warn(&left.to_string());
-            })
-        });
-        let made = made.map_err(|error| match (leaves, error) {
-            (Some(leaves), _) => Verdict::nothing(Exit::Refused, leaves.why),
-            (None, ScratchError::Unready(error)) => unseen::verdict(&error, clock),
-            (None, error) => Verdict::nothing(Exit::Failed, error.to_string()),
+        let wanted = Wanted {
+            dsn,
+            statements: &statements,
+            files: &[statements.len()],
+            migrations_table: None,
+            origin: Origin::Generated,
+            settings: &Settings::of(self.shared, policy, cwd),
+        };
+        let made = scratch::make(&wanted, clock.rest(), &mut |text| console.warn(&text));
+        let Built { lines, given } = made.map_err(|error| match error {
+            NotMade::Leaves { leaves, .. } => Verdict::nothing(Exit::Refused, leaves.why),
+            NotMade::Unfit { why, advice } => Verdict::nothing(Exit::Failed, why).hint(advice),
+            NotMade::Failed(ScratchError::Unready(error)) => unseen::verdict(&error, clock),
+            NotMade::Failed(error) => Verdict::nothing(Exit::Failed, error.to_string()),
         })?;
-        Ok(self.schema.get_or_init(|| made).clone())
+        // What was given to the statements is not made by them.
+        let is_made = |line: &String| Line::read(line).schema().is_none_or(|schema| !given.contains(schema));
+        Ok(self.schema.get_or_init(|| lines.into_iter().filter(is_made).collect()).clone())
     }
 }

@@ -38,11 +38,18 @@ pub trait SchemaFiles {
     /// With the verdict, where drizzle-kit cannot tell.
     fn statements(&self, cwd: &Path, console: &mut Console) -> Result<Vec<String>, Verdict>;
 
-    /// Returns the schema that these statements make, in a database of its own on the same server.
+    /// Returns the lines of the schema that these statements make, in a database of its own.
     ///
     /// # Errors
     /// With the verdict, where it cannot be made.
-    fn schema(&self, cwd: &Path, dsn: &Dsn, clock: &Clock, console: &mut Console) -> Result<Fingerprint, Verdict>;
+    fn schema(
+        &self,
+        cwd: &Path,
+        dsn: &Dsn,
+        policy: &Policy,
+        clock: &Clock,
+        console: &mut Console,
+    ) -> Result<Vec<String>, Verdict>;
 }
 
 /// What whoever starts a run lends to it.

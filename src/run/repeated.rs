@@ -42,7 +42,7 @@ pub(super) fn find(start: &Starting, cleared: &Cleared, prompt: &Prompt, looks: 
     if !phantom::may_be_among(&statements, &there.lines) {
         return Found::default();
     }
-    let made = match schema_files.schema(start.cwd, dsn, &start.clock, console) {
+    let made = match schema_files.schema(start.cwd, dsn, &cleared.policy, &start.clock, console) {
         Ok(made) => made,
         Err(verdict) => {
             tracing::info!(verdict.summary, "the schema files could not be compared");
@@ -50,7 +50,7 @@ pub(super) fn find(start: &Starting, cleared: &Cleared, prompt: &Prompt, looks: 
             return Found::default();
         }
     };
-    let phantoms = phantom::find(&statements, &made.lines, &there.lines);
+    let phantoms = phantom::find(&statements, &made, &there.lines);
     let is_everything = phantoms.iter().all(Option::is_some);
     let repeated: Vec<Repeated> = statements
         .into_iter()

@@ -61,12 +61,12 @@ fn find(
     if !has_left_out && !uncompared::may_hide(&there.lines) {
         return Ok(none);
     }
-    let made = schema_files.schema(start.cwd, dsn, &start.clock, console)?;
+    let made = schema_files.schema(start.cwd, dsn, &cleared.policy, &start.clock, console)?;
     let leaves_out = |table: &str| {
         files.tables_filter.as_ref().is_some_and(|filter| filter.leaves_out(start.kit_version.as_ref(), table))
     };
     let left_out = LeftOut { schema: &left_out, table: &leaves_out };
-    let found = uncompared::find(&made.lines, &there.lines, statements, &left_out);
+    let found = uncompared::find(&made, &there.lines, statements, &left_out);
     Ok(Differences::of(MadeBy::SchemaFiles, &found))
 }
 

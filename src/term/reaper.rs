@@ -6,6 +6,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -34,7 +36,18 @@ pub fn arguments(command: &Command) -> Vec<OsString> {
     arguments
 }
 
-/// Runs as the reaper. `arguments` are those after [`NAME`]: our starter's process id, the program, its arguments.
+/// As [`arguments`], for a program that runs as another user and group, and whose own arguments follow.
+pub fn arguments_as(program: &Path, user: Option<(u32, u32)>) -> Vec<OsString> {
+    let us = rustix::process::getpid().as_raw_nonzero();
+    let starter = match user {
+        Some((uid, gid)) => format!("{us}:{uid}:{gid}"),
+        None => us.to_string(),
+    };
+    vec![NAME.into(), starter.into(), program.as_os_str().to_owned()]
+}
+
+/// Runs as the reaper. `arguments` are those after [`NAME`]: our starter's process id, and where the program runs as another
+/// user, its numbers; the program, its arguments.
 /// Returns the exit code; where the command died by a signal, dies by the same one.
 pub fn run(arguments: &[OsString]) -> i32 {
     let [starter, program, rest @ ..] = arguments else {
@@ -67,11 +80,20 @@ impl Reaper {
         // So that `pkill drizzle-pilot` means the program and not its reaper.
         let _ = rustix::thread::set_name(c"drizzle-reaper");
         adopt_orphans();
-        let starter = starter.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        let mut numbers = starter.to_str().unwrap_or_default().split(':');
+        let starter = numbers.next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        let user = numbers.next().zip(numbers.next()).map(|(uid, gid)| (uid.parse(), gid.parse()));
         if die_with_starter().is_ok() && rustix::process::getppid() != starter {
             return Err(std::io::Error::other("the starting process is gone"));
         }
-        let child = std::process::Command::new(program).args(rest).spawn()?;
+        let mut command = std::process::Command::new(program);
+        command.args(rest);
+        match user {
+            Some((Ok(uid), Ok(gid))) => drop(command.uid(uid).gid(gid)),
+            Some(_) => return Err(std::io::Error::other("the user is not given by numbers")),
+            None => {}
+        }
+        let child = command.spawn()?;
         let child = Pid::from_raw(child.id().cast_signed()).expect("a started process has an id above zero");
         Ok(Reaper { child, wakes, must_stop: false })
     }

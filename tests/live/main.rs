@@ -49,6 +49,7 @@ mod reset;
 mod reset_faults;
 mod reset_rivals;
 mod run;
+mod scratch;
 mod transaction;
 mod uncompared;
 

@@ -269,6 +269,7 @@ fn a_baseline_may_end_before_the_last_migration() {
 fn a_role_that_may_create_no_database_is_told_so() {
     let database = Database::create();
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE a ();")]);
+    project.policy("[scratch]\nstart = \"never\"\n");
     let role = database.value("SELECT current_database() || '_small'");
     database.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE TABLE a (); ALTER TABLE a OWNER TO {role}"));
     let mut url = database.url();
@@ -367,6 +368,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
         let (statement, shows) = (statement.replace("#role", &role), shows.replace("#role", &role));
         let text = format!("CREATE TABLE a (id int);\n--> statement-breakpoint\n{statement}");
         let project = project(NEWEST, &database, &[(10, &text)]);
+        project.policy("[scratch]\nstart = \"never\"\n");
         database.sql("DROP SCHEMA IF EXISTS drizzle CASCADE; CREATE TABLE IF NOT EXISTS a (id int)");
         let says = ["drizzle/0000_m.sql:", "cannot be run in a scratch database"];
         project.pilot(&["sync", "--dry-run"]).run().expect(3).says(&says).database("unchanged");
@@ -385,6 +387,7 @@ fn a_command_that_looks_runs_nothing_that_acts_beyond_its_scratch_database() {
     // A role that is there is not created, and the comparison goes on.
     let text = format!("CREATE ROLE {role};\n--> statement-breakpoint\nCREATE TABLE a (id int);");
     let project = project(NEWEST, &database, &[(10, &text)]);
+    project.policy("[scratch]\nstart = \"never\"\n");
     database.sql("DROP SCHEMA drizzle CASCADE");
     let ran = project.pilot(&["sync"]).run();
     database.sql(&format!("DROP ROLE {role}"));

@@ -11,6 +11,7 @@ use crate::output::report::answer::{Advice, Offer, Pattern, Stand};
 use crate::project::filters;
 use crate::project::migrations::MigrationsContext;
 use crate::proof::drift;
+use crate::proof::scratch::Settings;
 
 /// Where all of a long list is.
 const SEE_ALL: &str = "drizzle-pilot check --database --format json has all";
@@ -18,6 +19,7 @@ const SEE_ALL: &str = "drizzle-pilot check --database --format json has all";
 /// Says how the database differs from what its migrations create. Where that cannot be found out, it is a note.
 pub(super) fn drifted(
     context: &MigrationsContext,
+    settings: &Settings,
     migrations_table: &MigrationsTable,
     status: &Status,
     clock: &Clock,
@@ -29,7 +31,7 @@ pub(super) fn drifted(
     }
     console.progress("running the applied migrations in a scratch database, to compare");
     let made_of = drift::made_of(status, migrations_table);
-    match drift::of_database(context, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
+    match drift::of_database(context, settings, migrations_table, &made_of, clock, &mut |text| console.warn(&text)) {
         Ok(compared) => {
             notes.extend(filters::said(&compared.left_out));
             Ok(Some(compared.differences))

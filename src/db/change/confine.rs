@@ -6,12 +6,18 @@ use tokio_postgres::types::Type;
 
 /// What decides whether statements may run.
 pub struct Confine<'a> {
+    pub asks: Asks,
+    /// Returns the statements as they may run; none where one of them acts beyond its database, or may.
+    pub judge: &'a dyn Fn(&Found) -> Option<Vec<String>>,
+}
+
+/// What the server is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asks {
     /// Names that are called like functions.
     pub functions: Vec<String>,
     /// Roles that are created.
     pub roles: Vec<String>,
-    /// Returns the statements as they may run; none where one of them acts beyond its database, or may.
-    pub judge: &'a dyn Fn(&Found) -> Option<Vec<String>>,
 }
 
 /// What the server has of that.
@@ -36,6 +42,13 @@ pub struct Function {
 impl Confine<'_> {
     /// Asks the server, and returns the statements as they may run.
     pub(in crate::db) async fn within(&self, client: &Client) -> Result<Option<Vec<String>>, tokio_postgres::Error> {
+        Ok((self.judge)(&self.asks.of(client).await?))
+    }
+}
+
+impl Asks {
+    /// Asks the server.
+    pub(in crate::db) async fn of(&self, client: &Client) -> Result<Found, tokio_postgres::Error> {
         const FUNCTIONS: &str = "
             SELECT p.proname::text, pg_catalog.bool_or(p.provolatile = 'v'), e.extname::text
               FROM pg_catalog.pg_proc p
@@ -52,10 +65,10 @@ impl Confine<'_> {
             |row: &tokio_postgres::Row| Function { name: row.get(0), is_volatile: row.get(1), extension: row.get(2) };
         let roles = client.query_typed(ROLES, &[(&self.roles, Type::TEXT_ARRAY)]).await?;
         let extensions = client.query_typed(EXTENSIONS, &[]).await?;
-        Ok((self.judge)(&Found {
+        Ok(Found {
             functions: functions.iter().map(function).collect(),
             roles: roles.iter().map(|row| row.get(0)).collect(),
             extensions: extensions.iter().map(|row| row.get(0)).collect(),
-        }))
+        })
     }
 }

@@ -10,4 +10,6 @@ pub mod lock;
 pub mod rehearsal;
 pub mod scratch;
 mod settle;
+pub mod surroundings;
+pub mod throwaway;
 pub(super) mod transaction;

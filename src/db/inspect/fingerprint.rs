@@ -61,7 +61,10 @@ pub fn through(connection: &Connection, deadline: Duration) -> Result<Fingerprin
     connection.look_at_once(deadline, "", read)
 }
 
-async fn read_only(client: &Client, deadline: Duration) -> Result<Fingerprint, tokio_postgres::Error> {
+pub(in crate::db) async fn read_only(
+    client: &Client,
+    deadline: Duration,
+) -> Result<Fingerprint, tokio_postgres::Error> {
     let limit = milliseconds(deadline.min(LONG_QUERY));
     client
         .batch_execute(&format!(

@@ -62,6 +62,9 @@ pub(super) struct File {
     /// What `check` reports, and at which level.
     #[serde(default)]
     pub(super) check: CheckEntry,
+    /// Where migrations and schema files are built for a comparison.
+    #[serde(default)]
+    pub(super) scratch: ScratchEntry,
     /// Overrides, chosen by --profile, DRIZZLE_PILOT_PROFILE or `when`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ProfileEntry>")]
@@ -120,6 +123,9 @@ pub(super) struct ProfileEntry {
     /// What `check` reports, and at which level.
     #[serde(default)]
     pub(super) check: CheckEntry,
+    /// Where migrations and schema files are built for a comparison.
+    #[serde(default)]
+    pub(super) scratch: ScratchEntry,
 }
 
 /// The sections that the file and each of its profiles may have.
@@ -135,6 +141,7 @@ pub(super) struct Sections<'a> {
     pub(super) guard: &'a Guard,
     pub(super) reset: &'a ResetEntry,
     pub(super) check: &'a CheckEntry,
+    pub(super) scratch: &'a ScratchEntry,
 }
 
 impl File {
@@ -151,6 +158,7 @@ impl File {
             guard: &self.guard,
             reset: &self.reset,
             check: &self.check,
+            scratch: &self.scratch,
         }
     }
 }
@@ -169,6 +177,7 @@ impl ProfileEntry {
             guard: &self.guard,
             reset: &self.reset,
             check: &self.check,
+            scratch: &self.scratch,
         }
     }
 }
@@ -363,6 +372,32 @@ pub(super) struct ResetEntry {
     /// Command lines to run once the schema is built, such as "pnpm db:seed".
     #[schemars(with = "Vec<String>")]
     pub(super) after: Option<Vec<Spanned<String>>>,
+}
+
+/// Where migrations and schema files are built for a comparison.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ScratchEntry {
+    /// A PostgreSQL server of the same major version to build them on, unless --scratch-url names one. It should hold
+    /// nothing else.
+    #[schemars(with = "String")]
+    pub(super) url: Option<Spanned<String>>,
+    /// Whether to start a server for it, from the PostgreSQL that is installed here: "auto" if there is one, or "never".
+    #[schemars(with = "StartEntry")]
+    pub(super) start: Option<Spanned<StartEntry>>,
+    /// A file of SQL, below the project's folder, that runs before the migrations and makes what others own.
+    #[schemars(with = "String")]
+    pub(super) prelude: Option<Spanned<String>>,
+    /// `false` builds them every time, instead of keeping the resulting schema in the user's cache folder.
+    #[schemars(with = "bool")]
+    pub(super) cache: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StartEntry {
+    Auto,
+    Never,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -18,6 +18,7 @@ mod reader;
 mod renames;
 mod reset;
 mod schema;
+mod scratch;
 mod structure;
 mod sync;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use toml::Spanned;
 use crate::policy::file::format::{File, ProfileEntry, Sections};
 use crate::policy::file::problem::Invalid;
 use crate::policy::file::reader::Reader;
-use crate::policy::file::{check, guard, hazards, migrate, prompts, push, renames, reset, structure, sync};
+use crate::policy::file::{check, guard, hazards, migrate, prompts, push, renames, reset, scratch, structure, sync};
 use crate::policy::model::{COMMANDS, Policies, Policy, Profile, Ruled, Source};
 use crate::policy::wording::{closest, quoted};
 
@@ -83,6 +83,7 @@ fn lay(reader: &mut Reader<'_>, policy: &mut Policy, sections: &Sections<'_>) {
     check::lay(reader, &mut policy.check, sections.check);
     guard::lay(reader, policy, sections.guard);
     reset::lay(reader, &mut policy.reset, sections.reset);
+    scratch::lay(&mut policy.scratch, sections.scratch);
 }
 
 fn known_command(reader: &mut Reader<'_>, command: &Spanned<String>) {
@@ -172,7 +173,7 @@ mod tests {
 3 | hosts = []
   | ^^^^^
   |
-  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `sync`, `using`, `prompts`, `guard`, `reset`, `check`",
+  = hint: the keys are `when`, `commands`, `accept_data_loss`, `renames`, `create`, `hazards`, `push`, `migrate`, `sync`, `using`, `prompts`, `guard`, `reset`, `check`, `scratch`",
         );
         check(
             "[push]\naply = \"kit\"",

@@ -45,7 +45,8 @@ pub(super) fn report(reader: &mut Reader<'_>, error: &toml::de::Error) {
 
 /// Reports what is a list and must be a table. serde takes the elements of a list for the keys of a struct, in their order.
 pub(super) fn lists_for_tables(reader: &mut Reader<'_>, text: &str) {
-    const TABLES: [&str; 9] = ["renames", "create", "push", "migrate", "sync", "guard", "reset", "check", "when"];
+    const TABLES: [&str; 10] =
+        ["renames", "create", "push", "migrate", "sync", "guard", "reset", "check", "scratch", "when"];
     let Ok(file) = DeTable::parse(text) else { return };
     let mut layers = vec![file.get_ref()];
     if let Some(profiles) = file.get_ref().get("profiles").and_then(|profiles| profiles.get_ref().as_table()) {

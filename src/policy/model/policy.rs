@@ -11,6 +11,7 @@ use crate::policy::model::push::{Apply, Push};
 use crate::policy::model::rename::Renames;
 use crate::policy::model::reset::Reset;
 use crate::policy::model::rule::{RuleRef, Ruled, Source};
+use crate::policy::model::scratch::Scratch;
 use crate::policy::model::sync::SyncNames;
 use crate::policy::name::ObjectName;
 use crate::sql::hazard::Hazard;
@@ -29,6 +30,7 @@ pub struct Policy {
     pub(in crate::policy) guard: Guard,
     pub(in crate::policy) reset: Reset,
     pub(in crate::policy) check: Check,
+    pub(in crate::policy) scratch: Scratch,
     /// The policies of other profiles that the environment or the host calls for. What they ban is banned.
     pub(in crate::policy) called_for: Vec<Policy>,
 }
@@ -48,6 +50,7 @@ impl Policy {
             guard: Guard::default(),
             reset: Reset::default(),
             check: Check::default(),
+            scratch: Scratch::default(),
             called_for: Vec::new(),
         }
     }
@@ -122,6 +125,11 @@ impl Policy {
     /// Returns what a reset does beside emptying.
     pub(crate) fn reset(&self) -> &Reset {
         &self.reset
+    }
+
+    /// Returns where migrations and schema files are built for a comparison.
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     /// Returns the line of the file that speaks of a hazard.

@@ -15,7 +15,7 @@ use squawk_syntax::SyntaxKind as K;
 use crate::sql::dialect::Dialect;
 use crate::sql::script;
 use function::{CREATABLE, EXTENSIONS};
-use reader::{Deed, Reader};
+use reader::{Deed, Reader, Shared};
 
 pub use function::Function;
 
@@ -39,9 +39,22 @@ pub struct Asked {
     pub roles: BTreeSet<String>,
 }
 
+/// Whose server it is that the statements run on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Server {
+    /// Others have databases and roles on it.
+    #[default]
+    Shared,
+    /// It was given for this: roles may be made on it.
+    Given,
+    /// It exists for these statements alone.
+    Own,
+}
+
 /// What the server knows of that.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
+    pub server: Server,
     /// Why a function of PostgreSQL or of an extension may leave the database; those that stay are not here.
     pub leaving: BTreeMap<String, String>,
     pub roles: BTreeSet<String>,
@@ -99,7 +112,7 @@ impl Confined {
                     }
                     Deed::CreatesRole(name) => drop(asked.roles.insert(name.clone())),
                     Deed::Defines(_, deeds) => collect(deeds, asked),
-                    Deed::Leaves(_) | Deed::Writes | Deed::CreatesExtension(_) => {}
+                    Deed::Leaves(_) | Deed::Shares(..) | Deed::Writes | Deed::CreatesExtension(_) => {}
                 }
             }
         }
@@ -129,7 +142,7 @@ impl Confined {
             };
             for deed in deeds {
                 if let Deed::CreatesRole(role) = deed
-                    && !known.roles.contains(role)
+                    && judge.refuses_role(role)
                 {
                     let why = format!("a role belongs to the whole server, which has none named {role:?}");
                     return Err(leaves(why, Some(role)));
@@ -149,7 +162,7 @@ impl Confined {
                     _ => {}
                 }
             }
-            if *is_role {
+            if *is_role && makes_no_role(deeds, known) {
                 let blank: String =
                     queries[*query_idx][place.clone()].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
                 // Whatever stands behind it keeps its line.
@@ -158,6 +171,11 @@ impl Confined {
         }
         Ok(queries)
     }
+}
+
+/// Tells whether the one role that a statement creates is there already.
+fn makes_no_role(deeds: &[Deed], known: &Known) -> bool {
+    deeds.iter().any(|deed| matches!(deed, Deed::CreatesRole(role) if known.roles.contains(role)))
 }
 
 /// Makes a blank text as long as what it replaces.
@@ -184,9 +202,13 @@ impl<'a> Judge<'a> {
     fn leaves(&self, deed: &'a Deed, seen: &mut BTreeSet<&'a str>) -> Option<String> {
         match deed {
             Deed::Leaves(why) => Some(why.clone()),
+            Deed::Shares(shared, why) => match (self.known.server, shared) {
+                (Server::Own, _) | (Server::Given, Shared::Roles) => None,
+                (Server::Shared, _) | (Server::Given, Shared::Databases) => Some(why.clone()),
+            },
             Deed::Calls(name) => self.called(name, seen),
             Deed::Mentions(name) => self.own(name, seen),
-            Deed::CreatesRole(name) if !self.known.roles.contains(name) => {
+            Deed::CreatesRole(name) if self.refuses_role(name) => {
                 Some("it creates a role, which belongs to the whole server".to_owned())
             }
             Deed::CreatesExtension(name) => {
@@ -196,6 +218,10 @@ impl<'a> Judge<'a> {
             }
             Deed::CreatesRole(_) | Deed::Writes | Deed::Watches(_) | Deed::Defines(..) => None,
         }
+    }
+
+    fn refuses_role(&self, name: &str) -> bool {
+        self.known.server == Server::Shared && !self.known.roles.contains(name)
     }
 
     /// Says why a call of this name may leave the database.
@@ -239,6 +265,7 @@ mod tests {
         ];
         let leaving = functions.iter().filter_map(|function| Some((function.name.to_owned(), function.leaves()?)));
         Known {
+            server: Server::Shared,
             leaving: leaving.collect(),
             roles: ["here".to_owned()].into(),
             extensions: ["dblink".to_owned()].into(),
@@ -422,6 +449,52 @@ mod tests {
         ];
         let confined = confine(&all).unwrap_or_else(|leaves| panic!("{}: {leaves:?}", all[leaves.query_idx]));
         assert_eq!(confined, all);
+    }
+
+    #[test]
+    fn a_server_that_nobody_else_has_is_free_to_change_and_the_machine_is_not() {
+        let on = |server, sql: &str| Confined::read(&[sql.to_owned()]).within(&Known { server, ..known() });
+        for sql in [
+            "CREATE ROLE gone",
+            "ALTER ROLE here NOLOGIN",
+            "ALTER USER here SET work_mem = '1GB'",
+            "DROP ROLE IF EXISTS here",
+            "DROP OWNED BY here",
+            "REASSIGN OWNED BY here TO there",
+            "GRANT here TO there",
+            "COMMENT ON ROLE here IS 'a'",
+            "DO $$ BEGIN CREATE ROLE gone; END $$",
+        ] {
+            assert!(on(Server::Own, sql).is_ok() && on(Server::Given, sql).is_ok(), "{sql}");
+        }
+        for sql in [
+            "ALTER DATABASE shop SET work_mem = '1GB'",
+            "GRANT CONNECT ON DATABASE shop TO here",
+            "COMMENT ON DATABASE shop IS 'a'",
+            "CREATE DATABASE other",
+            "DROP DATABASE other",
+        ] {
+            assert!(on(Server::Own, sql).is_ok() && on(Server::Given, sql).is_err(), "{sql}");
+        }
+        for sql in [
+            "COPY t TO PROGRAM 'rm -r /'",
+            "COPY t FROM '/etc/passwd'",
+            "SELECT pg_read_file('x')",
+            "SELECT lo_export(1, '/tmp/x')",
+            "SELECT dblink_exec('host=other', 'DROP TABLE t')",
+            "CREATE EXTENSION unheard_of",
+            "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw",
+            "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
+            "CREATE TABLESPACE t LOCATION '/t'",
+            "CREATE FUNCTION c() RETURNS int LANGUAGE c AS 'x', 'y'",
+            "ALTER SYSTEM SET archive_command = 'rm -r /'",
+            "ALTER DATABASE shop SET session_preload_libraries = 'x'",
+            "ALTER ROLE here SET local_preload_libraries = 'x'",
+            "LOAD 'auto_explain'",
+            "UPDATE pg_authid SET rolsuper = true",
+        ] {
+            assert!(on(Server::Own, sql).is_err() && on(Server::Given, sql).is_err(), "{sql}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::sql::postgres::{identifier, single};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Deed {
     Leaves(String),
+    /// It stays on the server, where others may have something to do with it.
+    Shares(Shared, String),
     /// Something of this name may be called.
     Calls(String),
     /// Something of this name may be a function that is used.
@@ -21,6 +23,15 @@ pub(super) enum Deed {
     CreatesRole(String),
     CreatesExtension(String),
     Defines(String, Vec<Deed>),
+}
+
+/// What the databases of a server share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// Roles, their settings and their memberships.
+    Roles,
+    /// The databases themselves, by their names.
+    Databases,
 }
 
 /// The catalogs that all databases of a server have in common.
@@ -58,6 +69,10 @@ impl Reader {
 
     fn refuse(&mut self, why: impl Into<String>) {
         self.take(Deed::Leaves(why.into()));
+    }
+
+    fn shares(&mut self, shared: Shared, why: impl Into<String>) {
+        self.take(Deed::Shares(shared, why.into()));
     }
 
     /// Reads a statement, the statements within it, and what it calls.
@@ -186,17 +201,24 @@ impl Reader {
             K::GRANT | K::REVOKE => {
                 let on = words(node).skip_while(|word| word != "on").nth(1);
                 match on.as_deref() {
-                    None => self.refuse("membership in a role belongs to the whole server"),
-                    Some("database" | "tablespace" | "parameter") => {
-                        self.refuse("privileges on databases, tablespaces and parameters belong to the whole server");
+                    None => self.shares(Shared::Roles, "membership in a role belongs to the whole server"),
+                    Some("database") => {
+                        self.shares(Shared::Databases, "privileges on databases belong to the whole server");
+                    }
+                    Some("tablespace" | "parameter") => {
+                        self.refuse("privileges on tablespaces and parameters belong to the whole server");
                     }
                     Some(_) => {}
                 }
             }
             K::COMMENT_ON => {
                 let on = words(node).nth(2);
-                if let Some("database" | "role" | "tablespace" | "subscription") = on.as_deref() {
-                    self.refuse("it comments on what belongs to the whole server");
+                const WHY: &str = "it comments on what belongs to the whole server";
+                match on.as_deref() {
+                    Some("database") => self.shares(Shared::Databases, WHY),
+                    Some("role") => self.shares(Shared::Roles, WHY),
+                    Some("tablespace" | "subscription") => self.refuse(WHY),
+                    _ => {}
                 }
             }
             K::SET if words(node).any(|word| word == "%i") => {
@@ -229,9 +251,16 @@ impl Reader {
                 }
             }
             kind if stays(kind) => {}
-            _ => {
+            kind => {
                 let words: Vec<String> = words(node).take(2).map(|word| word.to_ascii_uppercase()).collect();
-                self.refuse(format!("{} acts outside the database, or may do so", words.join(" ")));
+                let why = format!("{} acts outside the database, or may do so", words.join(" "));
+                match shared(kind) {
+                    // A session that begins later would load what these name.
+                    Some(shared) if !text.contains("_preload_libraries") && !text.contains("dynamic_library_path") => {
+                        self.shares(shared, why);
+                    }
+                    _ => self.refuse(why),
+                }
             }
         }
     }
@@ -300,6 +329,22 @@ fn speaks_of_functions(kind: K) -> bool {
             | K::DROP_OPERATOR
             | K::DROP_CAST
     )
+}
+
+/// Returns what the databases of a server share that a kind of statement acts on; nothing for what acts on more.
+fn shared(kind: K) -> Option<Shared> {
+    match kind {
+        K::ALTER_GROUP
+        | K::ALTER_ROLE
+        | K::ALTER_USER
+        | K::DROP_GROUP
+        | K::DROP_OWNED
+        | K::DROP_ROLE
+        | K::DROP_USER
+        | K::REASSIGN => Some(Shared::Roles),
+        K::ALTER_DATABASE | K::CREATE_DATABASE | K::DROP_DATABASE => Some(Shared::Databases),
+        _ => None,
+    }
 }
 
 /// The kinds of statements whose effect stays in the database, but for what they call.
