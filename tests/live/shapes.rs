@@ -2,12 +2,15 @@
 //!
 //! The suite goes through some drizzle-kits with one server, and `scripts/shapes` through all of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{Database, Neighbour, Project, Ran, Server, Shape, owner, together};
+use crate::support::{Database, Neighbour, Project, Ran, Repeated, Server, Shape, owner, together};
 
 /// What came of shapes with one drizzle-kit and one server.
 #[derive(Default)]
@@ -16,6 +19,7 @@ struct Found {
     repeated: BTreeMap<String, usize>,
     /// What is worth a line, and not wrong.
     notes: Vec<String>,
+    left_out: BTreeSet<String>,
     n_shapes: usize,
     /// How many neighbours drizzle-kit saw.
     n_seen: usize,
@@ -26,6 +30,7 @@ impl Found {
     fn with(mut self, other: Found) -> Found {
         self.repeated.extend(other.repeated);
         self.notes.extend(other.notes);
+        self.left_out.extend(other.left_out);
         self.wrong.extend(other.wrong);
         Found { n_shapes: self.n_shapes + other.n_shapes, n_seen: self.n_seen + other.n_seen, ..self }
     }
@@ -44,12 +49,17 @@ impl Stopped {
     }
 }
 
-/// Fails if a run did not end with one of the codes.
-fn ended(ran: &Ran, what: &str, codes: &[i32]) -> Result<(), Stopped> {
-    match codes.contains(&ran.code) {
-        true => Ok(()),
-        false => Err(Stopped::because(format!("{what} ended with {}\n{ran}", ran.code))),
+/// Fails if a run did not end with one of the codes, because of the shapes whose statements failed or were refused.
+fn ended(shapes: &[&Shape], ran: &Ran, what: &str, codes: &[i32]) -> Result<(), Stopped> {
+    if codes.contains(&ran.code) {
+        return Ok(());
     }
+    let refusals = ran.report["refusals"].as_array().into_iter().flatten();
+    let reasons =
+        refusals.filter_map(|refusal| refusal["what"].as_str()).chain(ran.report["error"]["statement"].as_str());
+    let why = format!("{what} ended with {}\n{ran}", ran.code);
+    let owners = reasons.flat_map(str::lines).filter_map(|reason| owner(shapes, reason));
+    Err(Stopped { by: owners.map(|shape| (shape.name.clone(), why.clone())).collect(), why })
 }
 
 /// Returns the statements of a report that change something, and those that do not.
@@ -85,7 +95,8 @@ impl Place<'_> {
         let (here, not_here): (Vec<&Shape>, Vec<&Shape>) = shapes.iter().partition(|shape| missing(shape).is_none());
         let note = |shape: &&Shape| Some(format!("left out: {} needs {}", shape.name, missing(shape)?));
         let notes = not_here.iter().filter_map(note).collect();
-        let found = Found { notes, ..Found::default() };
+        let left_out = not_here.iter().map(|shape| shape.name.clone()).collect();
+        let found = Found { notes, left_out, ..Found::default() };
         together(here).iter().fold(found, |found, shapes| found.with(self.rounds(shapes)))
     }
 
@@ -114,6 +125,7 @@ impl Place<'_> {
             shapes.iter().copied().partition(|shape| by.contains_key(&shape.name));
         let mut found = self.rounds(&rest);
         for shape in stoppers {
+            found.left_out.insert(shape.name.clone());
             match shape.restless(self.kit) {
                 Some(why) => found.notes.push(format!("left out: {}, because {why}", shape.name)),
                 None => found.wrong.push(format!("{}: {}", shape.name, by[&shape.name])),
@@ -135,7 +147,7 @@ impl Place<'_> {
             project.schema(&(Shape::schema(shapes) + &beside));
         };
         schema("");
-        ended(&project.pilot(Shape::push(shapes)).without_paste().run(), "the push", &[0])?;
+        ended(shapes, &project.pilot(Shape::push(shapes)).without_paste().run(), "the push", &[0])?;
 
         let plan = project.pilot(&["plan"]).without_paste().run();
         let (real, repeated) = statements(&plan);
@@ -149,23 +161,23 @@ impl Place<'_> {
             }
             return Err(Stopped { by, why: format!("repeated, and not called so: {real:#?}\n{plan}") });
         }
-        ended(&plan, "the plan after the push", &[0])?;
+        ended(shapes, &plan, "the plan after the push", &[0])?;
         let check = project.pilot(&["check", "--push", "--migrations", "."]).run();
-        ended(&check, "check --push", &[0])?;
+        ended(shapes, &check, "check --push", &[0])?;
         if check.report["findings"] != serde_json::json!([]) {
             return Err(Stopped::because(format!("check --push finds something\n{check}")));
         }
 
         schema(", more: text('more')");
         let push = project.pilot(&["push", "--apply", "transaction"]).run();
-        ended(&push, "the push of a change beside", &[0])?;
+        ended(shapes, &push, "the push of a change beside", &[0])?;
         let (real, _) = statements(&push);
         if real != ["ALTER TABLE \"beside\" ADD COLUMN \"more\" text;"] {
             return Err(Stopped::because(format!("the change beside is {real:#?}\n{push}")));
         }
         let fresh = self.database(shapes);
         let push = project.pilot(Shape::push(shapes)).env("DATABASE_URL", fresh.url().as_str()).run();
-        ended(&push, "the push from nothing", &[0])?;
+        ended(shapes, &push, "the push from nothing", &[0])?;
         let schemas = [&database, &fresh].map(|database| (database.schema().lines, database.dump(&["--schema-only"])));
         if schemas[0] != schemas[1] {
             return Err(Stopped::because(format!("the schema is not that of a push from nothing: {schemas:#?}")));
@@ -192,13 +204,15 @@ impl Place<'_> {
         database: &Database,
         plan: impl Fn() -> Ran,
     ) -> Result<Found, Stopped> {
-        for (_, neighbour) in neighbours {
-            database.sql(&neighbour.sql);
+        let mut found = Found::default();
+        for (shape, neighbour) in neighbours {
+            if let Err(code) = database.attempt(&neighbour.sql) {
+                found.wrong.push(format!("{}: {} cannot be made: {code}", shape.name, neighbour.differs));
+            }
         }
         let plan = plan();
-        ended(&plan, "the plan for the neighbours", &[2, 3])?;
+        ended(&[], &plan, "the plan for the neighbours", &[2, 3])?;
         let (real, repeated) = statements(&plan);
-        let mut found = Found::default();
         for (shape, neighbour) in neighbours {
             let about = |statements: &[String]| statements.iter().any(|sql| shape.concerns(neighbour, sql));
             let name = format!("{}: {}", shape.name, neighbour.differs);
@@ -226,19 +240,97 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// A list in a variable, with blanks between.
+fn listed(variable: &str) -> Option<Vec<String>> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The part of the shapes that the suite looks at.
+const IN_SUITE: usize = 3;
+const AT_ONCE: usize = 2;
+
 #[test]
-fn shapes_try() {
-    let kit = std::env::var("SHAPES_KIT").unwrap();
-    let server = match std::env::var("SHAPES_PG").as_deref() {
-        Ok("13") => Server::Postgres13,
-        Ok("18") => Server::Postgres18,
-        _ => Server::Postgres15,
-    };
-    let only = std::env::var("SHAPES_ONLY").unwrap_or_default();
-    let shapes: Vec<Shape> = Shape::all().into_iter().filter(|shape| shape.name.contains(&only)).collect();
-    let found = Place { kit: &kit, server }.look(&shapes);
-    println!("{:#?}\n{:#?}\n{} {}", found.notes, found.repeated, found.n_shapes, found.n_seen);
-    for wrong in &found.wrong {
-        println!("WRONG {wrong}");
+fn what_is_repeated_is_found_and_no_neighbour_is_taken_for_it() {
+    let kits = listed("DRIZZLE_PILOT_SHAPES_KITS");
+    let kits = kits.unwrap_or_else(|| ["0.31.11", "0.28.1", "0.21.4"].map(str::to_owned).to_vec());
+    let servers = listed("DRIZZLE_PILOT_SHAPES_SERVERS").unwrap_or_else(|| vec!["15".to_owned()]);
+    let servers: Vec<Server> = servers.iter().map(|version| Server::called(version)).collect();
+    let mut shapes = Shape::all();
+    match listed("DRIZZLE_PILOT_SHAPES") {
+        None => shapes = shapes.into_iter().step_by(IN_SUITE).collect(),
+        Some(names) if names.is_empty() => {}
+        Some(names) => {
+            let known = |name: &&String| shapes.iter().any(|shape| shape.is_called(name));
+            let unknown: Vec<&String> = names.iter().filter(|name| !known(name)).collect();
+            assert!(unknown.is_empty(), "fixtures/shapes does not have {unknown:?}");
+            shapes.retain(|shape| names.iter().any(|name| shape.is_called(name)));
+        }
     }
+    let places: Vec<Place> =
+        kits.iter().flat_map(|kit| servers.iter().map(move |&server| Place { kit, server })).collect();
+    let next = AtomicUsize::new(0);
+    let all: Mutex<BTreeMap<usize, Found>> = Mutex::default();
+    let work = || {
+        loop {
+            let idx = next.fetch_add(1, Ordering::SeqCst);
+            let Some(place) = places.get(idx) else { return };
+            let begun = Instant::now();
+            let found = place.look(&shapes);
+            found.wrong.iter().for_each(|wrong| eprintln!("shapes: {place}: failed: {}", first_line(wrong)));
+            eprintln!(
+                "shapes: {place}: {} shapes repeat {} statements, {} neighbours seen, {} failures, {} s",
+                found.n_shapes,
+                found.repeated.values().sum::<usize>(),
+                found.n_seen,
+                found.wrong.len(),
+                begun.elapsed().as_secs()
+            );
+            all.lock().expect("nobody panics with it").insert(idx, found);
+        }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
+    let all: Vec<(Place, Found)> =
+        places.into_iter().zip(all.into_inner().expect("nobody panicked").into_values()).collect();
+    tell(&all);
+    let wrong: Vec<String> = all.iter().flat_map(|(place, found)| compared(*place, found, &shapes)).collect();
+    assert!(wrong.is_empty(), "{} failures\n\n{}", wrong.len(), wrong.join("\n\n=====\n"));
+}
+
+/// Prints what was left out and not seen, and what is repeated.
+fn tell(all: &[(Place, Found)]) {
+    for (place, found) in all {
+        println!("{place}");
+        found.notes.iter().for_each(|note| println!("  {note}"));
+    }
+    println!("\nstatements that are repeated, by shape");
+    for (place, Found { repeated, n_shapes, n_seen, .. }) in all {
+        println!("{place}: {n_shapes} shapes, {n_seen} neighbours that drizzle-kit sees");
+        repeated.iter().for_each(|(name, n)| println!("  {n} {name}"));
+    }
+}
+
+/// Returns what is wrong, also where something else is repeated than `fixtures/shapes/repeated.toml` has.
+fn compared(place: Place, found: &Found, shapes: &[Shape]) -> Vec<String> {
+    let mut wrong: Vec<String> = found.wrong.iter().map(|wrong| format!("{place}: {wrong}")).collect();
+    let mut repeated = Repeated::read();
+    if std::env::var_os("UPDATE_SHAPES").is_some_and(|update| update == "1") {
+        if place.server == Server::Postgres15 && wrong.is_empty() {
+            let of_kit = repeated.kits.entry(place.kit.to_owned()).or_default();
+            of_kit.retain(|name, _| shapes.iter().all(|shape| shape.name != *name));
+            of_kit.extend(found.repeated.clone());
+            repeated.write();
+        }
+        return wrong;
+    }
+    let of_kit = repeated.kits.remove(place.kit).unwrap_or_default();
+    for Shape { name, .. } in shapes.iter().filter(|shape| !found.left_out.contains(&shape.name)) {
+        let (now, then) = (found.repeated.get(name), of_kit.get(name));
+        if now != then {
+            wrong.push(format!(
+                "{place}: {name} repeats {now:?} statements, and {then:?} in fixtures/shapes/repeated.toml"
+            ));
+        }
+    }
+    wrong
 }

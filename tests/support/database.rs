@@ -34,6 +34,13 @@ pub(crate) enum Server {
 }
 
 impl Server {
+    /// Returns the one of this major version.
+    pub(crate) fn called(version: &str) -> Self {
+        let servers = [Self::Postgres13, Self::Postgres15, Self::Postgres18];
+        let server = servers.into_iter().find(|server| server.version().to_string() == version);
+        server.unwrap_or_else(|| panic!("the laboratory has no PostgreSQL {version}"))
+    }
+
     /// Returns its major version.
     pub(crate) fn version(self) -> u32 {
         match self {

@@ -32,7 +32,7 @@ pub(crate) use ran::{MAYBE, Ran, UNCHANGED};
 pub(crate) use random::Random;
 pub(crate) use run::{GRACE, Run, Running, fake_kit};
 pub(crate) use server::OwnServer;
-pub(crate) use shape::{Neighbour, Shape, owner, together};
+pub(crate) use shape::{Neighbour, Repeated, Shape, owner, together};
 pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.

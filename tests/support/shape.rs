@@ -4,11 +4,12 @@
 //! begin with `//#` are one TOML document about them. Shapes do not touch one another, so that they are pushed together; a
 //! statement belongs to the shape whose name it has in it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::database::Server;
 
@@ -75,6 +76,11 @@ impl Shape {
             shapes.extend(about.into_iter().map(|(name, about)| Self { theme: theme.clone(), name, about }));
         }
         shapes
+    }
+
+    /// Tells whether it is called so, or its theme.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.theme == name
     }
 
     /// Says why this drizzle-kit or server cannot have it.
@@ -146,8 +152,46 @@ pub(crate) fn owner<'a>(shapes: &[&'a Shape], sql: &str) -> Option<&'a Shape> {
     named.max_by_key(|shape| shape.name.len()).copied()
 }
 
+/// `fixtures/shapes/repeated.toml`: how many statements each drizzle-kit repeats with PostgreSQL 15, by shape.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Repeated {
+    pub(crate) kits: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+impl Repeated {
+    pub(crate) fn read() -> Self {
+        toml::from_str(&read(&file("repeated.toml"))).expect("it is written by this program")
+    }
+
+    pub(crate) fn write(&self) {
+        let about = "# How many statements each drizzle-kit repeats with PostgreSQL 15, by shape. Written by: scripts/shapes --table";
+        let text = toml::to_string(self).expect("names and numbers are TOML");
+        std::fs::write(file("repeated.toml"), format!("{about}\n\n{text}")).expect("the fixtures can be written");
+    }
+
+    /// Returns the table of the documentation: what is repeated by the same drizzle-kits is in one row.
+    pub(crate) fn markdown(&self) -> String {
+        let mut shapes: BTreeMap<&String, Vec<bool>> = BTreeMap::new();
+        for name in self.kits.values().flat_map(BTreeMap::keys) {
+            shapes.insert(name, self.kits.values().map(|repeated| repeated.contains_key(name)).collect());
+        }
+        let mut rows: BTreeMap<Reverse<Vec<bool>>, Vec<String>> = BTreeMap::new();
+        for (name, kits) in shapes {
+            rows.entry(Reverse(kits)).or_default().push(format!("`{name}`"));
+        }
+        let kits: Vec<&str> = self.kits.keys().map(String::as_str).collect();
+        let mut table = format!("| | {} |\n|---|{}\n", kits.join(" | "), ":-:|".repeat(kits.len()));
+        for (Reverse(kits), names) in rows {
+            let marks: Vec<&str> = kits.iter().map(|repeats| if *repeats { "x" } else { "" }).collect();
+            table += &format!("| {} | {} |\n", names.join(" "), marks.join(" | "));
+        }
+        table
+    }
+}
+
 /// Returns a file of the fixtures' folder.
-pub(crate) fn file(name: &str) -> PathBuf {
+fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/shapes").join(name)
 }
 
