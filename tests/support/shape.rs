@@ -181,7 +181,7 @@ impl Repeated {
             rows.entry(Reverse(kits)).or_default().push(format!("`{name}`"));
         }
         let kits: Vec<&str> = self.kits.keys().map(String::as_str).collect();
-        let mut table = format!("| | {} |\n|---|{}\n", kits.join(" | "), ":-:|".repeat(kits.len()));
+        let mut table = format!("| object | {} |\n|---|{}\n", kits.join(" | "), ":-:|".repeat(kits.len()));
         for (Reverse(kits), names) in rows {
             let marks: Vec<&str> = kits.iter().map(|repeats| if *repeats { "x" } else { "" }).collect();
             table += &format!("| {} | {} |\n", names.join(" "), marks.join(" | "));
