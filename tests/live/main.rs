@@ -74,4 +74,5 @@ mod phantoms;
 mod readings;
 mod remote;
 mod secrets;
+mod shapes;
 mod sqlite;
