@@ -697,7 +697,7 @@ fn the_enum_incident_is_seen_and_mended() {
         "enum public.mood: the database has 'active','paused', the migrations make 'active','inactive','unused'",
         "a push would run: ALTER TABLE \"users\" ALTER COLUMN \"mood\" SET DATA TYPE",
     ]);
-    at(&staging, &["sync"]).run().expect(3).says(&["public.users.mood"]);
+    at(&staging, &["sync"]).run().expect(3).says(&["table public.users\n    column mood: the database has text"]);
     at(&production, &["migrate"]).run().expect(1).database("unchanged").says(&[
         "drizzle/0001_moods.sql:4: statement 4 failed: invalid input value for enum mood: \"inactive\" (22P02)",
     ]);
