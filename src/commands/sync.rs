@@ -165,7 +165,10 @@ fn names(
     }
     let by_name = differences.by_name_text("drizzle-pilot sync --write-renames FILE writes all of them");
     if differences.has_substance() {
-        let what = format!("the database differs from what {} migrations make", had.len());
+        let what = match had.len() {
+            1 => "the database differs from what 1 migration makes".to_owned(),
+            n => format!("the database differs from what {n} migrations make"),
+        };
         let list = indented(&differences.text("--format json and --report FILE have all"));
         let text = [Some(format!("refused: {what}\n{list}")), by_name].into_iter().flatten().collect::<Vec<_>>();
         log.refusals.push(Refusal { what, allow_with: None, text: text.join("\n") });

@@ -135,7 +135,7 @@ fn what_differs_is_found_on_a_server_of_its_own() {
     let project = project(NEWEST, &database, &[(10, "CREATE TABLE t (id int, n int);")]);
     database.sql("CREATE TABLE t (id int, n bigint)");
     let run = || with_postgres(project.pilot(&["sync", "--dry-run"]));
-    run().run().expect(3).says(&["changed: column public.t.n integer → bigint"]);
+    run().run().expect(3).says(&["column n: the database has bigint, the migrations make integer"]);
     folder(&project, &[(10, "CREATE TABLE t (id int, n bigint);\n--> statement-breakpoint\nCREATE INDEX i ON t (m);")]);
     run().run().expect(1).says(&["drizzle/0000_m.sql:3", "column \"m\" does not exist"]);
 }
@@ -332,7 +332,7 @@ fn what_was_built_before_is_not_built_again_unless_others_could_write_it() {
     // What stands there is believed, and it says something else now.
     let text = std::fs::read_to_string(file).expect("it can be read");
     std::fs::write(file, text.replace("public.t|", "public.kept|")).expect("it is ours");
-    sync().expect(3).says(&["disappeared: table public.kept"]);
+    sync().expect(3).says(&["table public.kept: missing"]);
     // Another statement, another setting and another policy make another schema.
     database.sql(&format!("ALTER DATABASE {} SET app.x = '1'", database.value("SELECT current_database()")));
     sync().expect(2);

@@ -123,7 +123,7 @@ fn what_the_config_leaves_out_is_missed_only_where_it_is_not_there() {
     assert!(sentences.iter().all(|it| it.contains("shop.users")), "{sentences:#?}");
 }
 
-/// A role that may create no database is told what could not be compared.
+/// Where no scratch can be made, what could not be compared is said.
 #[test]
 fn what_cannot_be_compared_is_no_agreement() {
     let (database, project) = pushed(HIDING);
@@ -133,6 +133,7 @@ fn what_cannot_be_compared_is_no_agreement() {
     ));
     let mut url = database.url();
     url.set_username(&role).and_then(|()| url.set_password(Some("x"))).expect("the URL has a host");
+    project.policy("[hazards]\naccess = 'approve'\n[scratch]\nstart = 'never'\n");
     let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run();
     database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     drop(ran.expect(0).says(&["drizzle-pilot could not", "may not create a database"]));
