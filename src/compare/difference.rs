@@ -70,7 +70,8 @@ pub enum How {
     /// The database has it under another name, and it differs in nothing else.
     Named {
         found_name: String,
-        definition: String,
+        expected: String,
+        found: String,
     },
 }
 
@@ -112,7 +113,8 @@ impl Differences {
         objects.extend(names.iter().map(|[made, found]| {
             let (made, found) = (Line::read(made), Line::read(found));
             let found_name = found.parts.last().cloned().unwrap_or_default();
-            Object::of(&made, How::Named { found_name, definition: made.facts.to_owned() })
+            let (expected, found) = (made.facts.to_owned(), found.facts.to_owned());
+            Object::of(&made, How::Named { found_name, expected, found })
         }));
         Differences { made_by, objects: in_order(objects), statements }
     }
@@ -430,8 +432,7 @@ impl How {
     /// Returns what is made.
     pub fn expected(&self) -> Option<&str> {
         match self {
-            How::Missing { expected } | How::Different { expected, .. } => Some(expected),
-            How::Named { definition, .. } => Some(definition),
+            How::Missing { expected } | How::Different { expected, .. } | How::Named { expected, .. } => Some(expected),
             How::Extra { .. } => None,
         }
     }
@@ -439,8 +440,7 @@ impl How {
     /// Returns what the database has.
     pub fn found(&self) -> Option<&str> {
         match self {
-            How::Extra { found } | How::Different { found, .. } => Some(found),
-            How::Named { definition, .. } => Some(definition),
+            How::Extra { found } | How::Different { found, .. } | How::Named { found, .. } => Some(found),
             How::Missing { .. } => None,
         }
     }
@@ -633,7 +633,10 @@ table public.users
             all.names(),
             ["constraint public.c.c_pkey: only the name differs: the database has the name d_pkey"]
         );
-        assert_eq!(all.objects().iter().filter(|object| object.is_named()).count(), 2);
+        let named = all.objects().iter().filter(|object| object.is_named());
+        let definitions: Vec<Option<&str>> = named.map(|object| object.how.found()).collect();
+        let index = "CREATE UNIQUE INDEX d_pkey ON public.c USING btree (id)";
+        assert_eq!(definitions, [Some("PRIMARY KEY (id)"), Some(index)]);
         let names = differences(MadeBy::Migrations, &made[1..], &found);
         assert!(!names.has_substance());
         assert_eq!(names.counted(), "1 name, and nothing else");

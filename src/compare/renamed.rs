@@ -76,13 +76,15 @@ pub fn divide(differences: &[Difference], made: &[String], found: &[String]) -> 
     let line = |line: &Line| format!("{}|{}|{}", line.kind, line.name, line.facts);
     let names = pairs.iter().flat_map(|pair| [Some([pair.made, pair.found]), pair.index]).flatten();
     let names = names.map(|[made, found]| [line(made), line(found)]).collect();
-    Division { substance, names, statements: statements(&pairs, &taken) }
+    let own: Vec<Pair> = pairs.iter().filter(|pair| !is_inherited(pair, &pairs, &found)).copied().collect();
+    Division { substance, names, statements: statements(&own, &taken) }
 }
 
 /// Returns the table that an index is on.
 pub fn indexed(line: &Line) -> Option<[String; 2]> {
-    let statement = line.facts.trim_end_matches(" INVALID");
-    let effects = sql::read(statement, Dialect::Postgres).effects;
+    // The statement is read without the name, and as that of a table without parts.
+    let statement = nameless(line).replacen(" ON ONLY ", " ON ", 1);
+    let effects = sql::read(statement.trim_end_matches(" INVALID"), Dialect::Postgres).effects;
     let table = effects.into_iter().find_map(|effect| match effect {
         Effect::BuildIndex { table } | Effect::AddUnique { table } => Some(table),
         _ => None,
@@ -279,6 +281,25 @@ fn slot(line: &Line) -> Option<Slot> {
     }
 }
 
+/// Tells whether a table has a constraint from another, whose constraint is renamed as well: PostgreSQL renames both then.
+fn is_inherited(pair: &Pair, pairs: &[Pair], found: &[Line]) -> bool {
+    let is_passed_on = ["CHECK ", "NOT NULL "].iter().any(|kind| pair.found.facts.starts_with(kind));
+    if pair.found.kind != "constraint" || !is_passed_on || pair.found.facts.ends_with(" NO INHERIT") {
+        return false;
+    }
+    let table = found.iter().find(|line| line.kind == "table" && line.of_table() == pair.found.of_table());
+    let Some((_, parents)) = table.and_then(|table| table.facts.rsplit_once(" inherits=")) else { return false };
+    let parents = format!(",{parents},");
+    let is_of_parent = |other: &&Pair| {
+        let table = other.found.name.strip_suffix(other.found.own).and_then(|table| table.strip_suffix('.'));
+        let is_same = |one: &Line, other: &Line| one.kind == other.kind && one.own == other.own;
+        is_same(other.made, pair.made)
+            && is_same(other.found, pair.found)
+            && table.is_some_and(|table| parents.contains(&format!(",{table},")))
+    };
+    pairs.iter().any(|other| is_of_parent(&other))
+}
+
 /// A renaming that is still to be written.
 struct Step<'a> {
     found: &'a Line<'a>,
@@ -433,6 +454,25 @@ mod tests {
         let (one, other) = (beside("e"), beside("f"));
         let (made, found) = ([&made[..], &[one.as_str()]].concat(), [&found[..], &[other.as_str()]].concat());
         check(&made, &found, &[&statements[..], &["ALTER INDEX \"p\".\"f\" RENAME TO \"e\";"]].concat(), 0);
+    }
+
+    #[test]
+    fn what_a_table_has_from_another_is_renamed_with_that() {
+        let lines = |check: &str, key: &str| {
+            [
+                format!("constraint|p.t.{check}|CHECK ((a > 1))"),
+                format!("constraint|p.t.{key}|PRIMARY KEY (a)"),
+                format!("constraint|p.u.{check}|CHECK ((a > 1))"),
+                format!("index|p.{key}|CREATE UNIQUE INDEX {key} ON ONLY p.t USING btree (a)"),
+                "table|p.t|kind=p persist=p partkey=RANGE (a)".to_owned(),
+                "table|p.u|kind=r persist=p inherits=p.s,p.t".to_owned(),
+            ]
+        };
+        let (made, found) = (lines("a", "k"), lines("b", "l"));
+        let (made, found) = (made.each_ref().map(String::as_str), found.each_ref().map(String::as_str));
+        let rename =
+            |from: &str, to: &str| format!("ALTER TABLE \"p\".\"t\" RENAME CONSTRAINT \"{from}\" TO \"{to}\";");
+        check(&made, &found, &[&rename("b", "a"), &rename("l", "k")], 0);
     }
 
     #[test]

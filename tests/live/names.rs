@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::NEWEST;
 use crate::migrations::{HISTORY, project as hand_made};
-use crate::support::{Database, Project, Ran};
+use crate::support::{Database, Project, Ran, Server};
 
 /// A name that the server clips.
 const LONG: &str = "the_customers_whose_names_are_so_long_that_the_server_clips_them_somewhere";
@@ -193,6 +193,23 @@ fn names_are_not_changed_where_more_differs() {
     let differences = ran.report["comparisons"][0]["differences"].as_array().cloned().unwrap_or_default();
     assert_eq!(differences.iter().filter(extra).count(), 4, "a report has each part of a table\n{ran}");
     assert_eq!(database.everything(), before);
+}
+
+#[test]
+fn what_partitions_have_from_their_table_is_renamed_with_it() {
+    let made = |check: &str, key: &str| {
+        format!(
+            "CREATE TABLE t (a int CONSTRAINT {check} CHECK (a > 1), CONSTRAINT {key} PRIMARY KEY (a)) PARTITION BY RANGE (a);
+             CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (1) TO (10);"
+        )
+    };
+    for server in [Server::Postgres15, Server::Postgres18] {
+        let database = Database::create_on(server);
+        let project = hand_made(NEWEST, &database, &[(10, &made("positive", "key"))]);
+        database.sql(&made("checked", "\"Primary\""));
+        project.pilot(&["sync", "--rename"]).run().expect(0).says(&["2 names changed, and 1 row written"]);
+        assert!(drift(&project.pilot(&["check", "--database"]).run()).is_empty());
+    }
 }
 
 #[test]
