@@ -28,6 +28,15 @@ impl<'a> Schema<'a> {
         Schema(keyed.collect())
     }
 
+    /// Returns the names of the indexes that are called so, in whatever schema.
+    fn indexes(&self, name: &str) -> impl Iterator<Item = ObjectName> {
+        let keys = self
+            .0
+            .keys()
+            .filter(move |(kind, parts)| *kind == "index" && parts.last().is_some_and(|last| last == name));
+        keys.map(|(_, parts)| ObjectName::new(parts.clone()))
+    }
+
     /// Returns the line on a thing.
     fn line(&self, kind: &'static str, name: &ObjectName) -> Option<&'a String> {
         self.0.get(&(kind, name.clipped().parts().to_vec())).copied()
@@ -45,9 +54,12 @@ pub fn counted(n: usize) -> String {
 /// Tells whether one of the statements defines only things that a schema has, so that it may be a phantom there.
 pub fn may_be_among(statements: &[String], there: &[String]) -> bool {
     let there = Schema::of(there);
-    let is_there = |(kind, name, must_be): (_, ObjectName, bool)| !must_be || there.line(kind, &name).is_some();
+    let is_there = |(kind, name, must_be): &Thing| !must_be || there.line(kind, name).is_some();
     let mut subjects = statements.iter().filter_map(|sql| sql::subjects(sql));
-    subjects.any(|subjects| subjects.iter().flat_map(things).all(is_there))
+    subjects.any(|subjects| {
+        let things: Vec<_> = subjects.iter().flat_map(|subject| things(subject, &[&there])).collect();
+        !things.is_empty() && things.iter().all(is_there)
+    })
 }
 
 /// Returns for each statement of a plan why it is a phantom; nothing for one that is not proven to be. Of statements that
@@ -86,7 +98,7 @@ pub fn find(statements: &[String], made: &[String], there: &[String]) -> Vec<Opt
 
 /// Says that all of these are the same in both schemas, if they are.
 fn same(subjects: &[Subject], made: &Schema, there: &Schema) -> Option<Phantom> {
-    let things: Vec<_> = subjects.iter().flat_map(things).collect();
+    let things: Vec<_> = subjects.iter().flat_map(|subject| things(subject, &[made, there])).collect();
     let mut lines = Vec::new();
     for (kind, name, must_be) in &things {
         match (made.line(kind, name), there.line(kind, name)) {
@@ -108,8 +120,11 @@ fn same(subjects: &[Subject], made: &Schema, there: &Schema) -> Option<Phantom> 
     Some(Phantom { reason: reason.trim_end().to_owned(), lines })
 }
 
-/// Returns the lines that a subject has in a fingerprint: kind, name, and whether there must be one.
-fn things(subject: &Subject) -> Vec<(&'static str, ObjectName, bool)> {
+/// What has a line in a fingerprint: kind, name, and whether there must be one.
+type Thing = (&'static str, ObjectName, bool);
+
+/// Returns what a subject is in fingerprints.
+fn things(subject: &Subject, schemas: &[&Schema]) -> Vec<Thing> {
     match subject {
         Subject::Column(name) | Subject::Identity(name) => vec![("column", name.clone(), true)],
         Subject::Constraint(name) => {
@@ -119,6 +134,11 @@ fn things(subject: &Subject) -> Vec<(&'static str, ObjectName, bool)> {
             [("constraint", name.clone(), true)].into_iter().chain(index).collect()
         }
         Subject::Index(name) => vec![("index", name.clone(), true)],
+        Subject::AnyIndex(name) => {
+            let names: BTreeSet<ObjectName> =
+                schemas.iter().flat_map(|schema| schema.indexes(name.clipped().last()).collect::<Vec<_>>()).collect();
+            names.into_iter().map(|name| ("index", name, true)).collect()
+        }
         Subject::Policy(name) => vec![("policy", name.clone(), true)],
         Subject::RowSecurity(name) => vec![("table", name.clone(), true)],
         Subject::View(name) => vec![("view", name.clone(), true), ("table", name.clone(), true)],
@@ -140,6 +160,7 @@ fn table(subject: &Subject) -> Option<ObjectName> {
     match subject {
         Subject::Column(name) | Subject::Identity(name) | Subject::Constraint(name) => name.parent(),
         Subject::Index(_)
+        | Subject::AnyIndex(_)
         | Subject::Policy(_)
         | Subject::RowSecurity(_)
         | Subject::View(_)
@@ -172,10 +193,14 @@ fn types_of(sql: &str) -> Vec<Subject> {
     effects.iter().filter_map(name).map(Subject::Type).collect()
 }
 
-/// Tells whether two statements belong together: they define the same thing, or a column and its type.
+/// Tells whether two statements belong together: they define the same thing, indexes of one name, or a column and its type.
 fn together(one: &[Subject], other: &[Subject], made: &Schema, there: &Schema) -> bool {
     let is_of = |subject: &Subject, of: &Subject| {
-        let (Subject::Column(column), Subject::Type(name)) = (subject, of) else { return false };
+        let (column, name) = match (subject, of) {
+            (Subject::Column(column), Subject::Type(name)) => (column, name),
+            (Subject::Index(index), Subject::AnyIndex(name)) => return index.clipped().last() == name.clipped().last(),
+            _ => return false,
+        };
         let facts = [made, there].into_iter().filter_map(|schema| schema.line("column", column));
         // A name that stands in the facts for another reason only makes one phantom less.
         facts.into_iter().any(|facts| facts.contains(name.clipped().last()))
@@ -275,6 +300,28 @@ mod tests {
         let cascade =
             ["ALTER TABLE \"t\" ALTER COLUMN \"m\" SET DATA TYPE text;", "DROP TYPE \"shop\".\"mood\" CASCADE;"];
         check(&cascade, &[], &[false, false]);
+    }
+
+    /// drizzle-kit 0.21 to 0.28 leaves the schema out where it drops an index.
+    #[test]
+    fn an_index_that_is_dropped_if_there_is_one_is_the_same_in_every_schema() {
+        const SHOP: &str = "index|shop.i|CREATE INDEX i ON shop.t USING btree (b, a)";
+        let found = |made: &[&str], there: &[&str]| {
+            let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+            let statements =
+                ["DROP INDEX IF EXISTS \"i\";", "CREATE INDEX IF NOT EXISTS \"i\" ON \"shop\".\"t\" (\"b\",\"a\");"];
+            let found = find(&statements.map(str::to_owned), &lines(made), &lines(there));
+            found.iter().map(Option::is_some).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[SHOP], &[SHOP]), [true, true]);
+        assert_eq!(found(&[SHOP, THERE[5]], &[SHOP, THERE[5]]), [true, true]);
+        assert_eq!(found(&[SHOP], &[SHOP, THERE[5]]), [false, false]);
+        assert_eq!(found(&[SHOP, THERE[5]], &[SHOP]), [false, false]);
+        let other = "index|shop.i|CREATE INDEX i ON shop.t USING btree (b)";
+        assert_eq!(found(&[SHOP], &[other]), [false, false]);
+        assert_eq!(found(&[], &[]), [false, false]);
+        assert!(!may_be_among(&["DROP INDEX IF EXISTS \"i\";".to_owned()], &[]));
+        assert!(may_be_among(&["DROP INDEX IF EXISTS \"i\";".to_owned()], &[SHOP.to_owned()]));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Subject {
     /// A constraint, below its table, and the index behind it.
     Constraint(ObjectName),
     Index(ObjectName),
+    /// What an index of this name is, in whatever schema: drizzle-kit 0.21 to 0.28 drops `IF EXISTS`, and leaves the schema out.
+    AnyIndex(ObjectName),
     /// A row level security policy, below its table.
     Policy(ObjectName),
     /// Whether a table has row level security.
@@ -62,6 +64,7 @@ pub fn subjects(sql: &str) -> Option<Vec<Subject>> {
 
 fn of_effect(effect: &Effect) -> Option<Subject> {
     match effect {
+        Effect::Drop { kind: Kind::Index, name, if_exists: true, .. } => Some(Subject::AnyIndex(name.clone())),
         Effect::Create { kind, name, .. } | Effect::Drop { kind, name, .. } => match kind {
             Kind::View | Kind::MaterializedView => Some(Subject::View(name.clone())),
             Kind::Sequence => Some(Subject::Sequence(name.clone())),
@@ -137,6 +140,7 @@ END $$;";
         let index = [Subject::Index(name("shop.i"))];
         check("CREATE UNIQUE INDEX \"i\" ON \"shop\".\"t\" USING btree (lower(\"a\") DESC) WHERE a > 0;", &index);
         check("DROP INDEX \"shop\".\"i\";", &index);
+        check("DROP INDEX IF EXISTS \"i\";", &[Subject::AnyIndex(name("public.i"))]);
         check("DROP POLICY \"p\" ON \"t\" CASCADE;", &[Subject::Policy(name("public.t.p"))]);
         check("ALTER TABLE \"t\" DISABLE ROW LEVEL SECURITY;", &[Subject::RowSecurity(name("public.t"))]);
         check("DROP VIEW \"shop\".\"v\";", &[Subject::View(name("shop.v"))]);
