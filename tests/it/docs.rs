@@ -17,6 +17,8 @@ use drizzle_pilot::policy::{Policies, Scope, TablesByName, explain};
 use drizzle_pilot::sql::{self, Assessed, Class, Dialect, Facts, Hazard, ObjectName};
 use regex::Regex;
 
+use crate::support::Repeated;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -84,6 +86,11 @@ pub(crate) fn check_generated(file: &str, name: &str, generated: &str) {
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_program() {
     check_generated("docs/exit-codes.md", "codes", &outcome::markdown());
+}
+
+#[test]
+fn the_table_of_repeated_statements_is_that_of_the_shapes() {
+    check_generated("docs/plan.md", "repeated", &Repeated::read().markdown());
 }
 
 #[test]

@@ -71,4 +71,5 @@ mod phantoms;
 mod readings;
 mod remote;
 mod secrets;
+mod shapes;
 mod sqlite;

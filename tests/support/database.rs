@@ -34,6 +34,22 @@ pub(crate) enum Server {
 }
 
 impl Server {
+    /// Returns the one of this major version.
+    pub(crate) fn called(version: &str) -> Self {
+        let servers = [Self::Postgres13, Self::Postgres15, Self::Postgres18];
+        let server = servers.into_iter().find(|server| server.version().to_string() == version);
+        server.unwrap_or_else(|| panic!("the laboratory has no PostgreSQL {version}"))
+    }
+
+    /// Returns its major version.
+    pub(crate) fn version(self) -> u32 {
+        match self {
+            Self::Postgres13 => 13,
+            Self::Postgres15 => 15,
+            Self::Postgres18 => 18,
+        }
+    }
+
     fn url(self) -> &'static Url {
         static POSTGRES_13: OnceLock<Url> = OnceLock::new();
         static POSTGRES_15: OnceLock<Url> = OnceLock::new();
@@ -154,14 +170,22 @@ impl Database {
 
     /// Returns everything that a change of the schema or of rows would change.
     pub(crate) fn everything(&self) -> Everything {
-        let schema = fingerprint::fingerprint(&self.dsn(), PATIENCE).expect("the laboratory answers");
-        let dump = Command::new("pg_dump").arg(format!("--dbname={}", self.url())).output().ok();
-        let dump = dump.filter(|output| output.status.success()).map(|output| {
+        Everything { schema: self.schema(), catalogs: self.catalogs(), tables: self.state(), dump: self.dump(&[]) }
+    }
+
+    /// Returns the fingerprint of the schema.
+    pub(crate) fn schema(&self) -> Fingerprint {
+        fingerprint::fingerprint(&self.dsn(), PATIENCE).expect("the laboratory answers")
+    }
+
+    /// Returns what `pg_dump` writes, where there is one that can read this server.
+    pub(crate) fn dump(&self, options: &[&str]) -> Option<String> {
+        let dump = Command::new("pg_dump").args(options).arg(format!("--dbname={}", self.url())).output().ok();
+        dump.filter(|output| output.status.success()).map(|output| {
             let text = String::from_utf8(output.stdout).expect("the dump is UTF-8");
             // Newer ones write a random key into these.
             text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
-        });
-        Everything { schema, catalogs: self.catalogs(), tables: self.state(), dump }
+        })
     }
 
     /// Returns a digest of the rows of each system catalog of the database, without what VACUUM and ANALYZE change.

@@ -18,6 +18,7 @@ mod random;
 mod run;
 pub(crate) mod script;
 mod server;
+mod shape;
 pub(crate) mod stored;
 pub(crate) mod wait;
 mod watchdog;
@@ -31,6 +32,7 @@ pub(crate) use ran::{MAYBE, Ran, UNCHANGED};
 pub(crate) use random::Random;
 pub(crate) use run::{GRACE, Run, Running, fake_kit};
 pub(crate) use server::OwnServer;
+pub(crate) use shape::{Neighbour, Repeated, Shape, owner, together};
 pub(crate) use wait::{gone_within, until};
 
 /// Returns a variable that `scripts/test` sets.
