@@ -215,7 +215,7 @@ impl Place<'_> {
             }
         }
         let plan = plan();
-        ended(&[], &plan, "the plan for the neighbours", &[2, 3])?;
+        ended(&[], &plan, "the plan for the neighbours", &[0, 2, 3])?;
         let (real, repeated) = statements(&plan);
         if !repeated.iter().any(|sql| sql.contains(OF_BESIDE)) {
             return Err(Stopped::because(format!("what is beside the neighbours is not called repeated\n{plan}")));
@@ -317,25 +317,29 @@ fn tell(all: &[(Place, Found)]) {
     }
 }
 
-/// Returns what is wrong, also where something else is repeated than `fixtures/shapes/repeated.toml` has.
+/// Returns what is wrong, also where with PostgreSQL 15 something else is repeated than `fixtures/shapes/repeated.toml` has. In
+/// which order drizzle-kit reads the columns of a key, the server's planner decides, and so another server repeats others.
 fn compared(place: Place, found: &Found, shapes: &[Shape]) -> Vec<String> {
     let mut wrong: Vec<String> = found.wrong.iter().map(|wrong| format!("{place}: {wrong}")).collect();
-    let mut repeated = Repeated::read();
-    if std::env::var_os("UPDATE_SHAPES").is_some_and(|update| update == "1") {
-        if place.server == Server::Postgres15 && wrong.is_empty() {
-            let of_kit = repeated.kits.entry(place.kit.to_owned()).or_default();
-            of_kit.retain(|name, _| shapes.iter().all(|shape| shape.name != *name));
-            of_kit.extend(found.repeated.clone());
-            repeated.write();
-        }
+    if place.server != Server::Postgres15 {
         return wrong;
     }
-    let of_kit = repeated.kits.remove(place.kit).unwrap_or_default();
-    for Shape { name, .. } in shapes.iter().filter(|shape| !found.left_out.contains(&shape.name)) {
-        let (now, then) = (found.repeated.get(name), of_kit.get(name));
+    let mut repeated = Repeated::read();
+    let of_kit = repeated.kits.entry(place.kit.to_owned()).or_default();
+    let looked_at = || shapes.iter().map(|shape| &shape.name).filter(|name| !found.left_out.contains(*name));
+    if std::env::var_os("UPDATE_SHAPES").is_some_and(|update| update == "1") {
+        looked_at().for_each(|name| {
+            of_kit.remove(name);
+        });
+        of_kit.extend(found.repeated.clone());
+        repeated.write();
+        return wrong;
+    }
+    for name in looked_at() {
+        let (now, then) = (found.repeated.get(name).unwrap_or(&0), of_kit.get(name).unwrap_or(&0));
         if now != then {
             wrong.push(format!(
-                "{place}: {name} repeats {now:?} statements, and {then:?} in fixtures/shapes/repeated.toml"
+                "{place}: {now} statements of {name} are repeated, and {then} in fixtures/shapes/repeated.toml"
             ));
         }
     }

@@ -141,7 +141,7 @@ impl Shape {
 }
 
 /// Returns the shapes that are pushed together, and each of the others.
-pub(crate) fn together<'a>(shapes: Vec<&'a Shape>) -> Vec<Vec<&'a Shape>> {
+pub(crate) fn together(shapes: Vec<&Shape>) -> Vec<Vec<&Shape>> {
     let (alone, together): (Vec<&Shape>, Vec<&Shape>) = shapes.into_iter().partition(|shape| shape.about.alone);
     std::iter::once(together).chain(alone.into_iter().map(|shape| vec![shape])).collect()
 }
