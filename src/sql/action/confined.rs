@@ -492,6 +492,8 @@ mod tests {
             "ALTER ROLE here SET local_preload_libraries = 'x'",
             "LOAD 'auto_explain'",
             "UPDATE pg_authid SET rolsuper = true",
+            "UPDATE pg_catalog.pg_proc SET prosrc = 'pg_read_file', prolang = 12 WHERE proname = 'f'",
+            "SET extension_control_path = '/tmp'",
         ] {
             assert!(on(Server::Own, sql).is_err() && on(Server::Given, sql).is_err(), "{sql}");
         }

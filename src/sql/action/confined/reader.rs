@@ -49,8 +49,37 @@ const SHARED: &[&str] = &[
     "pg_tablespace",
 ];
 
+/// The catalogs that say what a function, an operator or a type does.
+const CODE: &[&str] = &[
+    "pg_aggregate",
+    "pg_am",
+    "pg_amop",
+    "pg_amproc",
+    "pg_attrdef",
+    "pg_cast",
+    "pg_class",
+    "pg_conversion",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_language",
+    "pg_opclass",
+    "pg_operator",
+    "pg_proc",
+    "pg_range",
+    "pg_rewrite",
+    "pg_transform",
+    "pg_trigger",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_type",
+    "pg_user_mapping",
+];
+
 /// Settings with which a text would mean something else than what was read, or could do more.
-const SETTINGS: &[&str] = &["standard_conforming_strings", "backslash_quote", "allow_system_table_mods"];
+const SETTINGS: &[&str] =
+    &["standard_conforming_strings", "backslash_quote", "allow_system_table_mods", "extension_control_path"];
 
 /// How deeply blocks of code may be nested.
 const DEEPEST: usize = 8;
@@ -166,7 +195,7 @@ impl Reader {
         let text = node.text().to_string().to_ascii_lowercase();
         if let Some(setting) = SETTINGS.iter().find(|setting| text.contains(**setting)) {
             let is_usual = node.kind() == K::SET && text.trim_end_matches([';', ' ', '\n', '\r', '\'']).ends_with("on");
-            if !is_usual || *setting == "allow_system_table_mods" {
+            if !is_usual || !matches!(*setting, "standard_conforming_strings" | "backslash_quote") {
                 self.refuse(format!("it names {setting}, which changes what statements mean or may do"));
             }
         }
@@ -242,11 +271,16 @@ impl Reader {
                     K::LOCK => vec![node.clone()],
                     _ => node.children().filter(is_target).collect(),
                 };
-                let mut names = targets.iter().flat_map(tokens).filter_map(|token| identifier(&token));
-                if names.any(|name| SHARED.contains(&name.as_str())) {
+                let names = targets.iter().flat_map(tokens).filter_map(|token| identifier(&token));
+                let names: Vec<String> = names.collect();
+                let is_among = |catalogs: &[&str]| names.iter().any(|name| catalogs.contains(&name.as_str()));
+                if is_among(SHARED) {
                     self.refuse("it acts on a catalog that all databases share");
                 }
                 if node.kind() != K::LOCK {
+                    if is_among(CODE) {
+                        self.refuse("it writes to a catalog that says what functions and types do");
+                    }
                     self.take(Deed::Writes);
                 }
             }
