@@ -17,7 +17,10 @@ pub(super) enum Deed {
     Calls(String),
     /// Something of this name may be a function that is used.
     Mentions(String),
-    Writes,
+    /// It writes rows of what has one of these names.
+    Writes(Vec<String>),
+    /// A view of this name shows something of what has one of these names, and may be written through.
+    Shows(String, Vec<String>),
     /// A trigger runs it whenever rows are written.
     Watches(String),
     CreatesRole(String),
@@ -80,6 +83,11 @@ const CODE: &[&str] = &[
 /// Settings with which a text would mean something else than what was read, or could do more.
 const SETTINGS: &[&str] =
     &["standard_conforming_strings", "backslash_quote", "allow_system_table_mods", "extension_control_path"];
+
+/// Tells whether rows of a catalog say what belongs to the whole server, or what functions do.
+pub(super) fn is_guarded(catalog: &str) -> bool {
+    SHARED.contains(&catalog) || CODE.contains(&catalog)
+}
 
 /// How deeply blocks of code may be nested.
 const DEEPEST: usize = 8;
@@ -211,6 +219,14 @@ impl Reader {
                 None => self.refuse("it creates an extension whose name is not read"),
             },
             K::CREATE_FUNCTION | K::CREATE_PROCEDURE => self.function(node),
+            K::CREATE_VIEW => {
+                let names: Vec<String> = tokens(node).filter_map(|token| identifier(&token)).collect();
+                let name = child(node, K::VIEW);
+                match name.and_then(|name| tokens(&name).filter_map(|token| identifier(&token)).last()) {
+                    Some(view) => self.take(Deed::Shows(view, names)),
+                    None => self.refuse("it creates a view whose name is not read"),
+                }
+            }
             K::DO => match Block::read(node).filter(|_| self.depth < DEEPEST) {
                 Some(block) => {
                     self.depth += 1;
@@ -281,7 +297,7 @@ impl Reader {
                     if is_among(CODE) {
                         self.refuse("it writes to a catalog that says what functions and types do");
                     }
-                    self.take(Deed::Writes);
+                    self.take(Deed::Writes(names));
                 }
             }
             kind if stays(kind) => {}
