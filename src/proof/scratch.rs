@@ -167,6 +167,17 @@ fn is_over(error: &NotMade) -> bool {
     )
 }
 
+/// Words what a server of our own refuses besides the statements: an extension that is not installed here, for one.
+fn lacking(error: NotMade) -> NotMade {
+    match error {
+        NotMade::Failed(ScratchError::Unready(ConnectError::Other { message, .. })) => NotMade::Unfit {
+            why: format!("the scratch database could not be made on a server of its own: {message}"),
+            advice: "install what is missing on this machine, or give a server for it with --scratch-url",
+        },
+        other => other,
+    }
+}
+
 struct Job<'a> {
     wanted: &'a Wanted<'a>,
     n_prelude: usize,
@@ -308,7 +319,7 @@ impl Job<'_> {
                     },
                     other => other,
                 })?;
-                self.build(Site::Own(server.dsn()), &statements, warn)
+                self.build(Site::Own(server.dsn()), &statements, warn).map_err(lacking)
             }
         }
     }

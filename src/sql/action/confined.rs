@@ -15,7 +15,7 @@ use squawk_syntax::SyntaxKind as K;
 use crate::sql::dialect::Dialect;
 use crate::sql::script;
 use function::{CREATABLE, EXTENSIONS};
-use reader::{Deed, Reader, Shared};
+use reader::{Deed, Reader, Shared, is_guarded};
 
 pub use function::Function;
 
@@ -112,7 +112,11 @@ impl Confined {
                     }
                     Deed::CreatesRole(name) => drop(asked.roles.insert(name.clone())),
                     Deed::Defines(_, deeds) => collect(deeds, asked),
-                    Deed::Leaves(_) | Deed::Shares(..) | Deed::Writes | Deed::CreatesExtension(_) => {}
+                    Deed::Leaves(_)
+                    | Deed::Shares(..)
+                    | Deed::Writes(_)
+                    | Deed::Shows(..)
+                    | Deed::CreatesExtension(_) => {}
                 }
             }
         }
@@ -130,7 +134,11 @@ impl Confined {
         for statement in &self.statements {
             define(&statement.deeds, &mut defined);
         }
-        let judge = Judge { known, defined };
+        let mut shown: Vec<(&str, &[String])> = Vec::new();
+        for statement in &self.statements {
+            shows(&statement.deeds, &mut shown);
+        }
+        let judge = Judge { known, defined, exposing: exposing(&shown) };
         let mut queries = self.queries.clone();
         let mut watching: Vec<&str> = Vec::new();
         for Statement { query_idx, place, is_role, deeds } in &self.statements {
@@ -152,7 +160,7 @@ impl Confined {
                 }
                 match deed {
                     Deed::Watches(name) => watching.push(name),
-                    Deed::Writes => {
+                    Deed::Writes(_) => {
                         let run =
                             watching.iter().find_map(|name| Some((name, judge.called(name, &mut BTreeSet::new())?)));
                         if let Some((name, why)) = run {
@@ -192,9 +200,39 @@ fn define<'a>(deeds: &'a [Deed], defined: &mut BTreeMap<&'a str, Vec<&'a [Deed]>
     }
 }
 
+/// Collects the views, with the names that each of them mentions.
+fn shows<'a>(deeds: &'a [Deed], shown: &mut Vec<(&'a str, &'a [String])>) {
+    for deed in deeds {
+        match deed {
+            Deed::Shows(view, names) => shown.push((view, names)),
+            Deed::Defines(_, deeds) => shows(deeds, shown),
+            _ => {}
+        }
+    }
+}
+
+/// Returns the views through which a guarded catalog might be written, also through other views.
+fn exposing<'a>(shown: &[(&'a str, &'a [String])]) -> BTreeSet<&'a str> {
+    let mut exposing: BTreeSet<&str> = BTreeSet::new();
+    loop {
+        let is_exposed = |name: &String| is_guarded(name) || exposing.contains(name.as_str());
+        // A view mentions its own name.
+        let more: Vec<&str> = shown
+            .iter()
+            .filter(|(view, names)| !exposing.contains(view) && names.iter().any(is_exposed))
+            .map(|(view, _)| *view)
+            .collect();
+        if more.is_empty() {
+            return exposing;
+        }
+        exposing.extend(more);
+    }
+}
+
 struct Judge<'a> {
     known: &'a Known,
     defined: BTreeMap<&'a str, Vec<&'a [Deed]>>,
+    exposing: BTreeSet<&'a str>,
 }
 
 impl<'a> Judge<'a> {
@@ -216,7 +254,11 @@ impl<'a> Judge<'a> {
                 (!is_known && !self.known.extensions.contains(name))
                     .then(|| format!("the extension {name:?} is unknown, and the database does not have it"))
             }
-            Deed::CreatesRole(_) | Deed::Writes | Deed::Watches(_) | Deed::Defines(..) => None,
+            Deed::Writes(names) => names
+                .iter()
+                .any(|name| self.exposing.contains(name.as_str()))
+                .then(|| "it writes through a view to a catalog that is not for this database alone".to_owned()),
+            Deed::CreatesRole(_) | Deed::Watches(_) | Deed::Shows(..) | Deed::Defines(..) => None,
         }
     }
 
@@ -492,9 +534,22 @@ mod tests {
             "ALTER ROLE here SET local_preload_libraries = 'x'",
             "LOAD 'auto_explain'",
             "UPDATE pg_authid SET rolsuper = true",
+            "UPDATE pg_catalog.pg_proc SET prosrc = 'pg_read_file', prolang = 12 WHERE proname = 'f'",
+            "SET extension_control_path = '/tmp'",
         ] {
             assert!(on(Server::Own, sql).is_err() && on(Server::Given, sql).is_err(), "{sql}");
         }
+    }
+
+    #[test]
+    fn a_catalog_is_not_written_through_a_view() {
+        let (view, through) = ("CREATE VIEW public.v AS SELECT * FROM pg_catalog.pg_proc", "CREATE VIEW w AS TABLE v");
+        leaves(&[view, "UPDATE v SET prosrc = 'x'"], 1, "through a view");
+        leaves(&[view, through, "DELETE FROM public.w"], 2, "through a view");
+        let within = "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'UPDATE w SET prosrc = NULL'";
+        leaves(&[view, through, within, "SELECT f()"], 3, "through a view");
+        assert!(confine(&[view, through, "UPDATE t SET prosrc = 'x'"]).is_ok());
+        assert!(confine(&["CREATE VIEW u AS SELECT * FROM t", "UPDATE u SET a = 1"]).is_ok());
     }
 
     #[test]

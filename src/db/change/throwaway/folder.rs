@@ -124,3 +124,20 @@ fn server_of(data: &Path) -> Option<Pid> {
     let works_in = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     (works_in == data.canonicalize().ok()?).then(|| Pid::from_raw(pid)).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_in_use_stays_and_one_that_nobody_holds_goes() {
+        let used = Folder::make().expect("there is a temporary folder");
+        let parent = used.path().parent().expect("it is in one");
+        let left = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).expect("it is writable").keep();
+        assert!(!sweep().contains(&used.path().to_owned()));
+        assert!(used.path().is_dir() && !left.exists());
+        let path = used.path().to_owned();
+        drop(used);
+        assert!(!path.exists());
+    }
+}

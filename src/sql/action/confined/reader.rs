@@ -17,7 +17,10 @@ pub(super) enum Deed {
     Calls(String),
     /// Something of this name may be a function that is used.
     Mentions(String),
-    Writes,
+    /// It writes rows of what has one of these names.
+    Writes(Vec<String>),
+    /// A view of this name shows something of what has one of these names, and may be written through.
+    Shows(String, Vec<String>),
     /// A trigger runs it whenever rows are written.
     Watches(String),
     CreatesRole(String),
@@ -49,8 +52,42 @@ const SHARED: &[&str] = &[
     "pg_tablespace",
 ];
 
+/// The catalogs that say what a function, an operator or a type does.
+const CODE: &[&str] = &[
+    "pg_aggregate",
+    "pg_am",
+    "pg_amop",
+    "pg_amproc",
+    "pg_attrdef",
+    "pg_cast",
+    "pg_class",
+    "pg_conversion",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_language",
+    "pg_opclass",
+    "pg_operator",
+    "pg_proc",
+    "pg_range",
+    "pg_rewrite",
+    "pg_transform",
+    "pg_trigger",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_type",
+    "pg_user_mapping",
+];
+
 /// Settings with which a text would mean something else than what was read, or could do more.
-const SETTINGS: &[&str] = &["standard_conforming_strings", "backslash_quote", "allow_system_table_mods"];
+const SETTINGS: &[&str] =
+    &["standard_conforming_strings", "backslash_quote", "allow_system_table_mods", "extension_control_path"];
+
+/// Tells whether rows of a catalog say what belongs to the whole server, or what functions do.
+pub(super) fn is_guarded(catalog: &str) -> bool {
+    SHARED.contains(&catalog) || CODE.contains(&catalog)
+}
 
 /// How deeply blocks of code may be nested.
 const DEEPEST: usize = 8;
@@ -166,7 +203,7 @@ impl Reader {
         let text = node.text().to_string().to_ascii_lowercase();
         if let Some(setting) = SETTINGS.iter().find(|setting| text.contains(**setting)) {
             let is_usual = node.kind() == K::SET && text.trim_end_matches([';', ' ', '\n', '\r', '\'']).ends_with("on");
-            if !is_usual || *setting == "allow_system_table_mods" {
+            if !is_usual || !matches!(*setting, "standard_conforming_strings" | "backslash_quote") {
                 self.refuse(format!("it names {setting}, which changes what statements mean or may do"));
             }
         }
@@ -182,6 +219,14 @@ impl Reader {
                 None => self.refuse("it creates an extension whose name is not read"),
             },
             K::CREATE_FUNCTION | K::CREATE_PROCEDURE => self.function(node),
+            K::CREATE_VIEW => {
+                let names: Vec<String> = tokens(node).filter_map(|token| identifier(&token)).collect();
+                let name = child(node, K::VIEW);
+                match name.and_then(|name| tokens(&name).filter_map(|token| identifier(&token)).last()) {
+                    Some(view) => self.take(Deed::Shows(view, names)),
+                    None => self.refuse("it creates a view whose name is not read"),
+                }
+            }
             K::DO => match Block::read(node).filter(|_| self.depth < DEEPEST) {
                 Some(block) => {
                     self.depth += 1;
@@ -242,12 +287,17 @@ impl Reader {
                     K::LOCK => vec![node.clone()],
                     _ => node.children().filter(is_target).collect(),
                 };
-                let mut names = targets.iter().flat_map(tokens).filter_map(|token| identifier(&token));
-                if names.any(|name| SHARED.contains(&name.as_str())) {
+                let names = targets.iter().flat_map(tokens).filter_map(|token| identifier(&token));
+                let names: Vec<String> = names.collect();
+                let is_among = |catalogs: &[&str]| names.iter().any(|name| catalogs.contains(&name.as_str()));
+                if is_among(SHARED) {
                     self.refuse("it acts on a catalog that all databases share");
                 }
                 if node.kind() != K::LOCK {
-                    self.take(Deed::Writes);
+                    if is_among(CODE) {
+                        self.refuse("it writes to a catalog that says what functions and types do");
+                    }
+                    self.take(Deed::Writes(names));
                 }
             }
             kind if stays(kind) => {}
