@@ -398,7 +398,7 @@ pub struct StatusArgs {
 /// that of the database, where it needs the right to create one.
 ///
 /// After a rename, constraints, indexes and sequences may differ only by name. --rename gives them the names in the
-/// migrations, --write-renames FILE writes these statements to a file, and [sync] names = "warn" in the policy keeps
+/// migrations, --write-renames FILE writes these statements to a file, and names = "warn" under [sync] in the policy keeps
 /// the names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -8,9 +8,6 @@ use drizzle_pilot::outcome::{Database, Exit};
 use drizzle_pilot::output::console::clean_for_log;
 use drizzle_pilot::term::reaper;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     if args.get(1).is_some_and(|first| first == reaper::NAME) {

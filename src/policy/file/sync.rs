@@ -11,6 +11,6 @@ pub(super) fn lay(reader: &mut Reader<'_>, policy: &mut Policy, entry: &SyncEntr
             SyncNamesEntry::Warn => SyncNames::Warn,
             SyncNamesEntry::Refuse => SyncNames::Refuse,
         };
-        policy.sync_names = Ruled { value, rule: reader.rule("sync.names", names.span()) };
+        policy.migrate.names = Ruled { value, rule: reader.rule("sync.names", names.span()) };
     }
 }

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::policy::model::rule::{RuleRef, Ruled};
+use crate::policy::model::sync::SyncNames;
 
-/// What `migrate` does where folder and history do not fit together, and about what waits.
+/// What is done about migrations that do not fit the database, and about those that wait.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct Migrate {
     /// Whether it goes on past an anomaly, where a line of the file speaks of it.
     pub(in crate::policy) past: BTreeMap<Anomaly, Ruled<bool>>,
     pub(in crate::policy) gate: Ruled<MigrateGate>,
+    /// What `sync` does where the database has other names than they give.
+    pub(in crate::policy) names: Ruled<SyncNames>,
 }
 
 impl Migrate {
     /// Returns what applies where there is no file.
     pub(super) fn built_in() -> Migrate {
         let gate = Ruled { value: MigrateGate::Warn, rule: RuleRef::built_in("migrate.gate") };
-        Migrate { past: BTreeMap::new(), gate }
+        Migrate { past: BTreeMap::new(), gate, names: SyncNames::built_in() }
     }
 }
 

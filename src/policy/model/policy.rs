@@ -25,7 +25,6 @@ pub struct Policy {
     pub(in crate::policy) hazards: BTreeMap<HazardKey, HazardLine>,
     pub(in crate::policy) push: Push,
     pub(in crate::policy) migrate: Migrate,
-    pub(in crate::policy) sync_names: Ruled<SyncNames>,
     pub(in crate::policy) prompts: Prompts,
     pub(in crate::policy) guard: Guard,
     pub(in crate::policy) reset: Reset,
@@ -45,7 +44,6 @@ impl Policy {
             hazards: BTreeMap::new(),
             push: Push::built_in(),
             migrate: Migrate::built_in(),
-            sync_names: SyncNames::built_in(),
             prompts: Prompts::default(),
             guard: Guard::default(),
             reset: Reset::default(),
@@ -103,7 +101,7 @@ impl Policy {
 
     /// Returns what `sync` does about objects that differ from the migrations in their names alone, and by which rule.
     pub(crate) fn sync_names(&self) -> (SyncNames, RuleRef) {
-        (self.sync_names.value, self.sync_names.rule.clone())
+        (self.migrate.names.value, self.migrate.names.rule.clone())
     }
 
     /// Returns the expression by which the values of a column become those of a new type. The name is looked up as it is.
