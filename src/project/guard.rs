@@ -23,6 +23,8 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console, record: &mut Rec
     let found = policy::find(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
     record.policy.file = found.map(|path| path.display().to_string());
     let policies = policy::load(shared.policy.as_deref(), cwd).map_err(|error| policy_error(&error))?;
+    let urls = policies.scratch_urls().map(|url| (String::new(), url.to_owned()));
+    console.hide(|secrets| secrets.add_env(urls, &[]));
     record.policy = report::Policy::of(&policies);
     let file = record.policy.file.as_deref();
     tracing::debug!(policy = file.unwrap_or("built-in"), "policy");

@@ -286,6 +286,9 @@ fn a_server_that_is_given_is_used_and_left_as_it_was() {
     let newer = Database::create_on(Server::Postgres18);
     let password = newer.url().password().expect("it has one").to_owned();
     sync(newer.url().as_str()).run().expect(1).says(&["runs PostgreSQL 18, and the database 15"]).never_says(&password);
+    project.policy(&format!("[scratch]\nstart = \"never\"\nurl = \"{}\"\n", newer.url()));
+    project.pilot(&["sync", "--dry-run"]).run().expect(1).says(&["runs PostgreSQL 18"]).never_says(&password);
+    project.policy(NEVER);
     // The target's own server by another name is what it is.
     folder(&project, &[(10, "ALTER DATABASE x SET work_mem = '5MB';")]);
     sync(target.url().as_str()).run().expect(3).says(&["cannot be run in a scratch database"]);

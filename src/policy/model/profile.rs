@@ -74,6 +74,12 @@ impl Policies {
         self.digest.as_deref()
     }
 
+    /// Returns the servers that the file gives for comparisons: their URLs may hold passwords.
+    pub(crate) fn scratch_urls(&self) -> impl Iterator<Item = &str> {
+        let policies = self.profiles.values().map(|profile| &profile.policy).chain([&self.base]);
+        policies.filter_map(|policy| policy.scratch.url.as_deref())
+    }
+
     /// Returns the names of the profiles.
     pub fn profile_names(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
