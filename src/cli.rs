@@ -398,8 +398,8 @@ pub struct StatusArgs {
 /// that of the database, where it needs the right to create one.
 ///
 /// After a rename, constraints, indexes and sequences may differ only by name. --rename gives them the names in the
-/// migrations, --write-renames FILE writes these statements to a file, and names = "warn" under [sync] in the policy keeps
-/// the names.
+/// migrations, --write-renames FILE writes these statements to a file, and the policy's sync.names = "warn" keeps the
+/// names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   drizzle-pilot sync --dry-run
