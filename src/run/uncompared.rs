@@ -34,12 +34,12 @@ pub(super) fn look(start: &Starting, cleared: &Cleared, record: &mut RunRecord, 
         }
         Err(verdict) => {
             tracing::info!(verdict.summary, "the schema files could not be compared");
-            let warning = format!(
+            let unseen = format!(
                 "drizzle-kit's push does not compare all that the schema files make (conditions of row level security \
                  policies, checks, views, expressions), and drizzle-pilot could not: {}",
                 verdict.summary
             );
-            console.warn_in(record.report, &warning);
+            console.warn_in(record.report, &unseen);
         }
     }
 }
