@@ -1,5 +1,6 @@
 //! What `status`, `migrate`, `sync` and `check` have in common: the folder, the database, and its migrations table.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{PlaceArgs, Shared};
@@ -9,6 +10,7 @@ use crate::db::inspect::migrations_table::{self, MigrationsTable, Records};
 use crate::db::inspect::reach::Relation;
 use crate::db::{Dsn, limits};
 use crate::kit::config::Config;
+use crate::migrations::query::queries;
 use crate::migrations::state::{self, Status};
 use crate::migrations::{Folder, Journal};
 use crate::outcome::Verdict;
@@ -18,6 +20,8 @@ use crate::output::report;
 use crate::project::filters::Filters;
 use crate::project::target::{self, Place};
 use crate::project::{folder, unseen};
+use crate::sql::effect::{Effect, Kind};
+use crate::sql::{Dialect, script};
 
 /// The folder and the database that belong together.
 pub struct MigrationsContext {
@@ -87,9 +91,31 @@ impl MigrationsContext {
         let mut migrations_table = migrations_table::inspect(self.dsn(), &self.table, patience)
             .map_err(|error| unseen::verdict(&error, clock))?;
         let filters = self.filters();
-        let own = migrations_table.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
-        migrations_table.n_tables = own.count() as u64;
+        let taken_in = migrations_table.tables.iter().filter(|table| !filters.leave_out(&table.schema, &table.name));
+        let (common, others): (Vec<&Relation>, Vec<&Relation>) = taken_in.partition(|table| table.schema == "public");
+        // Before the first migration, a schema of which none speaks is that of a service, and full from the beginning.
+        let others = match migrations_table.records().is_empty() && !others.is_empty() {
+            true => {
+                let made = self.schemas();
+                others.iter().filter(|table| made.contains(&table.schema)).count()
+            }
+            false => others.len(),
+        };
+        let own = common.len() + others;
+        migrations_table.n_tables = own as u64;
         Ok(migrations_table)
+    }
+
+    /// Returns the schemas that the migrations make, or make tables in.
+    fn schemas(&self) -> BTreeSet<String> {
+        let queries = self.folder.files.iter().flat_map(queries);
+        let statements = queries.flat_map(|query| script::read(query.text, Dialect::Postgres).statements);
+        let effects = statements.flat_map(|stated| stated.reading.effects);
+        let schema = |effect: Effect| match effect {
+            Effect::Create { kind: Kind::Schema | Kind::Table, name, .. } => name.parts().first().cloned(),
+            _ => None,
+        };
+        effects.filter_map(schema).collect()
     }
 
     /// Returns what the project's config leaves out.

@@ -265,6 +265,20 @@ fn a_baseline_may_end_before_the_last_migration() {
     assert_eq!(database.value("SELECT count(*) FROM app.log"), "20");
 }
 
+/// A service brings a schema of its own, before the first migration.
+#[test]
+fn tables_of_a_service_are_no_sign_of_a_push() {
+    let database = Database::create();
+    let project = project(NEWEST, &database, &[(10, "CREATE SCHEMA app;\nCREATE TABLE app.t (id int);")]);
+    project.config(
+        "export default { dialect: 'postgresql', schema: './schema.ts', dbCredentials: { url: process.env.DATABASE_URL } };",
+    );
+    database.sql("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY)");
+    drop(project.pilot(&["status"]).run().expect(2).never_says("no recorded migrations"));
+    database.sql("CREATE SCHEMA app; CREATE TABLE app.t (id int)");
+    drop(project.pilot(&["status"]).run().says(&["the database has 1 table and no recorded migrations"]));
+}
+
 #[test]
 fn a_role_that_may_create_no_database_is_told_so() {
     let database = Database::create();
