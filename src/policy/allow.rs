@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::policy::diff::{self, Change, Place};
 use crate::policy::edit::Draft;
 use crate::policy::file::parse::parse;
-use crate::policy::model::{FILE_NAME, Source};
+use crate::policy::model::{FILE_NAME, Policy, Source};
 use crate::policy::wording::one_line;
 
 /// One way to allow what was refused.
@@ -43,6 +43,15 @@ impl Allow {
             changes = vec![Change { place: Place::NewFile, lines }];
         }
         Some(Allow { file: file.to_owned(), purpose: one_line(purpose), changes })
+    }
+
+    /// Sets a key of a section for the policy that applies: in its profile, where it has one, because a line of the profile
+    /// wins over those that all share.
+    pub(super) fn of_key(policy: &Policy, purpose: &str, section: &str, key: &str, value: &str) -> Option<Allow> {
+        Allow::of(policy.source(), purpose, |draft| match policy.profile() {
+            Some(profile) => draft.set(&["profiles", profile, section, key], value),
+            None => draft.set(&[section, key], value),
+        })
     }
 
     /// Returns the lines of all changes, for a report.

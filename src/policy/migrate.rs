@@ -10,13 +10,7 @@ pub(crate) fn refusal(policy: &Policy, anomaly: Anomaly, what: &str) -> Option<R
     if allowed {
         return None;
     }
-    let allow = Allow::of(policy.source(), "to migrate anyway", |draft| {
-        // A line of the profile wins over those that all share.
-        match policy.profile() {
-            Some(profile) => draft.set(&["profiles", profile, "migrate", anomaly.key()], "approve"),
-            None => draft.set(&["migrate", anomaly.key()], "approve"),
-        }
-    });
+    let allow = Allow::of_key(policy, "to migrate anyway", "migrate", anomaly.key(), "approve");
     Some(Refusal { what: what.to_owned(), because: Some(because), allow: allow.into_iter().collect() })
 }
 

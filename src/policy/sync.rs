@@ -10,13 +10,7 @@ pub(crate) fn refusal(policy: &Policy, what: &str) -> Option<Refusal> {
     if names == SyncNames::Warn {
         return None;
     }
-    let allow = Allow::of(policy.source(), "to keep these names", |draft| {
-        // A line of the profile wins over those that all share.
-        match policy.profile() {
-            Some(profile) => draft.set(&["profiles", profile, "sync", "names"], "warn"),
-            None => draft.set(&["sync", "names"], "warn"),
-        }
-    });
+    let allow = Allow::of_key(policy, "to keep these names", "sync", "names", "warn");
     Some(Refusal { what: what.to_owned(), because: Some(because), allow: allow.into_iter().collect() })
 }
 
