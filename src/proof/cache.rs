@@ -2,13 +2,10 @@
 //!
 //! Nobody else may write there: a schema that is found decides whether migrations are marked as applied.
 
-use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use crate::db::change::scratch::Built;
 use crate::files;
@@ -19,12 +16,6 @@ const MOST: usize = 64;
 /// The longest file that is kept or read, in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    lines: Vec<String>,
-    given: BTreeSet<String>,
-}
-
 /// Returns what was kept under a key.
 pub(super) fn find(key: &str) -> Option<Built> {
     let folder = folder()?;
@@ -33,14 +24,12 @@ pub(super) fn find(key: &str) -> Option<Built> {
         return None;
     }
     let text = files::text_if_there(&file, LONGEST).ok()??;
-    let Entry { lines, given } = serde_json::from_str(&text).ok()?;
-    Some(Built { lines, given })
+    serde_json::from_str(&text).ok()
 }
 
 /// Keeps something under a key. Where that fails, it is made anew next time.
 pub(super) fn keep(key: &str, built: &Built) {
-    let entry = Entry { lines: built.lines.clone(), given: built.given.clone() };
-    let kept = serde_json::to_vec(&entry).map_err(io::Error::other).and_then(|text| write(key, &text));
+    let kept = serde_json::to_vec(built).map_err(io::Error::other).and_then(|text| write(key, &text));
     if let Err(error) = kept {
         tracing::debug!(%error, "the schema is not kept");
     }

@@ -126,9 +126,10 @@ fn drive<'a>(
 fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
     let Starting { shared, spec, .. } = start;
     let Supervised { mut record, mut cleared, console } = supervised;
-    if let Some(cleared) = &cleared {
-        name_left_out(start, cleared, &mut record, console);
-    }
+    let left_out = match &cleared {
+        Some(cleared) => name_left_out(start, cleared, &mut record, console),
+        None => Vec::new(),
+    };
     let limits = Limits { whole: shared.timeout, idle: shared.idle_timeout };
     let ending = ending::judge(spec, limits, &record, run);
     tracing::info!(?ending, kit = ?run.ending, "drizzle-kit's run is over");
@@ -162,7 +163,7 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
     if let Some(cleared) = &cleared
         && (verdict.exit == Exit::Ok || has_differences)
     {
-        uncompared::look(start, cleared, &mut record, console);
+        uncompared::look(start, cleared, &left_out, &mut record, console);
     }
     Finished { verdict: with_kit_text(start, run, record.report, console, verdict), approved: None }
 }
@@ -240,16 +241,16 @@ fn with_type_changes(start: &Starting, cleared: &Cleared, record: &RunRecord, ve
     }
 }
 
-/// Names the schemas of the schema files that drizzle-kit leaves out.
-fn name_left_out(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+/// Names the schemas of the schema files that drizzle-kit leaves out, and returns them.
+fn name_left_out(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) -> Vec<String> {
     if !start.spec.asks_first() || cleared.place.dialect != Some(Dialect::Postgres) {
-        return;
+        return Vec::new();
     }
     let schemas = &cleared.files.schemas;
     let declared = schema_files::schemas(&cleared.files.loaded);
     let left_out: Vec<String> = declared.into_iter().filter(|schema| !schemas.contains(schema)).collect();
     if left_out.is_empty() {
-        return;
+        return left_out;
     }
     let all: Vec<String> = schemas.iter().chain(&left_out).map(|name| format!("'{name}'")).collect();
     let what = match left_out.as_slice() {
@@ -261,6 +262,7 @@ fn name_left_out(start: &Starting, cleared: &Cleared, record: &mut RunRecord, co
         all.join(", ")
     );
     console.warn_in(record.report, &warning);
+    left_out
 }
 
 /// Begins the recording, if one is wanted: for itself, or for the page of the run.

@@ -30,9 +30,11 @@ pub fn run(shared: &Shared, spec: &RunSpec, lent: &Lent, console: &mut Console, 
                 console,
             );
             // Its warnings were shown; what both warn of is written down once.
-            record
-                .warnings
-                .extend(look.warnings.iter().filter(|it| !record.warnings.contains(it)).cloned().collect::<Vec<_>>());
+            for warning in &look.warnings {
+                if !record.warnings.contains(warning) {
+                    record.warnings.push(warning.clone());
+                }
+            }
             record.comparisons.extend(look.comparisons.iter().cloned());
             witnessed(&transaction, committed, &verdict, &look, console)
         }

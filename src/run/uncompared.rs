@@ -4,7 +4,6 @@
 use crate::compare::difference::{Differences, MadeBy};
 use crate::compare::uncompared::{self, LeftOut};
 use crate::db::inspect::fingerprint;
-use crate::kit::schema_files;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::run::context::{Cleared, SchemaFiles, Starting};
@@ -16,14 +15,22 @@ const MOST_NAMED: usize = 20;
 
 /// Compares the database with what the schema files make, where drizzle-kit's push may have missed a difference, and warns of
 /// what it found or that it could not.
+///
+/// `left_out` are schemas of the schema files that drizzle-kit does not look at.
 #[tracing::instrument(name = "uncompared", skip_all)]
-pub(super) fn look(start: &Starting, cleared: &Cleared, record: &mut RunRecord, console: &mut Console) {
+pub(super) fn look(
+    start: &Starting,
+    cleared: &Cleared,
+    left_out: &[String],
+    record: &mut RunRecord,
+    console: &mut Console,
+) {
     let (true, Some(Dialect::Postgres), Some(schema_files)) =
         (start.spec.asks_first(), cleared.place.dialect, start.lent.schema_files)
     else {
         return;
     };
-    match find(start, cleared, schema_files, &record.statements(), console) {
+    match find(start, cleared, schema_files, left_out, &record.statements(), console) {
         Ok(found) if found.is_empty() => {}
         Ok(found) => {
             // `check` tells what is found as findings.
@@ -48,6 +55,7 @@ fn find(
     start: &Starting,
     cleared: &Cleared,
     schema_files: &dyn SchemaFiles,
+    left_out: &[String],
     statements: &[String],
     console: &mut Console,
 ) -> Result<Differences, Verdict> {
@@ -55,17 +63,16 @@ fn find(
     let (Some(dsn), Some(connection)) = (&cleared.place.dsn, cleared.connection(start)) else { return Ok(none) };
     let there = fingerprint::through(connection, start.patience()).map_err(|error| start.unseen(&error))?;
     let files = &cleared.files;
-    let left_out = |schema: &str| !files.schemas.iter().any(|named| named == schema);
-    let has_left_out =
-        files.tables_filter.is_some() || schema_files::schemas(&files.loaded).iter().any(|it| left_out(it));
+    let has_left_out = files.tables_filter.is_some() || !left_out.is_empty();
     if !has_left_out && !uncompared::may_hide(&there.lines) {
         return Ok(none);
     }
     let made = schema_files.schema(start.cwd, dsn, &cleared.policy, &start.clock, console)?;
+    let other_schema = |schema: &str| !files.schemas.iter().any(|named| named == schema);
     let leaves_out = |table: &str| {
         files.tables_filter.as_ref().is_some_and(|filter| filter.leaves_out(start.kit_version.as_ref(), table))
     };
-    let left_out = LeftOut { schema: &left_out, table: &leaves_out };
+    let left_out = LeftOut { schema: &other_schema, table: &leaves_out };
     let found = uncompared::find(&made, &there.lines, statements, &left_out);
     Ok(Differences::of(MadeBy::SchemaFiles, &found))
 }

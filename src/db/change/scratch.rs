@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use postgres_protocol::escape::escape_identifier;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -56,7 +57,7 @@ pub enum Site<'a> {
 }
 
 /// What the statements made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Built {
     pub lines: Vec<String>,
     /// The schemas that the prelude made.
