@@ -14,21 +14,6 @@ pub struct LeftOut<'a> {
     pub table: &'a dyn Fn(&str) -> bool,
 }
 
-/// Tells whether a schema has something of which drizzle-kit's push compares no more than the name.
-pub fn may_hide(there: &[String]) -> bool {
-    there.iter().any(|line| {
-        let Line { kind, facts, .. } = Line::read(line);
-        match kind {
-            "policy" | "view" => true,
-            "constraint" => facts.starts_with("CHECK "),
-            "column" => facts.contains(" generated="),
-            // An expression, a predicate, parameters: the columns alone have one pair of parentheses.
-            "index" => facts.matches('(').count() > 1 || facts.contains(" WHERE ") || facts.ends_with(" INVALID"),
-            _ => false,
-        }
-    })
-}
-
 /// Returns what the schema files make and the database has otherwise or not at all, as far as no statement of a push
 /// concerns it and not only its name differs.
 ///
@@ -189,14 +174,5 @@ mod tests {
         let found = find(&made, &there, &[], &left_out);
         let missing = Difference::Disappeared { line: made[3].clone() };
         assert_eq!(found, [missing]);
-    }
-
-    #[test]
-    fn only_what_may_hide_a_difference_is_worth_a_comparison() {
-        let plain = ["column|public.t.a|integer", "index|public.i|CREATE INDEX i ON public.t USING btree (a, b DESC)"];
-        assert!(!may_hide(&owned(&plain)));
-        for idx in [1, 2, 4, 6, 8] {
-            assert!(may_hide(&owned(&[MADE[idx]])), "{}", MADE[idx]);
-        }
     }
 }

@@ -129,6 +129,22 @@ impl Details {
         let read = |of: &Json| Some((whole(text(of, "schema"), text(of, "name")?), strings(of.get("values")?)));
         enums.values().filter_map(read).collect()
     }
+
+    /// Returns the indexes with the operator classes of their columns, where they have some.
+    pub fn operator_classes(&self) -> Vec<(ObjectName, Vec<String>)> {
+        let tables: BTreeMap<String, Json> = serde_json::from_str(&self.tables).unwrap_or_default();
+        let of_table = |table: &Json| {
+            let schema = text(table, "schema");
+            let indexes = table.get("indexes").and_then(Json::as_object).into_iter().flat_map(|of| of.values());
+            let read = |index: &Json| {
+                let columns = index.get("columns").and_then(Json::as_array)?;
+                let classes: Vec<String> = columns.iter().filter_map(|column| text(column, "opclass")).collect();
+                Some((whole(schema.clone(), text(index, "name")?), classes)).filter(|(_, classes)| !classes.is_empty())
+            };
+            indexes.filter_map(read).collect::<Vec<_>>()
+        };
+        tables.values().flat_map(of_table).collect()
+    }
 }
 
 fn made(table: &Json, dialect: Dialect) -> Option<Made> {
@@ -259,7 +275,7 @@ mod tests {
             "id":{"name":"id","type":"serial","primaryKey":true,"notNull":true},
             "mood":{"name":"mood","type":"mood","typeSchema":"shop","notNull":true,"default":"'ok'"},
             "at":{"name":"at","type":"timestamp (3) with time zone","notNull":false,"default":"now()"}},
-            "indexes":{"u":{"name":"u","columns":[{"expression":"at","isExpression":false}],"isUnique":true},
+            "indexes":{"u":{"name":"u","columns":[{"expression":"at","isExpression":false,"opclass":"timestamp_ops"}],"isUnique":true},
                 "v":{"name":"v","columns":["id"],"isUnique":false}},
             "foreignKeys":{"f":{"name":"f","tableFrom":"users","tableTo":"orgs","columnsFrom":["at"],"onDelete":"set null"}}}},
             "enums":{"shop.mood":{"name":"mood","schema":"shop","values":["ok","sad"]},"old":{"name":"old","values":{"a":"a"}}}}"#;
@@ -283,5 +299,6 @@ mod tests {
             (ObjectName::new(["shop", "mood"]), names(&["ok", "sad"])),
         ];
         assert_eq!(details.enums(), enums);
+        assert_eq!(details.operator_classes(), [(ObjectName::new(["shop", "u"]), names(&["timestamp_ops"]))]);
     }
 }

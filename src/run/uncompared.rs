@@ -3,7 +3,7 @@
 
 use crate::compare::difference::{Differences, MadeBy};
 use crate::compare::uncompared::{self, LeftOut};
-use crate::db::inspect::fingerprint;
+use crate::db::inspect::{fingerprint, hiding};
 use crate::outcome::Verdict;
 use crate::output::console::Console;
 use crate::run::context::{Cleared, SchemaFiles, Starting};
@@ -61,12 +61,13 @@ fn find(
 ) -> Result<Differences, Verdict> {
     let none = Differences::of(MadeBy::SchemaFiles, &[]);
     let (Some(dsn), Some(connection)) = (&cleared.place.dsn, cleared.connection(start)) else { return Ok(none) };
-    let there = fingerprint::through(connection, start.patience()).map_err(|error| start.unseen(&error))?;
     let files = &cleared.files;
     let has_left_out = files.tables_filter.is_some() || !left_out.is_empty();
-    if !has_left_out && !uncompared::may_hide(&there.lines) {
+    let unseen = |error| start.unseen(&error);
+    if !has_left_out && !hiding::may_hide(connection, start.patience()).map_err(unseen)? {
         return Ok(none);
     }
+    let there = fingerprint::through(connection, start.patience()).map_err(unseen)?;
     let made = schema_files.schema(start.cwd, dsn, &cleared.policy, &start.clock, console)?;
     let other_schema = |schema: &str| !files.schemas.iter().any(|named| named == schema);
     let leaves_out = |table: &str| {

@@ -80,7 +80,7 @@ pub fn read(text: &str, dialect: Dialect) -> Script<'_> {
         Dialect::Postgres if !lex::is_shallow(&tokens) => {
             script.faults.push(Fault { at: 0, why: "it is nested too deeply".to_owned() });
         }
-        Dialect::Postgres => script.parse(),
+        Dialect::Postgres => script.parse(&tokens),
         Dialect::MySql | Dialect::SingleStore | Dialect::Sqlite | Dialect::Turso => {
             match statement::places(text, dialect) {
                 Ok(places) => {
@@ -112,7 +112,7 @@ impl Script<'_> {
         self.tree_of(stated).as_ref().map(literals).unwrap_or_default()
     }
 
-    fn parse(&mut self) {
+    fn parse(&mut self, tokens: &[lex::Token]) {
         let parse = SourceFile::parse(self.text);
         for error in parse.errors() {
             self.faults.push(Fault { at: error.range().start().into(), why: error.message().to_owned() });
@@ -122,8 +122,8 @@ impl Script<'_> {
                 continue;
             }
             // The white space before and behind belongs to the tree as well.
-            let tokens = || node.descendants_with_tokens().filter_map(|element| element.into_token());
-            let Some(first) = tokens().find(|token| !token.kind().is_trivia()) else { continue };
+            let leaves = || node.descendants_with_tokens().filter_map(|element| element.into_token());
+            let Some(first) = leaves().find(|token| !token.kind().is_trivia()) else { continue };
             let start = usize::from(first.text_range().start());
             let whole = usize::from(node.text_range().end());
             let place = start..start + self.text[start..whole].trim_end().len();
@@ -133,7 +133,9 @@ impl Script<'_> {
                 false => (Reading::unknown("unknown"), Vec::new()),
             };
             let ends_within = action::ends_within(&node);
-            let bounds = Bounds::of(&self.text[place.clone()]);
+            let first = tokens.partition_point(|token| token.start < place.start);
+            let n_own = tokens[first..].partition_point(|token| token.end <= place.end);
+            let bounds = Bounds::of_tokens(self.text, &tokens[first..first + n_own]);
             let node = Some(SyntaxNodePtr::new(&node));
             self.statements.push(Stated { place, reading, steps, ends_within, bounds, node });
         }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::sql::dialect::Dialect;
 use crate::sql::effect::{Effect, Kind, Reading};
-use crate::sql::lex::{self, Sort};
+use crate::sql::lex::{self, Sort, Token};
 use crate::sql::plan;
 
 /// The first statement of a plan that stands in the way of running it in one transaction.
@@ -83,7 +83,15 @@ pub struct Bounds {
 impl Bounds {
     /// Reads a text.
     pub fn of(sql: &str) -> Bounds {
-        let pieces = pieces(sql).unwrap_or_default();
+        Bounds::of_pieces(&pieces(sql).unwrap_or_default())
+    }
+
+    /// Reads a part of a text of which the tokens are known.
+    pub(in crate::sql) fn of_tokens(text: &str, tokens: &[Token]) -> Bounds {
+        Bounds::of_pieces(&cut(text, tokens))
+    }
+
+    fn of_pieces(pieces: &[Piece<'_>]) -> Bounds {
         let controls = pieces.iter().filter_map(|piece| match piece.control()? {
             Why::Control { what } => Some((what, piece.boundary(what))),
             Why::Alone { .. } | Why::NewValue { .. } | Why::Unreadable => None,
@@ -121,7 +129,7 @@ struct Added {
 }
 
 /// Returns the first of the new values that a statement uses, or may use.
-fn new_value(sql: &str, pieces: &[Piece], added: &mut [Added]) -> Option<Why> {
+fn new_value(sql: &str, pieces: &[Piece<'_>], added: &mut [Added]) -> Option<Why> {
     if added.is_empty() {
         return None;
     }
@@ -152,15 +160,16 @@ fn new_value(sql: &str, pieces: &[Piece], added: &mut [Added]) -> Option<Why> {
 }
 
 /// What stands between two `;`.
-struct Piece(Vec<Part>);
+struct Piece<'a>(Vec<Part<'a>>);
 
 /// A token that is not white space or a comment.
-enum Part {
-    /// In lower case, as the server reads it.
-    Word(String),
+enum Part<'a> {
+    /// As it is written: the server reads it in lower case.
+    Word(&'a str),
     /// A name between quotes.
-    Name(String),
-    Text(Text),
+    Name(&'a str),
+    /// A string with its quotes.
+    Text(&'a str),
     Sign,
 }
 
@@ -171,25 +180,24 @@ struct Text {
     is_plain: bool,
 }
 
-/// Cuts a text into tokens; nothing where that is not possible.
-fn pieces(sql: &str) -> Option<Vec<Piece>> {
-    let mut pieces = vec![Piece(Vec::new())];
-    for token in lex::tokens(sql, Dialect::Postgres).ok()? {
-        let text = &sql[token.start..token.end];
-        let part = match token.sort {
-            Sort::Trivia => continue,
-            Sort::Semicolon => {
-                pieces.push(Piece(Vec::new()));
-                continue;
-            }
-            Sort::Word => Part::Word(text.to_ascii_lowercase()),
-            Sort::Literal if text.starts_with('"') => Part::Name(text[1..text.len() - 1].replace("\"\"", "\"")),
-            Sort::Literal if text.contains(['\'', '$']) => Part::Text(Text::read(text)),
-            Sort::Literal | Sort::Open | Sort::Close | Sort::Comma | Sort::Sign => Part::Sign,
-        };
-        pieces.last_mut().expect("there is always a piece").0.push(part);
-    }
-    Some(pieces)
+/// Cuts a text at each `;`; nothing where it has no tokens.
+fn pieces(sql: &str) -> Option<Vec<Piece<'_>>> {
+    Some(cut(sql, &lex::tokens(sql, Dialect::Postgres).ok()?))
+}
+
+fn cut<'a>(text: &'a str, tokens: &[Token]) -> Vec<Piece<'a>> {
+    let read = |token: &Token| {
+        let text = &text[token.start..token.end];
+        match token.sort {
+            Sort::Trivia => None,
+            Sort::Word => Some(Part::Word(text)),
+            Sort::Literal if text.starts_with('"') => Some(Part::Name(text)),
+            Sort::Literal if text.contains(['\'', '$']) => Some(Part::Text(text)),
+            Sort::Literal | Sort::Open | Sort::Close | Sort::Comma | Sort::Sign | Sort::Semicolon => Some(Part::Sign),
+        }
+    };
+    let between = tokens.split(|token| token.sort == Sort::Semicolon);
+    between.map(|tokens| Piece(tokens.iter().filter_map(read).collect())).collect()
 }
 
 impl Text {
@@ -233,7 +241,7 @@ fn stands_in(text: &str, value: &str) -> bool {
     })
 }
 
-impl Piece {
+impl Piece<'_> {
     /// Tells whether the piece begins with these words.
     fn begins(&self, words: &[&str]) -> bool {
         self.0.len() >= words.len() && words.iter().zip(&self.0).all(|(word, part)| part.is(word))
@@ -317,7 +325,7 @@ impl Piece {
     /// Tells whether the piece has a name or a word beside these.
     fn names_after(&self, words: &[&str]) -> bool {
         self.0.iter().any(|part| match part {
-            Part::Word(word) => !words.contains(&word.as_str()),
+            Part::Word(own) => !words.iter().any(|word| own.eq_ignore_ascii_case(word)),
             Part::Name(_) => true,
             Part::Text(_) | Part::Sign => false,
         })
@@ -338,29 +346,30 @@ impl Piece {
     fn added(&self, added_idx: usize) -> Option<Added> {
         let at = self.add_value_at()?;
         let name = match &self.0[at - 1] {
-            Part::Word(name) | Part::Name(name) => Some(name.clone()),
+            Part::Word(name) => Some(name.to_ascii_lowercase()),
+            Part::Name(name) => Some(name[1..name.len() - 1].replace("\"\"", "\"")),
             Part::Text(_) | Part::Sign => None,
         };
         let value = self.0[at..].iter().find_map(|part| match part {
-            Part::Text(text) => Some(text),
+            Part::Text(text) => Some(Text::read(text)),
             Part::Word(_) | Part::Name(_) | Part::Sign => None,
         });
-        let value = value.filter(|text| text.is_plain).map(|text| text.content.clone());
+        let value = value.filter(|text| text.is_plain).map(|text| text.content);
         Some(Added { added_idx, value, names: name.into_iter().collect() })
     }
 
     /// Tells whether a string of the piece may say a value; any string may say one that is not known.
     fn may_say(&self, value: Option<&str>) -> bool {
         self.0.iter().any(|part| match part {
-            Part::Text(text) => value.is_none_or(|value| text.may_say(value)),
+            Part::Text(text) => value.is_none_or(|value| Text::read(text).may_say(value)),
             Part::Word(_) | Part::Name(_) | Part::Sign => false,
         })
     }
 }
 
-impl Part {
+impl Part<'_> {
     fn is(&self, word: &str) -> bool {
-        matches!(self, Part::Word(own) if own == word)
+        matches!(self, Part::Word(own) if own.eq_ignore_ascii_case(word))
     }
 }
 

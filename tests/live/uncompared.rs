@@ -1,5 +1,10 @@
 //! What drizzle-kit's push does not compare is compared: a push that leaves a difference says so, and `check --push` finds it.
 
+use std::time::Duration;
+
+use drizzle_pilot::db::Connection;
+use drizzle_pilot::db::inspect::hiding;
+
 use crate::NEWEST;
 use crate::support::{Database, Project, Ran};
 
@@ -137,4 +142,40 @@ fn what_cannot_be_compared_is_no_agreement() {
     let ran = project.pilot(&["push"]).env("DATABASE_URL", url.as_str()).run();
     database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     drop(ran.expect(0).says(&["drizzle-pilot could not", "may not create a database"]));
+}
+
+/// What drizzle-kit compares whole costs no second comparison.
+#[test]
+fn what_may_hide_a_difference_is_known() {
+    const WHOLE: &str = "CREATE TABLE t (id integer PRIMARY KEY, name text NOT NULL UNIQUE, of integer REFERENCES t);
+        CREATE INDEX i ON t (name DESC, of); CREATE EXTENSION pg_buffercache";
+    const IN_PART: [&str; 16] = [
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1",
+        "CREATE POLICY p ON t USING (true)",
+        "ALTER TABLE t FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE t ADD CHECK (id > 0)",
+        "ALTER TABLE t ADD UNIQUE (of) DEFERRABLE",
+        "ALTER TABLE t ADD FOREIGN KEY (of) REFERENCES t NOT VALID",
+        "ALTER TABLE t ADD FOREIGN KEY (of) REFERENCES t MATCH FULL",
+        "ALTER TABLE t ADD g integer GENERATED ALWAYS AS (id) STORED",
+        "ALTER TABLE t ADD c text COLLATE \"C\"",
+        "CREATE INDEX n ON t (lower(name))",
+        "CREATE INDEX n ON t (name) WHERE of > 0",
+        "CREATE INDEX n ON t (name text_pattern_ops)",
+        "CREATE INDEX n ON t (name) WITH (fillfactor = 50)",
+        "CREATE INDEX n ON t (name) INCLUDE (of)",
+        "CREATE INDEX n ON t (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'n'::regclass",
+    ];
+    let database = Database::create();
+    let connection =
+        Connection::to(&database.dsn(), "drizzle-pilot-test", "").expect("the system has a runtime to give");
+    let may_hide = || hiding::may_hide(&connection, Duration::from_secs(60)).expect("the laboratory answers");
+    database.sql(WHOLE);
+    assert!(!may_hide());
+    for sql in IN_PART {
+        database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        database.sql(&format!("{}; {sql}", WHOLE.replace("CREATE EXTENSION pg_buffercache", "")));
+        assert!(may_hide(), "{sql}");
+    }
 }

@@ -9,6 +9,7 @@ mod convertible;
 pub mod fingerprint;
 pub mod foreign;
 mod foresee;
+pub mod hiding;
 pub(super) mod identify;
 pub(super) mod identity;
 pub(super) mod kind;
