@@ -15,6 +15,7 @@ use crate::db::connection::url::Env;
 use crate::db::reset::guard;
 use crate::db::{Connection, Dsn, limits};
 use crate::kit::command::Kit;
+use crate::kit::hints::Newest;
 use crate::kit::hook_channel::HookChannel;
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -109,7 +110,7 @@ fn examine(shared: &Shared, clock: &Clock, console: &mut Console, record: &mut R
         Ok(policies) => policy_file(policies),
         Err(verdict) => Check::problem("policy", verdict.clone()),
     });
-    let located = kit::held(shared, &cwd);
+    let located = kit::held(shared, &cwd, Newest::Hints);
     checks.push(match &located {
         Ok(kit) => kit_check(kit),
         Err(verdict) => Check::problem("drizzle-kit", verdict.clone()),

@@ -2,6 +2,7 @@
 //! Never a download, never a shell.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -10,6 +11,8 @@ use serde::Deserialize;
 use crate::files;
 use crate::kit::config::Hello;
 use crate::kit::config_file::ConfigFile;
+use crate::kit::hints::hint::{self, Hint};
+use crate::kit::hints::rounds::Purpose;
 use crate::kit::hook_channel::HookChannel;
 use crate::term::command::Command;
 
@@ -123,6 +126,8 @@ pub struct Call<'a> {
     pub config: Option<&'a ConfigFile>,
     /// Whether drizzle-kit must ask before it executes, and show what it would execute.
     pub asks: bool,
+    /// The answers that drizzle-kit 1.0 gets, and what for; none for those before it.
+    pub hints: Option<(&'a [Hint], Purpose)>,
 }
 
 /// The versions that take `--strict` and `--verbose` beside a config file; before them, and from 1.0 on, they end with an
@@ -133,7 +138,10 @@ fn takes_flags(version: &Version) -> bool {
 
 impl Kit {
     /// Makes the command that starts drizzle-kit in a pseudo-terminal.
-    pub fn start(&self, call: &Call, channel: &HookChannel) -> Command {
+    ///
+    /// # Errors
+    /// Where the answers cannot be written.
+    pub fn start(&self, call: &Call, channel: &HookChannel) -> io::Result<Command> {
         let mut env: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| env.push((name.to_owned(), value));
         set("TERM", "xterm-256color".into());
@@ -145,6 +153,8 @@ impl Kit {
                 set("DRIZZLE_PILOT_ASK", "1".into());
             }
         }
+        // It keeps what it compiles where others can write, and runs that the next time (drizzle-kit 1.0.0-rc.5, jiti).
+        set("JITI_FS_CACHE", "false".into());
         let (program, mut args, hooking) = self.hooked(channel);
         env.extend(hooking);
         args.extend(call.args.iter().cloned());
@@ -158,7 +168,16 @@ impl Kit {
             named.push(&config.path);
             args.push(named);
         }
-        Command { program, args, cwd: call.cwd.to_owned(), env, unset: unset() }
+        if let Some((hints, purpose)) = call.hints {
+            args.push("--output=json".into());
+            if purpose != Purpose::Export {
+                let mut file = OsString::from("--hints-file=");
+                file.push(channel.leave("hints.json", &hint::json(hints))?);
+                args.push(file);
+            }
+            args.extend((purpose == Purpose::Explain).then(|| "--explain".into()));
+        }
+        Ok(Command { program, args, cwd: call.cwd.to_owned(), env, unset: unset() })
     }
 
     /// Tells whether a command of the user's starts it, and may do so in another way than it should.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::kit::outcome::KitError;
 
 /// Drizzle's config, as far as it matters here.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
     #[serde(default)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// Patterns of table names, without their schemas.
     #[serde(default)]
     pub tables_filter: Option<OneOrMany>,
+    /// How drizzle-kit up to 0.31 writes the names of columns; 1.0 does not know it.
+    #[serde(default)]
+    pub casing: Option<String>,
     /// Where `migrate` keeps its records.
     #[serde(default)]
     pub migrations: Option<Migrations>,
@@ -62,6 +65,7 @@ impl std::fmt::Debug for Config {
             schema,
             schema_filter,
             tables_filter,
+            casing: _,
             migrations,
             db_credentials: _,
             client,
@@ -74,7 +78,7 @@ impl std::fmt::Debug for Config {
 }
 
 /// A value that drizzle takes alone or in a list.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany {
     One(String),
@@ -82,16 +86,21 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
+    /// Returns the values in a list.
+    pub fn all(&self) -> &[String] {
+        match self {
+            OneOrMany::One(value) => std::slice::from_ref(value),
+            OneOrMany::Many(values) => values,
+        }
+    }
+
     /// Tells whether drizzle-kit certainly leaves a table out because of its name, where this is the `tablesFilter`.
     ///
     /// drizzle-kit 0.22 and later take a table if every pattern that says anything of it says yes; before, one that says
     /// yes is enough (`pgPushIntrospect`). A pattern that begins with `!` says yes of every other name. Whether a pattern
     /// that is more than a name with `*` and `?` fits is not certain.
     pub fn leaves_out(&self, version: Option<&Version>, table: &str) -> bool {
-        let patterns = match self {
-            OneOrMany::One(pattern) => std::slice::from_ref(pattern),
-            OneOrMany::Many(patterns) => patterns,
-        };
+        let patterns = self.all();
         let is_plain = |text: &str| text.chars().all(|char| char.is_alphanumeric() || "_-*?".contains(char));
         let says = |pattern: &String| -> Option<Option<bool>> {
             let (negated, glob) = pattern.strip_prefix('!').map_or((false, pattern.as_str()), |rest| (true, rest));
@@ -130,8 +139,7 @@ impl Config {
     /// Without a filter `push` looks at `public` alone (drizzle-kit 0.21 to 0.31, `preparePushConfig`).
     pub fn schemas(&self) -> Vec<String> {
         match (&self.schema_filter, self.dialect()) {
-            (Some(OneOrMany::One(schema)), _) => vec![schema.clone()],
-            (Some(OneOrMany::Many(schemas)), _) => schemas.clone(),
+            (Some(schemas), _) => schemas.all().to_vec(),
             (None, "postgresql") => vec!["public".to_owned()],
             (None, _) => Vec::new(),
         }
@@ -171,12 +179,14 @@ pub struct Overlay {
     pub out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_filter: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables_filter: Option<Vec<String>>,
 }
 
 impl Overlay {
     /// Returns the config as drizzle-kit will have it.
     pub fn over(&self, config: &Config) -> Config {
-        let Overlay { db_credentials, credentials, out, schema_filter } = self.clone();
+        let Overlay { db_credentials, credentials, out, schema_filter, tables_filter } = self.clone();
         let config = config.clone();
         let mut db_credentials = db_credentials.unwrap_or(config.db_credentials);
         for (key, value) in credentials {
@@ -186,6 +196,7 @@ impl Overlay {
             db_credentials,
             out: out.or(config.out),
             schema_filter: schema_filter.map(OneOrMany::Many).or(config.schema_filter),
+            tables_filter: tables_filter.map(OneOrMany::Many).or(config.tables_filter),
             ..config
         }
     }
@@ -194,10 +205,10 @@ impl Overlay {
 impl std::fmt::Debug for Overlay {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Overlay { db_credentials, credentials, out, schema_filter } = self;
+        let Overlay { db_credentials, credentials, out, schema_filter, tables_filter } = self;
         let is_the_projects = db_credentials.is_none() && credentials.is_empty();
         let credentials = if is_the_projects { "the project's" } else { "others" };
-        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {schema_filter:?} }}")
+        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {schema_filter:?}, {tables_filter:?} }}")
     }
 }
 
@@ -219,6 +230,8 @@ pub enum Message {
     Loaded { loaded: PathBuf },
     /// The project's own files printed this while they were loaded.
     Printed { printed: String },
+    /// drizzle-kit 1.0 printed this for programs.
+    Out { out: String },
     /// The hook has ended drizzle-kit by itself, for this reason.
     Refused { refused: String },
     /// The hook was loaded by a drizzle-kit that was only to show that it does so.
@@ -350,6 +363,7 @@ mod tests {
             credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
             out: Some("steps".to_owned()),
             schema_filter: Some(vec!["shop".to_owned()]),
+            tables_filter: None,
         };
         let over = overlay.over(&config);
         assert_eq!(over.out(), "steps");

@@ -15,7 +15,7 @@ use tracing::{debug, trace};
 use crate::kit::config::{Config, ConfigError, FailedStatement, Hello, KitSession, Message};
 use crate::kit::hook_channel::{Go, HookChannel};
 use crate::kit::prompt::Prompt;
-use crate::kit::run::{Ending, Held, KitRun};
+use crate::kit::run::{Ending, Held, KitRun, Passage};
 use crate::kit::session::{Answer, Doubt, Patience, Session, Step};
 use crate::term::Key;
 use crate::term::ended::Ended;
@@ -39,6 +39,8 @@ const LAST: Duration = Duration::from_secs(2);
 /// How often the terminal is asked whether drizzle-kit reads keys, while it should and while it should not.
 const LOOK: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_millis(2);
+/// The most that drizzle-kit 1.0 may print for programs, in bytes: as much as at the terminal.
+const MOST_OUT: usize = 64 << 20;
 /// Number of looks in a row at which a reading drizzle-kit without a prompt is believed.
 const N_LOOKS: u32 = 6;
 
@@ -50,9 +52,9 @@ pub trait Supervisor {
     fn ask(&mut self, prompt: &Prompt) -> Answer;
     /// Takes what a session of drizzle-kit is, before its first query. Refusing ends the run.
     fn session(&mut self, session: &KitSession) -> Result<(), Held>;
-    /// Takes a query before it is sent, and whether the last question was answered with yes by then; returns the query that
-    /// is sent instead of it, if another one is. Refusing ends the run.
-    fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held>;
+    /// Takes a query before it is sent, and whether the last question was answered with yes by then; returns what becomes of
+    /// it. Refusing ends the run.
+    fn query(&mut self, query: &str, consented: bool) -> Result<Passage, Held>;
     /// Is asked when nothing was printed for as long as the idle deadline allows: does the server work on a statement that
     /// it was sent to execute?
     fn is_executing(&mut self, consented: bool) -> bool;
@@ -114,8 +116,9 @@ pub fn drive(
         }
     };
     let recording = driver.terminal.get_stream_mut().finish_recording();
-    let Learned { cleared, config_error, failed, hello, latencies_ms } = driver.learned;
-    Ok(KitRun { ending, seen: driver.session.end(), cleared, config_error, failed, hello, latencies_ms, recording })
+    let Learned { cleared, out, config_error, failed, hello, latencies_ms } = driver.learned;
+    let seen = driver.session.end();
+    Ok(KitRun { ending, seen, cleared, out, envelope: None, config_error, failed, hello, latencies_ms, recording })
 }
 
 struct Driver {
@@ -137,6 +140,7 @@ struct Driver {
 #[derive(Default)]
 struct Learned {
     cleared: bool,
+    out: String,
     config_error: Option<String>,
     failed: Option<FailedStatement>,
     hello: Option<Hello>,
@@ -274,13 +278,15 @@ impl Driver {
                 }
             },
             Ok(Message::Session { session }) => {
-                return self.release(supervisor.session(&session).map(|()| None));
+                return self.release(supervisor.session(&session).map(|()| Passage::Sent));
             }
             Ok(Message::Query { query }) => {
                 return self.release(supervisor.query(&query, self.session.consented()));
             }
             Ok(Message::Loaded { loaded }) => supervisor.loaded(loaded),
             Ok(Message::Printed { printed }) => supervisor.printed(&printed),
+            Ok(Message::Out { out }) if self.learned.out.len() + out.len() > MOST_OUT => return Ok(Some(Ending::Flooded)),
+            Ok(Message::Out { out }) => self.learned.out.push_str(&out),
             Ok(Message::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
             Ok(Message::Hello { hello }) => self.learned.hello = Some(hello),
             Ok(Message::Error(failed)) => {
@@ -297,9 +303,9 @@ impl Driver {
     }
 
     /// Lets drizzle-kit do what it waits with, or ends it.
-    fn release(&mut self, cleared: Result<Option<String>, Held>) -> io::Result<Option<Ending>> {
+    fn release(&mut self, cleared: Result<Passage, Held>) -> io::Result<Option<Ending>> {
         match cleared {
-            Ok(instead) => self.channel.pass(instead.as_deref()).map(|()| None),
+            Ok(passage) => self.channel.pass(&passage).map(|()| None),
             Err(held) => {
                 self.channel.stop()?;
                 Ok(Some(Ending::Held(held)))

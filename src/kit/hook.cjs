@@ -94,10 +94,14 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     send,
     exchange,
     refuse,
-    // Waits until a query may be sent. Returns what is sent instead of it, if something is.
-    hold: (query) => {
+    // Waits until a query may be sent. Returns what is sent instead of it, if something is; or, to who can do that, that it
+    // is kept and answered as if it had been sent.
+    hold: (query, keeps = false) => {
       if (!cleared) refuse('drizzle-kit sent a query before drizzle-pilot saw its config');
-      return cleared.hold ? (exchange({ query }).instead ?? undefined) : undefined;
+      if (!cleared.hold) return {};
+      const { instead, kept } = exchange({ query });
+      if (kept && !keeps) refuse('drizzle-kit sent a statement through a driver that cannot keep it');
+      return { instead: instead ?? undefined, kept };
     },
     failed: (text, error) => {
       const statement = text.slice(0, 65536).replace(/[\ud800-\udbff]$/, '');
@@ -182,6 +186,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
       this.outgoing = frames((letter, frame) => this.leave(letter, frame));
       this.incoming = frames((letter, frame) => this.arrive(letter, frame));
       const emit = socket.emit;
+      this.deliver = (bytes) => process.nextTick(() => emit.call(socket, 'data', bytes));
       socket.emit = (event, ...args) => {
         if (event === 'close') sessions.delete(socket);
         if (event !== 'data') return emit.call(socket, event, ...args);
@@ -220,8 +225,10 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
 
     pass(letter, frame) {
       const text = letter === 'Q' ? cString(frame, 5) : letter === 'P' ? cString(frame, frame.indexOf(0, 5) + 1) : undefined;
+      if (this.keeping && letter !== 'X') return this.answerKept(letter, frame);
       if (text !== undefined || letter === 'F') {
-        const instead = line.hold(text ?? '(a function by its number)');
+        const { instead, kept } = line.hold(text ?? '(a function by its number)', true);
+        if (kept) return this.answerKept(letter, frame);
         if (instead !== undefined) frame = replaced(letter, frame, instead);
       }
       if (letter === 'P') this.statements.set(cString(frame, 5), text);
@@ -233,6 +240,31 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
       if (letter === 'Q') this.running.push(text);
       if (letter === 'S') this.running.push(this.bound ?? this.statements.get(''));
       this.write.call(this.socket, frame);
+    }
+
+    // Answers a message in the server's place, as for a statement that returns no rows. What belongs to an extended query is
+    // kept along with it, up to its end.
+    answerKept(letter, frame) {
+      const message = (letter, ...body) => {
+        const bytes = Buffer.from(body);
+        const head = Buffer.alloc(5, letter);
+        head.writeUInt32BE(4 + bytes.length, 1);
+        return Buffer.concat([head, bytes]);
+      };
+      const complete = framed('C', 'SELECT 0');
+      const ready = message('Z', 'I'.charCodeAt(0));
+      const noData = message('n');
+      this.keeping = letter !== 'Q' && letter !== 'S';
+      const answers = {
+        Q: [complete, ready],
+        P: [message('1')],
+        B: [message('2')],
+        D: String.fromCharCode(frame[5]) === 'S' ? [message('t', 0, 0), noData] : [noData],
+        E: [complete],
+        C: [message('3')],
+        S: [ready],
+      };
+      if (answers[letter]) this.deliver(Buffer.concat(answers[letter]));
     }
 
     // Takes what the server sends.
@@ -352,8 +384,8 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     return Object.fromEntries(names.map((name) => [name, process.env[name] ?? null]));
   };
   const clear = (config) => {
-    const { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials } = config ?? {};
-    const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, migrations, dbCredentials };
+    const { dialect, driver, out, schema, schemaFilter, tablesFilter, casing, migrations, dbCredentials } = config ?? {};
+    const known = { dialect, driver, out, schema, schemaFilter, tablesFilter, casing, migrations, dbCredentials };
     const { client, orm } = installed(dialect);
     const reply = exchange({ config: { ...known, client, orm, variables: changed() } });
     Object.assign(process.env, reply.env);
@@ -410,6 +442,45 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   };
 
   let told = false;
+  const failed = (error) => {
+    if (!told) send({ error: String(error && (error.stack || error.message || error)), variables: changed() });
+    told = true;
+  };
+  // Has drizzle-pilot look at the config, and returns the one that drizzle-kit gets.
+  const see = (config) => {
+    if (!told) {
+      told = true;
+      cleared = clear(config);
+      // With the parts that are replaced, as drizzle-kit will have it.
+      holdDriver({ ...config, ...cleared.config });
+    }
+    const { credentials, ...parts } = cleared?.config ?? {};
+    if (credentials) parts.dbCredentials = { ...(parts.dbCredentials ?? config.dbCredentials), ...credentials };
+    return Object.keys(parts).length > 0 ? { ...config, ...parts } : config;
+  };
+
+  // drizzle-kit 1.0 loads its files in other ways. What it prints for programs goes through the pipe: another would be cut
+  // where drizzle-kit ends without waiting (node 20 and 24, at 64 KiB).
+  if (!probe && file && !/^0\./.test(packageOf(kit).version ?? '0.')) {
+    require(path.join(mail, 'config1.cjs'))({
+      wanted,
+      real,
+      see,
+      ofProject,
+      failed,
+      loaded: (filename) => told && send({ loaded: filename }),
+    });
+    if (process.argv.some((word) => word.startsWith('--output'))) {
+      process.stdout.write = (chunk, encoding, callback) => {
+        send({ out: typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString() });
+        const done = typeof encoding === 'function' ? encoding : callback;
+        if (done) process.nextTick(done);
+        return true;
+      };
+    }
+    return;
+  }
+
   const { load: loadFile } = Module.prototype;
   Module.prototype.load = function (filename) {
     // By its number a server of MySQL tells what the driver has a name for.
@@ -443,23 +514,14 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     try {
       loaded = ofProject(() => load.call(this, request, ...rest));
     } catch (error) {
-      if (!told) send({ error: String(error && (error.stack || error.message || error)), variables: changed() });
-      told = true;
+      failed(error);
       throw error;
     }
-    const config = loaded && loaded.default ? loaded.default : loaded;
-    if (!told) {
-      told = true;
-      cleared = clear(config);
-      // With the parts that are replaced, as drizzle-kit will have it.
-      holdDriver({ ...config, ...cleared.config });
-    }
+    const own = loaded && loaded.default ? loaded.default : loaded;
+    const config = see(own);
     // Asking before executing, and showing what would be executed, is not left to the project's config.
     // As flags they cannot be given together with a config file before drizzle-kit 0.23.1.
-    const asking = ask ? { strict: true, verbose: true } : {};
-    const { credentials, ...parts } = cleared?.config ?? {};
-    if (credentials) parts.dbCredentials = { ...(parts.dbCredentials ?? config.dbCredentials), ...credentials };
-    const ours = { ...parts, ...asking };
-    return Object.keys(ours).length > 0 ? { default: { ...config, ...ours } } : loaded;
+    if (ask) return { default: { ...config, strict: true, verbose: true } };
+    return config === own ? loaded : { default: config };
   };
 }

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::kit::config::Overlay;
+use crate::kit::run::Passage;
 
 /// What drizzle-kit goes on with once its config was cleared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Go {
     /// Added to its environment.
     pub env: Vec<(&'static str, String)>,
@@ -41,8 +42,9 @@ pub struct Questions {
 }
 
 /// The script that node loads before drizzle-kit, and those that it loads: one for each kind of driver.
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 7] = [
     ("hook.cjs", include_str!("hook.cjs")),
+    ("config1.cjs", include_str!("hook/config1.cjs")),
     ("mysql.cjs", include_str!("hook/mysql.cjs")),
     ("sqlite.cjs", include_str!("hook/sqlite.cjs")),
     ("libsql.cjs", include_str!("hook/libsql.cjs")),
@@ -104,12 +106,26 @@ impl HookChannel {
         self.reply(&reply)
     }
 
-    /// Lets a session begin, or a query be sent, or another one in its place.
+    /// Lets a session begin, or says what becomes of a query.
     ///
     /// # Errors
     /// As `write(2)`.
-    pub fn pass(&mut self, instead: Option<&str>) -> std::io::Result<()> {
-        self.reply(&serde_json::json!({ "instead": instead }))
+    pub fn pass(&mut self, passage: &Passage) -> std::io::Result<()> {
+        self.reply(&match passage {
+            Passage::Sent => serde_json::json!({}),
+            Passage::Instead(instead) => serde_json::json!({ "instead": instead }),
+            Passage::Kept => serde_json::json!({ "kept": true }),
+        })
+    }
+
+    /// Leaves a file for drizzle-kit to read before it reads its config; it is gone afterwards.
+    ///
+    /// # Errors
+    /// As `write(2)`.
+    pub fn leave(&self, name: &str, text: &str) -> std::io::Result<PathBuf> {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
     }
 
     /// Ends drizzle-kit before it does what it waits with.

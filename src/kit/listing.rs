@@ -43,6 +43,18 @@ const LISTINGS: [Listing; 3] = [
 ];
 
 impl Unlisted {
+    /// Returns the patterns that leave these out of what drizzle-kit 1.0 sees (`tablesFilter`: minimatch; a pattern that begins
+    /// with `!` says yes of every other name), behind those that there are. None where nothing is to be left out.
+    pub fn filter(&self, own: &[String]) -> Option<Vec<String>> {
+        let escaped = |name: &str| -> String {
+            let special = |char: char| "\\*?[]{}()!+@|#".contains(char);
+            name.chars().flat_map(|char| special(char).then_some('\\').into_iter().chain([char])).collect()
+        };
+        let but = self.relations.iter().map(|(_, name)| format!("!{}", escaped(name)));
+        let all: Vec<String> = own.iter().cloned().chain(but).collect();
+        (all.len() > own.len()).then_some(all)
+    }
+
     /// Returns the query that lists the same but these; none where the query lists nothing of their kind.
     pub fn without(&self, query: &str) -> Option<String> {
         let words: String = query.split_whitespace().collect::<String>().to_lowercase();
@@ -66,6 +78,14 @@ impl Unlisted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_leaves_out_what_it_should_by_its_name_alone() {
+        let relations = ["pg_stat_statements", "a*[b]!"].map(|name| ("public".to_owned(), name.to_owned()));
+        let unlisted = Unlisted { relations: relations.into(), not_nulls: false };
+        assert_eq!(unlisted.filter(&["t_*".to_owned()]).expect("there is one"), ["t_*", "!pg_stat_statements", r"!a\*\[b\]\!"]);
+        assert_eq!(Unlisted::default().filter(&["t_*".to_owned()]), None);
+    }
 
     #[test]
     fn every_list_of_drizzle_kit_is_known_and_leaves_out_what_it_should() {

@@ -8,6 +8,7 @@ pub(crate) mod config_file;
 pub(crate) mod dotenv;
 pub(crate) mod driver;
 pub(crate) mod engine;
+pub(crate) mod hints;
 pub(crate) mod hook_channel;
 pub(crate) mod listing;
 pub(crate) mod mariadb;

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
+use crate::kit::hints::envelope::Envelope;
 use crate::term::ended::Ended;
 
 /// What a command must do for the hook to be loaded.
@@ -29,6 +30,8 @@ pub struct Evidence<'a> {
     pub intact: bool,
     /// Whether the command writes to no database.
     pub writes_files_only: bool,
+    /// What drizzle-kit 1.0 says in place of text.
+    pub envelope: Option<&'a Envelope>,
 }
 
 /// What a run came to.
@@ -145,8 +148,25 @@ const WITNESSES: [Witnesses; 8] = [
 /// push.ts: the answer "No, abort" was understood.
 const ABORTED: &str = "[x] All changes were aborted";
 
+/// Judges a run by what drizzle-kit 1.0 says of it. It was kept from executing anything.
+fn by_envelope(envelope: &Envelope, evidence: &Evidence) -> Outcome {
+    match envelope {
+        Envelope::Failed(failure) => {
+            let error = KitError { message: failure.text(), ..KitError::default() };
+            Outcome::Failed { error: Some(error), ended: evidence.ended }
+        }
+        Envelope::NoChanges => Outcome::NothingToDo,
+        Envelope::Explained(_) if evidence.command == "export" => Outcome::Done,
+        Envelope::Done | Envelope::Missing(_) | Envelope::Explained(_) if evidence.declined => Outcome::Declined,
+        Envelope::Done | Envelope::Missing(_) | Envelope::Explained(_) => Outcome::Unproven,
+    }
+}
+
 /// Judges a run by what it printed.
 pub fn judge(evidence: &Evidence) -> Outcome {
+    if let Some(envelope) = evidence.envelope {
+        return by_envelope(envelope, evidence);
+    }
     let Evidence { text, ended, .. } = *evidence;
     let says = |sentences: &[&str]| text.iter().any(|line| sentences.iter().any(|sentence| line.contains(sentence)));
     // 0.20 calls it `push:pg`, `generate:mysql` and so on.
@@ -227,7 +247,18 @@ mod tests {
         let text: Vec<String> = text.iter().map(|line| (*line).to_owned()).collect();
         let must_ask = command.starts_with("push");
         let writes_files_only = command == "export";
-        judge(&Evidence { command, text: &text, ended, consented, declined, must_ask, intact: true, writes_files_only })
+        let envelope = None;
+        judge(&Evidence {
+            command,
+            text: &text,
+            ended,
+            consented,
+            declined,
+            must_ask,
+            intact: true,
+            writes_files_only,
+            envelope,
+        })
     }
 
     #[test]

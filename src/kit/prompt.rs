@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::term::screen::Text;
 
@@ -20,7 +21,7 @@ pub const ABORT: &str = "No, abort";
 /// What the consenting choice of a data-loss prompt begins with; some versions end it after the blank.
 const CONSENT: &str = "Yes, I want to";
 /// The consenting choice of the strict prompt.
-const EXECUTE: &str = "Yes, I want to execute all statements";
+pub(super) const EXECUTE: &str = "Yes, I want to execute all statements";
 /// The choices of the question before a unique constraint.
 const KEEP_ROWS: &str = "No, add the constraint without truncating the table";
 const TRUNCATE: &str = "Yes, truncate the table";
@@ -65,7 +66,8 @@ pub enum Kind {
 }
 
 /// The kinds of entities that drizzle-kit asks about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Entity {
     Schema,
     Table,
@@ -76,6 +78,14 @@ pub enum Entity {
     View,
     Role,
     Policy,
+    // From here on drizzle-kit 1.0 alone asks.
+    Unique,
+    Check,
+    Index,
+    PrimaryKey,
+    #[serde(rename = "foreign key")]
+    ForeignKey,
+    Default,
 }
 
 /// A created entity and those it may have been renamed from.
@@ -84,8 +94,11 @@ pub struct Rename {
     pub entity: Entity,
     /// The new name as drizzle-kit shows it: `name`, or `schema.name` outside of `public`; columns without table.
     pub name: String,
-    /// The table of a column, as drizzle-kit shows it: without its schema, and with its new name if it was renamed.
+    /// The table of a column and the like, as drizzle-kit shows it: without its schema, and with its new name if it was
+    /// renamed.
     pub table: Option<String>,
+    /// The schema of that table, which drizzle-kit 1.0 says.
+    pub schema: Option<String>,
     /// The old names as drizzle-kit shows them, in the order of the choices.
     pub candidates: Vec<String>,
 }
@@ -149,13 +162,19 @@ impl Prompt {
 
 impl Entity {
     /// Every kind, in the order in which drizzle-kit asks.
-    pub const ALL: [Entity; 8] = [
+    pub const ALL: [Entity; 14] = [
         Entity::Schema,
         Entity::Enum,
         Entity::Sequence,
         Entity::Role,
         Entity::Table,
         Entity::Column,
+        Entity::Default,
+        Entity::Unique,
+        Entity::Check,
+        Entity::Index,
+        Entity::PrimaryKey,
+        Entity::ForeignKey,
         Entity::Policy,
         Entity::View,
     ];
@@ -171,6 +190,12 @@ impl Entity {
             Entity::View => "view",
             Entity::Role => "role",
             Entity::Policy => "policy",
+            Entity::Unique => "unique",
+            Entity::Check => "check",
+            Entity::Index => "index",
+            Entity::PrimaryKey => "primary key",
+            Entity::ForeignKey => "foreign key",
+            Entity::Default => "default",
         }
     }
 }
@@ -421,7 +446,7 @@ fn rename(question: &str, choices: &[String]) -> Result<Rename, &'static str> {
         }
         candidates.push(old.to_owned());
     }
-    Ok(Rename { entity, name: name.to_owned(), table, candidates })
+    Ok(Rename { entity, name: name.to_owned(), table, schema: None, candidates })
 }
 
 #[cfg(test)]
@@ -589,7 +614,7 @@ mod tests {
             if let Ok(Prompt { kind: Kind::Rename(rename), .. }) = read(&lines(&frame), Text::default(), 0) {
                 n_read.set(n_read.get() + 1);
                 let table = (entity == Entity::Column).then_some(table);
-                prop_assert_eq!(rename, Rename { entity, name: new, table, candidates: old });
+                prop_assert_eq!(rename, Rename { entity, name: new, table, schema: None, candidates: old });
             }
             Ok(())
         });

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::kit::config::{FailedStatement, Hello};
+use crate::kit::hints::envelope::Envelope;
 use crate::kit::session::{Doubt, Seen};
 use crate::term::ended::Ended;
 
@@ -27,6 +28,16 @@ pub enum Ending {
     Flooded,
 }
 
+/// What becomes of a query that drizzle-kit is about to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passage {
+    Sent,
+    /// This is sent in its place.
+    Instead(String),
+    /// It does not reach the server, and is answered as if it had.
+    Kept,
+}
+
 /// What drizzle-kit was kept from, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
@@ -48,6 +59,10 @@ pub struct KitRun {
     pub seen: Seen,
     /// Whether the config was loaded and cleared.
     pub cleared: bool,
+    /// What drizzle-kit 1.0 printed for programs.
+    pub out: String,
+    /// What that says of the run.
+    pub envelope: Option<Envelope>,
     /// What drizzle-kit said when it could not load its config.
     pub config_error: Option<String>,
     /// The first statement that the server refused, as drizzle-kit's driver told.

@@ -60,6 +60,11 @@ pub fn schemas<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeSet<Str
     names
 }
 
+/// Returns the names that the files of the config's `schema` give to schemas, as far as they are written there.
+pub fn named(project: &Path, schema: Option<&OneOrMany>) -> BTreeSet<String> {
+    schemas(&all(project, schema))
+}
+
 fn all(project: &Path, schema: Option<&OneOrMany>) -> Vec<PathBuf> {
     let named: Vec<&str> = match schema {
         None => Vec::new(),

@@ -38,6 +38,8 @@ pub struct Record {
     pub failed: Option<FailedStatement>,
     /// What drizzle-kit printed, where that is the result of the run.
     pub printed: Option<String>,
+    /// What the schema files make, as drizzle-kit 1.0 says it.
+    pub exported: Vec<String>,
     pub warnings: Vec<String>,
     pub refusals: Vec<report::Refusal>,
     pub counted: Option<report::Counted>,

@@ -10,6 +10,7 @@ use crate::db::connection::url::Driver;
 use crate::kit::command::{Call, Kit};
 use crate::kit::config::Config;
 use crate::kit::config_file::{self, ConfigFile};
+use crate::kit::hints::Newest;
 use crate::kit::run::Ending;
 use crate::outcome::{Exit, Verdict, signal_name, with_causes};
 use crate::output::console::Console;
@@ -53,7 +54,7 @@ pub fn find(cwd: &Path, named: Option<&Path>) -> Result<Option<ConfigFile>, Verd
 /// With the verdict, where there is no drizzle-kit, or the config cannot be loaded.
 pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option<Drizzle>, Verdict> {
     let Some(file) = find(cwd, shared.config.as_deref())? else { return Ok(None) };
-    let kit = kit::held(shared, cwd)?;
+    let kit = kit::held(shared, cwd, Newest::Hints)?;
     let started = Instant::now();
     // Any command loads the config first, and is stopped then. This one would do no harm.
     let args = [if kit.version.as_ref().is_some_and(|version| (version.major, version.minor) < (0, 21)) {
@@ -61,7 +62,7 @@ pub fn load(shared: &Shared, cwd: &Path, console: &mut Console) -> Result<Option
     } else {
         "check".into()
     }];
-    let call = Call { cwd, args: &args, config: Some(&file), asks: false };
+    let call = Call { cwd, args: &args, config: Some(&file), asks: false, hints: None };
     let mut reader = Reader::default();
     let run = kit::start(None, |channel| kit.start(&call, channel))?.drive(shared, &mut reader)?;
     tracing::debug!(ms = started.elapsed().as_secs_f64() * 1e3, "drizzle's config was loaded");

@@ -4,11 +4,15 @@
 //! environment, before it is started for anything that could write. The hook answers in its place, and ends it before a line
 //! of it has run. Where no answer comes, nothing would hold what drizzle-kit sends.
 
+use std::io;
 use std::path::Path;
+
+use semver::Version;
 
 use crate::cli::Shared;
 use crate::kit::command::{self, Kit, LocateError};
 use crate::kit::driver::{self, Deadlines, Supervisor};
+use crate::kit::hints::Newest;
 use crate::kit::hook_channel::HookChannel;
 use crate::kit::outcome::NEEDS_HOOK;
 use crate::kit::run::{Ending, Held, KitRun};
@@ -19,10 +23,7 @@ use crate::term::interrupts::Interrupts;
 use crate::term::pty::Pty;
 use crate::term::stream::{FileRecorder, ScreenStream};
 
-/// The first version that this program does not drive yet.
-const TOO_NEW: u64 = 1;
-
-/// Finds the project's drizzle-kit, in a version that this program drives.
+/// Finds the project's drizzle-kit.
 ///
 /// # Errors
 /// With the verdict, where there is none.
@@ -35,30 +36,35 @@ pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
         };
         Verdict::nothing(exit, with_causes(&error)).hint(error.hint())
     })?;
-    is_known(&kit)?;
     Ok(kit)
 }
 
-/// Finds drizzle-kit, and shows that it is started under the hook.
+/// Finds drizzle-kit, in a version that can be driven, and shows that it is started under the hook.
 ///
 /// # Errors
 /// With the verdict, where there is none, or nothing would hold it.
 #[tracing::instrument(name = "find_kit", skip_all)]
-pub fn held(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
-    let kit = prove(locate(shared, cwd)?, shared, cwd)?;
-    is_known(&kit)?;
+pub fn held(shared: &Shared, cwd: &Path, newest: Newest) -> Result<Kit, Verdict> {
+    let kit = locate(shared, cwd)?;
+    is_known(&kit, newest)?;
+    let kit = prove(kit, shared, cwd)?;
+    is_known(&kit, newest)?;
     Ok(kit)
 }
 
-fn is_known(kit: &Kit) -> Result<(), Verdict> {
+fn is_known(kit: &Kit, newest: Newest) -> Result<(), Verdict> {
     let Some(version) = &kit.version else { return Ok(()) };
-    if version.major >= TOO_NEW {
-        let summary = format!("drizzle-kit {version} is not supported: this version supports 0.20 to 0.31");
-        return Err(Verdict::nothing(Exit::CannotRun, summary).hint(
-            "drizzle-kit 1.0 has other prompts; keep drizzle-kit below 1.0, or run it without drizzle-pilot until it is supported",
-        ));
-    }
-    Ok(())
+    let first_with_hints = Version::parse("1.0.0-rc.4").expect("it is a version");
+    let summary = match newest {
+        _ if version.major == 0 => return Ok(()),
+        Newest::Hints if version.major == 1 && *version >= first_with_hints => return Ok(()),
+        Newest::Hints => format!(
+            "drizzle-kit {version} is not supported: this version supports 0.20 to 0.31, and 1.0 from {first_with_hints} on"
+        ),
+        Newest::Prompts => format!("drizzle-kit {version} is not supported for this: it is for plan and push"),
+    };
+    Err(Verdict::nothing(Exit::CannotRun, summary)
+        .hint("keep drizzle-kit below 1.0 for the rest, or run that without drizzle-pilot until it is supported"))
 }
 
 /// Starts drizzle-kit for its version, where a command of the user's starts it, and takes that version for the one that
@@ -70,7 +76,7 @@ pub fn prove(kit: Kit, shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
     if !kit.is_started_by_command() {
         return Ok(kit);
     }
-    let started = start(None, |channel| kit.probe(cwd, channel))?;
+    let started = start(None, |channel| Ok(kit.probe(cwd, channel)))?;
     let KitRun { hello, ending, seen, .. } = started.drive(shared, &mut Reader::default())?;
     // The answer may have come with the signal.
     if let Ending::Signalled(signal) = ending {
@@ -108,11 +114,11 @@ pub struct Started {
 /// With the verdict, where it cannot be started.
 pub fn start(
     recorder: Option<FileRecorder>,
-    command: impl FnOnce(&HookChannel) -> Command,
+    command: impl FnOnce(&HookChannel) -> io::Result<Command>,
 ) -> Result<Started, Verdict> {
     let interrupts = Interrupts::watch().map_err(|error| Verdict::internal("watching for signals", &error))?;
     let (channel, mail) = HookChannel::create().map_err(|error| no_hook_channel(&error))?;
-    let command = command(&channel);
+    let command = command(&channel).map_err(|error| no_hook_channel(&error))?;
     tracing::debug!(program = %command.program.display(), "starting drizzle-kit");
     let pty = Pty::spawn(&command).map_err(|error| not_started(&error))?;
     Ok(Started { stream: ScreenStream::new(pty, interrupts, Some(mail), recorder), channel })

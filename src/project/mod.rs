@@ -6,6 +6,7 @@ pub mod filters;
 pub mod folder;
 pub mod guard;
 pub mod invocation;
+pub mod incompatible;
 pub mod kit;
 pub mod migrations;
 pub mod package;

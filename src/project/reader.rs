@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::kit::config::{Config, ConfigError, KitSession};
 use crate::kit::driver::{Reply, Supervisor};
 use crate::kit::prompt::Prompt;
-use crate::kit::run::Held;
+use crate::kit::run::{Held, Passage};
 use crate::kit::session::Answer;
 use crate::term::redact::Secrets;
 
@@ -37,7 +37,7 @@ impl Supervisor for Reader {
         Err(Held::Runner("drizzle-kit connected before drizzle-pilot saw its config".to_owned()))
     }
 
-    fn query(&mut self, _: &str, _: bool) -> Result<Option<String>, Held> {
+    fn query(&mut self, _: &str, _: bool) -> Result<Passage, Held> {
         Err(Held::Runner("drizzle-kit sent a query before drizzle-pilot saw its config".to_owned()))
     }
 

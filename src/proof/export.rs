@@ -1,4 +1,4 @@
-//! What the schema files make, from nothing: drizzle-kit's own generate, into an empty folder.
+//! What the schema files make, from nothing: drizzle-kit's own generate, into an empty folder; from 1.0 on its export.
 //!
 //! Its push leaves things out that a migration has: the conditions of row level security policies (drizzle-kit 0.27 to
 //! 0.31). A migration leaves out an operator class that a push has: of those that are not pgvector's (drizzle-kit 0.24.1 to
@@ -14,13 +14,14 @@ use crate::command_name::CommandName;
 use crate::db::Dsn;
 use crate::db::change::scratch::{Built, ScratchError};
 use crate::db::inspect::lines::Line;
+use crate::kit::hints::takes_hints;
 use crate::migrations::query::queries;
 use crate::migrations::snapshot::SnapshotContent;
 use crate::migrations::{Folder, disk};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::policy::Policy;
-use crate::project::{folder, unseen};
+use crate::project::{folder, kit, unseen};
 use crate::proof::forgotten;
 use crate::proof::scratch::{self, NotMade, Origin, Settings, Wanted};
 use crate::run::SchemaFiles;
@@ -57,6 +58,16 @@ impl Export<'_> {
     fn generated(&self, cwd: &Path, console: &mut Console) -> Result<&Generated, Verdict> {
         if let Some(generated) = self.generated.get() {
             return Ok(generated);
+        }
+        if takes_hints(kit::locate(self.shared, cwd)?.version.as_ref()) {
+            let (verdict, record) = forgotten::export(self.shared, self.command, console);
+            return match verdict.exit {
+                Exit::Ok => {
+                    let generated = Generated { statements: record.exported, half_written: BTreeSet::new() };
+                    Ok(self.generated.get_or_init(|| generated))
+                }
+                _ => Err(verdict),
+            };
         }
         let failed = |error: std::io::Error| {
             Verdict::nothing(Exit::Failed, format!("creating a folder for `generate`: {error}"))

@@ -82,15 +82,31 @@ pub fn generate(
 ) -> (Verdict, Record) {
     // drizzle-kit puts `./` before it, so it must be relative (0.31: an absolute one ends with ENOENT).
     let out = pathdiff::diff_paths(folder, cwd).expect("both are absolute");
+    let overlay = Overlay { out: Some(out.display().to_string()), ..Overlay::default() };
+    without_database(shared, command, "generate", overlay, console)
+}
+
+/// Lets drizzle-kit 1.0 say what the schema files make, as a run of this command.
+pub fn export(shared: &Shared, command: CommandName, console: &mut Console) -> (Verdict, Record) {
+    without_database(shared, command, "export", Overlay::default(), console)
+}
+
+fn without_database(
+    shared: &Shared,
+    command: CommandName,
+    kit_command: &str,
+    overlay: Overlay,
+    console: &mut Console,
+) -> (Verdict, Record) {
     let spec = RunSpec {
         command,
-        kit_args: &[OsString::from("generate")],
+        kit_args: &[OsString::from(kit_command)],
         asks: Asks::AsItLikes,
         touches: Touches::Files,
         consent: Consent::ByPolicy,
         apply: Some(Apply::Kit),
         accept_data_loss: false,
-        overlay: Overlay { out: Some(out.display().to_string()), ..Overlay::default() },
+        overlay,
         lock: Locking::None,
     };
     story::look(shared, &spec, &Lent::nothing(), console)

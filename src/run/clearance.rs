@@ -1,5 +1,6 @@
 //! Decides, once drizzle's config was read, whether drizzle-kit may go on to its database, and with what.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::command_name::CommandName;
@@ -7,7 +8,7 @@ use crate::db::connection::server::QUESTION;
 use crate::db::connection::url::DATABASE_URL;
 use crate::db::inspect::fingerprint::{self, Fingerprint};
 use crate::db::{Connection, Dsn};
-use crate::kit::config::{Config, Overlay};
+use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::{self, Engine};
 use crate::kit::hook_channel::{Go, Questions};
 use crate::kit::schema_files;
@@ -17,7 +18,7 @@ use crate::output::console::Console;
 use crate::output::report;
 use crate::policy::Policy;
 use crate::policy::model::Apply;
-use crate::project::{config, engines, guard, kit, secrets, target};
+use crate::project::{config, engines, guard, incompatible, kit, secrets, target};
 use crate::run::context::{Cleared, Files, Looks, OURSELVES, Place, Sessions, Starting};
 use crate::run::ending;
 use crate::run::permission;
@@ -25,7 +26,7 @@ use crate::run::plan_file::Surroundings;
 use crate::run::preflight::{APPLICATION_NAME, Inspected, Preflight};
 use crate::run::record::RunRecord;
 use crate::run::spec::{Consent, Keep, Locking};
-use crate::sql::{self, Dialect};
+use crate::sql::{self, Dialect, PUBLIC};
 
 /// A run that may go on, and what is added to drizzle-kit's environment.
 type Clearance = (Cleared, Vec<(&'static str, String)>);
@@ -41,6 +42,11 @@ pub(super) fn clear(
     record: &mut RunRecord,
     console: &mut Console,
 ) -> Result<Clearance, Verdict> {
+    if let Some(warning) = incompatible::ignored(config).filter(|_| start.takes_hints()) {
+        console.warn_in(record.report, &warning);
+    }
+    let narrowed = narrowed(start, config);
+    let config = narrowed.as_ref().unwrap_or(config);
     let files = Files::of(config, start.cwd, schema_files::digest(start.cwd, config.schema.as_ref()));
     record.report.out = Some(files.out.clone());
     let dsn = match dsn(start, config) {
@@ -60,9 +66,12 @@ pub(super) fn clear(
         }
         _ => None,
     };
-    let apply = start.spec.apply_by(&policy);
+    let apply = start.apply_by(&policy);
     refuse_what_is_not_there(start, &place, apply)?;
     let mut overlay = start.spec.overlay.clone();
+    if narrowed.is_some() {
+        overlay.schema_filter = Some(files.schemas.clone());
+    }
     let Inspected { mut env, server, lock, unlisted, kept } = match &place.dsn {
         Some(dsn) if start.spec.connects() => {
             Preflight { start, config, dsn, schemas: &files.schemas, apply }.look(&mut overlay, record, console)?
@@ -92,6 +101,19 @@ pub(super) fn clear(
     let connection = unlocked.map(|dsn| Connection::to(dsn, OURSELVES, "")).transpose();
     cleared.looks.connection = connection.map_err(|error| start.unseen(&error))?;
     Ok((cleared, env))
+}
+
+/// Returns the config with the schemas that drizzle-kit compares, where it names none: drizzle-kit 1.0 compares every schema of
+/// the database then, and drops what the schema files do not have. As before 1.0, those are `public` and what the schema files
+/// name.
+fn narrowed(start: &Starting, config: &Config) -> Option<Config> {
+    if !start.takes_hints() || config.schema_filter.is_some() {
+        return None;
+    }
+    let named = schema_files::named(start.cwd, config.schema.as_ref());
+    let schemas = [PUBLIC.to_owned()].into_iter().chain(named);
+    let schemas: BTreeSet<String> = schemas.collect();
+    Some(Config { schema_filter: Some(OneOrMany::Many(schemas.into_iter().collect())), ..config.clone() })
 }
 
 /// Returns what drizzle-kit goes on with.
@@ -201,6 +223,14 @@ fn refuse_what_is_not_there(start: &Starting, place: &Place, apply: Apply) -> Re
     if place.dsn.is_some() || !start.spec.connects() {
         return Ok(());
     }
+    if start.takes_hints() {
+        let summary = format!(
+            "with drizzle-kit 1.0 drizzle-pilot supports PostgreSQL over a socket, and drizzle's config is for {}",
+            place.dialect_name
+        );
+        return Err(Verdict::nothing(Exit::CannotRun, summary)
+            .hint("keep drizzle-kit below 1.0, or run it without drizzle-pilot until this is supported"));
+    }
     if start.spec.executes() && place.engine == Some(Engine::LibSql) {
         engines::commits_in_vain(place.dialect, start.kit_version.as_ref())?;
     }
@@ -233,7 +263,7 @@ fn lock_wait(start: &Starting, dialect: Option<Dialect>) -> Option<Duration> {
 fn see(start: &Starting, cleared: &Cleared, record: &RunRecord) -> Result<Option<Fingerprint>, Verdict> {
     let (purpose, is_needed) = match start.spec.consent {
         Consent::Planned | Consent::Never(Keep::File(..)) => ("a plan file", true),
-        _ => ("--apply transaction", start.spec.runs_in_transaction(&cleared.policy)),
+        _ => ("--apply transaction", !start.spec.only_plans() && cleared.apply == Apply::Transaction),
     };
     if !is_needed {
         return Ok(None);

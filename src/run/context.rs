@@ -14,6 +14,7 @@ use crate::db::inspect::reach::Relation;
 use crate::db::{AdvisoryLock, ConnectError, Connection, Dsn, Server, limits};
 use crate::kit::config::{Config, OneOrMany, Overlay};
 use crate::kit::engine::Engine;
+use crate::kit::hints::takes_hints;
 use crate::kit::listing::Unlisted;
 use crate::outcome::Verdict;
 use crate::output::console::Console;
@@ -94,6 +95,16 @@ pub(super) struct Starting<'a> {
 }
 
 impl Starting<'_> {
+    /// Tells whether drizzle-kit is told by hints what it would ask: then it is never let execute.
+    pub(super) fn takes_hints(&self) -> bool {
+        takes_hints(self.kit_version.as_ref())
+    }
+
+    /// Returns who executes the statements.
+    pub(super) fn apply_by(&self, policy: &Policy) -> Apply {
+        if self.takes_hints() { Apply::Transaction } else { self.spec.apply_by(policy) }
+    }
+
     /// Returns how long one look at the database may take.
     pub(super) fn patience(&self) -> Duration {
         limits::LOOK.min(self.clock.rest())

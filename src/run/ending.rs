@@ -140,6 +140,7 @@ fn finished(spec: &RunSpec, record: &RunRecord, run: &KitRun, ended: Ended) -> E
         must_ask: spec.asks_first(),
         intact: run.seen.last_text.is_intact(),
         writes_files_only: spec.touches == Touches::Files,
+        envelope: run.envelope.as_ref(),
     };
     let is_blind = spec.connects() && spec.reads_config() && !run.cleared;
     let database = spec.left(consented, run.cleared);
@@ -323,6 +324,7 @@ mod tests {
     use super::*;
     use crate::kit::approved::Approved;
     use crate::kit::config::Overlay;
+    use crate::kit::hints::envelope::Envelope;
     use crate::kit::session::{Doubt, Seen};
     use crate::output::record::Record;
     use crate::output::report;
@@ -342,6 +344,7 @@ mod tests {
         consented: bool,
         declined: bool,
         cleared: bool,
+        envelope: Option<Envelope>,
         config_error: Option<&'static str>,
         failed: Option<FailedStatement>,
         stop: Option<Stop>,
@@ -366,6 +369,7 @@ mod tests {
             consented: false,
             declined: false,
             cleared: true,
+            envelope: None,
             config_error: None,
             failed: None,
             stop: None,
@@ -426,6 +430,8 @@ mod tests {
             ending: case.ending,
             seen,
             cleared: case.cleared,
+            out: String::new(),
+            envelope: case.envelope,
             config_error: case.config_error.map(str::to_owned),
             failed: case.failed,
             hello: None,

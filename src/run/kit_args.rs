@@ -7,7 +7,9 @@ use semver::Version;
 
 use crate::cli::Shared;
 use crate::command_name::CommandName;
+use crate::kit::hints::{Newest, takes_hints};
 use crate::outcome::{Exit, Verdict};
+use crate::policy::model::Apply;
 use crate::run::spec::RunSpec;
 
 /// Refuses drizzle-kit's own `--force`, which takes the decision away from the policy.
@@ -68,6 +70,28 @@ pub(super) fn config_of(shared: &Shared, spec: &RunSpec) -> Result<(Option<PathB
         kit_args.push(arg.clone());
     }
     Ok((named, kit_args))
+}
+
+/// Returns the newest drizzle-kit that can be driven for this.
+pub(super) fn newest(spec: &RunSpec) -> Newest {
+    let is_push = spec.asks_first() && spec.kit_command() == "push";
+    // To know what the schema files make.
+    let is_export = spec.command != CommandName::Run && spec.kit_command() == "export";
+    if is_push || is_export { Newest::Hints } else { Newest::Prompts }
+}
+
+/// Refuses to have drizzle-kit 1.0 execute: its hints answer questions, and bind it to no statement.
+///
+/// # Errors
+/// With the verdict, where that is asked for.
+pub(super) fn refuse_apply_by_kit(version: Option<&Version>, spec: &RunSpec) -> Result<(), Verdict> {
+    if !(takes_hints(version) && spec.executes() && spec.apply == Some(Apply::Kit)) {
+        return Ok(());
+    }
+    let summary = "--apply kit is not possible with drizzle-kit 1.0, which compares anew before it executes: what was approved \
+                   does not bind it";
+    Err(Verdict::nothing(Exit::Usage, summary)
+        .hint("omit it: drizzle-pilot executes the approved statements in one transaction"))
 }
 
 /// Before 0.21 drizzle-kit's commands had the dialect in their names.

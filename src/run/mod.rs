@@ -15,6 +15,7 @@ pub mod plan_file;
 mod preflight;
 mod record;
 mod repeated;
+mod rounds;
 mod session;
 mod shown;
 pub mod spec;

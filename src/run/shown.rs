@@ -1,6 +1,7 @@
 //! What drizzle-kit itself has shown: its output, its last words, and its questions.
 
 use crate::command_name::CommandName;
+use crate::kit::hints::envelope::Envelope;
 use crate::kit::run::{Ending, KitRun};
 use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
@@ -67,6 +68,12 @@ pub(super) fn prompts(run: &KitRun, rules: &[String]) -> Vec<report::Prompt> {
             latency_ms: answered.chosen.and_then(|_| latencies.next().copied()),
         })
         .collect()
+}
+
+/// Returns the statements that drizzle-kit 1.0 has exported.
+pub(super) fn exported(run: &KitRun) -> Vec<String> {
+    let Some(Envelope::Explained(statements)) = &run.envelope else { return Vec::new() };
+    statements.iter().filter_map(|statement| statement.as_str().map(str::to_owned)).collect()
 }
 
 /// Returns what a report says of the statements that change nothing.

@@ -134,11 +134,6 @@ impl RunSpec<'_> {
         self.asks_first() && !self.only_plans()
     }
 
-    /// Tells whether the statements are to be run in one transaction, where this policy approves them.
-    pub fn runs_in_transaction(&self, policy: &Policy) -> bool {
-        !self.only_plans() && self.apply_by(policy) == Apply::Transaction
-    }
-
     /// Returns how the run is shown.
     pub fn view(&self) -> View {
         if self.only_plans() { View::Plan } else { View::Run }

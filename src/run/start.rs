@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::db::connection::preflight;
 use crate::db::{AdvisoryLock, Connection};
 use crate::kit::command::{Call, Kit};
+use crate::kit::hints::rounds as hints;
 use crate::kit::run::{Ending as KitEnding, KitRun};
 use crate::kit::schema_files;
 use crate::outcome::{Exit, Verdict};
@@ -17,11 +18,12 @@ use crate::output::console::Console;
 use crate::output::github;
 use crate::output::record::Record;
 use crate::output::report;
-use crate::project::{config, guard, kit, root};
+use crate::project::{config, guard, incompatible, kit, root};
 use crate::run::context::{Cleared, Lent, OURSELVES, Starting};
 use crate::run::ending::{self, Ending, Limits};
 use crate::run::plan_file::PlanFile;
 use crate::run::record::RunRecord;
+use crate::run::rounds::Rounds;
 use crate::run::spec::{Consent, Keep, RunSpec};
 use crate::run::supervisor::{Supervised, Supervisor};
 use crate::run::transaction::Transaction;
@@ -64,8 +66,9 @@ pub(super) fn run(
     let cwd = root::find(shared)?;
     let policies = guard::load(shared, &cwd, console, record)?;
     let policy = permission::early(spec, &policies, shared.profile.as_deref(), record, console)?;
-    let kit = kit::held(shared, &cwd)?;
+    let kit = kit::held(shared, &cwd, kit_args::newest(spec))?;
     kit_args::speaks_of_dialects(kit.version.as_ref(), spec)?;
+    kit_args::refuse_apply_by_kit(kit.version.as_ref(), spec)?;
     record.kit = Some(report::Kit {
         version: kit.version.as_ref().map(ToString::to_string),
         path: kit.path.display().to_string(),
@@ -100,12 +103,25 @@ fn drive<'a>(
         let summary = format!("no drizzle.config.ts, .js or .json in {}", cwd.display());
         return Err(Verdict::nothing(Exit::Config, summary).hint("specify it with --config, or the project with --cwd"));
     }
+    if start.takes_hints() {
+        incompatible::refuse(kit, cwd, config.as_ref())?;
+    }
     let recorder = recorder(shared, spec, kit, console)?;
-    let call = Call { cwd, args: &kit_args, config: config.as_ref(), asks: spec.asks_first() };
-    let started = kit::start(recorder, |channel| kit.start(&call, channel))?;
     let mut supervisor = Supervisor::new(start, record, console);
+    let (kit_args, config) = (kit_args.as_slice(), config.as_ref());
+    let runs = || match start.takes_hints() {
+        true => {
+            let supervisor = &mut supervisor;
+            let mut rounds = Rounds { start, kit, kit_args, config, recorder, supervisor, cleared: None };
+            if spec.kit_command() == "export" { hints::export(&mut rounds) } else { hints::drive(&mut rounds) }
+        }
+        false => {
+            let call = Call { cwd, args: kit_args, config, asks: spec.asks_first(), hints: None };
+            kit::start(recorder, |channel| kit.start(&call, channel))?.drive(shared, &mut supervisor)
+        }
+    };
     // Whatever happens, a bug of ours included: what drizzle-kit left in the server is ended.
-    let run = catch_unwind(AssertUnwindSafe(|| started.drive(shared, &mut supervisor)));
+    let run = catch_unwind(AssertUnwindSafe(runs));
     let mut supervised = supervisor.end();
     let Supervised { record, cleared, console } = &mut supervised;
     if let Some(cleared) = cleared
@@ -138,6 +154,7 @@ fn finish(start: &Starting, run: &KitRun, supervised: Supervised) -> Finished {
         console.lose(format!("the recording{file} could not be written completely: {error}"));
     }
     record.report.failed.clone_from(&run.failed);
+    record.report.exported = shown::exported(run);
     record.report.prompts = shown::prompts(run, &record.answers.rules);
     record.report.phantoms = shown::phantoms(&record.repeated);
     let verdict = match ending {

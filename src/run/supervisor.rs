@@ -8,11 +8,12 @@ use crate::db::Connection;
 use crate::db::inspect::backends;
 use crate::kit::config::{Config, ConfigError, KitSession};
 use crate::kit::driver::{self, Reply};
+use crate::kit::hook_channel::Go;
 use crate::kit::mariadb;
 use crate::kit::prompt::Prompt;
-use crate::kit::run::Held;
+use crate::kit::run::{Held, Passage};
 use crate::kit::session::Answer;
-use crate::outcome::Verdict;
+use crate::outcome::{Exit, Verdict};
 use crate::output::console::Console;
 use crate::project::secrets;
 use crate::run::answer;
@@ -74,6 +75,30 @@ impl<'a> Supervisor<'a> {
         tracing::info!(target, profile = cleared.policy.profile(), apply = ?cleared.apply, "drizzle-kit may go on");
         self.phase = Phase::Cleared(Box::new(cleared));
         Ok(Reply::Proceed { go, lock, secrets: self.console.secrets().clone() })
+    }
+
+    /// Lets drizzle-kit go on as it did before in this run, with the same config.
+    pub(super) fn proceed_again(&mut self, go: &Go) -> Reply {
+        let Phase::Cleared(cleared) = &self.phase else { return Reply::Abort };
+        let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
+        match watched {
+            Ok(lock) => {
+                Reply::Proceed { go: Box::new(go.clone()), lock, secrets: self.console.secrets().clone() }
+            }
+            Err(error) => {
+                self.record.stop(Stop::Verdict(Verdict::internal("watching the lock", &error)));
+                Reply::Abort
+            }
+        }
+    }
+
+    /// Ends a run in which drizzle's config is not what it was.
+    pub(super) fn config_changed(&mut self) -> Reply {
+        let summary = "drizzle's config gave something else when drizzle-kit was run again";
+        let verdict = Verdict::nothing(Exit::Config, summary)
+            .hint("its values, those of dbCredentials included, must be the same each time it is loaded");
+        self.record.stop(Stop::Verdict(verdict));
+        Reply::Abort
     }
 
     /// Shows the lines that the project's own files have printed. Before the config is known so are its secrets, and nothing
@@ -146,14 +171,14 @@ impl driver::Supervisor for Supervisor<'_> {
         }
     }
 
-    fn query(&mut self, query: &str, consented: bool) -> Result<Option<String>, Held> {
+    fn query(&mut self, query: &str, consented: bool) -> Result<Passage, Held> {
         let Phase::Cleared(cleared) = &self.phase else {
             return Err(Held::Runner("drizzle-kit sent a query before drizzle-pilot saw its config".to_owned()));
         };
         if let (Approval::Kit(approved), true) = (&mut self.record.approval, consented)
             && approved.take(query)
         {
-            return Ok(None);
+            return Ok(Passage::Sent);
         }
         sql::read_only::reads(query, cleared.place.dialect.unwrap_or(Dialect::Postgres)).map_err(|reason| {
             let approved = if consented { "is not the one that was approved" } else { "was not approved" };
@@ -162,10 +187,11 @@ impl driver::Supervisor for Supervisor<'_> {
                 "drizzle-kit was about to send a query that {approved} and is not read-only ({reason}): {query}"
             ))
         })?;
-        match &cleared.sessions.mysql {
-            Some(server) if server.is_mariadb() => Ok(mariadb::as_mysql(query)),
-            _ => Ok(cleared.unlisted.without(query)),
-        }
+        let instead = match &cleared.sessions.mysql {
+            Some(server) if server.is_mariadb() => mariadb::as_mysql(query),
+            _ => cleared.unlisted.without(query),
+        };
+        Ok(instead.map_or(Passage::Sent, Passage::Instead))
     }
 
     fn is_executing(&mut self, consented: bool) -> bool {

@@ -98,7 +98,7 @@ fn a_rename_is_read_right_or_called_ambiguous() {
         match read("", &question, &choices) {
             Ok(Prompt { kind: Kind::Rename(read), highlighted, .. }) => {
                 n_read.set(n_read.get() + 1);
-                prop_assert_eq!(read, Rename { entity, name, table, candidates: olds });
+                prop_assert_eq!(read, Rename { entity, name, table, schema: None, candidates: olds });
                 prop_assert_eq!(highlighted, 0);
             }
             // Not taken for a question that is known: nothing but a rule for unknown ones answers it.
@@ -127,7 +127,7 @@ proptest! {
         let (question, choices) = asked(entity, name, table, olds);
         let read = read("", &question, &choices).map(|prompt| prompt.kind);
         let table = table.map(str::to_owned);
-        prop_assert_eq!(read, Ok(Kind::Rename(Rename { entity, name: name.clone(), table, candidates: olds.to_vec() })));
+        prop_assert_eq!(read, Ok(Kind::Rename(Rename { entity, name: name.clone(), table, schema: None, candidates: olds.to_vec() })));
     }
 }
 
@@ -293,7 +293,7 @@ fn the_other_prompts_are_known() {
     assert_eq!(kind("", "What now?\n", &["this", "that"]), Ok(Kind::Unknown));
     // A created object is asked about also where nothing is left that it could have been.
     let (question, choices) = asked(Entity::Table, "beta", None, &[]);
-    let alone = Rename { entity: Entity::Table, name: "beta".to_owned(), table: None, candidates: Vec::new() };
+    let alone = Rename { entity: Entity::Table, name: "beta".to_owned(), table: None, schema: None, candidates: Vec::new() };
     assert_eq!(read("", &question, &choices).map(|prompt| prompt.kind), Ok(Kind::Rename(alone)));
 }
 
@@ -303,5 +303,5 @@ fn long_lists_and_long_names_are_read_whole() {
     let name = "n".repeat(63);
     let (question, choices) = asked(Entity::Table, &name, None, &olds);
     let read = read("", &question, &choices).map(|prompt| prompt.kind);
-    assert_eq!(read, Ok(Kind::Rename(Rename { entity: Entity::Table, name, table: None, candidates: olds })));
+    assert_eq!(read, Ok(Kind::Rename(Rename { entity: Entity::Table, name, table: None, schema: None, candidates: olds })));
 }

@@ -81,7 +81,7 @@ fn sorted(statements: &[String]) -> Vec<&String> {
 }
 
 /// Returns the statements that the program reports.
-fn reported(ran: &Ran) -> Vec<String> {
+pub(crate) fn reported(ran: &Ran) -> Vec<String> {
     let statements = ran.report["statements"].as_array().expect("a report has statements");
     statements.iter().map(|statement| statement["sql"].as_str().expect("it is SQL").to_owned()).collect()
 }
@@ -259,7 +259,7 @@ struct Pushed {
 }
 
 /// Brings a database into the state before the changes, with its rows, and makes a project that has the state after them.
-fn begin(kit: &str, theme: &Theme, before: impl FnOnce(&Database, &Project)) -> (Database, Project) {
+pub(crate) fn begin(kit: &str, theme: &Theme, before: impl FnOnce(&Database, &Project)) -> (Database, Project) {
     let database = Database::create();
     let project = Project::changes(kit, theme, &database);
     project.write("schema.ts", &theme.schema(Side::Before));
@@ -306,7 +306,7 @@ fn updates() -> bool {
     std::env::var_os("UPDATE_BLOCKS").is_some()
 }
 
-fn fixture(folder: &str, kit: &str, name: &str) -> String {
+pub(crate) fn fixture(folder: &str, kit: &str, name: &str) -> String {
     let file = file(folder, kit, name);
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }

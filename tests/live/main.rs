@@ -33,6 +33,7 @@ mod foreign;
 mod formats;
 mod gate;
 mod generate;
+mod hints;
 mod hold;
 mod hunt;
 mod left_out;

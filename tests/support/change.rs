@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use regex::Regex;
-use semver::{Version, VersionReq};
+use semver::{Prerelease, Version, VersionReq};
 use serde::Deserialize;
 
 /// How many entities a change may return; drizzle-kit reads each from an export of its own.
@@ -69,7 +69,8 @@ impl Theme {
 
     /// Reads a theme, with the changes that this drizzle-kit knows.
     pub(crate) fn read(kit: &str, name: &str) -> Self {
-        let version = Version::parse(kit).expect("a kit is called by its version");
+        // A requirement that names no candidate of a release is never met by one.
+        let version = Version { pre: Prerelease::EMPTY, ..Version::parse(kit).expect("a kit is called by its version") };
         let dir = fixtures().join(name);
         let files = std::fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
         let mut paths: Vec<PathBuf> = files.map(|file| file.expect("the folder can be read").path()).collect();

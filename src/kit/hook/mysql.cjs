@@ -98,7 +98,7 @@ module.exports = (line) => {
       this.running = undefined;
       if (code === COM_QUERY || code === COM_STMT_PREPARE) {
         const text = this.text(packet);
-        const instead = line.hold(text);
+        const { instead } = line.hold(text);
         if (instead !== undefined) packet = command(code, instead);
         this.running = { text, prepares: code === COM_STMT_PREPARE };
       } else if (code === COM_STMT_EXECUTE) {

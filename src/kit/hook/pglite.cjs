@@ -48,7 +48,7 @@ module.exports = (line, { frames, cString, framed, fields, complaint, replaced }
         const text = letter === 'Q' ? cString(frame, 5) : letter === 'P' ? cString(frame, frame.indexOf(0, 5) + 1) : undefined;
         if (text !== undefined || letter === 'F') {
           statement = text ?? '(a function by its number)';
-          const instead = line.hold(statement);
+          const { instead } = line.hold(statement);
           if (instead !== undefined) frame = replaced(letter, frame, instead);
         }
         sent.push(frame);

@@ -13,7 +13,11 @@ pub(super) fn rename(policy: &Policy, rename: &prompt::Rename, scope: &Scope<'_>
     let readings = match &rename.table {
         Some(table) => {
             let child = |table: &ObjectName, name: &String| vec![table.child(name)];
-            let tables = scope.tables_shown(table).into_iter();
+            let tables = match &rename.schema {
+                Some(schema) => vec![ObjectName::new([schema, table])],
+                None => scope.tables_shown(table),
+            };
+            let tables = tables.into_iter();
             let readings = tables.map(|table| Reading {
                 new: child(&table, &rename.name),
                 old: rename.candidates.iter().map(|old| child(&table, old)).collect(),

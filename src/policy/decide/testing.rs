@@ -28,7 +28,7 @@ pub(super) fn renaming(entity: Entity, table: Option<&str>, name: &str, candidat
     let candidates: Vec<String> = candidates.iter().map(|&old| old.to_owned()).collect();
     let n_choices = candidates.len() + 1;
     let table = table.map(str::to_owned);
-    asked(Kind::Rename(Rename { entity, name: name.to_owned(), table, candidates }), n_choices)
+    asked(Kind::Rename(Rename { entity, name: name.to_owned(), table, schema: None, candidates }), n_choices)
 }
 
 pub(super) fn column(name: &str, candidates: &[&str]) -> Prompt {

@@ -109,6 +109,12 @@ impl From<Entity> for Section {
             Entity::View => Section::Views,
             Entity::Role => Section::Roles,
             Entity::Policy => Section::Policies,
+            Entity::Unique => Section::Uniques,
+            Entity::Check => Section::Checks,
+            Entity::Index => Section::Indexes,
+            Entity::PrimaryKey => Section::PrimaryKeys,
+            Entity::ForeignKey => Section::ForeignKeys,
+            Entity::Default => Section::Defaults,
         }
     }
 }
