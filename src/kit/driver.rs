@@ -285,7 +285,9 @@ impl Driver {
             }
             Ok(Message::Loaded { loaded }) => supervisor.loaded(loaded),
             Ok(Message::Printed { printed }) => supervisor.printed(&printed),
-            Ok(Message::Out { out }) if self.learned.out.len() + out.len() > MOST_OUT => return Ok(Some(Ending::Flooded)),
+            Ok(Message::Out { out }) if self.learned.out.len() + out.len() > MOST_OUT => {
+                return Ok(Some(Ending::Flooded));
+            }
             Ok(Message::Out { out }) => self.learned.out.push_str(&out),
             Ok(Message::Refused { refused }) => return Ok(Some(Ending::Held(Held::Runner(refused)))),
             Ok(Message::Hello { hello }) => self.learned.hello = Some(hello),

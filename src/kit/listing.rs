@@ -83,7 +83,10 @@ mod tests {
     fn a_filter_leaves_out_what_it_should_by_its_name_alone() {
         let relations = ["pg_stat_statements", "a*[b]!"].map(|name| ("public".to_owned(), name.to_owned()));
         let unlisted = Unlisted { relations: relations.into(), not_nulls: false };
-        assert_eq!(unlisted.filter(&["t_*".to_owned()]).expect("there is one"), ["t_*", "!pg_stat_statements", r"!a\*\[b\]\!"]);
+        assert_eq!(
+            unlisted.filter(&["t_*".to_owned()]).expect("there is one"),
+            ["t_*", "!pg_stat_statements", r"!a\*\[b\]\!"]
+        );
         assert_eq!(Unlisted::default().filter(&["t_*".to_owned()]), None);
     }
 

@@ -20,11 +20,14 @@ use crate::outcome::{Exit, Verdict};
 pub fn refuse(kit: &Kit, cwd: &Path, config: Option<&ConfigFile>) -> Result<(), Verdict> {
     if let Some(file) = config.filter(|file| file.path.extension().is_some_and(|extension| extension == "json")) {
         let summary = format!("drizzle-kit 1.0 cannot load {}: it imports it as a module", file.path.display());
-        return Err(Verdict::nothing(Exit::Config, summary).hint("rename it to drizzle.config.ts, with `export default` before the value"));
+        return Err(Verdict::nothing(Exit::Config, summary)
+            .hint("rename it to drizzle.config.ts, with `export default` before the value"));
     }
     if let Some(orm) = orm(&kit.path, cwd).filter(|orm| orm.major == 0) {
         let summary = format!("drizzle-kit 1.0 needs drizzle-orm 1.0, and the project has drizzle-orm {orm}");
-        return Err(Verdict::nothing(Exit::CannotRun, summary).hint("upgrade both together, or keep drizzle-kit below 1.0"));
+        return Err(
+            Verdict::nothing(Exit::CannotRun, summary).hint("upgrade both together, or keep drizzle-kit below 1.0")
+        );
     }
     Ok(())
 }
@@ -44,7 +47,9 @@ fn orm(kit: &Path, cwd: &Path) -> Option<Version> {
     struct Package {
         version: Version,
     }
-    let from = |folder: &Path| folder.ancestors().map(|folder| folder.join("node_modules/drizzle-orm/package.json")).collect::<Vec<_>>();
+    let from = |folder: &Path| {
+        folder.ancestors().map(|folder| folder.join("node_modules/drizzle-orm/package.json")).collect::<Vec<_>>()
+    };
     let kit = kit.canonicalize().unwrap_or_else(|_| kit.to_owned());
     let found = from(&kit).into_iter().chain(from(cwd)).find(|package| package.is_file())?;
     let text = files::text(&found, files::SETTINGS).ok()?;

@@ -82,9 +82,7 @@ impl<'a> Supervisor<'a> {
         let Phase::Cleared(cleared) = &self.phase else { return Reply::Abort };
         let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
         match watched {
-            Ok(lock) => {
-                Reply::Proceed { go: Box::new(go.clone()), lock, secrets: self.console.secrets().clone() }
-            }
+            Ok(lock) => Reply::Proceed { go: Box::new(go.clone()), lock, secrets: self.console.secrets().clone() },
             Err(error) => {
                 self.record.stop(Stop::Verdict(Verdict::internal("watching the lock", &error)));
                 Reply::Abort

@@ -183,7 +183,9 @@ mod tests {
         for text in ["CREATE TABLE a ();", "ALTER TABLE a ADD b int", "DROP TYPE \"e\"", "GRANT SELECT ON a TO b"] {
             assert!(defines(text), "{text}");
         }
-        for text in ["SELECT setval('s', 1)", "WITH a AS (SELECT 1) SELECT 2", "SET a = b", "DROP TABLE a; DROP TABLE b", "no"] {
+        for text in
+            ["SELECT setval('s', 1)", "WITH a AS (SELECT 1) SELECT 2", "SET a = b", "DROP TABLE a; DROP TABLE b", "no"]
+        {
             assert!(!defines(text), "{text}");
         }
     }

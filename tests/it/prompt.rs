@@ -293,7 +293,8 @@ fn the_other_prompts_are_known() {
     assert_eq!(kind("", "What now?\n", &["this", "that"]), Ok(Kind::Unknown));
     // A created object is asked about also where nothing is left that it could have been.
     let (question, choices) = asked(Entity::Table, "beta", None, &[]);
-    let alone = Rename { entity: Entity::Table, name: "beta".to_owned(), table: None, schema: None, candidates: Vec::new() };
+    let alone =
+        Rename { entity: Entity::Table, name: "beta".to_owned(), table: None, schema: None, candidates: Vec::new() };
     assert_eq!(read("", &question, &choices).map(|prompt| prompt.kind), Ok(Kind::Rename(alone)));
 }
 
@@ -303,5 +304,8 @@ fn long_lists_and_long_names_are_read_whole() {
     let name = "n".repeat(63);
     let (question, choices) = asked(Entity::Table, &name, None, &olds);
     let read = read("", &question, &choices).map(|prompt| prompt.kind);
-    assert_eq!(read, Ok(Kind::Rename(Rename { entity: Entity::Table, name, table: None, schema: None, candidates: olds })));
+    assert_eq!(
+        read,
+        Ok(Kind::Rename(Rename { entity: Entity::Table, name, table: None, schema: None, candidates: olds }))
+    );
 }

@@ -70,7 +70,8 @@ impl Theme {
     /// Reads a theme, with the changes that this drizzle-kit knows.
     pub(crate) fn read(kit: &str, name: &str) -> Self {
         // A requirement that names no candidate of a release is never met by one.
-        let version = Version { pre: Prerelease::EMPTY, ..Version::parse(kit).expect("a kit is called by its version") };
+        let version =
+            Version { pre: Prerelease::EMPTY, ..Version::parse(kit).expect("a kit is called by its version") };
         let dir = fixtures().join(name);
         let files = std::fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
         let mut paths: Vec<PathBuf> = files.map(|file| file.expect("the folder can be read").path()).collect();

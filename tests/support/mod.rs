@@ -23,7 +23,7 @@ pub(crate) mod stored;
 pub(crate) mod wait;
 mod watchdog;
 
-pub(crate) use change::{FAILING, Side, Theme};
+pub(crate) use change::{Change, FAILING, Side, Theme};
 pub(crate) use database::{Database, Held, Server};
 pub(crate) use processes::{Signal, signal};
 pub(crate) use project::{Project, Remote};

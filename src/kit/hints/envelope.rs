@@ -173,7 +173,15 @@ mod tests {
         );
         check(OK, Ended::Code(1), "drizzle-kit says \"ok\" and ended with exit status 1");
         check(OK, Ended::Signal(9), "drizzle-kit says \"ok\" and ended with signal 9");
-        check(r#"{"status":"ok","statements":1}"#, Ended::Code(0), "drizzle-kit's result cannot be read: its statements are no list");
-        check(r#"{"status":"missing_hints","unresolved":[]}"#, Ended::Code(2), "drizzle-kit's result cannot be read: it asks nothing");
+        check(
+            r#"{"status":"ok","statements":1}"#,
+            Ended::Code(0),
+            "drizzle-kit's result cannot be read: its statements are no list",
+        );
+        check(
+            r#"{"status":"missing_hints","unresolved":[]}"#,
+            Ended::Code(2),
+            "drizzle-kit's result cannot be read: it asks nothing",
+        );
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn last(statements: &[String], lost: &[Item]) -> Result<Prompt, Strin
     let block = statements.join("\n");
     let split = sql::split(&block, Dialect::Postgres)
         .map_err(|error| format!("the statements of drizzle-kit cannot be separated with certainty: {error}"))?;
-    let same = |(one, other): (&String, &String)| one.trim_end_matches(';').trim() == other.trim_end_matches(';').trim();
+    let same =
+        |(one, other): (&String, &String)| one.trim_end_matches(';').trim() == other.trim_end_matches(';').trim();
     if split.len() != statements.len() || !split.iter().zip(&statements).all(same) {
         return Err("a text of drizzle-kit is more than one statement".to_owned());
     }
@@ -135,10 +136,7 @@ mod tests {
         let prompt = rename(Entity::Column, &names(&["shop", "users", "full_name"]), &old);
         assert_eq!(
             prompt.choices,
-            [
-                "+ shop.users.full_name create column",
-                "~ shop.users.name › shop.users.full_name rename column"
-            ]
+            ["+ shop.users.full_name create column", "~ shop.users.name › shop.users.full_name rename column"]
         );
         let expected = Rename {
             entity: Entity::Column,
@@ -179,10 +177,14 @@ mod tests {
 
     #[test]
     fn the_last_question_has_the_statements_to_the_letter() {
-        let statements = names(&["CREATE TABLE \"a\" (\n\t\"b\" text\n);\n", "ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT 'x;y'"]);
+        let statements = names(&[
+            "CREATE TABLE \"a\" (\n\t\"b\" text\n);\n",
+            "ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT 'x;y'",
+        ]);
         let prompt = last(&statements, &[]).expect("each is one");
         let block = block::find(&prompt.printed).expect("there is a block");
-        let expected = ["CREATE TABLE \"a\" (\n\t\"b\" text\n);", "ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT 'x;y';"];
+        let expected =
+            ["CREATE TABLE \"a\" (\n\t\"b\" text\n);", "ALTER TABLE \"a\" ALTER COLUMN \"b\" SET DEFAULT 'x;y';"];
         assert_eq!(sql::split(&block, Dialect::Postgres).expect("they can be separated"), expected);
         assert_eq!(prompt.kind, Kind::Execute);
         let lost = Item::ConfirmDataLoss {
@@ -191,7 +193,9 @@ mod tests {
             reason: "non_empty".to_owned(),
             reason_details: None,
         };
-        let Kind::DataLoss(losses) = last(&statements, &[lost]).expect("each is one").kind else { panic!("it is a loss") };
+        let Kind::DataLoss(losses) = last(&statements, &[lost]).expect("each is one").kind else {
+            panic!("it is a loss")
+        };
         assert_eq!(losses[0].kind, LossKind::Column { table: "a".to_owned(), column: "b".to_owned() });
     }
 

@@ -323,8 +323,7 @@ mod tests {
     const CHANGES: &[&str] = &["DROP TABLE \"a\";"];
 
     fn driven(answers: &[(&str, i32, &[&str])], choice: Option<usize>) -> (KitRun, Vec<String>, Vec<Kind>) {
-        let mut scripted =
-            Scripted { answers, n_runs: 0, hints: Vec::new(), choice, asked: Vec::new(), cleared: true };
+        let mut scripted = Scripted { answers, n_runs: 0, hints: Vec::new(), choice, asked: Vec::new(), cleared: true };
         let Ok(run) = drive(&mut scripted);
         (run, scripted.hints, scripted.asked)
     }
@@ -381,8 +380,13 @@ mod tests {
 
         // A table that was renamed: what belongs to tables is asked once more.
         let column = missing(COLUMN);
-        let answers =
-            [(both.as_str(), 2, &[][..]), (&explained, 0, &[]), (&column, 2, &[]), (&explained, 0, &[]), (OK, 0, CHANGES)];
+        let answers = [
+            (both.as_str(), 2, &[][..]),
+            (&explained, 0, &[]),
+            (&column, 2, &[]),
+            (&explained, 0, &[]),
+            (OK, 0, CHANGES),
+        ];
         let (_, hints, asked) = driven(&answers, Some(1));
         let renamed = r#"{"type":"rename","kind":"table","from":["public","a"],"to":["public","b"]}"#;
         assert_eq!(hints[2], format!("Push [{renamed}]"));
@@ -415,10 +419,14 @@ mod tests {
         let again = |item: &str| format!("drizzle-kit asks once more what was answered: {item}");
         let table_item = "RenameOrCreate { kind: Table, entity: [\"public\", \"b\"] }";
         ends(&[(&table, 2, &[]), (&explained, 0, &[]), (&table, 2, &[])], Some(&again(table_item)));
-        let lost_item = "ConfirmDataLoss { kind: Table, entity: [\"public\", \"a\"], reason: \"non_empty\", reason_details: None }";
+        let lost_item =
+            "ConfirmDataLoss { kind: Table, entity: [\"public\", \"a\"], reason: \"non_empty\", reason_details: None }";
         ends(&[(&lost, 2, &[])], Some(&again(lost_item)));
         ends(&[(OK, 0, &[])], Some("drizzle-kit says that it did something, and sent no statement"));
-        ends(&[(r#"{"status":"no_changes"}"#, 0, CHANGES)], Some("drizzle-kit sent statements, and says something else"));
+        ends(
+            &[(r#"{"status":"no_changes"}"#, 0, CHANGES)],
+            Some("drizzle-kit sent statements, and says something else"),
+        );
         ends(&[(&table, 2, CHANGES)], Some("drizzle-kit sent statements, and says something else"));
         ends(&[(failed, 1, CHANGES)], Some("drizzle-kit failed after it had sent statements"));
         ends(&[(OK, 0, &["DROP TABLE a; DROP TABLE b"])], Some("a text of drizzle-kit is more than one statement"));
@@ -427,7 +435,9 @@ mod tests {
         ends(&[(&table, 2, &[]), (&table, 2, &[])], Some("drizzle-kit asks once more what was answered"));
         let unknown = missing(r#"{"type":"rename_or_create","kind":"trigger","entity":["public","t","x"]}"#);
         let (run, ..) = driven(&[(&unknown, 2, &[])], Some(0));
-        assert!(matches!(&run.ending, Ending::Doubted(doubt) if doubt.to_string().contains("does not know what it asks")));
+        assert!(
+            matches!(&run.ending, Ending::Doubted(doubt) if doubt.to_string().contains("does not know what it asks"))
+        );
     }
 
     #[test]
