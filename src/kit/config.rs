@@ -179,14 +179,12 @@ pub struct Overlay {
     pub out: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_filter: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tables_filter: Option<Vec<String>>,
 }
 
 impl Overlay {
     /// Returns the config as drizzle-kit will have it.
     pub fn over(&self, config: &Config) -> Config {
-        let Overlay { db_credentials, credentials, out, schema_filter, tables_filter } = self.clone();
+        let Overlay { db_credentials, credentials, out, schema_filter } = self.clone();
         let config = config.clone();
         let mut db_credentials = db_credentials.unwrap_or(config.db_credentials);
         for (key, value) in credentials {
@@ -196,7 +194,6 @@ impl Overlay {
             db_credentials,
             out: out.or(config.out),
             schema_filter: schema_filter.map(OneOrMany::Many).or(config.schema_filter),
-            tables_filter: tables_filter.map(OneOrMany::Many).or(config.tables_filter),
             ..config
         }
     }
@@ -205,10 +202,10 @@ impl Overlay {
 impl std::fmt::Debug for Overlay {
     /// Shows everything but the credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Overlay { db_credentials, credentials, out, schema_filter, tables_filter } = self;
+        let Overlay { db_credentials, credentials, out, schema_filter } = self;
         let is_the_projects = db_credentials.is_none() && credentials.is_empty();
         let credentials = if is_the_projects { "the project's" } else { "others" };
-        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {schema_filter:?}, {tables_filter:?} }}")
+        write!(f, "Overlay {{ credentials: {credentials}, {out:?}, {schema_filter:?} }}")
     }
 }
 
@@ -363,7 +360,6 @@ mod tests {
             credentials: BTreeMap::from([("url", "postgres://u@h/other".to_owned())]),
             out: Some("steps".to_owned()),
             schema_filter: Some(vec!["shop".to_owned()]),
-            tables_filter: None,
         };
         let over = overlay.over(&config);
         assert_eq!(over.out(), "steps");

@@ -161,20 +161,14 @@ impl Prompt {
 }
 
 impl Entity {
-    /// Every kind, in the order in which drizzle-kit asks.
-    pub const ALL: [Entity; 14] = [
+    /// The kinds about which drizzle-kit up to 0.31 asks at the terminal, in its order.
+    pub const ALL: [Entity; 8] = [
         Entity::Schema,
         Entity::Enum,
         Entity::Sequence,
         Entity::Role,
         Entity::Table,
         Entity::Column,
-        Entity::Default,
-        Entity::Unique,
-        Entity::Check,
-        Entity::Index,
-        Entity::PrimaryKey,
-        Entity::ForeignKey,
         Entity::Policy,
         Entity::View,
     ];

@@ -223,6 +223,10 @@ fn refuse_what_is_not_there(start: &Starting, place: &Place, apply: Apply) -> Re
     if place.dsn.is_some() || !start.spec.connects() {
         return Ok(());
     }
+    if start.takes_hints() && place.dialect_name == "unknown" {
+        return Err(Verdict::nothing(Exit::Config, "drizzle's config does not name a dialect")
+            .hint("add dialect: 'postgresql' to it"));
+    }
     if start.takes_hints() {
         let summary = format!(
             "with drizzle-kit 1.0 drizzle-pilot supports PostgreSQL over a socket, and drizzle's config is for {}",

@@ -74,10 +74,11 @@ pub(super) fn config_of(shared: &Shared, spec: &RunSpec) -> Result<(Option<PathB
 
 /// Returns the newest drizzle-kit that can be driven for this.
 pub(super) fn newest(spec: &RunSpec) -> Newest {
-    let is_push = spec.asks_first() && spec.kit_command() == "push";
-    // To know what the schema files make.
-    let is_export = spec.command != CommandName::Run && spec.kit_command() == "export";
-    if is_push || is_export { Newest::Hints } else { Newest::Prompts }
+    // `export`: to know what the schema files make.
+    match spec.kit_command().as_str() {
+        "push" | "export" if spec.command != CommandName::Run => Newest::Hints,
+        _ => Newest::Prompts,
+    }
 }
 
 /// Refuses to have drizzle-kit 1.0 execute: its hints answer questions, and bind it to no statement.

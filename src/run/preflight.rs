@@ -11,7 +11,7 @@ use crate::db::inspect::foreign::{self, Foreign, Owner};
 use crate::db::inspect::names::{self, UnsafeName};
 use crate::db::inspect::reach::Relation;
 use crate::db::{ConnectError, Connection, Dsn, Server};
-use crate::kit::config::{Config, OneOrMany, Overlay};
+use crate::kit::config::{Config, Overlay};
 use crate::kit::listing::Unlisted;
 use crate::kit::schema_files;
 use crate::outcome::{Exit, Verdict};
@@ -205,10 +205,6 @@ impl Preflight<'_> {
             overlay.schema_filter = Some(others.cloned().collect());
         }
         let kept = found.into_iter().filter(|foreign| foreign.owner == Owner::Migrations);
-        if start.takes_hints() {
-            let own = config.tables_filter.as_ref().map(OneOrMany::all).unwrap_or_default();
-            overlay.tables_filter = unlisted.filter(own);
-        }
         Ok((unlisted, kept.map(|foreign| foreign.relation).collect()))
     }
 

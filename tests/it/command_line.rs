@@ -157,7 +157,7 @@ fn what_is_not_installed_is_127_and_what_is_broken_126() {
     check(installed("{"), 126, &["package.json", "reinstall drizzle-kit"]);
     check(installed(r#"{ "version": "new" }"#), 126, &["package.json", "reinstall drizzle-kit"]);
     // Recognised, and declined in words.
-    for version in ["1.0.0-rc.5", "1.0.0", "2.1.0"] {
+    for version in ["1.0.0-beta.2", "2.1.0"] {
         check(node(installed(&package(version))), 126, &[version, "is not supported"]);
     }
     check(node(installed(&package("0.20.18"))), 126, &["drizzle-pilot run -- push:pg"]);

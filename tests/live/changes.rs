@@ -18,6 +18,15 @@ on_every_kit! {
     a_unique_constraint_keeps_the_rows
     a_type_is_not_changed_by_truncating
 }
+on_1_0_as_well! {
+    nothing_to_do_is_a_success
+    a_column_with_values_is_not_dropped_by_default
+    a_column_with_more_rows_than_the_limit_is_kept
+    a_table_with_rows_is_not_dropped_by_default
+    losses_are_accepted_for_one_run
+    accepting_losses_answers_no_rename_and_empties_no_table
+    the_printed_lines_allow_exactly_the_refused_drop
+}
 
 /// Pushes and checks that the program refused and the database is what it was.
 #[track_caller]

@@ -305,6 +305,9 @@ fn every_schema_that_the_config_names_is_emptied() {
 }
 
 on_every_kit!(extensions_in_public_do_not_stop_the_push_afterwards);
+on_1_0_as_well! {
+    extensions_in_public_do_not_stop_the_push_afterwards
+}
 
 fn extensions_in_public_do_not_stop_the_push_afterwards(kit: &str) {
     let database = Database::create();

@@ -19,6 +19,17 @@ on_every_kit! {
     duplicates_against_a_unique_constraint_are_explained
     a_statement_that_fails_after_consent_leaves_a_partial_change
 }
+on_1_0_as_well! {
+    a_refused_connection_says_so
+    a_wrong_password_says_so
+    an_unknown_database_says_so
+    a_config_that_throws_says_what
+    a_config_with_a_syntax_error_is_a_config_error
+    a_config_without_a_dialect_is_a_config_error
+    a_missing_config_is_a_config_error
+    a_schema_that_throws_says_what
+    a_schema_with_a_syntax_error_fails
+}
 
 /// Pushes with the database's URL changed.
 #[track_caller]

@@ -7,6 +7,10 @@ on_every_kit! {
     the_sequence_of_a_table_that_the_filter_leaves_out_is_left_alone
     a_newer_server_is_read_as_it_is
 }
+on_1_0_as_well! {
+    the_sequence_of_a_table_that_the_filter_leaves_out_is_left_alone
+    a_newer_server_is_read_as_it_is
+}
 
 const TABLE: &str = "export const a = pgTable('a', { id: integer('id') });";
 const TWO_TABLES: &str =

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::NEWEST;
 use crate::gate::{begin, fixture, reported};
-use crate::support::{Change, Database, Theme};
+use crate::support::{Change, Database, Project, Theme};
 
 const RC: &str = "1.0.0-rc.5";
 
@@ -54,9 +54,15 @@ themes! {
     sequences views policies
 }
 
-/// Pushes the changes of a theme from the same beginning with both, and checks that the same comes of it.
+/// Pushes the changes of a theme, and checks that the same comes of it as with 0.31, from the same beginning. What that is
+/// stands in `fixtures/hints/made`: `UPDATE_HINTS=1 cargo test --test live hints`.
 fn check_theme(name: &str) {
-    let (old, new) = (pushed(NEWEST, name), pushed(RC, name));
+    let made = format!("{}/fixtures/hints/made/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_HINTS").is_some() {
+        std::fs::write(&made, pushed(NEWEST, name).join("\n") + "\n").expect("the fixtures can be written");
+    }
+    let old = std::fs::read_to_string(&made).expect("the fixtures are part of the repository");
+    let (old, new): (Vec<String>, _) = (old.lines().map(str::to_owned).collect(), pushed(RC, name));
     let only = |one: &[String], other: &[String]| -> Vec<String> {
         one.iter().filter(|line| !other.contains(line)).cloned().collect()
     };
@@ -106,7 +112,7 @@ fn pushed(kit: &str, name: &str) -> Vec<String> {
         assert!(!reported(&ran).is_empty());
         drop(project.pilot(&["push"]).run().expect(0).says(&["no changes"]));
     }
-    database.schema().lines.iter().map(|line| unnamed(line)).collect()
+    database.schema().lines.iter().map(|line| unnamed(line).replace('\n', "⏎")).collect()
 }
 
 /// Returns a line of a fingerprint without the name of a constraint or an index: drizzle-kit 1.0 gives other ones to those that
@@ -122,5 +128,119 @@ fn unnamed(line: &str) -> String {
             format!("{key}|{schema}|{}", facts.replacen(&format!("INDEX {own} "), "INDEX ", 1))
         }
         _ => line.to_owned(),
+    }
+}
+
+/// Each is loaded in another way.
+#[test]
+fn every_kind_of_config_file_is_seen() {
+    const SCHEMA: &str = "export const a = pgTable('a', { id: integer('id').primaryKey() });";
+    let database = Database::create();
+    let project = Project::new(RC, &database);
+    project.schema(SCHEMA);
+    let config = "{ dialect: 'postgresql', schema: './schema.ts', dbCredentials: { url: process.env.DATABASE_URL } }";
+    let typed = format!("const config: object = {config};\nexport default config;\n");
+    let (module, common) = (format!("export default {config};\n"), format!("module.exports = {config};\n"));
+    let awaited = format!("await Promise.resolve();\nexport default Promise.resolve({config});\n");
+    project.write("esm/package.json", "{ \"type\": \"module\" }");
+    for (name, text) in [
+        ("a.config.ts", &typed),
+        ("b.config.mts", &typed),
+        ("c.config.cts", &typed),
+        ("d.config.mjs", &module),
+        ("e.config.cjs", &common),
+        ("f.config.js", &common),
+        ("esm/g.config.js", &module),
+        ("h.config.mjs", &awaited),
+        ("i.config.ts", &awaited),
+    ] {
+        project.write(name, text);
+        let ran = project.pilot(&["plan", "--config", name]).without_paste().run().expect(2);
+        assert_eq!(ran.report["target"]["database"], database.value("SELECT current_database()"), "{name}: {ran}");
+        assert_eq!(reported(&ran).len(), 1, "{name}: {ran}");
+    }
+    assert_eq!(database.list("SELECT relname FROM pg_class WHERE relname = 'a'"), Vec::<String>::new());
+}
+
+/// drizzle-kit 1.0 asks about none of these.
+#[test]
+fn a_change_that_nobody_is_asked_about_is_judged() {
+    let database = Database::create();
+    database.sql(
+        "CREATE TABLE t (id integer PRIMARY KEY, cut varchar(100), rounded numeric(10, 4), cast_to text, made text);
+         INSERT INTO t VALUES (1, 'longer than five', 1.2345, '7', 'kept'), (2, 'five', 1.5, '8', 'kept')",
+    );
+    let project = Project::new(RC, &database);
+    project.schema(
+        "import { numeric, varchar } from 'drizzle-orm/pg-core';
+         import * as orm from 'drizzle-orm';
+         export const t = pgTable('t', { id: integer('id').primaryKey(), cut: varchar('cut', { length: 5 }),
+           rounded: numeric('rounded', { precision: 10, scale: 1 }), castTo: integer('cast_to'),
+           made: text('made').generatedAlwaysAs(orm.sql`'x'::text`) });",
+    );
+    let before = database.state();
+    let ran = project.pilot(&["push"]).without_paste().run().expect(3).database("unchanged");
+    let ran = ran.says(&["change_type public.t.cut", "change_type public.t.rounded", "change_type public.t.cast_to"]);
+    drop(ran.says(&["drop_column public.t.made"]));
+    assert_eq!(database.state(), before);
+}
+
+/// What appears after the plan is not dropped with it.
+#[test]
+fn a_plan_does_not_cover_what_appeared_since() {
+    let database = Database::create();
+    database.sql("CREATE TABLE t (id integer PRIMARY KEY, old text)");
+    let project = Project::new(RC, &database);
+    project.schema("export const t = pgTable('t', { id: integer('id').primaryKey() });");
+    project.policy("[hazards]\ndata_loss = 'approve'\n");
+    drop(project.pilot(&["plan", "--out", "plan.json"]).run().expect(2));
+    database.sql("CREATE TABLE newcomer (id integer); CREATE TYPE e AS ENUM ('a')");
+    let before = database.state();
+    drop(project.pilot(&["push", "--plan", "plan.json"]).run().expect(5).database("unchanged"));
+    assert_eq!(database.state(), before);
+}
+
+/// Without a filter drizzle-kit 1.0 compares every schema of the database, and would drop these.
+#[test]
+fn schemas_that_the_schema_files_do_not_name_are_left_alone() {
+    let database = Database::create();
+    database.sql(
+        "CREATE SCHEMA other; CREATE TABLE other.x (id integer); INSERT INTO other.x VALUES (1); CREATE SCHEMA empty",
+    );
+    let project = Project::new(RC, &database);
+    project.config(
+        "export default { dialect: 'postgresql', schema: './schema.ts', dbCredentials: { url: process.env.DATABASE_URL } };",
+    );
+    project.schema(
+        "export const own = pgSchema('own');
+         export const t = own.table('t', { id: integer('id').primaryKey() });",
+    );
+    let ran = project.pilot(&["push"]).run().expect(0).database("changed");
+    assert_eq!(
+        reported(&ran),
+        ["CREATE SCHEMA \"own\";", "CREATE TABLE \"own\".\"t\" (\n\t\"id\" integer PRIMARY KEY\n);"]
+    );
+    assert_eq!(database.value("SELECT count(*) FROM other.x"), "1");
+}
+
+#[test]
+fn what_drizzle_kit_1_0_cannot_load_is_said_before_it_is_started() {
+    let database = Database::create();
+    let project = Project::new(RC, &database);
+    project.write("drizzle.config.json", "{ \"dialect\": \"postgresql\" }");
+    let run = project.pilot(&["plan", "--config", "drizzle.config.json"]).run();
+    drop(run.expect(78).says(&["drizzle-kit 1.0 cannot load", "drizzle.config.json"]));
+    project.config(
+        "export default { dialect: 'postgresql', schema: './schema.ts', casing: 'snake_case',
+           dbCredentials: { url: process.env.DATABASE_URL } };",
+    );
+    project.schema("export const a = pgTable('a', { id: integer('id') });");
+    drop(project.pilot(&["push"]).run().expect(0).says(&["ignores casing", "snake_case"]));
+    for (arguments, code, says) in [
+        (&["push", "--apply", "kit"][..], 64, "--apply kit is not possible with drizzle-kit 1.0"),
+        (&["generate"], 126, "is not supported for this"),
+        (&["run", "--", "push"], 126, "is not supported for this"),
+    ] {
+        drop(project.pilot(arguments).run().expect(code).says(&[says]));
     }
 }

@@ -11,6 +11,9 @@ on_every_kit! {
     a_setting_that_changes_what_statements_mean_is_corrected_or_stops_the_run
     a_statement_with_a_control_sequence_is_not_approved
 }
+on_1_0_as_well! {
+    a_kit_that_is_started_without_the_hook_is_not_let_at_the_database
+}
 
 /// The policy that allows everything that can be allowed.
 const EVERYTHING: &str =

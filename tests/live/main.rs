@@ -22,6 +22,13 @@ macro_rules! on_every_kit {
     };
 }
 
+/// Makes a test of each function with drizzle-kit 1.0, which comes to the same end with the same policy.
+macro_rules! on_1_0_as_well {
+    ($($case:ident)*) => {
+        on_every_kit!(@ kit_1_0_0_rc_5 "1.0.0-rc.5" $($case)*);
+    };
+}
+
 mod advisory_lock;
 mod apply;
 mod cast;

@@ -12,6 +12,10 @@ on_every_kit! {
     a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing
     a_plan_is_pushed_as_it_was_made
 }
+on_1_0_as_well! {
+    a_plan_ends_with_0_2_or_3_and_tells_the_server_nothing
+    a_plan_is_pushed_as_it_was_made
+}
 
 const READS: [&str; 3] = ["select", "with", "show"];
 

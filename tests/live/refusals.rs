@@ -10,6 +10,11 @@ on_every_kit! {
     a_chosen_truncation_does_not_allow_what_it_reaches
     a_truncation_reaches_what_a_new_reference_adds
 }
+on_1_0_as_well! {
+    an_empty_table_is_not_dropped_unasked
+    a_foreign_table_and_one_in_another_schema_are_not_dropped
+    a_table_of_an_extension_is_not_dropped
+}
 
 /// drizzle-kit 0.31 changes a type without emptying the table.
 mod before_0_31 {

@@ -18,6 +18,12 @@ on_every_kit! {
     a_small_terminal_changes_nothing
     no_terminal_changes_nothing
 }
+on_1_0_as_well! {
+    a_table_is_renamed
+    twelve_shuffled_tables_are_renamed_at_once
+    a_rename_is_told_from_a_new_column
+    the_printed_lines_make_the_next_run_pass
+}
 
 /// Pushes a fixture with its policy, and checks a query's first column afterwards.
 #[track_caller]

@@ -19,6 +19,10 @@ on_every_kit!(@ kit_0_31_11 "0.31.11"
     an_enum_that_something_else_needs_is_no_half_state
     a_signal_leaves_nothing
 );
+on_1_0_as_well! {
+    five_statements_are_one_transaction_with_a_witness
+    a_signal_leaves_nothing
+}
 
 const N_STATEMENTS: usize = 5;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::kit::hints::envelope::{self, Envelope};
 use crate::kit::hints::hint::{Hint, Item};
 use crate::kit::hints::prompts;
-use crate::kit::prompt::{Entity, Prompt};
+use crate::kit::prompt::{Entity, Kind, Prompt};
 use crate::kit::run::{Ending, KitRun};
 use crate::kit::session::{Answer, Answered, Doubt};
 
@@ -230,9 +230,11 @@ impl Told {
         let asked = Instant::now();
         let answer = rounds.ask(prompt);
         self.latencies_ms.push(asked.elapsed().as_secs_f64() * 1e3);
-        let chosen = match &answer {
-            Answer::Choose(choice) => Some(*choice),
-            Answer::Decline | Answer::Unclear(_) => None,
+        let chosen = match (&answer, &prompt.kind) {
+            (Answer::Choose(choice), _) => Some(*choice),
+            // "No, abort" is its first choice.
+            (Answer::Decline, Kind::Execute | Kind::DataLoss(_)) => Some(0),
+            (Answer::Decline | Answer::Unclear(_), _) => None,
         };
         self.answered.push(Answered { prompt: prompt.clone(), answer: answer.clone(), chosen, keys: Vec::new() });
         match answer {
@@ -272,7 +274,6 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::kit::prompt::Kind;
     use crate::kit::session::Seen;
     use crate::term::ended::Ended;
 
@@ -484,5 +485,6 @@ mod tests {
         };
         let Ok(run) = drive(&mut scripted);
         assert_eq!(run.envelope, None);
+        assert!(scripted.asked.is_empty());
     }
 }

@@ -28,6 +28,9 @@ module.exports = ({ wanted, real, see, ofProject, loaded, failed }) => {
     }
     return (exports, require, module, ...rest) => {
       const after = () => {
+        // What is no TypeScript becomes code that says so, which jiti throws afterwards.
+        const { __JITI_ERROR__: unreadable } = module.exports ?? {};
+        if (unreadable) return failed(new Error(unreadable.message));
         const own = module.exports?.default ?? module.exports;
         const config = seen(own);
         if (config !== own) module.exports = { default: config };
