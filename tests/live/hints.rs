@@ -244,3 +244,28 @@ fn what_drizzle_kit_1_0_cannot_load_is_said_before_it_is_started() {
         drop(project.pilot(arguments).run().expect(code).says(&[says]));
     }
 }
+
+/// Its push does not compare the bodies of checks and the conditions of policies either.
+#[test]
+fn what_its_push_does_not_compare_is_compared() {
+    let database = Database::create();
+    let project = Project::new(RC, &database);
+    project.schema(
+        "import { check, pgPolicy } from 'drizzle-orm/pg-core';
+         import * as orm from 'drizzle-orm';
+         export const t = pgTable('t', { id: integer('id') }, () => [check('positive', orm.sql`id > 0`),
+           pgPolicy('mine', { for: 'select', using: orm.sql`id = 1` })]);",
+    );
+    project.policy("[hazards]\naccess = 'approve'\n");
+    drop(project.pilot(&["push"]).run().expect(0).never_says("does not see"));
+    let check = ["check", "--push", "--migrations", "."];
+    assert_eq!(project.pilot(&check).run().expect(0).report["findings"], serde_json::json!([]));
+    database.sql("ALTER POLICY mine ON t USING (id = 2); ALTER TABLE t DROP CONSTRAINT positive, ADD CONSTRAINT positive CHECK (id > 1)");
+    drop(project.pilot(&["push"]).run().expect(0).says(&[
+        "2 differences",
+        "policy public.t.mine",
+        "public.t.positive",
+    ]));
+    let ran = project.pilot(&check).run().expect(2);
+    drop(ran.says(&["using=(id = 2)", "using=(id = 1)", "CHECK ((id > 1))", "CHECK ((id > 0))"]));
+}

@@ -47,7 +47,7 @@ fn a_query_that_is_no_read_is_not_sent_before_consent(kit: &str) {
     let hostile = [
         ("public'; DROP TABLE victim; --", "not one statement"),
         ("public' AND setval('counter', 7) > 0 AND 'a' = 'a", "calls the function setval"),
-        ("public' AND EXISTS (SELECT FROM drop_it()) AND 'a' = 'a", "function from item"),
+        ("public' AND EXISTS (SELECT FROM drop_it()) AND 'a' = 'a", "calls the function drop_it"),
     ];
     database.sql(
         "CREATE SEQUENCE counter;
