@@ -5,6 +5,7 @@
 //! confirmed for planning alone: drizzle-kit executes nothing, and the last question is about the statements themselves.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -60,6 +61,8 @@ struct Told {
     latencies_ms: Vec<f64>,
     declined: bool,
     n_runs: usize,
+    /// The error met while a run was recorded, if one was: not every run is.
+    recording: Option<io::Error>,
 }
 
 /// Whether drizzle-kit is run again.
@@ -88,8 +91,8 @@ pub fn export<R: Rounds>(rounds: &mut R) -> Result<KitRun, R::Error> {
 pub fn drive<R: Rounds>(rounds: &mut R) -> Result<KitRun, R::Error> {
     let mut told = Told::default();
     loop {
-        let Round { mut run, kept } = rounds.run(&told.hints, Purpose::Push)?;
-        told.n_runs += 1;
+        let hints = told.hints.clone();
+        let Round { mut run, kept } = told.run(rounds, &hints, Purpose::Push)?;
         let envelope = match read(&mut run) {
             Ok(Some(envelope)) => envelope,
             Ok(None) => return Ok(told.end(run, None)),
@@ -128,6 +131,14 @@ fn read(run: &mut KitRun) -> Result<Option<Envelope>, Doubt> {
 }
 
 impl Told {
+    fn run<R: Rounds>(&mut self, rounds: &mut R, hints: &[Hint], purpose: Purpose) -> Result<Round, R::Error> {
+        let mut round = rounds.run(hints, purpose)?;
+        self.n_runs += 1;
+        let recorded = std::mem::replace(&mut round.run.recording, Ok(()));
+        self.recording = self.recording.take().or(recorded.err());
+        Ok(round)
+    }
+
     /// Answers what drizzle-kit wants to know, up to the first answer on which the rest depends.
     fn answer<R: Rounds>(&mut self, rounds: &mut R, items: &[Item]) -> Result<Flow, R::Error> {
         if let Some(item) = items.iter().find(|item| self.items.contains(item)) {
@@ -190,8 +201,7 @@ impl Told {
         let mut hints = self.hints.clone();
         hints.extend(open.iter().copied().filter_map(for_planning));
         loop {
-            let Round { mut run, kept } = rounds.run(&hints, Purpose::Explain)?;
-            self.n_runs += 1;
+            let Round { mut run, kept } = self.run(rounds, &hints, Purpose::Explain)?;
             let reason = match read(&mut run) {
                 Ok(Some(Envelope::Explained(explained))) if kept.is_empty() => return Ok(Ok(explained)),
                 Ok(Some(Envelope::Missing(more))) if self.n_runs < MOST_RUNS => {
@@ -255,6 +265,7 @@ impl Told {
         run.seen.answered = self.answered;
         run.seen.declined = self.declined;
         run.latencies_ms = self.latencies_ms;
+        run.recording = self.recording.map_or(run.recording, Err);
         run
     }
 }
@@ -287,6 +298,15 @@ mod tests {
         choice: Option<usize>,
         asked: Vec<Kind>,
         cleared: bool,
+        /// Whether the recording of the first run fails.
+        loses_recording: bool,
+    }
+
+    impl<'a> Scripted<'a> {
+        fn new(answers: &'a [(&'a str, i32, &'a [&'a str])], choice: Option<usize>) -> Scripted<'a> {
+            let (hints, asked) = (Vec::new(), Vec::new());
+            Scripted { answers, n_runs: 0, hints, choice, asked, cleared: true, loses_recording: false }
+        }
     }
 
     impl Rounds for Scripted<'_> {
@@ -306,7 +326,10 @@ mod tests {
                 failed: None,
                 hello: None,
                 latencies_ms: Vec::new(),
-                recording: Ok(()),
+                recording: match self.loses_recording && self.n_runs == 1 {
+                    true => Err(io::Error::other("the disk is full")),
+                    false => Ok(()),
+                },
             };
             Ok(Round { run, kept: kept.iter().map(|sql| (*sql).to_owned()).collect() })
         }
@@ -324,7 +347,7 @@ mod tests {
     const CHANGES: &[&str] = &["DROP TABLE \"a\";"];
 
     fn driven(answers: &[(&str, i32, &[&str])], choice: Option<usize>) -> (KitRun, Vec<String>, Vec<Kind>) {
-        let mut scripted = Scripted { answers, n_runs: 0, hints: Vec::new(), choice, asked: Vec::new(), cleared: true };
+        let mut scripted = Scripted::new(answers, choice);
         let Ok(run) = drive(&mut scripted);
         (run, scripted.hints, scripted.asked)
     }
@@ -402,6 +425,16 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_that_was_lost_in_an_earlier_run_is_lost() {
+        let lost = missing(LOST);
+        let answers = [(lost.as_str(), 2, &[][..]), (OK, 0, CHANGES)];
+        let Ok(run) = drive(&mut Scripted { loses_recording: true, ..Scripted::new(&answers, None) });
+        assert!(run.recording.is_err());
+        let Ok(run) = drive(&mut Scripted::new(&answers, None));
+        assert!(run.recording.is_ok());
+    }
+
+    #[test]
     fn a_question_that_is_declined_ends_the_runs() {
         let (table, explained) = (missing(TABLE), explained());
         let (run, hints, asked) = driven(&[(&table, 2, &[]), (&explained, 0, &[])], None);
@@ -452,14 +485,7 @@ mod tests {
                 let item = TABLE.replace("\"b\"", &format!("\"b{}\"", self.0));
                 let text = missing(&item);
                 let answers = [(text.as_str(), 2, &[][..])];
-                let mut scripted = Scripted {
-                    answers: &answers,
-                    n_runs: 0,
-                    hints: Vec::new(),
-                    choice: Some(0),
-                    asked: Vec::new(),
-                    cleared: true,
-                };
+                let mut scripted = Scripted::new(&answers, Some(0));
                 scripted.run(hints, purpose)
             }
             fn ask(&mut self, _: &Prompt) -> Answer {
@@ -475,14 +501,7 @@ mod tests {
     #[test]
     fn without_the_hook_no_result_is_believed() {
         let answers = [(OK, 0, &[][..])];
-        let mut scripted = Scripted {
-            answers: &answers,
-            n_runs: 0,
-            hints: Vec::new(),
-            choice: None,
-            asked: Vec::new(),
-            cleared: false,
-        };
+        let mut scripted = Scripted { cleared: false, ..Scripted::new(&answers, None) };
         let Ok(run) = drive(&mut scripted);
         assert_eq!(run.envelope, None);
         assert!(scripted.asked.is_empty());
