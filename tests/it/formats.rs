@@ -56,7 +56,7 @@ fn check(name: &str, run: Run, code: i32) {
     let folder = run.path(".").parent().expect("it is a folder").display().to_string();
     let ran: Ran = run.args(&["--format", "json"]).run().expect(code);
     let fake = fake_kit().display().to_string();
-    stored::check_report(name, &ran, &ran.json(), &[(&folder, "/project"), (&fake, "/fake_kit")]);
+    stored::check_report(name, &ran, &ran.json(), &[(&fake, "/fake_kit"), (&folder, "/project")]);
 }
 
 #[test]
