@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::files;
 use crate::kit::config::Hello;
@@ -77,12 +78,21 @@ struct Package {
 
 /// Returns the version of the drizzle-kit that is installed in a project's folder or above, whether node is there or not.
 pub fn installed_version(cwd: &Path) -> Option<Version> {
-    read(&package(cwd)?).ok().map(|package| package.version)
+    read::<Package>(&package(cwd, "drizzle-kit")?).ok().map(|package| package.version)
 }
 
-fn package(cwd: &Path) -> Option<PathBuf> {
-    let packages = cwd.ancestors().map(|folder| folder.join("node_modules/drizzle-kit/package.json"));
-    packages.into_iter().find(|package| package.is_file())
+/// Returns the version of a package that node finds from a folder upward.
+pub fn version_of(folder: &Path, name: &str) -> Option<Version> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: Version,
+    }
+    read::<Versioned>(&package(folder, name)?).ok().map(|package| package.version)
+}
+
+fn package(cwd: &Path, name: &str) -> Option<PathBuf> {
+    let mut packages = cwd.ancestors().map(|folder| folder.join("node_modules").join(name).join("package.json"));
+    packages.find(|package| package.is_file())
 }
 
 /// Finds drizzle-kit from a project's folder upward, or takes the command that starts it.
@@ -90,14 +100,14 @@ fn package(cwd: &Path) -> Option<PathBuf> {
 /// # Errors
 /// When node or drizzle-kit is missing or broken.
 pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
-    let package = package(cwd);
+    let package = package(cwd, "drizzle-kit");
     if let Some(command) = command {
         let not_a_command = || LocateError::NotACommand { command: command.to_owned() };
         let words = shell_words::split(command).map_err(|_| not_a_command())?;
         let (program, args) = words.split_first().ok_or_else(not_a_command)?;
         let found = which::which_in(program, std::env::var_os("PATH"), cwd);
         let program = found.map_err(|_| LocateError::NoProgram { program: program.clone() })?;
-        let version = package.and_then(|package| read(&package).ok()).map(|package| package.version);
+        let version = package.and_then(|package| read::<Package>(&package).ok()).map(|package| package.version);
         let starts = Starts::Command { program: program.clone(), args: args.to_vec() };
         return Ok(Kit { version, path: program, starts });
     }
@@ -110,7 +120,7 @@ pub fn locate(cwd: &Path, command: Option<&str>) -> Result<Kit, LocateError> {
     Ok(Kit { version: Some(version), path: folder, starts })
 }
 
-fn read(path: &Path) -> Result<Package, LocateError> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, LocateError> {
     let broken =
         |source: Box<dyn std::error::Error + Send + Sync>| LocateError::Package { path: path.to_owned(), source };
     let text = files::text(path, files::SETTINGS).map_err(|error| broken(error.into()))?;

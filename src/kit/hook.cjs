@@ -138,12 +138,13 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     };
   };
   const cString = (bytes, from) => bytes.toString('utf8', from, bytes.indexOf(0, from));
-  const framed = (letter, text) => {
-    const body = Buffer.from(text + '\0');
+  const message = (letter, ...parts) => {
+    const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
     const head = Buffer.alloc(5, letter);
     head.writeUInt32BE(4 + body.length, 1);
     return Buffer.concat([head, body]);
   };
+  const framed = (letter, text) => message(letter, text + '\0');
   const fields = (frame) => {
     const values = [];
     for (let at = 7, left = frame.readUInt16BE(5); left > 0; left -= 1) {
@@ -168,10 +169,7 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
   const replaced = (letter, frame, query) => {
     if (letter === 'Q') return framed('Q', query);
     const at = frame.indexOf(0, 5) + 1;
-    const body = Buffer.concat([frame.subarray(5, at), Buffer.from(query), frame.subarray(frame.indexOf(0, at))]);
-    const head = Buffer.alloc(5, letter);
-    head.writeUInt32BE(4 + body.length, 1);
-    return Buffer.concat([head, body]);
+    return message(letter, frame.subarray(5, at), query, frame.subarray(frame.indexOf(0, at)));
   };
 
   class Session {
@@ -245,21 +243,15 @@ if (mail && require('node:worker_threads').isMainThread && process.argv[1]) {
     // Answers a message in the server's place, as for a statement that returns no rows. What belongs to an extended query is
     // kept along with it, up to its end.
     answerKept(letter, frame) {
-      const message = (letter, ...body) => {
-        const bytes = Buffer.from(body);
-        const head = Buffer.alloc(5, letter);
-        head.writeUInt32BE(4 + bytes.length, 1);
-        return Buffer.concat([head, bytes]);
-      };
       const complete = framed('C', 'SELECT 0');
-      const ready = message('Z', 'I'.charCodeAt(0));
+      const ready = message('Z', 'I');
       const noData = message('n');
       this.keeping = letter !== 'Q' && letter !== 'S';
       const answers = {
         Q: [complete, ready],
         P: [message('1')],
         B: [message('2')],
-        D: String.fromCharCode(frame[5]) === 'S' ? [message('t', 0, 0), noData] : [noData],
+        D: String.fromCharCode(frame[5]) === 'S' ? [message('t', [0, 0]), noData] : [noData],
         E: [complete],
         C: [message('3')],
         S: [ready],

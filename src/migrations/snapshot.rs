@@ -119,37 +119,43 @@ fn whole(schema: Option<String>, name: String) -> ObjectName {
 impl Details {
     /// Returns the tables with their columns and keys, as far as they can be read (drizzle-kit 0.20 to 0.31).
     pub fn tables(&self, dialect: Dialect) -> Vec<Made> {
-        let tables: BTreeMap<String, Json> = serde_json::from_str(&self.tables).unwrap_or_default();
-        tables.values().filter_map(|table| made(table, dialect)).collect()
+        objects(&self.tables).values().filter_map(|table| made(table, dialect)).collect()
     }
 
     /// Returns the enums with their values.
     pub fn enums(&self) -> Vec<(ObjectName, Vec<String>)> {
-        let enums: BTreeMap<String, Json> = serde_json::from_str(&self.enums).unwrap_or_default();
         let read = |of: &Json| Some((whole(text(of, "schema"), text(of, "name")?), strings(of.get("values")?)));
-        enums.values().filter_map(read).collect()
+        objects(&self.enums).values().filter_map(read).collect()
     }
 
     /// Returns the indexes with the operator classes of their columns, where they have some.
     pub fn operator_classes(&self) -> Vec<(ObjectName, Vec<String>)> {
-        let tables: BTreeMap<String, Json> = serde_json::from_str(&self.tables).unwrap_or_default();
         let of_table = |table: &Json| {
             let schema = text(table, "schema");
-            let indexes = table.get("indexes").and_then(Json::as_object).into_iter().flat_map(|of| of.values());
             let read = |index: &Json| {
                 let columns = index.get("columns").and_then(Json::as_array)?;
                 let classes: Vec<String> = columns.iter().filter_map(|column| text(column, "opclass")).collect();
                 Some((whole(schema.clone(), text(index, "name")?), classes)).filter(|(_, classes)| !classes.is_empty())
             };
-            indexes.filter_map(read).collect::<Vec<_>>()
+            parts(table, "indexes").filter_map(read).collect::<Vec<_>>()
         };
-        tables.values().flat_map(of_table).collect()
+        objects(&self.tables).values().flat_map(of_table).collect()
     }
+}
+
+/// Returns the objects of a part of a snapshot, by the names that it has for them; none of what cannot be read.
+fn objects(text: &str) -> BTreeMap<String, Json> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Returns what a table has of a kind.
+fn parts<'a>(table: &'a Json, of: &str) -> impl Iterator<Item = &'a Json> + use<'a> {
+    table.get(of).and_then(Json::as_object).into_iter().flat_map(|of| of.values())
 }
 
 fn made(table: &Json, dialect: Dialect) -> Option<Made> {
     let name = whole(text(table, "schema"), text(table, "name")?);
-    let parts = |of: &str| table.get(of).and_then(Json::as_object).into_iter().flat_map(|of| of.values());
+    let parts = |of: &str| parts(table, of);
     let mut keys = Vec::new();
     let key = |name, of| Key { name, of, is_not_valid: false };
     for index in parts("indexes").filter(|index| is(index, "isUnique") && index.get("where").is_none_or(Json::is_null))

@@ -4,10 +4,8 @@
 use std::path::Path;
 
 use semver::Version;
-use serde::Deserialize;
 
-use crate::files;
-use crate::kit::command::Kit;
+use crate::kit::command::{self, Kit};
 use crate::kit::config::Config;
 use crate::kit::config_file::ConfigFile;
 use crate::outcome::{Exit, Verdict};
@@ -43,15 +41,6 @@ pub fn ignored(config: &Config) -> Option<String> {
 
 /// Returns the version of the drizzle-orm that drizzle-kit finds.
 fn orm(kit: &Path, cwd: &Path) -> Option<Version> {
-    #[derive(Deserialize)]
-    struct Package {
-        version: Version,
-    }
-    let from = |folder: &Path| {
-        folder.ancestors().map(|folder| folder.join("node_modules/drizzle-orm/package.json")).collect::<Vec<_>>()
-    };
     let kit = kit.canonicalize().unwrap_or_else(|_| kit.to_owned());
-    let found = from(&kit).into_iter().chain(from(cwd)).find(|package| package.is_file())?;
-    let text = files::text(&found, files::SETTINGS).ok()?;
-    serde_json::from_str::<Package>(&text).ok().map(|package| package.version)
+    [&kit, cwd].into_iter().find_map(|folder| command::version_of(folder, "drizzle-orm"))
 }

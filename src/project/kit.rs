@@ -28,15 +28,14 @@ use crate::term::stream::{FileRecorder, ScreenStream};
 /// # Errors
 /// With the verdict, where there is none.
 pub fn locate(shared: &Shared, cwd: &Path) -> Result<Kit, Verdict> {
-    let kit = command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
+    command::locate(cwd, shared.kit.as_deref()).map_err(|error| {
         let exit = match &error {
             LocateError::NoNode | LocateError::NoKit { .. } | LocateError::NoProgram { .. } => Exit::NotFound,
             LocateError::NotACommand { .. } => Exit::Usage,
             LocateError::Package { .. } => Exit::CannotRun,
         };
         Verdict::nothing(exit, with_causes(&error)).hint(error.hint())
-    })?;
-    Ok(kit)
+    })
 }
 
 /// Finds drizzle-kit, in a version that can be driven, and shows that it is started under the hook.

@@ -68,26 +68,33 @@ impl<'a> Supervisor<'a> {
     fn clear(&mut self, config: &Config) -> Result<Reply, Verdict> {
         let config = self.start.spec.overlay.over(config);
         let (cleared, env) = clearance::clear(self.start, &config, &mut self.record, self.console)?;
-        let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
-        let lock = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
-        let go = Box::new(clearance::go(self.start, &cleared, env));
+        let go = clearance::go(self.start, &cleared, env);
+        let reply = self.proceed(&cleared, go)?;
         let target = cleared.place.dsn.as_ref().map(ToString::to_string);
         tracing::info!(target, profile = cleared.policy.profile(), apply = ?cleared.apply, "drizzle-kit may go on");
         self.phase = Phase::Cleared(Box::new(cleared));
-        Ok(Reply::Proceed { go, lock, secrets: self.console.secrets().clone() })
+        Ok(reply)
+    }
+
+    /// Lets drizzle-kit go on, with an eye on the lock.
+    fn proceed(&self, cleared: &Cleared, go: Go) -> Result<Reply, Verdict> {
+        let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
+        let lock = watched.map_err(|error| Verdict::internal("watching the lock", &error))?;
+        Ok(Reply::Proceed { go: Box::new(go), lock, secrets: self.console.secrets().clone() })
+    }
+
+    /// Ends a run before drizzle-kit goes on.
+    fn abort(&mut self, verdict: Verdict) -> Reply {
+        tracing::info!(outcome = verdict.exit.name(), verdict.summary, "drizzle-kit may not go on");
+        self.record.stop(Stop::Verdict(verdict));
+        Reply::Abort
     }
 
     /// Lets drizzle-kit go on as it did before in this run, with the same config.
     pub(super) fn proceed_again(&mut self, go: &Go) -> Reply {
         let Phase::Cleared(cleared) = &self.phase else { return Reply::Abort };
-        let watched = cleared.lock(self.start).map(|lock| lock.as_fd().try_clone_to_owned()).transpose();
-        match watched {
-            Ok(lock) => Reply::Proceed { go: Box::new(go.clone()), lock, secrets: self.console.secrets().clone() },
-            Err(error) => {
-                self.record.stop(Stop::Verdict(Verdict::internal("watching the lock", &error)));
-                Reply::Abort
-            }
-        }
+        let reply = self.proceed(cleared, go.clone());
+        reply.unwrap_or_else(|verdict| self.abort(verdict))
     }
 
     /// Ends a run in which drizzle's config is not what it was.
@@ -95,8 +102,7 @@ impl<'a> Supervisor<'a> {
         let summary = "drizzle's config gave something else when drizzle-kit was run again";
         let verdict = Verdict::nothing(Exit::Config, summary)
             .hint("its values, those of dbCredentials included, must be the same each time it is loaded");
-        self.record.stop(Stop::Verdict(verdict));
-        Reply::Abort
+        self.abort(verdict)
     }
 
     /// Shows the lines that the project's own files have printed. Before the config is known so are its secrets, and nothing
@@ -130,11 +136,7 @@ impl driver::Supervisor for Supervisor<'_> {
         self.record.report.timings.config_ms = Some(self.start.clock.elapsed().as_secs_f64() * 1e3);
         let cleared = self.clear(config);
         self.show_printed();
-        cleared.unwrap_or_else(|verdict| {
-            tracing::info!(outcome = verdict.exit.name(), verdict.summary, "drizzle-kit may not go on");
-            self.record.stop(Stop::Verdict(verdict));
-            Reply::Abort
-        })
+        cleared.unwrap_or_else(|verdict| self.abort(verdict))
     }
 
     fn ask(&mut self, prompt: &Prompt) -> Answer {

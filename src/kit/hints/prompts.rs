@@ -46,32 +46,23 @@ fn shown(parts: &[String]) -> String {
 
 /// Returns what was dropped of a kind, among the objects that drizzle-kit explains: what something new may have been before.
 pub(super) fn candidates(explained: &[Value], kind: Entity, entity: &[String]) -> Vec<Vec<String>> {
-    let (type_name, key) = match kind {
-        Entity::Schema => ("drop_schema", None),
-        Entity::Role => ("drop_role", Some("role")),
-        Entity::Table => ("drop_table", Some("table")),
-        Entity::Enum => ("drop_enum", Some("enum")),
-        Entity::Sequence => ("drop_sequence", Some("sequence")),
-        Entity::View => ("drop_view", Some("view")),
-        Entity::Column => ("drop_column", Some("column")),
-        Entity::Policy => ("drop_policy", Some("policy")),
-        Entity::Check => ("drop_check", Some("check")),
-        Entity::Index => ("drop_index", Some("index")),
-        Entity::Unique => ("drop_unique", Some("unique")),
-        Entity::PrimaryKey => ("drop_pk", Some("pk")),
-        Entity::ForeignKey => ("drop_fk", Some("fk")),
-        Entity::Default => ("drop_default", Some("default")),
+    let key = match kind {
+        Entity::PrimaryKey => "pk",
+        Entity::ForeignKey => "fk",
+        kind => kind.word(),
     };
+    let type_name = format!("drop_{key}");
     let keys: &[&str] = match entity.len() {
         1 => &["name"],
         2 => &["schema", "name"],
         _ => &["schema", "table", "name"],
     };
     let name = |statement: &Value| -> Option<Vec<String>> {
-        let object = key.map_or(Some(statement), |key| statement.get(key))?;
+        // What is said of a schema is not below a key of its own.
+        let object = if kind == Entity::Schema { statement } else { statement.get(key)? };
         keys.iter().map(|key| object.get(*key)?.as_str().map(str::to_owned)).collect()
     };
-    let dropped = explained.iter().filter(|statement| statement.get("type").is_some_and(|it| it == type_name));
+    let dropped = explained.iter().filter(|statement| statement.get("type").is_some_and(|it| *it == type_name));
     // What belongs to a table was there in the same table, which already has its new name.
     let of_table = |name: &Vec<String>| entity.len() < 3 || name[..2] == entity[..2];
     dropped.filter_map(name).filter(of_table).collect()
